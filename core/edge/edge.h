@@ -1,0 +1,80 @@
+/* The edge: every public SIP socket. Towards sofia's NTA (loopback only) it is one RFC 3261 hop. See core/README.md for
+ * why it exists. Signalling thread only. */
+#ifndef EDGE_EDGE_H
+#define EDGE_EDGE_H
+
+#include "base/addr.h"
+#include "base/loop.h"
+
+struct edge;
+
+enum edge_transport { EDGE_UDP, EDGE_TCP, EDGE_TLS, EDGE_WS, EDGE_WSS };
+
+/* A flow is one way to one peer: (listener, remote address) for datagrams, a connection for streams. Its token is text
+ * that nobody outside can guess: hex of what it stands for and a MAC under the edge's key, so that datagram flows cost
+ * no memory and stay valid over a restart with the same key. */
+#define EDGE_FLOW_TEXT 72
+
+struct edge_listen {
+    enum edge_transport transport;
+    union addr bind;         /* port 0: the kernel picks one; see edge_listen_addr() */
+    char public_host[64];    /* what phones see in Via and Contact; "": the local address used towards that phone */
+    uint16_t public_port;    /* 0: the bound port */
+};
+
+struct edge_config {
+    const struct edge_listen *listens;
+    size_t count;
+    uint8_t key[16];         /* for flow tokens and branches; keep it over restarts */
+    size_t max_message;      /* bytes; larger ones are dropped (default 16384) */
+    unsigned max_headers;    /* header lines (default 128) */
+    unsigned source_rate;    /* datagrams a second from one source address (default 500; 0: unlimited) */
+    unsigned source_burst;   /* bucket size (default 2000) */
+};
+
+/* One message as it was on the wire, public side. Only valid during the callback. */
+struct edge_seen {
+    bool inbound;            /* phone → Tandem */
+    enum edge_transport transport;
+    const union addr *peer, *local;
+    const char *data;
+    size_t len;
+    const char *dropped;     /* NULL, or why it went no further, in words */
+};
+
+struct edge_hooks {
+    void *arg;
+    void (*message)(void *arg, const struct edge_seen *seen); /* may be NULL */
+};
+
+struct edge_stats {
+    uint64_t in, out, in_bytes, out_bytes;
+    uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
+};
+
+/* Opens the sockets. hooks is copied. Errors: negative errno, and a log line that says which address and why. */
+int edge_open(struct loop *loop, const struct edge_config *config, const struct edge_hooks *hooks, struct edge **out);
+void edge_close(struct edge *edge);
+
+/* Where NTA listens (loopback UDP). Before this the edge drops what comes in. */
+void edge_set_core(struct edge *edge, const union addr *nta);
+/* The edge's own loopback address, where NTA's routes must point. */
+union addr edge_inner_addr(const struct edge *edge);
+/* The bound public address of listener `index`. */
+union addr edge_listen_addr(const struct edge *edge, size_t index);
+
+/* Token for a peer that has not spoken yet (a trunk, an unregistered target). Returns 0, -ENOENT when no listener has this
+ * transport and address family. */
+int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, char token[EDGE_FLOW_TEXT]);
+/* Who is behind a token. transport, peer may be NULL. Returns 0, -EINVAL (forged or damaged), -ENOTCONN (gone). */
+int edge_flow_peer(const struct edge *edge, const char *token, enum edge_transport *transport, union addr *peer);
+
+/* The Route value that sends a request of NTA's through this flow: "<sip:127.0.0.1:PORT;lr;flow=TOKEN>". 0 or -E2BIG. */
+int edge_route(const struct edge *edge, const char *token, char *out, size_t size);
+/* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
+int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);
+
+void edge_get_stats(const struct edge *edge, struct edge_stats *out);
+const char *edge_transport_name(enum edge_transport transport); /* "UDP", "TCP", "TLS", "WS", "WSS" */
+
+#endif

@@ -1,0 +1,91 @@
+/* The client half of media: tandemd's view of the tandem-media process. Ports are taken from a pool handed out in
+ * advance, so nothing here waits. Signalling thread only. */
+#ifndef MEDIA_MEDIA_H
+#define MEDIA_MEDIA_H
+
+#include "base/addr.h"
+#include "base/loop.h"
+#include "media/desc.h"
+
+struct media;
+struct media_port;
+
+struct media_config {
+    const char *socket_path;   /* Unix SEQPACKET path on which tandem-media listens */
+    const char *program;       /* started when nobody listens; NULL: never start one (a unit does) */
+    union addr bind4, bind6;   /* where RTP sockets bind; unset family: none of that family */
+    uint16_t port_low, port_high; /* even..odd range for RTP/RTCP pairs */
+    unsigned threads;          /* of the media process; 0: one a core */
+    unsigned orphan_seconds;   /* how long it lives on without a controller (default 600) */
+};
+
+struct media_hooks {
+    void *arg;
+    void (*up)(void *arg);                    /* connected, pool filled */
+    void (*down)(void *arg, const char *why); /* process gone; every port's `lost` callback ran before this */
+};
+
+/* Counters of one port since it was taken. */
+struct media_stats {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t lost;          /* by RTP sequence numbers, received direction */
+    uint64_t dropped;       /* wrong source, not RTP, unknown payload type */
+    uint32_t jitter_us;     /* RFC 3550 §6.4.1 interarrival jitter */
+    uint32_t first_rx_ms;   /* after the remote was set; 0: nothing came */
+    union addr source;      /* latched; unset: none */
+    uint8_t pt;             /* payload type last received */
+};
+
+enum media_event_kind {
+    MEDIA_LATCHED,   /* the source address was learnt or changed */
+    MEDIA_FIRST_RTP, /* first accepted packet */
+    MEDIA_LOST,      /* the process died; the port is dead: release it */
+};
+
+struct media_event {
+    enum media_event_kind kind;
+    struct media_stats stats;
+};
+
+typedef void (*media_event_fn)(void *arg, const struct media_event *event);
+/* stats is NULL when the process died or was too slow (1 s). Called exactly once. */
+typedef void (*media_released_fn)(void *arg, const struct media_stats *stats);
+
+/* Connects, or starts the program and connects; keeps trying with back-off. hooks is copied. Returns 0 or negative errno
+ * (only for what cannot get better: path too long, no such program). */
+int media_open(struct loop *loop, const struct media_config *config, const struct media_hooks *hooks, struct media **out);
+/* keep = true leaves the process and its calls alone (for a successor); false ends the process if we started it. */
+void media_close(struct media *media, bool keep);
+bool media_is_up(const struct media *media);
+
+/* A port of this address family, at once from the pool; NULL when there is none (not up, or all in use). */
+struct media_port *media_port_take(struct media *media, int family, media_event_fn on_event, void *arg) MUST_USE;
+/* Ends it; no event callback after this call. done may be NULL. */
+void media_port_release(struct media_port *port, media_released_fn done, void *arg);
+
+uint64_t media_port_id(const struct media_port *port);
+/* Where this port receives: RTP address; RTCP is one port up. With a wildcard bind, the address is the wildcard. */
+const union addr *media_port_addr(const struct media_port *port);
+
+/* What the far side said (its receive address, RTCP, payload types, direction), and the address its signalling comes from
+ * (for latching, design rule; may be NULL). Call again on each changed offer/answer: unlatches when the address changed. */
+void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling);
+/* May media flow to (SEND) and be taken from (RECV) the far side; default both. Hold is this. */
+void media_port_direction(struct media_port *port, enum stream_dir dir);
+/* a and b hear each other from now on; each leaves the bridge it was in. Payload types are mapped by codec name between
+ * the two remotes; RTP and RTCP are relayed. */
+void media_bridge(struct media_port *a, struct media_port *b);
+void media_unbridge(struct media_port *port);
+/* What comes in goes back out (echo test). Ends with false or a bridge. */
+void media_port_echo(struct media_port *port, bool on);
+
+/* For `tandem status`. */
+struct media_status {
+    bool up;
+    int pid;
+    unsigned ports_used, ports_ready, restarts;
+    uint64_t packets;  /* relayed since its start, as last reported */
+};
+void media_get_status(const struct media *media, struct media_status *out);
+
+#endif
