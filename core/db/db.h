@@ -1,0 +1,83 @@
+/* The database as the rest of the switch sees it: asynchronous queries with deadlines, an immutable snapshot of the
+ * configuration, and records that go through a local spool. The only room that sees libpq. Signalling thread only;
+ * nothing here waits for the database. */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include "base/id.h"
+#include "base/loop.h"
+#include "db/records.h"
+#include "db/snapshot.h"
+
+struct db;
+
+struct db_config {
+    const char *conninfo;  /* libpq conninfo or URI; NULL: no database at all (tests): queries fail, records stay in the spool */
+    const char *state_dir; /* the spool lives in state_dir/spool; must exist and be writable */
+    unsigned node;         /* of this switch: a column of every record */
+    size_t spool_limit;    /* bytes on disk; above it the oldest undelivered records are kept and new ones counted as lost (default 256 MiB) */
+};
+
+enum db_state { DB_CONNECTING, DB_READY, DB_DOWN };
+
+struct db_hooks {
+    void *arg;
+    void (*snapshot)(void *arg, const struct snapshot *snapshot);        /* a new generation is in force */
+    void (*state)(void *arg, enum db_state state, const char *why);      /* changes only; why in words a person can use */
+};
+
+/* Connects in the background and keeps trying (back-off 1 s … 30 s, keepalives). hooks is copied. Errors: negative errno
+ * with a log line (state_dir not writable, conninfo does not parse). */
+int db_open(struct loop *loop, const struct db_config *config, const struct db_hooks *hooks, struct db **out);
+/* Delivers what it can for at most flush_ms (turning the loop), makes the spool durable, closes. */
+void db_close(struct db *db, unsigned flush_ms);
+
+/* --- queries ------------------------------------------------------------------------------------------------------ */
+
+struct db_result; /* valid during the callback */
+int db_rows(const struct db_result *result);
+int db_columns(const struct db_result *result);
+const char *db_column_name(const struct db_result *result, int column);
+/* Text of a value; NULL for SQL NULL or outside the result. */
+const char *db_value(const struct db_result *result, int row, int column);
+
+/* err: 0, -ENOTCONN (database away), -ETIMEDOUT (deadline), -EIO (the server refused: `message` has its words).
+ * Called exactly once, never from inside db_query(), unless the query was cancelled. */
+typedef void (*db_done_fn)(void *arg, int err, const char *message, const struct db_result *result);
+
+struct db_query;
+/* Parameters ($1 …) are text, NULL is SQL NULL; they are copied. Queries of one pool run on a few connections, never on
+ * the one that writes records. Never NULL. */
+struct db_query *db_query(struct db *db, const char *sql, const char *const *params, unsigned count,
+                          unsigned deadline_ms, db_done_fn done, void *arg);
+/* The callback will not run; what the server does with a statement already sent is open. */
+void db_query_cancel(struct db_query *query);
+
+/* --- configuration ------------------------------------------------------------------------------------------------ */
+
+/* The generation in force; never NULL (generation 0 is empty). Do not keep it beyond the current callback. */
+const struct snapshot *db_snapshot(const struct db *db);
+/* Puts a snapshot in force (takes ownership): tests without a database. */
+void db_set_snapshot(struct db *db, struct snapshot *snapshot);
+/* Calls fn once a generation is in force that includes everything committed before now (or err -ETIMEDOUT): CLI writes. */
+void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *arg, int err), void *arg);
+
+/* --- records -------------------------------------------------------------------------------------------------------- */
+
+/* Written to the spool at once (memory, then file on a worker), delivered in batches, kept until the database has
+ * acknowledged them. Strings may be NULL. */
+void db_record_call_open(struct db *db, const struct record_call *call);
+void db_record_call_close(struct db *db, const struct record_call *call);
+void db_record_leg(struct db *db, const struct record_leg *leg);
+void db_record_event(struct db *db, const struct record_event *event);
+
+struct db_status {
+    enum db_state state;
+    char why[256];
+    uint64_t generation;
+    uint64_t generation_age_s;
+    uint64_t records_waiting, records_delivered, records_set_aside, records_lost;
+};
+void db_get_status(const struct db *db, struct db_status *out);
+
+#endif

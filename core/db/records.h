@@ -1,0 +1,50 @@
+/* Rows that the switch writes: values only. Times are wall-clock µs since 1970 at the start of the thing, durations come
+ * from the monotonic clock. */
+#ifndef DB_RECORDS_H
+#define DB_RECORDS_H
+
+#include "base/id.h"
+
+/* One call. Opened when its INVITE is accepted, closed when its last leg is gone; a close carries everything again. */
+struct record_call {
+    struct uuid id;
+    uint64_t started_us;
+    uint64_t setup_ms;   /* INVITE to first ringing; 0 when it never rang */
+    uint64_t ring_ms;    /* first ringing to answer (or end) */
+    uint64_t talk_ms;    /* answer to end; 0: never answered */
+    bool answered;
+    const char *from_account; /* NULL: not one of ours */
+    const char *from_number, *from_name, *dialled;
+    const char *answered_by;  /* account or number, or NULL */
+    const char *context;
+    const char *cause;        /* id from the table of causes: "normal", "busy", "no-answer" … */
+    const char *cause_text;   /* words for people */
+    const char *ended_by;     /* "caller", "callee", "switch", "operator", "script" */
+    int sip_status;           /* final status towards the caller; 0: none */
+    const char *sip_call_id;
+};
+
+struct record_leg {
+    struct uuid id, call_id;
+    uint64_t started_us;
+    bool inbound;             /* phone → Tandem */
+    const char *account, *number, *contact, *peer; /* peer: address:port of its signalling */
+    const char *sip_call_id;
+    uint64_t ring_ms, talk_ms;
+    bool answered;
+    const char *cause, *cause_text, *ended_by;
+    int sip_status;
+    const char *codec;
+    uint64_t rx_packets, tx_packets, lost_packets, dropped_packets;
+    uint32_t jitter_us;
+};
+
+struct record_event {
+    struct uuid id, call_id;
+    struct uuid leg_id;       /* nil: the call itself */
+    uint64_t at_us;
+    const char *kind;         /* "leg-ringing", "bridge-joined" … */
+    const char *detail;       /* words for people, or NULL */
+};
+
+#endif
