@@ -1,4 +1,6 @@
 /* The UDP sockets of the edge, public and towards NTA. Signalling thread. It must not look into a message. */
+#include "config.h"
+
 #include <unistd.h>
 
 #include "base/log.h"
