@@ -211,13 +211,13 @@ const char *edge_text_scan(struct edge_text *text, const char *data, size_t len,
     return NULL;
 }
 
-/* Behind a quoted string that starts at p; end when it has no end. */
+/* Behind the quoted string that starts at p; NULL when it is not closed. */
 static const char *skip_quoted(const char *p, const char *end)
 {
     for (p++; p < end && *p != '"'; p++)
         if (*p == '\\' && p + 1 < end)
             p++;
-    return p < end ? p + 1 : end;
+    return p < end ? p + 1 : NULL;
 }
 
 /* The value after the comma at p, NULL when only white space and commas are left. */
@@ -228,8 +228,10 @@ static const char *next_value(const char *p, const char *end)
     return p < end ? p : NULL;
 }
 
-/* Reads ";name=value" at *cursor. A parameter without a name is let through: it is NTA's to judge. */
-static struct slice take_param(const char **cursor, const char *end, struct slice *name, struct slice *value)
+/* Reads ";name=value" at *cursor; false when a quoted value is not closed. A parameter without a name is let through:
+ * it is NTA's to judge. */
+static bool take_param(const char **cursor, const char *end, struct slice *whole, struct slice *name,
+                       struct slice *value)
 {
     const char *p = *cursor, *start = *cursor;
 
@@ -240,18 +242,21 @@ static struct slice take_param(const char **cursor, const char *end, struct slic
 
     p = skip_space(p, end);
     if (p < end && *p == '=') {
+        stop = p + 1;
         p = skip_space(p + 1, end);
         const char *from = p;
 
-        if (p < end && *p == '"')
-            p = skip_quoted(p, end);
+        if (p < end && *p == '"' && (p = skip_quoted(p, end)) == NULL)
+            return false;
         while (p < end && !is_space(*p) && *p != ';' && *p != ',')
             p++;
         *value = (struct slice){from, (size_t)(p - from)};
-        stop = p;
+        if (p > from)
+            stop = p;
     }
     *cursor = skip_space(p, end);
-    return (struct slice){start, (size_t)(stop - start)};
+    *whole = (struct slice){start, (size_t)(stop - start)};
+    return true;
 }
 
 static int parse_via_params(struct edge_via *via, const char *p, const char *end)
@@ -259,7 +264,8 @@ static int parse_via_params(struct edge_via *via, const char *p, const char *end
     struct slice whole, name, value;
 
     while (p < end && *p == ';') {
-        whole = take_param(&p, end, &name, &value);
+        if (!take_param(&p, end, &whole, &name, &value))
+            return -EINVAL;
         if (edge_text_is(name, "branch", 0) && !via->branch.at)
             via->branch = value;
         else if (edge_text_is(name, "received", 0) && !via->received.at)
@@ -281,20 +287,18 @@ static int parse_via_params(struct edge_via *via, const char *p, const char *end
 struct slice edge_text_tag(struct slice from)
 {
     const char *p = from.at, *end = p + from.len;
-    struct slice name, value;
+    struct slice whole, name, value;
 
     /* Parameters stand behind the URI's brackets, when it has any. */
-    while (p < end && *p != '<' && *p != ';')
+    while (p && p < end && *p != '<' && *p != ';')
         p = *p == '"' ? skip_quoted(p, end) : p + 1;
-    if (p < end && *p == '<' && (p = memchr(p, '>', (size_t)(end - p))) == NULL)
+    if (p && p < end && *p == '<' && (p = memchr(p, '>', (size_t)(end - p))) == NULL)
         return (struct slice){0};
-    while (p < end && (p = memchr(p, ';', (size_t)(end - p))) != NULL) {
-        take_param(&p, end, &name, &value);
-        if (edge_text_is(name, "tag", 0) && value.len)
-            return value;
-        if (p < end && *p != ';')
+    while (p && p < end && (p = memchr(p, ';', (size_t)(end - p))) != NULL)
+        if (!take_param(&p, end, &whole, &name, &value))
             break;
-    }
+        else if (edge_text_is(name, "tag", 0) && value.len)
+            return value;
     return (struct slice){0};
 }
 
@@ -361,10 +365,10 @@ int edge_route_parse(const struct edge_text *text, struct edge_route_value *out)
     if (!text->route.line)
         return -ENOENT;
     out->value.at = p;
-    while (p < end && *p != '<') /* a display name */
+    while (p && p < end && *p != '<') /* a display name */
         p = *p == '"' ? skip_quoted(p, end) : p + 1;
     uri = p;
-    p = p < end ? memchr(p, '>', (size_t)(end - p)) : NULL;
+    p = p && p < end ? memchr(p, '>', (size_t)(end - p)) : NULL;
     if (!p)
         return -EINVAL;
     for (const char *q = uri; !out->flow.at && (q = memchr(q, ';', (size_t)(p - q))) != NULL; q++) {
@@ -374,8 +378,10 @@ int edge_route_parse(const struct edge_text *text, struct edge_route_value *out)
         while (out->flow.at + out->flow.len < p && is_token_char(out->flow.at[out->flow.len]))
             out->flow.len++;
     }
-    while (p < end && *p != ',')
+    while (p && p < end && *p != ',')
         p = *p == '"' ? skip_quoted(p, end) : p + 1;
+    if (!p)
+        return -EINVAL;
     out->value = trim(out->value.at, p);
     out->next = next_value(p, end);
     return 0;

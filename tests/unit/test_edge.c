@@ -67,6 +67,7 @@ static const struct stamp_case {
      "Via: SIP/2.0/UDP\r\n h;branch=\r\n\tz9hG4bK1\r\n ;received=192.0.2.9;rport=4444\r\n", ""},
     {"Via:SIP/2.0/UDP h;x=\"a;rport,b\\\"\";branch=z9hG4bK1\r\n",
      "Via:SIP/2.0/UDP h;x=\"a;rport,b\\\"\";branch=z9hG4bK1;received=192.0.2.9\r\n", ""},
+    {"Via: SIP/2.0/UDP h;received= ,\r\n", "Via: SIP/2.0/UDP h;received=192.0.2.9 ,\r\n", ""},
     /* several values in a line, several lines */
     {"Via: SIP/2.0/UDP h;rport, SIP/2.0/TCP g;branch=2\r\n",
      "Via: SIP/2.0/UDP h;received=192.0.2.9;rport=4444, SIP/2.0/TCP g;branch=2\r\n", "Via: SIP/2.0/TCP g;branch=2\r\n"},
@@ -268,6 +269,7 @@ static const char *const bad_vias[] = {
     "Via: SIP/2.0/UDPh\r\n",
     "Via: HTTP/2.0/UDP h\r\n",
     "Via: SIP/2.0/UDP h;a=b c\r\n",
+    "Via: SIP/2.0/UDP h;branch=\"z9hG4bK1;rport\r\n",
 };
 
 START_TEST(a_via_that_cannot_be_read_is_refused)
