@@ -69,6 +69,9 @@ int edge_flow_open(struct edge *edge, enum edge_transport transport, const union
 /* Who is behind a token. transport, peer may be NULL. Returns 0, -EINVAL (forged or damaged), -ENOTCONN (gone). */
 int edge_flow_peer(const struct edge *edge, const char *token, enum edge_transport *transport, union addr *peer);
 
+/* Which listener (index in edge_config.listens) a flow came in by; negative errno as edge_flow_peer(). */
+int edge_flow_listen(const struct edge *edge, const char *token);
+
 /* The Route value that sends a request of NTA's through this flow: "<sip:127.0.0.1:PORT;lr;flow=TOKEN>". 0 or -E2BIG. */
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size);
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
