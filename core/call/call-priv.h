@@ -18,7 +18,7 @@ void leg_media_release(struct leg *leg);                      /* all ports back;
 void leg_recorded(struct leg *leg);
 
 /* call.c */
-struct call *call_make(struct pbx *pbx);
+struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a new one */
 void leg_publish(struct leg *leg, enum event_kind kind, const char *detail);
 void call_publish(struct call *call, enum event_kind kind, const char *detail);
 

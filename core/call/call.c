@@ -72,12 +72,12 @@ static struct list *bucket(struct pbx *pbx, const struct uuid *id)
     return &pbx->call_hash[(id->b[14] << 8 | id->b[15]) % PBX_CALL_BUCKETS]; /* the random end of the id */
 }
 
-struct call *call_make(struct pbx *pbx)
+struct call *call_make(struct pbx *pbx, const struct uuid *id)
 {
     struct call *call = obj_new(sizeof *call, "call", call_destroy, "pbx");
 
     call->pbx = pbx;
-    call->id = uuid_new();
+    call->id = id ? *id : uuid_new();
     call->started_us = loop_now_us(pbx->loop);
     call->started_wall_us = loop_wall_us(pbx->loop);
     call->hops = HOPS_ORIGINATED;
@@ -170,7 +170,7 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
         *refused = pbx->draining ? CAUSE_STOPPING : CAUSE_NO_MEDIA;
         return NULL;
     }
-    call = call_make(pbx);
+    call = call_make(pbx, NULL);
     str_copy(call->context, sizeof call->context, in->context);
     str_copy(call->dialled, sizeof call->dialled, in->dialled);
     str_copy(call->from_number, sizeof call->from_number, in->from_number);
@@ -200,7 +200,7 @@ struct call *call_originate(struct pbx *pbx, const char *context, const char *fr
 {
     struct call *call;
 
-    call = call_make(pbx);
+    call = call_make(pbx, NULL);
     str_copy(call->context, sizeof call->context, context);
     str_copy(call->from_number, sizeof call->from_number, from_number);
     str_copy(call->from_name, sizeof call->from_name, from_name);

@@ -37,7 +37,6 @@ struct leg_ops {
     int (*ring)(struct leg *leg, int status);
     int (*answer)(struct leg *leg, const struct media_desc *answer);
     int (*answer_offer)(struct leg *leg, const struct media_desc *answer, enum cause refused); /* answer NULL: refuse */
-    int (*offer)(struct leg *leg, const struct media_desc *offer);
     void (*end)(struct leg *leg, enum cause cause, const char *detail); /* CANCEL, BYE or a final response */
     void (*detach)(struct leg *leg);                                    /* the leg object goes: forget it */
     int (*save)(const struct leg *leg, void *json);                     /* json_t object: dialog state */
