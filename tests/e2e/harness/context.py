@@ -159,8 +159,8 @@ class Context:
         return p
 
     def call_record(self, caller, timeout=15.0, index=0):
-        """The CDR row (v_call) of this account's calls, newest first."""
-        query = f"SELECT * FROM v_call WHERE from_account = '{caller}' AND cause IS NOT NULL ORDER BY started_at DESC"
+        """The CDR row of this account's calls, newest first."""
+        query = f"SELECT * FROM record.call WHERE from_account = '{caller}' AND cause IS NOT NULL ORDER BY started_at DESC"
         def rows():
             found = self.tandem.records(query)
             return found if len(found) > index else None

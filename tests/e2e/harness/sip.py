@@ -214,9 +214,9 @@ class Endpoint:
         lines.append(f"Content-Length: {len(body.encode())}")
         self.send("\r\n".join(lines) + "\r\n\r\n" + body, request.peer)
 
-    def ack(self, response, uri, cseq=1):
-        """For a 2xx: a request of its own; for a failure the same branch as the INVITE (RFC 3261 §17.1.1.3)."""
-        branch = None
+    def ack(self, response, uri=None, cseq=None):
+        """Of the INVITE sent last unless uri and cseq say otherwise. For a 2xx: a request of its own; for a failure the same branch as the INVITE (RFC 3261 §17.1.1.3)."""
+        uri, cseq, branch = uri or self.call[0], cseq or self.call[2], None
         if response.status >= 300:
             branch = re.search(r"branch=([^;,\s]+)", response.get("via")).group(1)
         elif response.get("contact"):
@@ -229,37 +229,37 @@ class Endpoint:
     def register(self, expires=60, algorithm=None, contacts=None, secret=None, call_id=None, cseq=1):
         """REGISTER with digest. algorithm: answer only a challenge with this one. Returns the final response."""
         uri = f"sip:{self.server}"
-        call_id = call_id or secrets.token_hex(12)
         aor = f"<sip:{self.user}@{self.server}>"
         if contacts is None:
             contacts = [f"<sip:{self.user}@{self.contact}>"]
         headers = [f"Contact: {c}" for c in contacts]
         if expires is not None:
             headers.append(f"Expires: {expires}")
-        return self._with_digest("REGISTER", uri, call_id, aor, headers, "", algorithm, secret, cseq)
+        refused = self._authenticate("REGISTER", uri, aor, headers, "", algorithm, secret, call_id, cseq)
+        return refused or self.response("REGISTER", call_id=self.call[1])
 
-    def invite(self, number, formats="0", attributes="", algorithm=None, call_id=None, from_tag=None, branch=None,
-               timeout=15.0, body=None):
-        """INVITE with digest, until the first response to the authenticated one that is neither 100 nor 401/407.
-        Leaves self.call as (uri, call_id, cseq, from_tag, branch) for what follows."""
+    def send_invite(self, number, formats="0", attributes="", algorithm=None, body=None):
+        """INVITE with digest, sent and left alone. `call` is then (uri, call_id, cseq, from_tag, branch)."""
         uri = number if number.startswith("sip:") else f"sip:{number}@{self.server}"
         body = self.sdp(formats, attributes) if body is None else body
-        return self._with_digest("INVITE", uri, call_id or secrets.token_hex(12), None, [], body, algorithm, None, 1,
-                                 from_tag, timeout)
+        return self._authenticate("INVITE", uri, None, [], body, algorithm, None, None, 1)
 
-    def _with_digest(self, method, uri, call_id, to, headers, body, algorithm, secret, cseq, from_tag=None, timeout=5.0):
-        from_tag = from_tag or secrets.token_hex(6)
+    def invite(self, number, timeout=15.0, **options):
+        """INVITE with digest; returns the first response beside 100."""
+        refused = self.send_invite(number, **options)
+        return refused or self.response("INVITE", lambda s: s > 100, timeout, self.call[1])
+
+    def _authenticate(self, method, uri, to, headers, body, algorithm, secret, call_id, cseq):
+        """Sends it, and once more with credentials. Returns the first response when that was no challenge, else None."""
+        call_id, from_tag = call_id or secrets.token_hex(12), secrets.token_hex(6)
         self.send(self.compose(method, uri, cseq, call_id, to, from_tag, headers=headers, body=body))
-        def next_answer():
-            return self.response(method, lambda s: s > 100, timeout, call_id)
-        answer = next_answer()
+        answer = self.response(method, lambda s: s > 100, 5.0, call_id)
+        self.call = (uri, call_id, cseq, from_tag, None)
         if answer.status not in (401, 407):
-            self.call = (uri, call_id, cseq, from_tag, None)
             return answer
         if method == "INVITE":
             self.ack(answer, uri, cseq)
-        name = "WWW-Authenticate" if answer.status == 401 else "Proxy-Authenticate"
-        self.challenges = answer.all(name)
+        self.challenges = answer.all("WWW-Authenticate" if answer.status == 401 else "Proxy-Authenticate")
         chosen = next((c for c in self.challenges
                        if algorithm is None or parameters(c).get("algorithm", "MD5").upper() == algorithm), None)
         if chosen is None:
@@ -267,10 +267,10 @@ class Endpoint:
         value = answer_challenge(chosen, method, uri, self.user, self.secret if secret is None else secret)
         header = ("Authorization: " if answer.status == 401 else "Proxy-Authorization: ") + value
         branch = "z9hG4bK" + secrets.token_hex(8)
+        self.call = (uri, call_id, cseq + 1, from_tag, branch)
         self.last_sent = self.compose(method, uri, cseq + 1, call_id, to, from_tag, branch, [*headers, header], body)
         self.send(self.last_sent)
-        self.call = (uri, call_id, cseq + 1, from_tag, branch)
-        return next_answer()
+        return None
 
     def cancel(self):
         """CANCELs the INVITE that invite() sent last."""
