@@ -207,7 +207,8 @@ void loop_fake_advance(struct loop *loop, uint64_t ms)
     loop->now_us = until;
 }
 
-/* --- turns ---------------------------------------------------------------------------------------------------------- */
+/* --- turns ----------------------------------------------------------------------------------------------------------
+ */
 
 static void no_op(evutil_socket_t fd, short what, void *arg)
 {
@@ -257,7 +258,8 @@ void loop_stop(struct loop *loop)
     event_base_loopbreak(loop->base);
 }
 
-/* --- descriptors and signals ---------------------------------------------------------------------------------------- */
+/* --- descriptors and signals ----------------------------------------------------------------------------------------
+ */
 
 static void watch_fired(evutil_socket_t fd, short what, void *arg)
 {
@@ -326,7 +328,8 @@ struct loop_watch *loop_signal(struct loop *loop, int signum, loop_fd_fn fn, voi
     return watch;
 }
 
-/* --- the end of the turn ---------------------------------------------------------------------------------------------- */
+/* --- the end of the turn
+ * ---------------------------------------------------------------------------------------------- */
 
 void loop_later(struct loop *loop, loop_fn fn, void *arg)
 {

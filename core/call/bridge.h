@@ -11,9 +11,11 @@ struct bridge {
     unsigned count;
 };
 
-/* Joins two live legs of any calls; each leaves the bridge it was in. 0, -EINVAL (same leg), -ENOTCONN (one has no media). */
+/* Joins two live legs of any calls; each leaves the bridge it was in. 0, -EINVAL (same leg), -ENOTCONN (one has no
+ * media). */
 int bridge_join(struct leg *a, struct leg *b);
-/* Takes the leg out; a leg left alone is told through its controller (LEG_CHANGE_BRIDGE_ENDED), or ended when it has none. */
+/* Takes the leg out; a leg left alone is told through its controller (LEG_CHANGE_BRIDGE_ENDED), or ended when it has
+ * none. */
 void bridge_leave(struct leg *leg);
 /* The other leg of a two-leg bridge, or NULL. */
 struct leg *bridge_peer(const struct leg *leg);

@@ -13,25 +13,25 @@ struct bus;
 struct bus_subscription;
 
 enum event_kind {
-    EVENT_CALL_NEW,        /* accepted: its record is open */
+    EVENT_CALL_NEW, /* accepted: its record is open */
     EVENT_CALL_STATE,
-    EVENT_CALL_ENDED,      /* last leg ended; everything for the record is known */
+    EVENT_CALL_ENDED, /* last leg ended; everything for the record is known */
     EVENT_LEG_NEW,
     EVENT_LEG_RINGING,
     EVENT_LEG_ANSWERED,
-    EVENT_LEG_HELD,        /* its far side stopped receiving or sending */
+    EVENT_LEG_HELD, /* its far side stopped receiving or sending */
     EVENT_LEG_RESUMED,
-    EVENT_LEG_ENDED,       /* cause and who are set; media counters may still come */
-    EVENT_LEG_RECORDED,    /* media counters are in (or were given up): the leg's row can be written */
-    EVENT_BRIDGE_JOINED,   /* leg hears its bridge now */
+    EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
+    EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
+    EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
-    EVENT_ROUTE_TRY,       /* detail: target */
+    EVENT_ROUTE_TRY, /* detail: target */
     EVENT_ROUTE_REFUSED,
-    EVENT_SCRIPT,          /* detail: a log line or an error of the dialplan */
-    EVENT_REGISTERED,      /* account, detail: contact */
+    EVENT_SCRIPT,     /* detail: a log line or an error of the dialplan */
+    EVENT_REGISTERED, /* account, detail: contact */
     EVENT_UNREGISTERED,
     EVENT_AUTH_FAILED,
-    EVENT_MEDIA_STATE,     /* detail: up, or why it is down */
+    EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
     EVENT_COUNT,
 };
@@ -46,7 +46,7 @@ struct event {
     enum cause cause;
     enum who who;
     const char *account;
-    const char *detail;      /* words */
+    const char *detail; /* words */
 };
 
 typedef void (*bus_fn)(void *arg, const struct event *event);

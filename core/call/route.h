@@ -8,7 +8,8 @@
 #define ROUTE_ENDPOINTS_MAX 32
 
 /* A destination kind ("account", later "trunk", "group"): turns a value into endpoints, at once. Returns their number;
- * 0 = known but not reachable now; -ENOENT = no such destination; -EACCES. The account refs in out pass to the caller. */
+ * 0 = known but not reachable now; -ENOENT = no such destination; -EACCES. The account refs in out pass to the caller.
+ */
 typedef int (*route_resolve_fn)(void *arg, struct pbx *pbx, const char *value, struct endpoint *out, unsigned max);
 
 struct route_kind;
@@ -26,7 +27,8 @@ struct attempt {
 
 struct attempt_run;
 /* refused == CAUSE_NONE: `legs` (count ≥ 1, IDLE, with endpoint kept inside) are ready for route_send(). */
-typedef void (*route_done_fn)(void *arg, enum cause refused, const char *detail, struct leg *const *legs, unsigned count);
+typedef void (*route_done_fn)(void *arg, enum cause refused, const char *detail, struct leg *const *legs,
+                              unsigned count);
 
 /* target, on_behalf_of are copied/ref'd. done runs exactly once (maybe before this returns) unless cancelled. */
 struct attempt_run *route_out(struct call *call, const char *target, const struct account *on_behalf_of, bool emergency,

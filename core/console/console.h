@@ -16,14 +16,22 @@ struct console_request; /* one command waiting for its answer */
 /* params is borrowed and never NULL (an object). Must answer each request once, now or later: console_reply or _fail. */
 typedef void (*console_fn)(void *arg, struct console_request *request, json_t *params);
 
-/* Listens on a Unix path (mode 0660). -EADDRINUSE when another live switch listens there; a stale path is replaced. */
+/* Listens on a Unix path (mode 0660). -EADDRINUSE when another live switch listens there; a stale path is replaced. Every
+ * error has a log line. */
 int console_open(struct loop *loop, const char *path, struct console **out);
+/* Before everything that its commands use. Requests that wait may still be answered afterwards: nobody hears it. NULL allowed. */
 void console_close(struct console *console);
 
 /* name and summary are copied. -EEXIST. */
 int console_add(struct console *console, const char *name, const char *summary, console_fn fn, void *arg,
                 struct console_command **out);
+/* Requests of it that wait must still be answered by whoever holds them. NULL allowed. */
 void console_remove(struct console_command *command);
+
+struct console_status;
+/* A section `name` of what `status` answers: fn makes its value whenever somebody asks. name is copied. */
+struct console_status *console_add_status(struct console *console, const char *name, json_t *(*fn)(void *arg), void *arg);
+void console_remove_status(struct console_status *status); /* NULL allowed */
 
 /* Takes over `result`. Works when the client has gone meanwhile. */
 void console_reply(struct console_request *request, json_t *result);
@@ -36,9 +44,10 @@ bool console_has_subscribers(const struct console *console, const char *topic);
 
 struct pbx;
 struct trace;
-struct module_set;
 struct edge;
-/* The commands of the core: status, calls, call, hangup, accounts, account.add …, refs, version. All borrowed. */
+/* The commands of the core: status, calls, call, hangup, accounts, account.add …, refs, version; and the events of the
+ * bus as topics "call", "leg", "registration", "media", "database", and log lines as topic "log". All borrowed until
+ * console_close(); edge and trace may be NULL. */
 struct console_core {
     struct pbx *pbx;
     struct trace *trace;

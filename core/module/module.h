@@ -1,6 +1,6 @@
-/* The module ABI: what a shared object exports and what it may ask of the core. Everything that a module adds through its
- * context is revoked by the core when it stops, in reverse order. A module has no file-scope state: start() hands its
- * state back, and a test starts two. modules/README.md shows how to write one. Signalling thread. */
+/* The module ABI: what a shared object exports and what it may ask of the core. Everything that a module adds through
+ * its context is revoked by the core when it stops, in reverse order. A module has no file-scope state: start() hands
+ * its state back, and a test starts two. modules/README.md shows how to write one. Signalling thread. */
 #ifndef MODULE_MODULE_H
 #define MODULE_MODULE_H
 
@@ -20,15 +20,15 @@ struct sipmsg;
 enum option_type { OPTION_STRING, OPTION_NUMBER, OPTION_FLAG, OPTION_SECONDS };
 
 struct module_option {
-    const char *name;     /* in the bootstrap file: [module registrar] name = value */
+    const char *name; /* in the bootstrap file: [module registrar] name = value */
     enum option_type type;
     const char *otherwise; /* default, as text */
     const char *summary;
 };
 
 struct module {
-    uint32_t abi;   /* TANDEM_MODULE_ABI */
-    uint32_t size;  /* sizeof(struct module) */
+    uint32_t abi;  /* TANDEM_MODULE_ABI */
+    uint32_t size; /* sizeof(struct module) */
     const char *name, *version, *summary;
     const char *const *needs;            /* names, ended by NULL; or NULL */
     const struct module_option *options; /* ended by a NULL name; or NULL */
@@ -63,8 +63,8 @@ struct module_timer *module_timer_new(struct module_ctx *ctx, loop_fn fn, void *
 void module_timer_start(struct module_timer *timer, uint64_t ms);
 void module_timer_stop(struct module_timer *timer);
 /* As db_query(); cancelled when the module stops. Returns 0. */
-int module_query(struct module_ctx *ctx, const char *sql, const char *const *params, unsigned count, unsigned deadline_ms,
-                 db_done_fn done, void *arg);
+int module_query(struct module_ctx *ctx, const char *sql, const char *const *params, unsigned count,
+                 unsigned deadline_ms, db_done_fn done, void *arg);
 /* Blocking file work on a worker; done always runs (before stop() at the latest). */
 int module_work(struct module_ctx *ctx, loop_fn work, loop_fn done, void *arg);
 /* A struct of functions for other modules, found by name; NULL when the module is not there. */
