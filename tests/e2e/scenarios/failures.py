@@ -182,7 +182,7 @@ def a_mistake_in_the_configuration_stops_the_start_with_file_and_line(t):
                              (good + "\n[nonsense]\n", 6, "nonsense"),
                              ("# a comment\n[switch]\nnode = many\n", 3, "many"),
                              (good + "just words\n", 5, ""),
-                             (good + "[media]\nports = 30000-20000\n", 6, "30000")):
+                             (good + "[media]\nports = 30000-20000\n", 6, "ports")):
         path, said = _refused(t, text)
         for words in said:
             assert re.search(rf"{re.escape(path)}:{line}: .*{word}", words), f"{text!r} gave: {words}"
