@@ -64,7 +64,7 @@ need_packages()
 # logged LABEL LOG COMMAND…: runs it with its output in LOG; shows that it lives, and on failure the end of the log.
 logged()
 {
-    local label=$1 log=$2 began=$SECONDS child status=0
+    local label=$1 log=$2 began=$SECONDS child status=0 erase=''
     shift 2
     mkdir -p "${log%/*}"
     printf '%s … ' "$label"
@@ -76,6 +76,7 @@ logged()
             sleep 1
         done
         printf '\r%s … ' "$label"
+        erase=$'\033[K'
     fi
     wait "$child" || status=$?
     if [ "$status" != 0 ]; then
@@ -83,7 +84,7 @@ logged()
         tail -n 30 "$log" | sed 's/^/    /'
         return "$status"
     fi
-    say "done ($((SECONDS - began)) s)                    "
+    say "done ($((SECONDS - began)) s)${erase}"
 }
 
 # build DIR [CONFIGURE-ARGUMENT…]: configures when needed, then makes everything. Targets: BUILD_TARGETS (default: all).
@@ -204,7 +205,7 @@ ours()
     local file=$1 pid word line
     shift
     pid=$(cat "$file" 2>/dev/null) || return 1
-    [ -n "$pid" ] && line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) && [ -n "$line" ] || return 1
+    [ -n "$pid" ] && line=$({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null) && [ -n "$line" ] || return 1
     for word in "$@"; do
         case $line in *"$word"*) ;; *) return 1 ;; esac
     done
