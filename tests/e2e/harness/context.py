@@ -39,10 +39,10 @@ class World:
         """A new migrated database: its conninfo."""
         if self.cluster is None:
             self.cluster = postgres.Cluster(os.path.join(self.home, "pg")).create().start()
-            migrated = self.cluster.create_database("migrated")
-            proc.run([os.path.join(self.build, "core", "tandem"), "db", "migrate", "--database", migrated, "--dir",
-                      os.path.join(self.source, "db")])
-        return self.cluster.create_database(f"t{next(self._serial)}", "migrated")
+        conninfo = self.cluster.create_database(f"t{next(self._serial)}")
+        proc.run([os.path.join(self.build, "core", "tandem"), "db", "migrate", "--database", conninfo, "--dir",
+                  os.path.join(self.source, "db")])
+        return conninfo
 
     def new_tandem(self, database=None, **options):
         return tandem.Tandem(self.directory("t"), self.build, self.source, self.ports(220),

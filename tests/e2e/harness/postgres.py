@@ -68,8 +68,9 @@ class Cluster:
     def conninfo(self, database="postgres"):
         return f"host={self.directory} port=5432 user=tandem dbname={database}"
 
-    def create_database(self, name, template=None):
-        self.sql(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+    def create_database(self, name):
+        """A new database: its conninfo."""
+        self.sql(f'CREATE DATABASE "{name}"')
         return self.conninfo(name)
 
     def sql(self, query, database="postgres"):

@@ -153,6 +153,17 @@ class Tandem:
     def json(self, *args):
         return json.loads(self.cli("--json", *args).stdout)
 
+    def registrations(self, account):
+        """The bindings of this account."""
+        return [r for r in self.json("registrations")["registrations"] if r["account"] == account]
+
+    def running_call(self, account):
+        """The running call with a leg of this account, or None."""
+        for call in self.json("calls")["calls"]:
+            if any(leg.get("account") == account for leg in call["legs"]):
+                return call
+        return None
+
     def command_fails(self, *args):
         """The words with which a command ends when it fails."""
         done = self.cli(*args, check=False)

@@ -15,11 +15,6 @@ def _call(t):
     return a, b
 
 
-def _find(t, user):
-    """The running call of this account, as `tandem --json calls` shows it."""
-    return next((c for c in t.tandem.json("calls") if user in json.dumps(c)), None)
-
-
 def status_says_that_all_is_well(t):
     text = t.tandem.cli("status").stdout
     assert text.strip(), "tandem status says nothing"
@@ -34,7 +29,7 @@ def version_names_the_program(t):
 
 def a_running_call_is_listed_and_its_messages_are_shown(t):
     a, b = _call(t)
-    call = _find(t, a.user)
+    call = t.tandem.running_call(a.user)
     assert call and b.user in json.dumps(call), f"the call is not among the calls: {t.tandem.json('calls')}"
     text = t.tandem.cli("calls").stdout
     assert a.user in text and b.user in text, text
@@ -48,13 +43,13 @@ def a_running_call_is_listed_and_its_messages_are_shown(t):
             assert "response=" not in line or "…" in line or "***" in line or "hidden" in line, f"a digest is shown: {line}"
     a.hangup()
     b.closed()
-    wait_until("the call to leave the list", lambda: _find(t, a.user) is None)
+    wait_until("the call to leave the list", lambda: t.tandem.running_call(a.user) is None)
     assert "BYE" in t.tandem.cli("call", call["id"]).stdout, "the ladder is gone, or lacks BYE, after the call"
 
 
 def hangup_ends_a_call_on_both_phones(t):
     a, b = _call(t)
-    t.tandem.cli("hangup", _find(t, a.user)["id"])
+    t.tandem.cli("hangup", t.tandem.running_call(a.user)["id"])
     a.closed()
     b.closed()
     record = t.call_record(a.user)

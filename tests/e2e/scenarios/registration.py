@@ -6,15 +6,11 @@ from harness import sip
 from harness.proc import Failed, wait_until
 
 
-def _bindings(t, name):
-    return [r for r in t.tandem.json("registrations") if name in map(str, r.values())]
-
-
 def a_wrong_password_is_refused(t):
     phone = t.endpoint()
     answer = phone.register(secret="wrong")
     assert answer.status in (401, 403), answer
-    assert not _bindings(t, phone.user)
+    assert not t.tandem.registrations(phone.user)
 
 
 def an_unknown_account_is_refused_like_a_wrong_password(t):
@@ -83,10 +79,10 @@ def two_bindings_stand_side_by_side_and_one_goes(t):
     assert desk.register().status == 200
     answer = mobile.register()
     assert answer.status == 200 and len(answer.all("contact")) == 2, answer.all("contact")
-    assert len(_bindings(t, account[0])) == 2
+    assert len(t.tandem.registrations(account[0])) == 2
     answer = desk.register(expires=0)
     assert answer.status == 200
-    assert len(_bindings(t, account[0])) == 1
+    assert len(t.tandem.registrations(account[0])) == 1
 
 
 def a_star_removes_all_bindings(t):
@@ -96,7 +92,7 @@ def a_star_removes_all_bindings(t):
     mobile.register()
     answer = desk.register(expires=0, contacts=["*"])
     assert answer.status == 200 and not answer.all("contact"), answer.all("contact")
-    assert not _bindings(t, account[0])
+    assert not t.tandem.registrations(account[0])
 
 
 def asking_without_a_contact_lists_the_bindings(t):
@@ -108,13 +104,13 @@ def asking_without_a_contact_lists_the_bindings(t):
 
 
 def a_binding_that_is_not_refreshed_expires(t):
-    tandem = t.own_tandem(modules="min_expires = 1\n")
+    tandem = t.own_tandem(modules="expires_min = 1\n")
     tandem.start()
     phone = t.endpoint()
     answer = phone.register(expires=2)
     assert answer.status == 200, answer
-    assert _bindings(t, phone.user)
-    wait_until("the binding to expire", lambda: not _bindings(t, phone.user), 10, 0.2)
+    assert t.tandem.registrations(phone.user)
+    wait_until("the binding to expire", lambda: not t.tandem.registrations(phone.user), 10, 0.2)
     caller = t.endpoint()
     assert caller.invite(phone.user).status == 480
 
@@ -170,12 +166,12 @@ def a_new_account_registers_within_a_second_and_a_disabled_one_is_out_at_once(t)
 
 
 def a_phone_registers_again_by_itself(t):
-    t.own_tandem(modules="min_expires = 1\n").start()
+    t.own_tandem(modules="expires_min = 1\n").start()
     phone = t.phone(expires=4)
     phone.wait("REGISTER_OK", timeout=20)
-    assert _bindings(t, phone.user)
+    assert t.tandem.registrations(phone.user)
     phone.stop()
     try:
-        wait_until("the phone to un-register", lambda: not _bindings(t, phone.user), 5, 0.2)
+        wait_until("the phone to un-register", lambda: not t.tandem.registrations(phone.user), 5, 0.2)
     except Failed:
         raise Failed("a phone that was switched off properly is still registered") from None
