@@ -32,7 +32,8 @@ bool addr_is_any(const union addr *a);
 const char *addr_ip_text(const union addr *a, char out[ADDR_TEXT]);
 /* "192.0.2.1:5060", "[2001:db8::1]:5060". Returns out. */
 const char *addr_text(const union addr *a, char out[ADDR_TEXT]);
-/* For a listener on 0.0.0.0 or ::, the local address that the kernel would use towards peer. Returns 0 or negative errno. */
+/* For a listener on 0.0.0.0 or ::, the local address that the kernel would use towards peer. Returns 0 or negative
+ * errno. */
 int addr_local_for(const union addr *peer, union addr *out);
 
 #endif

@@ -19,7 +19,8 @@ int str_copy(char *dst, size_t size, const char *src);
 /* The same for a counted string. */
 int str_copy_n(char *dst, size_t size, const char *src, size_t len);
 
-/* Appends printf text at *used; keeps NUL at the end. Returns 0, or -E2BIG when the buffer is full (text is cut there). */
+/* Appends printf text at *used; keeps NUL at the end. Returns 0, or -E2BIG when the buffer is full (text is cut there).
+ */
 int str_append(char *dst, size_t size, size_t *used, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* Parses an unsigned decimal that fills the whole string. Returns 0, or -EINVAL / -ERANGE. */

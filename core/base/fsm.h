@@ -18,7 +18,8 @@ struct fsm_table {
 
 #define FSM_TO(state) (1u << (state))
 
-/* Moves *state to next. Returns true when the table allows it (moving to the same state is not a move: false, silently). */
+/* Moves *state to next. Returns true when the table allows it (moving to the same state is not a move: false,
+ * silently). */
 #define fsm_move(table, state, next, who) fsm_move_at(table, state, next, who, __FILE__, __LINE__)
 bool fsm_move_at(const struct fsm_table *table, int *state, int next, const char *who, const char *file, int line);
 

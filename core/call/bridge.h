@@ -1,0 +1,23 @@
+/* A bridge: legs that hear each other. Two legs so far; mixing comes with conferences. Signalling thread. */
+#ifndef CALL_BRIDGE_H
+#define CALL_BRIDGE_H
+
+#include "call/leg.h"
+
+struct bridge {
+    struct pbx *pbx;
+    struct uuid id;
+    struct list legs;
+    unsigned count;
+};
+
+/* Joins two live legs of any calls; each leaves the bridge it was in. 0, -EINVAL (same leg), -ENOTCONN (one has no
+ * media). */
+int bridge_join(struct leg *a, struct leg *b);
+/* Takes the leg out; a leg left alone is told through its controller (LEG_CHANGE_BRIDGE_ENDED), or ended when it has
+ * none. */
+void bridge_leave(struct leg *leg);
+/* The other leg of a two-leg bridge, or NULL. */
+struct leg *bridge_peer(const struct leg *leg);
+
+#endif

@@ -1,0 +1,61 @@
+/* The event bus: past facts, which nobody can refuse. Subscribers run in order of subscription, on the signalling
+ * thread; they may publish, subscribe and unsubscribe. */
+#ifndef CALL_BUS_H
+#define CALL_BUS_H
+
+#include "base/base.h"
+#include "call/cause.h"
+
+struct call;
+struct leg;
+struct loop;
+struct bus;
+struct bus_subscription;
+
+enum event_kind {
+    EVENT_CALL_NEW, /* accepted: its record is open */
+    EVENT_CALL_STATE,
+    EVENT_CALL_ENDED, /* last leg ended; everything for the record is known */
+    EVENT_LEG_NEW,
+    EVENT_LEG_RINGING,
+    EVENT_LEG_ANSWERED,
+    EVENT_LEG_HELD, /* its far side stopped receiving or sending */
+    EVENT_LEG_RESUMED,
+    EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
+    EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
+    EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
+    EVENT_BRIDGE_LEFT,
+    EVENT_ROUTE_TRY, /* detail: target */
+    EVENT_ROUTE_REFUSED,
+    EVENT_SCRIPT,     /* detail: a log line or an error of the dialplan */
+    EVENT_REGISTERED, /* account, detail: contact */
+    EVENT_UNREGISTERED,
+    EVENT_AUTH_FAILED,
+    EVENT_MEDIA_STATE, /* detail: up, or why it is down */
+    EVENT_DB_STATE,
+    EVENT_COUNT,
+};
+#define EVENT_BIT(kind) (1u << (kind))
+#define EVENT_ALL 0xFFFFFFFFu
+
+struct event {
+    enum event_kind kind;
+    uint64_t at_us;          /* wall clock; 0 when publishing: filled in */
+    const struct call *call; /* NULL: about no call */
+    const struct leg *leg;
+    enum cause cause;
+    enum who who;
+    const char *account;
+    const char *detail; /* words */
+};
+
+typedef void (*bus_fn)(void *arg, const struct event *event);
+
+struct bus *bus_new(struct loop *loop) MUST_USE;
+void bus_free(struct bus *bus);
+struct bus_subscription *bus_subscribe(struct bus *bus, uint32_t kinds, bus_fn fn, void *arg) MUST_USE;
+void bus_unsubscribe(struct bus_subscription *subscription); /* NULL allowed */
+void bus_publish(struct bus *bus, const struct event *event);
+const char *event_name(enum event_kind kind); /* "call-new", "leg-ringing" … */
+
+#endif

@@ -1,0 +1,25 @@
+/* What the files of the call room share and nobody else sees. */
+#ifndef CALL_CALL_PRIV_H
+#define CALL_CALL_PRIV_H
+
+#include "call/bridge.h"
+#include "call/pbx.h"
+#include "call/route.h"
+
+/* leg.c → call.c: the leg has ended (ENDING); later: its row can be written; last: it left the call. */
+void call_leg_ended(struct call *call, struct leg *leg);
+void call_leg_recorded(struct call *call);
+void call_leg_finished(struct call *call);
+
+/* leg_media.c */
+int leg_media_fill(struct leg *leg, struct media_desc *desc); /* ports and addresses for the live streams. 0, -EAGAIN */
+void leg_media_apply(struct leg *leg);                        /* remote and local are agreed: tell the media process */
+void leg_media_release(struct leg *leg);                      /* all ports back; leg_recorded() follows */
+void leg_recorded(struct leg *leg);
+
+/* call.c */
+struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a new one */
+void leg_publish(struct leg *leg, enum event_kind kind, const char *detail);
+void call_publish(struct call *call, enum event_kind kind, const char *detail);
+
+#endif

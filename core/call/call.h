@@ -1,0 +1,106 @@
+/* A call: legs that belong together from the first INVITE to the last BYE. Signalling thread. */
+#ifndef CALL_CALL_H
+#define CALL_CALL_H
+
+#include "call/leg.h"
+
+enum call_state { CALL_ROUTING, CALL_DIALLING, CALL_TALKING, CALL_ENDING, CALL_GONE };
+extern const struct fsm_table call_states;
+
+struct dial;
+struct script_run;
+
+struct call {
+    struct pbx *pbx;
+    struct uuid id;
+    struct list in_pbx;
+    struct list in_hash;
+    int state; /* enum call_state; only fsm_move() writes it */
+    struct list legs;
+    struct leg *caller; /* first inbound leg; NULL for originated calls */
+    char context[64], dialled[128];
+    char from_number[64], from_name[128];
+    struct dial *dial;         /* running dial, or NULL */
+    struct script_run *script; /* its coroutine, or NULL */
+    void *hook_walk;
+    uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */
+    uint64_t started_wall_us;
+    char answered_by[64];
+    enum cause cause;
+    enum who who;
+    char detail[128];
+    int final_status;      /* towards the caller */
+    enum cause dial_cause; /* how the last dial failed; CAUSE_NONE: it did not */
+    enum who dial_who;
+    char dial_detail[128];
+    unsigned hops; /* Max-Forwards left for requests made on its behalf */
+    bool ended_published;
+    bool start_pending; /* the dialplan starts at the end of this turn */
+    struct data_slots data;
+};
+
+struct call_incoming {
+    struct account *account; /* ref is taken */
+    const char *from_number, *from_name, *dialled, *context;
+    const char *sip_call_id, *contact;
+    const struct media_desc *offer;
+    const struct leg_ops *ops;
+    void *usage;
+    union addr media_host, signalling;
+    unsigned hops;
+};
+
+/* A new inbound call in state ROUTING with its first leg OFFERED; the dialplan starts at the end of this loop turn.
+ * Returns the leg, or NULL with *refused set (stopping, no media process). */
+struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum cause *refused);
+/* A call that starts with us (originate, callback, pickup): no legs yet; caller gives up "creator" with obj_unref(). */
+struct call *call_originate(struct pbx *pbx, const char *context, const char *from_number,
+                            const char *from_name) MUST_USE;
+/* By id text or a unique prefix of it, of live calls. NULL: none, or several. */
+struct call *call_find(struct pbx *pbx, const char *id_prefix);
+/* Ends every leg. */
+void call_end(struct call *call, enum cause cause, enum who who, const char *detail);
+/* The script ended without deciding: hangs up what is left. cause CAUSE_NONE: an ordinary end. */
+void call_script_done(struct call *call, enum cause cause, const char *detail);
+void call_set_state(struct call *call, enum call_state state);
+const char *call_id_text(const struct call *call, char out[UUID_TEXT]);
+
+/* --- dial: one or several destinations at once, first answer wins
+ * ----------------------------------------------------- */
+
+enum dial_status {
+    DIAL_ANSWERED,
+    DIAL_BUSY,
+    DIAL_NO_ANSWER,
+    DIAL_UNREACHABLE,
+    DIAL_REJECTED,
+    DIAL_CANCELLED,
+    DIAL_FAILED
+};
+const char *
+dial_status_name(enum dial_status status); /* "answered", "busy", "no-answer", "unreachable", "rejected", … */
+
+struct dial_result {
+    enum dial_status status;
+    enum cause cause;
+    const char *detail;
+    const char *answered_by; /* or NULL */
+    uint64_t talk_ms;
+};
+
+/* Runs once: when nobody can be reached or answered, or when the conversation has ended by the callee (status
+ * ANSWERED). Not run when the caller hangs up or dial_cancel() is called. */
+typedef void (*dial_done_fn)(void *arg, const struct dial_result *result);
+
+struct dial_request {
+    struct leg *leg;            /* who is to be connected (the call's caller) */
+    const char *const *targets; /* "202", or "kind:value" */
+    unsigned target_count;
+    unsigned timeout_ms; /* of ringing; 0: 60 s */
+};
+
+/* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */
+int call_dial(struct call *call, const struct dial_request *request, dial_done_fn done, void *arg);
+void dial_cancel(struct call *call, enum cause cause, enum who who);
+
+#endif

@@ -1,0 +1,119 @@
+/* The table of causes. Any thread; a value room: it knows no calls. */
+#include "call/cause.h"
+
+static const struct cause_info causes[CAUSE_COUNT] = {
+    [CAUSE_NONE] = {"none", 500, "Server Internal Error", 0, "No cause was given.", ""},
+    [CAUSE_NORMAL] = {"normal", 480, "Temporarily Unavailable", 16, "The call ended normally.", ""},
+    [CAUSE_CANCELLED] = {"cancelled", 487, "Request Terminated", 0, "The caller gave up before anybody answered.", ""},
+    [CAUSE_ANSWERED_ELSEWHERE] = {"answered-elsewhere", 487, "Request Terminated", 26, "Another phone took the call.",
+                                  ""},
+    [CAUSE_BUSY] = {"busy", 486, "Busy Here", 17, "The called phone is busy.", ""},
+    [CAUSE_NO_ANSWER] = {"no-answer", 480, "Temporarily Unavailable", 19,
+                         "The phone rang, but nobody answered in time.", ""},
+    [CAUSE_REJECTED] = {"rejected", 603, "Decline", 21, "The called party rejected the call.", ""},
+    [CAUSE_UNREACHABLE] = {"unreachable", 480, "Temporarily Unavailable", 20,
+                           "No phone is registered for the called account.",
+                           "Check with `tandem registrations` whether the phone is on and registered."},
+    [CAUSE_PHONE_SILENT] = {"phone-silent", 480, "Temporarily Unavailable", 18,
+                            "The phone is registered but did not answer any message.",
+                            "It may be switched off or behind a router that closed the path; see `tandem call ID`."},
+    [CAUSE_UNKNOWN_NUMBER] = {"unknown-number", 404, "Not Found", 1, "The dialled number does not exist here.",
+                              "Check the number, the account's name and the dialplan."},
+    [CAUSE_FORBIDDEN] = {"forbidden", 403, "Forbidden", 21, "The account may not make this call.",
+                         "See the account's rights with `tandem account show`."},
+    [CAUSE_VETOED] = {"vetoed", 403, "Forbidden", 21, "A module refused this call.",
+                      "Its reason stands in the detail."},
+    [CAUSE_NO_COMMON_CODEC] = {"no-common-codec", 488, "Not Acceptable Here", 88,
+                               "The two sides have no audio codec in common.",
+                               "Enable one codec on both phones: PCMA (G.711) works everywhere."},
+    [CAUSE_BAD_SDP] = {"bad-sdp", 488, "Not Acceptable Here", 88,
+                       "The phone's description of its media could not be understood.",
+                       "The message is in `tandem call ID --raw`."},
+    [CAUSE_BAD_REQUEST] = {"bad-request", 400, "Bad Request", 96, "The phone sent a request with mistakes.",
+                           "The message is in `tandem call ID --raw`."},
+    [CAUSE_NOT_SUPPORTED] = {"not-supported", 488, "Not Acceptable Here", 79,
+                             "The phone asked for something that Tandem does not do.", ""},
+    [CAUSE_LOOP] = {"loop", 483, "Too Many Hops", 25, "The call went round in circles.",
+                    "Look for extensions or forwards that point at each other."},
+    [CAUSE_NO_MEDIA] = {"no-media", 503, "Service Unavailable", 41,
+                        "No audio port could be had: the media process is not running or all its ports are taken.",
+                        "See the media line of `tandem status`."},
+    [CAUSE_MEDIA_LOST] = {"media-lost", 503, "Service Unavailable", 41, "The media process ended during the call.",
+                          "It is restarted by itself; its log says why it ended."},
+    [CAUSE_CONNECTION_LOST] = {"connection-lost", 408, "Request Timeout", 102,
+                               "The phone stopped answering during the call.",
+                               "Check the phone's network; `tandem call ID` shows which message went unanswered."},
+    [CAUSE_NO_ACK] = {"no-ack", 408, "Request Timeout", 102, "The phone never confirmed that the call was answered.",
+                      "Often a router or SIP ALG that rewrites Contact; `tandem call ID` shows the messages."},
+    [CAUSE_FAR_FAILURE] = {"far-failure", 480, "Temporarily Unavailable", 38, "The far side could not take the call.",
+                           "Its own words stand in the detail."},
+    [CAUSE_SCRIPT_ERROR] = {"script-error", 500, "Server Internal Error", 38, "The dialplan script failed.",
+                            "File and line stand in the detail and in the log."},
+    [CAUSE_NO_DIALPLAN] = {"no-dialplan", 503, "Service Unavailable", 38, "No dialplan is loaded.",
+                           "Check the dialplan directory in the configuration."},
+    [CAUSE_OPERATOR] = {"operator", 480, "Temporarily Unavailable", 16, "An administrator ended the call.", ""},
+    [CAUSE_STOPPING] = {"switch-stopping", 503, "Service Unavailable", 41, "The switch is being stopped.", ""},
+    [CAUSE_SWITCH_STOPPED] = {"switch-stopped", 503, "Service Unavailable", 41, "The switch stopped during the call.",
+                              "See the log of the switch for the reason."},
+    [CAUSE_INTERNAL] = {"internal", 500, "Server Internal Error", 41, "Tandem made a mistake.",
+                        "Please report it with the log around this time."},
+};
+
+const struct cause_info *cause_info(enum cause cause)
+{
+    if (cause < 0 || cause >= CAUSE_COUNT)
+        cause = CAUSE_INTERNAL;
+    return &causes[cause];
+}
+
+enum cause cause_by_id(const char *id)
+{
+    for (int i = 0; i < CAUSE_COUNT; i++)
+        if (strcmp(causes[i].id, id) == 0)
+            return (enum cause)i;
+    return CAUSE_NONE;
+}
+
+enum cause cause_from_sip(int status)
+{
+    switch (status) {
+    case 486:
+    case 600:
+        return CAUSE_BUSY;
+    case 603:
+    case 607: /* RFC 8197: unwanted */
+    case 403:
+        return CAUSE_REJECTED;
+    case 404:
+    case 410:
+    case 484:
+    case 604:
+        return CAUSE_UNKNOWN_NUMBER;
+    case 408:
+        return CAUSE_PHONE_SILENT;
+    case 430: /* RFC 5626: the flow is gone */
+    case 480:
+        return CAUSE_UNREACHABLE;
+    case 482:
+    case 483:
+        return CAUSE_LOOP;
+    case 487:
+        return CAUSE_CANCELLED;
+    case 415:
+    case 488:
+    case 606:
+        return CAUSE_NO_COMMON_CODEC;
+    default:
+        return CAUSE_FAR_FAILURE;
+    }
+}
+
+const char *who_name(enum who who)
+{
+    static const char *const names[] = {
+        [WHO_NOBODY] = "",           [WHO_CALLER] = "caller", [WHO_CALLEE] = "callee", [WHO_SWITCH] = "switch",
+        [WHO_OPERATOR] = "operator", [WHO_SCRIPT] = "script", [WHO_MODULE] = "module",
+    };
+
+    return who >= 0 && who < (int)COUNT_OF(names) ? names[who] : "?";
+}

@@ -1,0 +1,373 @@
+/* A leg's commands, what its usage reports, and its one way to end. Signalling thread. Knows no SIP: everything that
+ * goes out passes leg->ops. */
+#include "call/leg.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "call/call-priv.h"
+#include "media/negotiate.h"
+
+static const struct fsm_state states[] = {
+    [LEG_IDLE] = {"idle", FSM_TO(LEG_CALLING) | FSM_TO(LEG_OFFERED) | FSM_TO(LEG_ENDING)},
+    [LEG_CALLING] = {"calling", FSM_TO(LEG_RINGING) | FSM_TO(LEG_UP) | FSM_TO(LEG_ENDING)},
+    [LEG_OFFERED] = {"offered", FSM_TO(LEG_RINGING) | FSM_TO(LEG_UP) | FSM_TO(LEG_ENDING)},
+    [LEG_RINGING] = {"ringing", FSM_TO(LEG_UP) | FSM_TO(LEG_ENDING)},
+    [LEG_UP] = {"up", FSM_TO(LEG_ENDING)},
+    [LEG_ENDING] = {"ending", FSM_TO(LEG_GONE)},
+    [LEG_GONE] = {"gone", 0},
+};
+const struct fsm_table leg_states = {"leg", states, COUNT_OF(states)};
+
+static bool leg_move(struct leg *leg, enum leg_state next)
+{
+    return fsm_move(&leg_states, &leg->state, next, leg->number);
+}
+
+static void leg_destroy(void *obj)
+{
+    struct leg *leg = obj;
+
+    data_clear(&leg->data);
+    if (leg->to) {
+        obj_unref(leg->to->account, "endpoint");
+        free(leg->to);
+    }
+    desc_free(leg->remote_offer);
+    desc_free(leg->remote);
+    desc_free(leg->local);
+    desc_free(leg->our_offer);
+    obj_unref(leg->account, "leg");
+    obj_unref(leg->call, "leg");
+    leg->pbx->leg_count--;
+}
+
+struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, struct account *account)
+{
+    struct leg *leg = obj_new(sizeof *leg, "leg", leg_destroy, "call");
+
+    leg->pbx = call->pbx;
+    leg->id = uuid_new();
+    leg->call = obj_ref(call, "leg");
+    leg->ops = ops;
+    leg->inbound = inbound;
+    leg->account = account ? obj_ref(account, "leg") : NULL;
+    leg->started_us = loop_now_us(leg->pbx->loop);
+    leg->started_wall_us = loop_wall_us(leg->pbx->loop);
+    list_append(&call->legs, &leg->in_call);
+    leg->pbx->leg_count++;
+    leg->pbx->legs_total++;
+    return leg;
+}
+
+bool leg_is_alive(const struct leg *leg)
+{
+    return leg->state != LEG_ENDING && leg->state != LEG_GONE;
+}
+
+struct media_port *leg_audio_port(const struct leg *leg)
+{
+    for (unsigned i = 0; i < leg->stream_count; i++)
+        if (leg->streams[i].port)
+            return leg->streams[i].port;
+    return NULL;
+}
+
+void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg)
+{
+    leg->control = fn;
+    leg->control_arg = arg;
+}
+
+static void tell_control(struct leg *leg, enum leg_change change)
+{
+    if (leg->control)
+        leg->control(leg->control_arg, leg, change);
+}
+
+static void replace(struct media_desc **slot, struct media_desc *desc)
+{
+    desc_free(*slot);
+    *slot = desc;
+}
+
+/* Takes over `local`. The remote keeps its address but only the codecs that were agreed. */
+static void agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
+                  const struct media_desc *agreed)
+{
+    replace(&leg->remote, desc_copy(remote));
+    replace(&leg->local, local);
+    for (unsigned i = 0; i < leg->remote->count && i < agreed->count; i++)
+        desc_set_codecs(&leg->remote->streams[i], agreed->streams[i].codecs, agreed->streams[i].codec_count);
+    leg_media_apply(leg);
+}
+
+/* --- commands
+ * --------------------------------------------------------------------------------------------------------- */
+
+int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer)
+{
+    int result;
+
+    if (leg->state != LEG_IDLE)
+        return -EALREADY;
+    result = leg->ops->prepare(leg, to);
+    if (result < 0)
+        return result;
+    replace(&leg->our_offer, desc_copy(offer));
+    result = leg_media_fill(leg, leg->our_offer);
+    if (result < 0)
+        return result;
+    leg_move(leg, LEG_CALLING);
+    leg_publish(leg, EVENT_LEG_NEW, NULL);
+    return leg->ops->dial(leg, to, leg->our_offer);
+}
+
+int leg_ring(struct leg *leg, int status)
+{
+    if (leg->state != LEG_OFFERED && leg->state != LEG_RINGING)
+        return -EALREADY;
+    if (leg->state == LEG_OFFERED) {
+        leg_move(leg, LEG_RINGING);
+        leg->ringing_us = loop_now_us(leg->pbx->loop);
+        leg_publish(leg, EVENT_LEG_RINGING, NULL);
+    }
+    return leg->ops->ring(leg, status);
+}
+
+int leg_answer(struct leg *leg, const struct media_desc *answer)
+{
+    struct media_desc *local = NULL;
+    int result;
+
+    if (leg->state != LEG_OFFERED && leg->state != LEG_RINGING)
+        return -EALREADY;
+    if (answer)
+        local = desc_copy(answer);
+    else if ((result = negotiate_local_answer(leg->remote_offer, negotiate_default_codecs,
+                                              negotiate_default_codec_count, DIR_SENDRECV, &local)) < 0)
+        return result;
+    result = leg_media_fill(leg, local);
+    if (result == 0)
+        result = leg->ops->answer(leg, local);
+    if (result < 0) {
+        desc_free(local);
+        return result;
+    }
+    leg_move(leg, LEG_UP);
+    leg->answered_us = loop_now_us(leg->pbx->loop);
+    agree(leg, leg->remote_offer, local, local);
+    leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
+    return 0;
+}
+
+int leg_answer_offer(struct leg *leg, const struct media_desc *answer)
+{
+    struct media_desc *local = NULL;
+    const struct stream_desc *audio = desc_audio(leg->remote);
+    int result;
+
+    if (!leg->offer_open || leg->state != LEG_UP)
+        return -EALREADY;
+    if (answer)
+        local = desc_copy(answer);
+    else if ((result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL,
+                                              audio ? audio->codec_count : 0, DIR_SENDRECV, &local)) < 0)
+        return result;
+    result = leg_media_fill(leg, local);
+    if (result < 0) {
+        desc_free(local);
+        return result;
+    }
+    leg->offer_open = false;
+    agree(leg, leg->remote_offer, local, local);
+    return leg->ops->answer_offer(leg, leg->local, CAUSE_NONE);
+}
+
+void leg_refuse_offer(struct leg *leg, enum cause cause)
+{
+    if (!leg->offer_open)
+        return;
+    leg->offer_open = false;
+    leg->ops->answer_offer(leg, NULL, cause);
+}
+
+void leg_echo(struct leg *leg, bool on)
+{
+    struct media_port *port = leg_audio_port(leg);
+
+    if (port)
+        media_port_echo(port, on);
+}
+
+/* --- the end
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void finish_if_done(struct leg *leg)
+{
+    struct call *call = leg->call;
+
+    if (leg->state != LEG_GONE || !leg->recorded || leg->finished)
+        return;
+    leg->finished = true;
+    list_unlink(&leg->in_call);
+    obj_ref(call, "finish");
+    call_leg_finished(call);
+    loop_unref_later(leg->pbx->loop, leg, "call");
+    loop_unref_later(call->pbx->loop, call, "finish");
+}
+
+void leg_recorded(struct leg *leg)
+{
+    if (leg->recorded)
+        return;
+    leg->recorded = true;
+    leg_publish(leg, EVENT_LEG_RECORDED, NULL);
+    call_leg_recorded(leg->call);
+    finish_if_done(leg);
+}
+
+/* Everything that follows an end, whoever caused it. */
+static void close_leg(struct leg *leg, enum cause cause, enum who who, int status, const char *detail)
+{
+    struct call *call = obj_ref(leg->call, "ending");
+
+    obj_ref(leg, "ending");
+    leg->cause = cause;
+    leg->who = who;
+    leg->final_status = status;
+    str_copy(leg->detail, sizeof leg->detail, detail);
+    leg->ended_us = loop_now_us(leg->pbx->loop);
+    leg->offer_open = false;
+    hook_cancel(leg->offer_walk);
+    leg->offer_walk = NULL;
+    leg_move(leg, LEG_ENDING);
+    leg_publish(leg, EVENT_LEG_ENDED, NULL);
+    if (leg->bridge)
+        bridge_leave(leg);
+    leg_media_release(leg);
+    tell_control(leg, LEG_CHANGE_ENDED);
+    leg_set_control(leg, NULL, NULL);
+    if (!leg->end_handled)
+        call_leg_ended(call, leg);
+    call_leg_recorded(call);
+    obj_unref(leg, "ending");
+    obj_unref(call, "ending");
+}
+
+void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail)
+{
+    int status = 0;
+
+    if (!leg_is_alive(leg))
+        return;
+    if (leg->state == LEG_OFFERED || (leg->state == LEG_RINGING && leg->inbound))
+        status = cause_info(cause)->sip_status;
+    obj_ref(leg, "end");
+    close_leg(leg, cause, who, status, detail);
+    if (leg->usage)
+        leg->ops->end(leg, cause, detail); /* ends in leg_on_gone() */
+    else
+        leg_on_gone(leg); /* it was never dialled */
+    obj_unref(leg, "end");
+}
+
+/* --- reported by the usage
+ * ------------------------------------------------------------------------------------------------ */
+
+void leg_on_ringing(struct leg *leg, int status)
+{
+    if (leg->state == LEG_CALLING) {
+        leg_move(leg, LEG_RINGING);
+        leg->ringing_us = loop_now_us(leg->pbx->loop);
+        leg_publish(leg, EVENT_LEG_RINGING, NULL);
+    }
+    if (leg->state == LEG_RINGING)
+        tell_control(leg, LEG_CHANGE_RINGING);
+}
+
+void leg_on_answer(struct leg *leg, const struct media_desc *answer)
+{
+    struct media_desc *local;
+    const struct stream_desc *audio;
+    char why[128];
+
+    if (leg->state != LEG_CALLING && leg->state != LEG_RINGING)
+        return;
+    if (!answer || negotiate_check_answer(leg->our_offer, answer, why, sizeof why) < 0) {
+        leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, answer ? why : "the answer has no SDP");
+        return;
+    }
+    audio = desc_audio((struct media_desc *)(uintptr_t)answer);
+    if (!audio || !desc_speech(audio)) {
+        leg_end(leg, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, "the answer has no audio codec");
+        return;
+    }
+    local = leg->our_offer;
+    leg->our_offer = NULL;
+    leg_move(leg, LEG_UP);
+    leg->answered_us = loop_now_us(leg->pbx->loop);
+    agree(leg, answer, local, answer);
+    leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
+    tell_control(leg, LEG_CHANGE_ANSWERED);
+}
+
+static void offer_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
+{
+    struct leg *leg = arg;
+    int result;
+
+    leg->offer_walk = NULL;
+    if (verdict == VERDICT_HANDLED)
+        return;
+    if (verdict == VERDICT_REJECT) {
+        leg_refuse_offer(leg, cause);
+        return;
+    }
+    result = leg_answer_offer(leg, NULL);
+    if (result < 0)
+        leg_refuse_offer(leg, result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC);
+}
+
+void leg_on_offer(struct leg *leg, const struct media_desc *offer)
+{
+    if (leg->state != LEG_UP)
+        return;
+    replace(&leg->remote_offer, desc_copy(offer));
+    leg->offer_open = true;
+    leg->offer_walk = NULL;
+    obj_ref(leg, "offer");
+    leg->offer_walk = hook_start(leg->pbx->hooks, HOOK_OFFER, leg, offer_judged, leg);
+    obj_unref(leg, "offer");
+}
+
+static void end_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
+{
+    struct leg *leg = arg;
+
+    leg->end_handled = verdict == VERDICT_HANDLED;
+}
+
+void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail)
+{
+    if (!leg_is_alive(leg))
+        return;
+    obj_ref(leg, "ended");
+    /* An end cannot wait: a hook that defers here is taken as having passed. */
+    hook_cancel(hook_start(leg->pbx->hooks, HOOK_LEG_END, leg, end_judged, leg));
+    if (leg_is_alive(leg))
+        close_leg(leg, cause, who, status, detail);
+    obj_unref(leg, "ended");
+}
+
+void leg_on_gone(struct leg *leg)
+{
+    leg->usage = NULL;
+    if (leg_is_alive(leg)) {
+        (void)bug_if(true);
+        close_leg(leg, CAUSE_INTERNAL, WHO_SWITCH, 0, "the dialog vanished");
+    }
+    leg_move(leg, LEG_GONE);
+    finish_if_done(leg);
+}

@@ -1,0 +1,136 @@
+/* A leg: one dialog of a call, seen without SIP. Commands are verbs and may fail; what the usage (core/sip) reports
+ * comes in through leg_on_…(). One function ends a leg: leg_end(). Signalling thread. */
+#ifndef CALL_LEG_H
+#define CALL_LEG_H
+
+#include "base/fsm.h"
+#include "base/id.h"
+#include "base/loop.h"
+#include "call/cause.h"
+#include "call/data.h"
+#include "db/snapshot.h"
+#include "media/media.h"
+
+struct bridge;
+struct call;
+struct leg;
+struct pbx;
+
+enum leg_state { LEG_IDLE, LEG_CALLING, LEG_OFFERED, LEG_RINGING, LEG_UP, LEG_ENDING, LEG_GONE };
+extern const struct fsm_table leg_states;
+
+/* Where an outbound leg goes: one binding of an account, one address of a trunk. */
+struct endpoint {
+    char uri[256];           /* Request-URI */
+    char flow[72];           /* edge flow token; "": none */
+    char path[256];          /* Route set from the registration's Path, or "" */
+    char number[64];         /* what was dialled to get there */
+    struct account *account; /* ref; NULL: not one of ours */
+};
+
+/* What a kind of leg (SIP) can do. Each returns 0 or negative errno. `usage` is leg->usage. */
+struct leg_ops {
+    const char *kind;
+    /* Makes the usage of an outbound leg; fills media_host, signalling, peer, contact, sip_call_id. */
+    int (*prepare)(struct leg *leg, const struct endpoint *to);
+    int (*dial)(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
+    int (*ring)(struct leg *leg, int status);
+    int (*answer)(struct leg *leg, const struct media_desc *answer);
+    int (*answer_offer)(struct leg *leg, const struct media_desc *answer, enum cause refused); /* answer NULL: refuse */
+    void (*end)(struct leg *leg, enum cause cause, const char *detail); /* CANCEL, BYE or a final response */
+    void (*detach)(struct leg *leg);                                    /* the leg object goes: forget it */
+    int (*save)(const struct leg *leg, void *json);                     /* json_t object: dialog state */
+};
+
+/* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
+struct leg_stream {
+    enum stream_kind kind;
+    struct media_port *port; /* NULL: refused or not yet */
+};
+
+enum leg_change { LEG_CHANGE_RINGING, LEG_CHANGE_ANSWERED, LEG_CHANGE_ENDED, LEG_CHANGE_BRIDGE_ENDED };
+/* The one controller of a leg: whoever decides what its changes mean (dial, a script, a module). */
+typedef void (*leg_control_fn)(void *arg, struct leg *leg, enum leg_change change);
+
+struct leg {
+    struct pbx *pbx;
+    struct uuid id;
+    struct list in_call; /* call->legs */
+    struct call *call;   /* holds a reference; never NULL while not GONE */
+    struct bridge *bridge;
+    struct list in_bridge;
+    int state;    /* enum leg_state; only fsm_move() writes it */
+    bool inbound; /* phone → Tandem */
+    const struct leg_ops *ops;
+    void *usage;             /* dialog usage of core/sip */
+    struct account *account; /* ref or NULL */
+    struct endpoint *to;     /* where route_send() will dial; NULL afterwards */
+    char number[64];         /* the party at the far side: account name or number */
+    char name[128];          /* its display name */
+    char contact[256], peer[ADDR_TEXT], sip_call_id[160];
+    union addr media_host; /* our address as this phone sees it */
+    union addr signalling; /* where its signalling comes from */
+    unsigned stream_count;
+    struct leg_stream streams[MEDIA_STREAMS_MAX];
+    struct media_desc *remote_offer;                        /* open offer of the far side, or the one last answered */
+    struct media_desc *remote;                              /* what the far side last agreed to */
+    struct media_desc *local;                               /* what we last said */
+    struct media_desc *our_offer;                           /* what we offered when we dialled; until its answer */
+    bool offer_open;                                        /* the far side waits for an answer to a re-offer */
+    bool end_handled;                                       /* a HOOK_LEG_END took care of the rest of the call */
+    bool held;                                              /* the far side does not receive or does not send */
+    uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic; 0: not yet */
+    uint64_t started_wall_us;
+    enum cause cause;
+    enum who who;
+    char detail[128];
+    int final_status; /* SIP status that ended or refused it; 0: none */
+    unsigned ports_releasing;
+    bool recorded;            /* EVENT_LEG_RECORDED was published */
+    bool finished;            /* out of its call; only other holders keep it */
+    struct media_stats stats; /* after release */
+    char codec[24];
+    leg_control_fn control;
+    void *control_arg;
+    void *offer_walk;       /* struct hook_walk * of a running HOOK_OFFER */
+    struct data_slots data; /* modules' private data */
+};
+
+/* A new leg in a call, state IDLE; the call holds the reference "call". A reference on account (may be NULL) is taken.
+ */
+struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, struct account *account) MUST_USE;
+
+/* Sends it out: takes media ports, offers `offer` (addresses filled in here). 0, -EAGAIN (no media port), other errno.
+ */
+int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
+/* 180 or 183 to the far side. -EALREADY when a final response went out. */
+int leg_ring(struct leg *leg, int status);
+/* Answers an OFFERED or RINGING leg with `answer` (addresses filled in here; NULL: a local answer to its offer). 0,
+ * -ENOENT (no common codec), -EAGAIN (no media port), -EALREADY. */
+int leg_answer(struct leg *leg, const struct media_desc *answer);
+/* Answers an open re-offer: `answer` NULL means with the codecs in use and the mirrored direction. 0, -ENOENT,
+ * -EALREADY. */
+int leg_answer_offer(struct leg *leg, const struct media_desc *answer);
+void leg_refuse_offer(struct leg *leg, enum cause cause);
+/* The only way to refuse or end a leg. detail (words, may be NULL) is copied. Ending an ended leg does nothing. */
+void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail);
+/* Its own sound back (echo test). */
+void leg_echo(struct leg *leg, bool on);
+void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
+struct media_port *leg_audio_port(const struct leg *leg); /* NULL: none */
+bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GONE */
+
+/* --- reported by the usage ------------------------------------------------------------------------------------------
+ */
+
+void leg_on_ringing(struct leg *leg, int status);
+/* A final 2xx with the answer to our offer. Refuses bad answers by ending the leg. */
+void leg_on_answer(struct leg *leg, const struct media_desc *answer);
+/* A new offer inside the dialog; the usage keeps the transaction open until ops->answer_offer(). */
+void leg_on_offer(struct leg *leg, const struct media_desc *offer);
+/* The far side ended or refused it: no more messages will go out on it, except through ops->detach. status 0: none. */
+void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail);
+/* The usage is finished (BYE answered or given up); frees the leg in the end. */
+void leg_on_gone(struct leg *leg);
+
+#endif

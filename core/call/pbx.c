@@ -1,0 +1,55 @@
+/* The switch as one value: the lists of calls, and orderly stopping. Signalling thread. */
+#include "call/pbx.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "call/route.h"
+
+struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsigned node)
+{
+    struct pbx *pbx = mem_new(sizeof *pbx);
+
+    pbx->loop = loop;
+    pbx->media = media;
+    pbx->db = db;
+    pbx->node = node;
+    pbx->bus = bus_new(loop);
+    pbx->hooks = hooks_new(loop);
+    pbx->started_us = loop_now_us(loop);
+    list_init(&pbx->calls);
+    list_init(&pbx->route_kinds);
+    for (size_t i = 0; i < PBX_CALL_BUCKETS; i++)
+        list_init(&pbx->call_hash[i]);
+    return pbx;
+}
+
+void pbx_free(struct pbx *pbx)
+{
+    if (!pbx)
+        return;
+    hooks_free(pbx->hooks);
+    bus_free(pbx->bus);
+    free(pbx);
+}
+
+void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
+{
+    struct call *call, *tmp;
+
+    pbx->draining = true;
+    pbx->on_empty = on_empty;
+    pbx->on_empty_arg = arg;
+    if (list_empty(&pbx->calls)) {
+        loop_later(pbx->loop, on_empty, arg);
+        return;
+    }
+    log_info("stopping: %u calls are being ended", pbx->call_count);
+    LIST_FOR_EACH_SAFE(call, tmp, &pbx->calls, in_pbx)
+    {
+        obj_ref(call, "drain"); /* ending may free it */
+        call_end(call, CAUSE_STOPPING, WHO_SWITCH, NULL);
+        obj_unref(call, "drain");
+    }
+}

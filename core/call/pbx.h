@@ -1,0 +1,52 @@
+/* The switch as one value: what main() (or a test) puts together and every room receives. No globals: a test makes two.
+ */
+#ifndef CALL_PBX_H
+#define CALL_PBX_H
+
+#include "call/bus.h"
+#include "call/call.h"
+#include "call/hook.h"
+#include "db/db.h"
+
+#define PBX_CALL_BUCKETS 4096
+
+/* The script room as the call room sees it. */
+struct script_ops {
+    /* Starts the dialplan for the call's caller in (context, extension). 0, -ENOENT (no such extension), -EIO (error).
+     */
+    int (*start)(void *script, struct call *call, const char *context, const char *extension);
+    /* The controlling leg ended: raise hangup in the coroutine, run on_hangup, free it. call->script becomes NULL. */
+    void (*hangup)(void *script, struct call *call);
+};
+
+struct pbx {
+    struct loop *loop;
+    struct bus *bus;
+    struct hooks *hooks;
+    struct media *media;
+    struct db *db;
+    void *script;
+    const struct script_ops *script_ops; /* NULL: no dialplan */
+    const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */
+    void *sip;                           /* struct agent * of core/sip */
+    struct list calls;
+    struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
+    struct list route_kinds;
+    unsigned node;
+    unsigned call_count, leg_count;
+    uint64_t calls_total, legs_total;
+    uint64_t started_us;
+    bool draining;    /* no new calls */
+    loop_fn on_empty; /* draining and the last call is gone */
+    void *on_empty_arg;
+};
+
+/* loop, media, db are borrowed; bus and hooks are made. */
+struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsigned node) MUST_USE;
+/* All calls must be gone, or they are forgotten without a word (crash test). */
+void pbx_free(struct pbx *pbx);
+/* Refuses new calls, ends all with CAUSE_STOPPING; on_empty runs when the last is gone (at once when there are none).
+ */
+void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg);
+
+#endif

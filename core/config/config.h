@@ -1,0 +1,84 @@
+/* The bootstrap file: what the switch must know before it can reach its database. `[section]`, `key = value`, `#`
+ * comments (at the start of a line or after a blank). Everything else is configured in SQL. Start-up only; any thread.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/addr.h"
+#include "base/log.h"
+
+#define CONFIG_FILE_MAX (1u << 20) /* bytes */
+#define CONFIG_LISTENS_MAX 16
+#define CONFIG_MODULES_MAX 64
+#define CONFIG_NETWORKS_MAX 64
+
+enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
+
+/* Digest algorithms in the order in which challenges offer them. */
+struct config_digests {
+    unsigned count;
+    enum config_digest order[2];
+};
+
+/* listen = udp:ADDRESS:PORT [digest=…]; port 0: the kernel picks one. */
+struct config_listen {
+    char transport[8]; /* "udp" */
+    union addr bind;
+    struct config_digests digests; /* its own, or those of the switch */
+};
+
+/* digest_network = 192.0.2.0/24 md5: what phones of this network are offered. The longest match wins. */
+struct config_network {
+    union addr net; /* port 0 */
+    unsigned bits;
+    struct config_digests digests;
+};
+
+/* [module NAME] or [module NAME as INSTANCE]. */
+struct config_module {
+    char *name;
+    char *instance; /* NULL: as the name */
+    char *path;     /* NULL: module_dir/NAME.so */
+    char **options; /* "key", "value", …, NULL: struct module_spec takes it as it is */
+    unsigned option_count;
+    unsigned line; /* where the section begins */
+};
+
+struct config {
+    /* [switch] */
+    unsigned node; /* 0 … 65535; default 1 */
+    struct config_listen listens[CONFIG_LISTENS_MAX];
+    unsigned listen_count; /* ≥ 1: udp:0.0.0.0:5060 when the file names none */
+    char public_host[64];  /* "": the local address used towards each phone */
+    char *database;        /* conninfo or URI; NULL: none */
+    char *state_dir;       /* default /var/lib/tandem */
+    char *run_dir;         /* default /run/tandem; control.sock and media.sock live there */
+    char *module_dir;
+    char *dialplan;
+    enum log_level log;
+    struct config_digests digests; /* default: md5, sha-256 */
+    struct config_network networks[CONFIG_NETWORKS_MAX];
+    unsigned network_count;
+    /* [media] */
+    union addr media_address, media_address6; /* unset: the address on which the phone reaches us */
+    uint16_t media_port_min, media_port_max;  /* default 20000-29999 */
+    unsigned media_threads;                   /* 0: the media program decides */
+    char *media_program;                      /* NULL: "none", somebody else starts it */
+    unsigned media_orphan_s;                  /* how long media goes on without a switch; default 600 */
+    /* [module …] in order of the file */
+    struct config_module modules[CONFIG_MODULES_MAX];
+    unsigned module_count;
+};
+
+/* Reads and checks the file; *out belongs to the caller. On error `why` is "FILE:LINE: reason" (without a line when the
+ * file cannot be read) and the result is -ENOENT, -EACCES …, or -EINVAL for what is inside. */
+int config_load(const char *path, struct config **out, char *why, size_t why_size);
+/* The same for text in memory; `name` stands for the file in errors. */
+int config_parse(const char *name, const char *text, size_t len, struct config **out, char *why, size_t why_size);
+void config_free(struct config *config); /* NULL allowed */
+/* Digests for a phone at `peer` that came in through `listen` (NULL: unknown): its network's, its listener's, the
+ * switch's. */
+const struct config_digests *config_digests_for(const struct config *config, const struct config_listen *listen,
+                                                const union addr *peer);
+
+#endif

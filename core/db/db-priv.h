@@ -1,0 +1,51 @@
+/* What the files of this room share. */
+#ifndef DB_DB_PRIV_H
+#define DB_DB_PRIV_H
+
+#include "db/db.h"
+
+/* --- snapshot.c --- */
+void snapshot_set_generation(struct snapshot *snapshot, uint64_t generation);
+/* An account with the defaults of the table, held by "snapshot". */
+struct account *account_alloc(void) MUST_USE;
+
+/* --- feed.c: the configuration ------------------------------------------------------------------------------------ */
+struct feed;
+struct feed *feed_open(struct db *db, const char *conninfo);
+void feed_close(struct feed *feed);
+/* The configuration is loaded and the connection stands. */
+bool feed_ready(const struct feed *feed);
+/* Words: why it is not ready, or which generation was refused; "" when all is well. */
+const char *feed_why(const struct feed *feed);
+void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *arg, int err), void *arg);
+
+/* --- pool.c: queries ------------------------------------------------------------------------------------------------
+ */
+struct pool;
+/* conninfo NULL: every query fails. */
+struct pool *pool_open(struct db *db, const char *conninfo);
+/* Queries that still wait fail with -ENOTCONN. */
+void pool_close(struct pool *pool);
+bool pool_ready(const struct pool *pool);
+const char *pool_why(const struct pool *pool);
+struct db_query *pool_query(struct pool *pool, const char *sql, const char *const *params, unsigned count,
+                            unsigned deadline_ms, db_done_fn done, void *arg);
+
+/* --- deliver.c: spool → database
+ * -------------------------------------------------------------------------------------- */
+struct deliver;
+struct spool;
+struct deliver *deliver_open(struct db *db, const char *conninfo, struct spool *spool);
+void deliver_close(struct deliver *deliver);
+/* The spool has something. */
+void deliver_wake(struct deliver *deliver);
+bool deliver_ready(const struct deliver *deliver);
+const char *deliver_why(const struct deliver *deliver);
+
+/* --- db.c
+ * --------------------------------------------------------------------------------------------------------------- */
+struct loop *db_loop(const struct db *db);
+/* One of the parts has another state: recompute and tell. */
+void db_refresh_state(struct db *db);
+
+#endif

@@ -1,0 +1,256 @@
+/* The room's door: opens and closes its parts (configuration feed, query pool, record spool and its delivery) and makes
+ * one state of theirs. Signalling thread only; knows no SQL. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "db/conn.h"
+#include "db/db-priv.h"
+#include "db/records-priv.h"
+#include "db/spool.h"
+
+#define SPOOL_LIMIT ((uint64_t)256 << 20)
+
+struct db {
+    struct loop *loop;
+    struct db_hooks hooks;
+    struct snapshot *snapshot;
+    uint64_t snapshot_at_us;
+    struct feed *feed;
+    struct pool *pool;
+    struct spool *spool;
+    struct deliver *deliver;
+    struct record_origin origin;
+    enum db_state state;
+    char why[256];
+    bool has_database, opened;
+};
+
+struct loop *db_loop(const struct db *db)
+{
+    return db->loop;
+}
+
+/* --- state
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static void compute_state(const struct db *db, enum db_state *state, const char **why)
+{
+    if (feed_ready(db->feed) && pool_ready(db->pool)) {
+        *state = DB_READY;
+        *why = feed_why(db->feed)[0] ? feed_why(db->feed) : deliver_why(db->deliver);
+        return;
+    }
+    *why = feed_ready(db->feed) || !feed_why(db->feed)[0] ? pool_why(db->pool) : feed_why(db->feed);
+    *state = **why ? DB_DOWN : DB_CONNECTING;
+    if (*state == DB_CONNECTING && db->state != DB_CONNECTING) {
+        *state = db->state; /* on its way up or down: the last word stands until there is another */
+        *why = db->why;
+    }
+}
+
+void db_refresh_state(struct db *db)
+{
+    enum db_state state;
+    const char *why;
+
+    if (!db->opened)
+        return;
+    compute_state(db, &state, &why);
+    if (state == db->state && strcmp(why, db->why) == 0)
+        return;
+    if (state == DB_READY && db->state != DB_READY)
+        log_info("database: connected; configuration generation %llu with %zu accounts",
+                 (unsigned long long)snapshot_generation(db->snapshot), snapshot_account_count(db->snapshot));
+    else if (state == DB_DOWN)
+        log_warn("database: %s. Trying again; calls go on with what is known", why);
+    db->state = state;
+    if (why != db->why)
+        str_copy(db->why, sizeof db->why, why);
+    if (db->hooks.state)
+        db->hooks.state(db->hooks.arg, db->state, db->why);
+}
+
+void db_get_status(const struct db *db, struct db_status *out)
+{
+    struct spool_status spool;
+
+    spool_get_status(db->spool, &spool);
+    *out = (struct db_status){
+        .state = db->state,
+        .generation = snapshot_generation(db->snapshot),
+        .generation_age_s = (loop_now_us(db->loop) - db->snapshot_at_us) / 1000000,
+        .records_waiting = spool.waiting,
+        .records_delivered = spool.delivered,
+        .records_set_aside = spool.set_aside,
+        .records_lost = spool.lost,
+    };
+    str_copy(out->why, sizeof out->why, db->why);
+}
+
+/* --- configuration
+ * ---------------------------------------------------------------------------------------------------------- */
+
+const struct snapshot *db_snapshot(const struct db *db)
+{
+    return db->snapshot;
+}
+
+void db_set_snapshot(struct db *db, struct snapshot *snapshot)
+{
+    struct snapshot *old = db->snapshot;
+
+    db->snapshot = snapshot;
+    db->snapshot_at_us = loop_now_us(db->loop);
+    if (db->hooks.snapshot)
+        db->hooks.snapshot(db->hooks.arg, snapshot);
+    snapshot_free(old);
+}
+
+void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *, int), void *arg)
+{
+    feed_wait(db->feed, deadline_ms, fn, arg);
+}
+
+struct db_query *db_query(struct db *db, const char *sql, const char *const *params, unsigned count,
+                          unsigned deadline_ms, db_done_fn done, void *arg)
+{
+    return pool_query(db->pool, sql, params, count, deadline_ms, done, arg);
+}
+
+/* --- records
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static void spool_ready(void *arg)
+{
+    struct db *db = arg;
+
+    if (db->deliver)
+        deliver_wake(db->deliver);
+}
+
+static const struct record_origin *origin_now(struct db *db)
+{
+    db->origin.now_us = loop_wall_us(db->loop);
+    return &db->origin;
+}
+
+void db_record_call_open(struct db *db, const struct record_call *call)
+{
+    struct record_bytes bytes;
+
+    record_encode_call_open(&bytes, origin_now(db), call);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+void db_record_call_close(struct db *db, const struct record_call *call)
+{
+    struct record_bytes bytes;
+
+    record_encode_call_close(&bytes, origin_now(db), call);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+void db_record_leg(struct db *db, const struct record_leg *leg)
+{
+    struct record_bytes bytes;
+
+    record_encode_leg(&bytes, origin_now(db), leg);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+void db_record_event(struct db *db, const struct record_event *event)
+{
+    struct record_bytes bytes;
+
+    record_encode_event(&bytes, origin_now(db), event);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+/* --- start and stop
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static int open_spool(struct db *db, const struct db_config *config)
+{
+    char dir[512];
+    const struct spool_config spool_config = {
+        .dir = dir, .limit = config->spool_limit ? config->spool_limit : SPOOL_LIMIT, .ready = spool_ready, .arg = db};
+    struct record_bytes bytes;
+    int err;
+
+    if (snprintf(dir, sizeof dir, "%s/spool", config->state_dir) >= (int)sizeof dir) {
+        log_error("the state directory has too long a name: %s", config->state_dir);
+        return -ENAMETOOLONG;
+    }
+    err = spool_open(db->loop, &spool_config, &db->spool);
+    if (err || !config->conninfo)
+        return err;
+    /* behind what earlier runs have left, before anything of this one */
+    record_encode_finish_open(&bytes, origin_now(db));
+    spool_add(db->spool, bytes.data, bytes.len);
+    return 0;
+}
+
+int db_open(struct loop *loop, const struct db_config *config, const struct db_hooks *hooks, struct db **out)
+{
+    struct db *db;
+    int err;
+
+    if (config->conninfo && conn_check_conninfo(config->conninfo) < 0)
+        return -EINVAL;
+    db = mem_new(sizeof *db);
+    db->loop = loop;
+    if (hooks)
+        db->hooks = *hooks;
+    db->has_database = config->conninfo != NULL;
+    db->origin.node = config->node;
+    db->origin.run = uuid_new();
+    db->snapshot = snapshot_new(0);
+    db->snapshot_at_us = loop_now_us(loop);
+    err = open_spool(db, config);
+    if (err) {
+        snapshot_free(db->snapshot);
+        free(db);
+        return err;
+    }
+    db->feed = feed_open(db, config->conninfo);
+    db->pool = pool_open(db, config->conninfo);
+    db->deliver = deliver_open(db, config->conninfo, db->spool);
+    db->state = db->has_database ? DB_CONNECTING : DB_DOWN;
+    if (!db->has_database)
+        str_copy(db->why, sizeof db->why, "no database is configured");
+    db->opened = true;
+    *out = db;
+    return 0;
+}
+
+static uint64_t real_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void db_close(struct db *db, unsigned flush_ms)
+{
+    uint64_t until = real_ms() + flush_ms;
+    struct db_status status;
+
+    if (!db)
+        return;
+    for (db_get_status(db, &status); status.records_waiting && deliver_ready(db->deliver) && real_ms() < until;
+         db_get_status(db, &status))
+        loop_turn(db->loop, 10);
+    if (status.records_waiting && db->has_database)
+        log_info("%llu records wait in the spool for the next start", (unsigned long long)status.records_waiting);
+    db->hooks = (struct db_hooks){0};
+    deliver_close(db->deliver);
+    db->deliver = NULL;
+    feed_close(db->feed);
+    pool_close(db->pool);
+    spool_close(db->spool);
+    snapshot_free(db->snapshot);
+    free(db);
+}

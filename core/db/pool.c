@@ -1,0 +1,389 @@
+/* Queries with deadlines on two connections. The deadline holds whatever the server does: the caller hears of it in
+ * time, the server ends the statement by itself (statement_timeout), and a server that says nothing at all loses the
+ * connection. Signalling thread only; knows nothing of what the statements mean. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "db/conn.h"
+#include "db/db-priv.h"
+
+#define POOL_SIZE 2
+#define GRACE_MS 2000 /* how long after a deadline the server may take to say so */
+
+struct db_result {
+    PGresult *pg;
+};
+
+struct db_query {
+    struct list node; /* in pool.waiting, or on none */
+    struct pool *pool;
+    struct slot *slot; /* of a query that was sent */
+    struct loop_timer timer;
+    char *sql;
+    char **params;
+    unsigned count, deadline_ms;
+    db_done_fn done; /* NULL: told or cancelled; the statement may still be on its way */
+    void *arg;
+};
+
+struct slot {
+    struct pool *pool;
+    struct conn conn;
+    struct db_query *query; /* being executed */
+    PGresult *result;       /* of it */
+    struct loop_timer grace;
+    unsigned timeout_ms; /* what the server knows as statement_timeout; 0: not set */
+    bool setting;        /* the SET is on its way, the query comes next */
+};
+
+struct pool {
+    struct db *db;
+    struct loop *loop;
+    struct list waiting;
+    struct slot slots[POOL_SIZE];
+    bool has_database, pump_later, closing;
+};
+
+static void pump_soon(struct pool *pool);
+
+/* --- results
+ * ------------------------------------------------------------------------------------------------------------- */
+
+int db_rows(const struct db_result *result)
+{
+    return result ? PQntuples(result->pg) : 0;
+}
+
+int db_columns(const struct db_result *result)
+{
+    return result ? PQnfields(result->pg) : 0;
+}
+
+const char *db_column_name(const struct db_result *result, int column)
+{
+    return result && column >= 0 && column < PQnfields(result->pg) ? PQfname(result->pg, column) : NULL;
+}
+
+const char *db_value(const struct db_result *result, int row, int column)
+{
+    if (row < 0 || column < 0 || row >= db_rows(result) || column >= db_columns(result) ||
+        PQgetisnull(result->pg, row, column))
+        return NULL;
+    return PQgetvalue(result->pg, row, column);
+}
+
+/* --- the end of a query
+ * --------------------------------------------------------------------------------------------------- */
+
+static void query_free(struct db_query *q)
+{
+    loop_timer_stop(q->pool->loop, &q->timer);
+    list_unlink(&q->node);
+    for (unsigned i = 0; i < q->count; i++)
+        free(q->params[i]);
+    free(q->params);
+    free(q->sql);
+    free(q);
+}
+
+/* Tells the caller, once. The query itself stays. */
+static void tell(struct db_query *q, int err, const char *message, const struct db_result *result)
+{
+    db_done_fn done = q->done;
+
+    loop_timer_stop(q->pool->loop, &q->timer);
+    q->done = NULL;
+    if (done)
+        done(q->arg, err, message, result);
+}
+
+static void finish(struct db_query *q, int err, const char *message)
+{
+    list_unlink(&q->node); /* the callback may look at the queue */
+    tell(q, err, message, NULL);
+    query_free(q);
+}
+
+static void deadline(void *arg)
+{
+    struct db_query *q = arg;
+    static const char waiting[] = "the database did not come to it in time",
+                      sent[] = "the database did not answer in time";
+
+    if (q->slot)
+        tell(q, -ETIMEDOUT, sent, NULL);
+    else
+        finish(q, -ETIMEDOUT, waiting);
+}
+
+void db_query_cancel(struct db_query *q)
+{
+    loop_timer_stop(q->pool->loop, &q->timer);
+    q->done = NULL;
+    if (!q->slot)
+        query_free(q);
+}
+
+/* --- sending
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+static void grace_over(void *arg)
+{
+    struct slot *slot = arg;
+
+    conn_fail(&slot->conn, "the database did not answer");
+}
+
+static void send_failed(struct slot *slot)
+{
+    char why[256];
+
+    snprintf(why, sizeof why, "a query cannot be sent: %.200s", PQerrorMessage(slot->conn.pg));
+    conn_fail(&slot->conn, why);
+}
+
+static void send_next(struct slot *slot)
+{
+    struct db_query *q = slot->query;
+    char sql[64];
+    int ok;
+
+    slot->setting = slot->timeout_ms != q->deadline_ms;
+    if (slot->setting) {
+        slot->timeout_ms = q->deadline_ms;
+        snprintf(sql, sizeof sql, "SET statement_timeout = %u", q->deadline_ms);
+        ok = PQsendQuery(slot->conn.pg, sql);
+    } else {
+        ok = PQsendQueryParams(slot->conn.pg, q->sql, (int)q->count, NULL, (const char *const *)q->params, NULL, NULL,
+                               0);
+    }
+    if (!ok)
+        send_failed(slot);
+    else
+        conn_flush(&slot->conn);
+}
+
+static bool anyone_may_come(const struct pool *pool)
+{
+    for (size_t i = 0; i < POOL_SIZE; i++)
+        if (pool->slots[i].conn.up || !pool->slots[i].conn.why[0])
+            return true;
+    return false;
+}
+
+static void pump(void *arg)
+{
+    struct pool *pool = arg;
+
+    pool->pump_later = false;
+    for (size_t i = 0; i < POOL_SIZE && !pool->closing && !list_empty(&pool->waiting); i++) {
+        struct slot *slot = &pool->slots[i];
+        struct db_query *q = LIST_ENTRY(pool->waiting.next, struct db_query, node);
+
+        if (!slot->conn.up || slot->query)
+            continue;
+        list_unlink(&q->node);
+        q->slot = slot;
+        slot->query = q;
+        loop_timer_start(pool->loop, &slot->grace, q->deadline_ms + GRACE_MS, grace_over, slot);
+        send_next(slot);
+    }
+    while (!list_empty(&pool->waiting) && (!pool->has_database || pool->closing || !anyone_may_come(pool))) {
+        const char *why = pool->closing ? "the switch is stopping" : pool_why(pool);
+
+        finish(LIST_ENTRY(pool->waiting.next, struct db_query, node), -ENOTCONN, why);
+    }
+}
+
+static void pump_soon(struct pool *pool)
+{
+    if (pool->pump_later)
+        return;
+    pool->pump_later = true;
+    loop_later(pool->loop, pump, pool);
+}
+
+struct db_query *pool_query(struct pool *pool, const char *sql, const char *const *params, unsigned count,
+                            unsigned deadline_ms, db_done_fn done, void *arg)
+{
+    struct db_query *q = mem_new(sizeof *q);
+
+    q->pool = pool;
+    q->sql = str_dup(sql);
+    q->count = count;
+    q->params = mem_new((count ? count : 1) * sizeof(char *));
+    for (unsigned i = 0; i < count; i++)
+        q->params[i] = params[i] ? str_dup(params[i]) : NULL;
+    q->deadline_ms = deadline_ms ? deadline_ms : 1;
+    q->done = done;
+    q->arg = arg;
+    list_append(&pool->waiting, &q->node);
+    loop_timer_start(pool->loop, &q->timer, q->deadline_ms, deadline, q);
+    pump_soon(pool);
+    return q;
+}
+
+/* --- answers
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+static void answer(struct slot *slot)
+{
+    struct db_query *q = slot->query;
+    struct db_result result = {.pg = slot->result};
+    ExecStatusType status = PQresultStatus(slot->result);
+    char message[512] = "";
+
+    slot->query = NULL;
+    slot->result = NULL;
+    q->slot = NULL;
+    loop_timer_stop(slot->pool->loop, &slot->grace);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+        tell(q, 0, "", &result);
+    } else {
+        const char *state = PQresultErrorField(result.pg, PG_DIAG_SQLSTATE);
+
+        conn_error_text(result.pg, message, sizeof message);
+        tell(q, state && strcmp(state, "57014") == 0 ? -ETIMEDOUT : -EIO, message, NULL);
+    }
+    PQclear(result.pg);
+    query_free(q);
+    pump_soon(slot->pool);
+}
+
+static void slot_input(void *arg)
+{
+    struct slot *slot = arg;
+
+    while (slot->conn.up && !PQisBusy(slot->conn.pg)) {
+        PGresult *result = PQgetResult(slot->conn.pg);
+
+        if (result) { /* the last one counts: a connection that breaks adds an error */
+            ExecStatusType status = PQresultStatus(result);
+
+            if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+                PQclear(result);
+                conn_fail(&slot->conn, "a query used COPY, which the switch does not speak");
+                return;
+            }
+            PQclear(slot->result);
+            slot->result = result;
+            continue;
+        }
+        if (!slot->query) {
+            PQclear(slot->result);
+            slot->result = NULL;
+            return;
+        }
+        if (slot->setting) {
+            PQclear(slot->result);
+            slot->result = NULL;
+            slot->setting = false;
+            if (slot->query->done) {
+                send_next(slot);
+                continue;
+            }
+            loop_timer_stop(slot->pool->loop, &slot->grace); /* cancelled meanwhile */
+            query_free(slot->query);
+            slot->query = NULL;
+            pump_soon(slot->pool);
+            return;
+        }
+        if (PQstatus(slot->conn.pg) == CONNECTION_BAD)
+            return; /* the server ended the session: conn.c hears the end of file and says so */
+        answer(slot);
+        return;
+    }
+}
+
+static void slot_up(void *arg)
+{
+    struct slot *slot = arg;
+
+    slot->timeout_ms = 0;
+    pump_soon(slot->pool);
+    db_refresh_state(slot->pool->db);
+}
+
+static void slot_down(void *arg, const char *why)
+{
+    struct slot *slot = arg;
+    struct db_query *q = slot->query;
+    char message[320];
+
+    loop_timer_stop(slot->pool->loop, &slot->grace);
+    PQclear(slot->result);
+    slot->result = NULL;
+    slot->query = NULL;
+    slot->setting = false;
+    if (q) {
+        snprintf(message, sizeof message, "%s; whether the statement took effect is not known", why);
+        q->slot = NULL;
+        finish(q, -ENOTCONN, message);
+    }
+    pump_soon(slot->pool);
+    db_refresh_state(slot->pool->db);
+}
+
+/* --- the pool
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+struct pool *pool_open(struct db *db, const char *conninfo)
+{
+    struct pool *pool = mem_new(sizeof *pool);
+
+    pool->db = db;
+    pool->loop = db_loop(db);
+    pool->has_database = conninfo != NULL;
+    list_init(&pool->waiting);
+    for (size_t i = 0; i < POOL_SIZE; i++) {
+        struct slot *slot = &pool->slots[i];
+        const struct conn_hooks hooks = {.arg = slot, .up = slot_up, .down = slot_down, .input = slot_input};
+
+        slot->pool = pool;
+        if (conninfo)
+            conn_open(&slot->conn, pool->loop, "queries", conninfo, &hooks);
+    }
+    return pool;
+}
+
+bool pool_ready(const struct pool *pool)
+{
+    for (size_t i = 0; i < POOL_SIZE; i++)
+        if (pool->slots[i].conn.up)
+            return true;
+    return false;
+}
+
+const char *pool_why(const struct pool *pool)
+{
+    if (!pool->has_database)
+        return "no database is configured";
+    return pool_ready(pool) ? "" : pool->slots[0].conn.why;
+}
+
+static void pool_free(void *arg)
+{
+    free(arg);
+}
+
+void pool_close(struct pool *pool)
+{
+    pool->closing = true;
+    for (size_t i = 0; i < POOL_SIZE; i++) {
+        struct slot *slot = &pool->slots[i];
+
+        loop_timer_stop(pool->loop, &slot->grace);
+        conn_close(&slot->conn);
+        PQclear(slot->result);
+        if (slot->query) {
+            slot->query->slot = NULL;
+            finish(slot->query, -ENOTCONN, "the switch is stopping");
+        }
+    }
+    for (size_t left = list_length(&pool->waiting); left && !list_empty(&pool->waiting); left--)
+        finish(LIST_ENTRY(pool->waiting.next, struct db_query, node), -ENOTCONN, "the switch is stopping");
+    while (!list_empty(&pool->waiting)) /* asked by those callbacks: they would ask for ever */
+        query_free(LIST_ENTRY(pool->waiting.next, struct db_query, node));
+    loop_later(pool->loop, pool_free, pool); /* after a pump that is due in this turn */
+}

@@ -1,0 +1,52 @@
+/* Records as bytes for the spool and as parameters for the database. */
+#ifndef DB_RECORDS_PRIV_H
+#define DB_RECORDS_PRIV_H
+
+#include "db/records.h"
+#include "db/spool.h"
+
+#define RECORD_FIELDS_MAX 32
+#define RECORD_TEXT_MAX 1000 /* bytes; longer text is cut */
+
+/* The numbers are in files: never change what one means, add new ones. */
+enum record_kind {
+    RECORD_CALL_OPEN = 1,
+    RECORD_CALL_CLOSE,
+    RECORD_LEG,
+    RECORD_EVENT,
+    RECORD_FINISH_OPEN, /* calls that an earlier run left open */
+    RECORD_KINDS,
+};
+
+/* Name ("call_open": also of its prepared statement), statement and number of parameters. */
+struct record_form {
+    const char *name, *sql;
+    unsigned fields;
+};
+const struct record_form *record_form(unsigned kind); /* NULL: no such kind */
+
+/* A record being encoded. */
+struct record_bytes {
+    size_t len;
+    unsigned fields;
+    uint8_t data[2 + RECORD_FIELDS_MAX * (5 + RECORD_TEXT_MAX)];
+};
+
+/* What every record of this switch carries. */
+struct record_origin {
+    unsigned node;
+    struct uuid run;
+    uint64_t now_us; /* wall clock: the end of what is being closed */
+};
+
+void record_encode_call_open(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c);
+void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin,
+                              const struct record_call *c);
+void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l);
+void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e);
+void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin);
+
+/* Parameters that point into the record. Returns the kind, or 0 when the bytes are not a record of ours. */
+unsigned record_decode(const struct spool_record *record, const char *params[RECORD_FIELDS_MAX], unsigned *count);
+
+#endif

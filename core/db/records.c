@@ -1,0 +1,261 @@
+/* Records ↔ bytes. A record is its kind, the number of its fields, and each field as text with its NUL, so that the
+ * fields of a spool file are used as statement parameters where they lie. Any thread; pure functions. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <stdio.h>
+#include <time.h>
+
+#include "db/records-priv.h"
+
+#define FIELD_NULL 0xff
+#define FIELD_TEXT 0x01
+
+/* A close carries everything: it completes the row of its open, or makes the row when the open was lost. A row that was
+ * finished by a restart may still be completed by whoever knows better (a call that outlived the switch). */
+static const struct record_form forms[RECORD_KINDS] = {
+    [RECORD_CALL_OPEN] = {"call_open",
+                          "INSERT INTO record.call (id, node, run, started_at, from_account, from_number, from_name, "
+                          "dialled, context, sip_call_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+                          "ON CONFLICT (id) DO NOTHING",
+                          10},
+    [RECORD_CALL_CLOSE] =
+        {"call_close",
+         "INSERT INTO record.call AS c (id, node, run, started_at, from_account, from_number, "
+         "from_name, dialled, context, sip_call_id, ended_at, answered, answered_by, setup_ms, "
+         "ring_ms, talk_ms, cause, cause_text, ended_by, sip_status) VALUES ($1, $2, $3, $4, $5, $6, "
+         "$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
+         "ON CONFLICT (id) DO UPDATE SET from_account = excluded.from_account, from_number = "
+         "excluded.from_number, from_name = excluded.from_name, dialled = excluded.dialled, context = "
+         "excluded.context, ended_at = excluded.ended_at, answered = excluded.answered, answered_by = "
+         "excluded.answered_by, setup_ms = excluded.setup_ms, ring_ms = excluded.ring_ms, talk_ms = "
+         "excluded.talk_ms, cause = excluded.cause, cause_text = excluded.cause_text, ended_by = "
+         "excluded.ended_by, sip_status = excluded.sip_status "
+         "WHERE c.ended_at IS NULL OR c.cause = 'switch-stopped'",
+         20},
+    [RECORD_LEG] = {"leg",
+                    "INSERT INTO record.leg (id, call_id, node, started_at, ended_at, inbound, answered, account, "
+                    "number, contact, peer, sip_call_id, ring_ms, talk_ms, cause, cause_text, ended_by, sip_status, "
+                    "codec, rx_packets, tx_packets, lost_packets, dropped_packets, jitter_us) VALUES ($1, $2, $3, $4, "
+                    "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) "
+                    "ON CONFLICT (id) DO NOTHING",
+                    24},
+    [RECORD_EVENT] = {"event",
+                      "INSERT INTO record.event (id, call_id, leg_id, node, at, kind, detail) VALUES ($1, $2, $3, $4, "
+                      "$5, $6, $7) ON CONFLICT (id) DO NOTHING",
+                      7},
+    [RECORD_FINISH_OPEN] = {"finish_open",
+                            "UPDATE record.call c SET cause = 'switch-stopped', cause_text = 'the switch stopped "
+                            "during the call', ended_by = 'switch', ended_at = greatest(c.started_at, (SELECT "
+                            "max(e.at) FROM record.event e WHERE e.call_id = c.id), (SELECT max(l.ended_at) FROM "
+                            "record.leg l WHERE l.call_id = c.id)) WHERE c.node = $1 AND c.run <> $2 AND c.ended_at IS "
+                            "NULL",
+                            2},
+};
+
+const struct record_form *record_form(unsigned kind)
+{
+    return kind < RECORD_KINDS && forms[kind].name ? &forms[kind] : NULL;
+}
+
+/* --- fields
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void begin(struct record_bytes *out, enum record_kind kind)
+{
+    out->data[0] = (uint8_t)kind;
+    out->data[1] = 0;
+    out->len = 2;
+    out->fields = 0;
+}
+
+static void put_text(struct record_bytes *out, const char *text)
+{
+    char *copy = (char *)out->data + out->len + 3;
+    size_t len = 0;
+
+    out->data[1] = (uint8_t)++out->fields;
+    if (!text) {
+        out->data[out->len++] = FIELD_NULL;
+        return;
+    }
+    if (str_copy_n(copy, RECORD_TEXT_MAX + 1, text, strnlen(text, RECORD_TEXT_MAX + 1)) < 0) {
+        len = RECORD_TEXT_MAX;
+        while (len && ((unsigned char)text[len] & 0xC0) == 0x80)
+            len--; /* not through the middle of a character */
+        copy[len] = '\0';
+    }
+    str_clean_utf8(copy);
+    len = strlen(copy);
+    out->data[out->len] = FIELD_TEXT;
+    out->data[out->len + 1] = (uint8_t)len;
+    out->data[out->len + 2] = (uint8_t)(len >> 8);
+    out->len += 3 + len + 1;
+}
+
+static void put_uuid(struct record_bytes *out, const struct uuid *id)
+{
+    char text[UUID_TEXT];
+
+    uuid_text(id, text);
+    put_text(out, uuid_is_nil(id) ? NULL : text);
+}
+
+/* bigint is signed: a counter beyond it says "very many" instead of failing. */
+static void put_u64(struct record_bytes *out, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)(value > INT64_MAX ? INT64_MAX : value));
+    put_text(out, text);
+}
+
+static void put_bool(struct record_bytes *out, bool value)
+{
+    put_text(out, value ? "t" : "f");
+}
+
+static void put_time(struct record_bytes *out, uint64_t us)
+{
+    time_t seconds = (time_t)(us / 1000000);
+    char text[64];
+    struct tm tm;
+    size_t used;
+
+    if (!gmtime_r(&seconds, &tm) || tm.tm_year > 8000)
+        memset(&tm, 0, sizeof tm), tm.tm_mday = 1, tm.tm_year = 70;
+    used = strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+    str_append(text, sizeof text, &used, ".%06u+00", (unsigned)(us % 1000000));
+    put_text(out, text);
+}
+
+static void put_status(struct record_bytes *out, int status)
+{
+    if (status > 0)
+        put_u64(out, (uint64_t)status);
+    else
+        put_text(out, NULL);
+}
+
+/* --- records
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void put_call_start(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
+{
+    put_uuid(out, &c->id);
+    put_u64(out, origin->node);
+    put_uuid(out, &origin->run);
+    put_time(out, c->started_us);
+    put_text(out, c->from_account);
+    put_text(out, c->from_number);
+    put_text(out, c->from_name);
+    put_text(out, c->dialled);
+    put_text(out, c->context);
+    put_text(out, c->sip_call_id);
+}
+
+void record_encode_call_open(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
+{
+    begin(out, RECORD_CALL_OPEN);
+    put_call_start(out, origin, c);
+}
+
+void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
+{
+    begin(out, RECORD_CALL_CLOSE);
+    put_call_start(out, origin, c);
+    put_time(out, origin->now_us);
+    put_bool(out, c->answered);
+    put_text(out, c->answered_by);
+    put_u64(out, c->setup_ms);
+    put_u64(out, c->ring_ms);
+    put_u64(out, c->talk_ms);
+    put_text(out, c->cause);
+    put_text(out, c->cause_text);
+    put_text(out, c->ended_by);
+    put_status(out, c->sip_status);
+}
+
+void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l)
+{
+    begin(out, RECORD_LEG);
+    put_uuid(out, &l->id);
+    put_uuid(out, &l->call_id);
+    put_u64(out, origin->node);
+    put_time(out, l->started_us);
+    put_time(out, origin->now_us);
+    put_bool(out, l->inbound);
+    put_bool(out, l->answered);
+    put_text(out, l->account);
+    put_text(out, l->number);
+    put_text(out, l->contact);
+    put_text(out, l->peer);
+    put_text(out, l->sip_call_id);
+    put_u64(out, l->ring_ms);
+    put_u64(out, l->talk_ms);
+    put_text(out, l->cause);
+    put_text(out, l->cause_text);
+    put_text(out, l->ended_by);
+    put_status(out, l->sip_status);
+    put_text(out, l->codec);
+    put_u64(out, l->rx_packets);
+    put_u64(out, l->tx_packets);
+    put_u64(out, l->lost_packets);
+    put_u64(out, l->dropped_packets);
+    put_u64(out, l->jitter_us);
+}
+
+void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e)
+{
+    begin(out, RECORD_EVENT);
+    put_uuid(out, &e->id);
+    put_uuid(out, &e->call_id);
+    put_uuid(out, &e->leg_id);
+    put_u64(out, origin->node);
+    put_time(out, e->at_us);
+    put_text(out, e->kind);
+    put_text(out, e->detail);
+}
+
+void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin)
+{
+    begin(out, RECORD_FINISH_OPEN);
+    put_u64(out, origin->node);
+    put_uuid(out, &origin->run);
+}
+
+unsigned record_decode(const struct spool_record *record, const char *params[RECORD_FIELDS_MAX], unsigned *count)
+{
+    const uint8_t *p = record->data, *end = p + record->len;
+    const struct record_form *form;
+    unsigned kind;
+
+    if (record->len < 2)
+        return 0;
+    kind = *p++;
+    *count = *p++;
+    form = record_form(kind);
+    if (!form || *count != form->fields || *count > RECORD_FIELDS_MAX)
+        return 0;
+    for (unsigned i = 0; i < *count; i++) {
+        size_t len;
+
+        if (p == end)
+            return 0;
+        if (*p == FIELD_NULL) {
+            params[i] = NULL;
+            p++;
+            continue;
+        }
+        if (*p != FIELD_TEXT || end - p < 4)
+            return 0;
+        len = (size_t)p[1] | (size_t)p[2] << 8;
+        p += 3;
+        if ((size_t)(end - p) < len + 1 || memchr(p, 0, len + 1) != p + len)
+            return 0;
+        params[i] = (const char *)p;
+        p += len + 1;
+    }
+    return p == end ? kind : 0;
+}

@@ -1,0 +1,230 @@
+/* The edge as one RFC 3261 hop: what happens to each of the four kinds of message between a phone and NTA. Signalling
+ * thread. It must not know sockets (transports do) nor what a message is for. */
+#include "base/log.h"
+#include "edge/edge-priv.h"
+
+#include <stdio.h>
+
+/* NTA's own messages come from our code: only the limit of what it could be made to relay. */
+#define OUT_MAX_HEADERS 1024
+
+static const char *drop(uint64_t *counter, const char *why)
+{
+    (*counter)++;
+    return why;
+}
+
+static void show(const struct edge *edge, const struct edge_seen *seen)
+{
+    if (edge->hooks.message)
+        edge->hooks.message(edge->hooks.arg, seen);
+    if (seen->dropped) {
+        char peer[ADDR_TEXT];
+
+        log_debug("edge: dropped a message %s %s: %s", seen->inbound ? "from" : "to", addr_text(seen->peer, peer),
+                  seen->dropped);
+    }
+}
+
+/* RFC 5626 §4.4.1 and what phones in the field send to keep a NAT binding. */
+static bool is_keep_alive(const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (data[i] != '\r' && data[i] != '\n' && data[i] != '\0')
+            return false;
+    return true;
+}
+
+static const char *to_core(struct edge *edge, size_t len)
+{
+    if (len == 0)
+        return drop(&edge->stats.dropped_size, "it is too large with our Via on top");
+    if (edge_send_datagram(edge->inner_fd, &edge->core, edge->out, len) < 0)
+        return drop(&edge->stats.send_failed, "the SIP stack behind the edge takes nothing more: overload");
+    return NULL;
+}
+
+static const char *request_in(struct edge_listener *from, const union addr *peer, const struct edge_text *text,
+                              const struct edge_via *via)
+{
+    struct edge *edge = from->edge;
+    struct edge_flow flow = {from->transport, from->index, *peer};
+    char token[EDGE_FLOW_TEXT], branch[EDGE_BRANCH_TEXT], ours[192], source[ADDR_TEXT];
+    int n;
+
+    edge_flow_encode(edge->key, &flow, token);
+    edge_branch(edge->key, text, via, peer, branch);
+    n = snprintf(ours, sizeof ours, "SIP/2.0/UDP %s;branch=%s;flow=%s", edge->inner_text, branch, token);
+    return to_core(edge,
+                   edge_text_push_via(text, via, (struct slice){ours, (size_t)n}, slice_of(addr_ip_text(peer, source)),
+                                      addr_port(peer), edge->out, sizeof edge->out));
+}
+
+/* RFC 3261 §18.1.2: a response whose Via does not say what we write into requests is not for us. */
+static bool is_our_via(const struct edge_listener *listener, const union addr *peer, const struct edge_via *via)
+{
+    char sent_by[EDGE_SENT_BY_TEXT];
+    struct slice port = via->port.len ? via->port : SLICE("5060");
+
+    if (edge_sent_by(listener, peer, sent_by, sizeof sent_by) < 0)
+        return false;
+    char *colon = strrchr(sent_by, ':');
+
+    return edge_text_same(via->transport, slice_of(edge_transport_name(listener->transport))) &&
+           edge_text_same(via->host, (struct slice){sent_by, (size_t)(colon - sent_by)}) &&
+           edge_text_same(port, slice_of(colon + 1));
+}
+
+static const char *response_in(struct edge_listener *from, const union addr *peer, const struct edge_text *text,
+                               const struct edge_via *via)
+{
+    struct edge *edge = from->edge;
+
+    if (!is_our_via(from, peer, via))
+        return drop(&edge->stats.dropped_no_flow, "it answers a request that did not come from here (its Via)");
+    return to_core(edge, edge_text_restore(text, via, slice_of(edge->core_text), edge->out, sizeof edge->out));
+}
+
+static const char *hop_in(struct edge_listener *from, const union addr *peer, const char *data, size_t len)
+{
+    struct edge *edge = from->edge;
+    struct edge_text text;
+    struct edge_via via;
+    const char *why;
+
+    if (len > edge->max_message)
+        return drop(&edge->stats.dropped_size, "it is larger than we allow");
+    why = edge_text_scan(&text, data, len, edge->max_headers);
+    if (why)
+        return drop(&edge->stats.dropped_malformed, why);
+    if (edge_via_parse(&text, &via) < 0)
+        return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
+    if (!addr_is_set(&edge->core))
+        return drop(&edge->stats.dropped_no_flow, "the switch is still starting");
+    return text.request ? request_in(from, peer, &text, &via) : response_in(from, peer, &text, &via);
+}
+
+void edge_hop_in(struct edge_listener *from, const union addr *peer, const char *data, size_t len)
+{
+    struct edge *edge = from->edge;
+    struct edge_seen seen = {true, from->transport, peer, &from->bound, data, len, NULL};
+
+    edge->stats.in++;
+    edge->stats.in_bytes += len;
+    if (!edge_source_take(edge, peer))
+        seen.dropped = drop(&edge->stats.dropped_rate, "its sender exceeds the limit for one source");
+    else if (is_keep_alive(data, len))
+        return;
+    else
+        seen.dropped = hop_in(from, peer, data, len);
+    show(edge, &seen);
+}
+
+/* A message of NTA's on its way out. */
+struct outbound {
+    struct edge *edge;
+    struct edge_text text;
+    struct edge_via via;
+    struct edge_route_value route;
+    struct edge_flow flow;
+    const struct edge_listener *to;
+    unsigned refusal; /* status with which a request is answered here; 0: leave it to the timers */
+};
+
+/* The flow stands in our Via (responses) or in the first Route (requests). */
+static const char *find_flow(struct outbound *o)
+{
+    struct edge *edge = o->edge;
+
+    if (o->text.request)
+        edge_route_parse(&o->text, &o->route); /* none, or not readable: then there is no flow in it */
+    o->refusal = 430;
+    if (edge_flow_decode(edge->key, o->text.request ? o->route.flow : o->via.flow, &o->flow) < 0)
+        return drop(&edge->stats.dropped_no_flow, "it names no flow of ours");
+    o->to = edge_flow_listener(edge, &o->flow);
+    return o->to ? NULL : drop(&edge->stats.dropped_no_flow, "its flow is gone: nothing listens for it any more");
+}
+
+/* Writes the message as the phone gets it into edge->out. */
+static int rewrite(struct outbound *o, size_t *len)
+{
+    struct edge *edge = o->edge;
+    char sent_by[EDGE_SENT_BY_TEXT];
+    int error;
+
+    if (!o->text.request) {
+        *len = edge_text_pop_via(&o->text, &o->via, edge->out, sizeof edge->out);
+    } else {
+        error = edge_sent_by(o->to, &o->flow.peer, sent_by, sizeof sent_by);
+        if (error < 0)
+            return error;
+        *len = edge_text_publish(&o->text, &o->via, &o->route, slice_of(edge_transport_name(o->to->transport)),
+                                 slice_of(sent_by), edge->out, sizeof edge->out);
+    }
+    return *len ? 0 : -EMSGSIZE;
+}
+
+static const char *send_out(struct outbound *o, struct edge_seen *seen)
+{
+    struct edge *edge = o->edge;
+    size_t len = 0;
+    int error = rewrite(o, &len);
+
+    seen->transport = o->to->transport;
+    seen->peer = &o->flow.peer;
+    seen->local = &o->to->bound;
+    if (error == 0) {
+        seen->data = edge->out;
+        seen->len = len;
+        error = o->to->ops->send(o->to, &o->flow, edge->out, len);
+    }
+    if (error == 0) {
+        edge->stats.out++;
+        edge->stats.out_bytes += len;
+        return NULL;
+    }
+    o->refusal = error == -EAGAIN ? 0 : 503;
+    if (error == -EMSGSIZE)
+        return drop(&edge->stats.dropped_size, "it is too large for one datagram");
+    return drop(&edge->stats.send_failed, error == -EAGAIN ? "the network takes nothing more: overload"
+                                                           : "the network has no way to this address");
+}
+
+/* Tells NTA at once that a request of its goes nowhere, so that the call does not wait for timers. */
+static void refuse(struct outbound *o)
+{
+    struct edge *edge = o->edge;
+    size_t len;
+
+    if (!o->text.request || !o->refusal || edge_text_same(o->text.method, SLICE("ACK")))
+        return;
+    len = edge_text_reply(&o->text, o->refusal, o->refusal == 430 ? "Flow Failed" : "Network Failure", edge->out,
+                          sizeof edge->out);
+    if (len)
+        to_core(edge, len);
+}
+
+void edge_hop_out(struct edge *edge, const char *data, size_t len)
+{
+    const union addr nowhere = {.sa.sa_family = AF_UNSPEC};
+    struct edge_seen seen = {false, EDGE_UDP, &nowhere, &edge->inner, data, len, NULL};
+    struct outbound o = {.edge = edge};
+
+    if (is_keep_alive(data, len))
+        return;
+    seen.dropped = edge_text_scan(&o.text, data, len, OUT_MAX_HEADERS);
+    if (!seen.dropped && edge_via_parse(&o.text, &o.via) < 0)
+        seen.dropped = "it has no Via that can be read";
+    if (seen.dropped) {
+        edge->stats.dropped_malformed++;
+        log_warn("edge: dropped a message of our own SIP stack, please report this: %s", seen.dropped);
+        show(edge, &seen);
+        return;
+    }
+    seen.dropped = find_flow(&o);
+    if (!seen.dropped)
+        seen.dropped = send_out(&o, &seen);
+    show(edge, &seen);
+    if (seen.dropped)
+        refuse(&o);
+}

@@ -1,0 +1,116 @@
+/* The UDP sockets of the edge, public and towards NTA. Signalling thread. It must not look into a message. */
+#include "config.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "edge/edge-priv.h"
+
+#define SOCKET_BUFFER (4 * 1024 * 1024) /* a burst of registrations after a power cut waits here */
+
+static void set_option(int fd, int level, int name, int value)
+{
+    setsockopt(fd, level, name, &value, sizeof value); /* each is an improvement, none is needed */
+}
+
+/* The FORCE form goes beyond net.core.rmem_max where we may (CAP_NET_ADMIN). */
+static void set_buffers(int fd)
+{
+    int size = SOCKET_BUFFER;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+        set_option(fd, SOL_SOCKET, SO_RCVBUF, size);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+        set_option(fd, SOL_SOCKET, SO_SNDBUF, size);
+}
+
+int edge_udp_socket(union addr *addr)
+{
+    bool six = addr->sa.sa_family == AF_INET6;
+    socklen_t len = sizeof *addr;
+    int error, fd = socket(addr->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    set_buffers(fd);
+    if (six)
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1); /* an IPv4 peer always has an IPv4 address here */
+    else /* SIP messages outgrow an MTU, and few paths let the ICMP answer to "do not fragment" through */
+        set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+    if (bind(fd, &addr->sa, addr_len(addr)) < 0 || getsockname(fd, &addr->sa, &len) < 0) {
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+/* One datagram into edge->in. Returns its length, or -1 when there is none. */
+static ssize_t receive(struct edge *edge, int fd, union addr *peer)
+{
+    socklen_t len;
+    ssize_t n;
+
+    do {
+        len = sizeof *peer;
+        n = recvfrom(fd, edge->in, sizeof edge->in, 0, &peer->sa, &len);
+    } while (n < 0 && (errno == EINTR || errno == ECONNREFUSED)); /* the latter tells of a datagram sent before */
+    return n;
+}
+
+static void udp_ready(void *arg, int fd, unsigned what)
+{
+    struct edge_listener *listener = arg;
+    union addr peer;
+    ssize_t n;
+
+    for (int i = 0; i < EDGE_BATCH && (n = receive(listener->edge, fd, &peer)) >= 0; i++)
+        edge_hop_in(listener, &peer, listener->edge->in, (size_t)n);
+}
+
+void edge_udp_inner_ready(void *arg, int fd, unsigned what)
+{
+    struct edge *edge = arg;
+    union addr peer;
+    ssize_t n;
+
+    for (int i = 0; i < EDGE_BATCH && (n = receive(edge, fd, &peer)) >= 0; i++)
+        if (addr_is_set(&edge->core) && addr_same(&peer, &edge->core)) /* any local program can send here */
+            edge_hop_out(edge, edge->in, (size_t)n);
+}
+
+static int udp_open(struct edge_listener *listener)
+{
+    int fd = edge_udp_socket(&listener->bound);
+
+    if (fd < 0)
+        return fd;
+    listener->fd = fd;
+    listener->watch = loop_watch(listener->edge->loop, fd, LOOP_READ, udp_ready, listener);
+    return 0;
+}
+
+static void udp_close(struct edge_listener *listener)
+{
+    loop_unwatch(listener->watch);
+    close(listener->fd);
+}
+
+int edge_send_datagram(int fd, const union addr *to, const char *data, size_t len)
+{
+    ssize_t n;
+
+    do
+        n = sendto(fd, data, len, 0, &to->sa, addr_len(to));
+    while (n < 0 && errno == EINTR);
+    if (n >= 0 || errno == ECONNREFUSED)
+        return 0; /* refused was an earlier datagram: SIP's own timers notice that */
+    return errno == ENOBUFS || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+static int udp_send(const struct edge_listener *listener, const struct edge_flow *flow, const char *data, size_t len)
+{
+    return edge_send_datagram(listener->fd, &flow->peer, data, len);
+}
+
+const struct edge_transport_ops edge_udp = {udp_open, udp_close, udp_send};

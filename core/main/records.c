@@ -1,0 +1,141 @@
+/* Subscribes to the bus and writes records: a call's row is opened with its INVITE and completed when its last leg has
+ * ended; rows of legs follow their counters. Signalling thread. Knows calls and the database room, no SIP. */
+#include "main/records.h"
+
+#include <stdlib.h>
+
+struct records {
+    struct pbx *pbx;
+    struct bus_subscription *subscription;
+};
+
+static uint64_t ms_between(uint64_t from_us, uint64_t to_us)
+{
+    return from_us && to_us > from_us ? (to_us - from_us) / 1000 : 0;
+}
+
+static uint64_t first_of(uint64_t a, uint64_t b)
+{
+    return a ? a : b;
+}
+
+static void fill_call(const struct call *call, struct record_call *row)
+{
+    const struct cause_info *cause = cause_info(call->cause);
+    bool ended = call->ended_us != 0;
+    const struct account *account = call->caller ? call->caller->account : NULL;
+
+    *row = (struct record_call){
+        .id = call->id,
+        .started_us = call->started_wall_us,
+        .setup_ms = ms_between(call->started_us, first_of(call->ringing_us, call->answered_us)),
+        .ring_ms = ms_between(call->ringing_us, first_of(call->answered_us, call->ended_us)),
+        .talk_ms = ms_between(call->answered_us, call->ended_us),
+        .answered = call->answered_us != 0,
+        .from_account = account ? account->name : NULL,
+        .from_number = call->from_number,
+        .from_name = call->from_name,
+        .dialled = call->dialled,
+        .answered_by = call->answered_by[0] ? call->answered_by : NULL,
+        .context = call->context,
+        .cause = ended ? cause->id : NULL,
+        .cause_text = ended ? (call->detail[0] ? call->detail : cause->words) : NULL,
+        .ended_by = ended ? who_name(call->who) : NULL,
+        .sip_status = call->final_status,
+        .sip_call_id = call->caller ? call->caller->sip_call_id : NULL,
+    };
+}
+
+static void write_leg(struct records *records, const struct leg *leg)
+{
+    const struct cause_info *cause = cause_info(leg->cause);
+    const struct media_stats *stats = &leg->stats;
+    struct record_leg row = {
+        .id = leg->id,
+        .call_id = leg->call->id,
+        .started_us = leg->started_wall_us,
+        .inbound = leg->inbound,
+        .account = leg->account ? leg->account->name : NULL,
+        .number = leg->number,
+        .contact = leg->contact,
+        .peer = leg->peer,
+        .sip_call_id = leg->sip_call_id,
+        .ring_ms = ms_between(leg->ringing_us, first_of(leg->answered_us, leg->ended_us)),
+        .talk_ms = ms_between(leg->answered_us, leg->ended_us),
+        .answered = leg->answered_us != 0,
+        .cause = cause->id,
+        .cause_text = leg->detail[0] ? leg->detail : cause->words,
+        .ended_by = who_name(leg->who),
+        .sip_status = leg->final_status,
+        .codec = leg->codec[0] ? leg->codec : NULL,
+        .rx_packets = stats->rx_packets,
+        .tx_packets = stats->tx_packets,
+        .lost_packets = stats->lost,
+        .dropped_packets = stats->dropped,
+        .jitter_us = stats->jitter_us,
+    };
+
+    db_record_leg(records->pbx->db, &row);
+}
+
+static void write_event(struct records *records, const struct event *event)
+{
+    struct record_event row = {
+        .id = uuid_new(),
+        .call_id = event->call->id,
+        .at_us = event->at_us,
+        .kind = event_name(event->kind),
+        .detail = event->detail,
+    };
+
+    if (event->leg)
+        row.leg_id = event->leg->id;
+    db_record_event(records->pbx->db, &row);
+}
+
+static void happened(void *arg, const struct event *event)
+{
+    struct records *records = arg;
+    struct record_call row;
+
+    switch (event->kind) {
+    case EVENT_CALL_NEW:
+        fill_call(event->call, &row);
+        db_record_call_open(records->pbx->db, &row);
+        break;
+    case EVENT_CALL_ENDED:
+        fill_call(event->call, &row);
+        db_record_call_close(records->pbx->db, &row);
+        break;
+    case EVENT_LEG_RECORDED:
+        write_leg(records, event->leg);
+        break;
+    default:
+        if (event->call)
+            write_event(records, event);
+        break;
+    }
+}
+
+/* What a person would ask about a call afterwards. State changes are in the row's own times. */
+#define RECORDED_EVENTS                                                                                                \
+    (EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED) |                         \
+     EVENT_BIT(EVENT_LEG_RINGING) | EVENT_BIT(EVENT_LEG_ANSWERED) | EVENT_BIT(EVENT_LEG_HELD) |                        \
+     EVENT_BIT(EVENT_LEG_RESUMED) | EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT))
+
+struct records *records_open(struct pbx *pbx)
+{
+    struct records *records = mem_new(sizeof *records);
+
+    records->pbx = pbx;
+    records->subscription = bus_subscribe(pbx->bus, RECORDED_EVENTS, happened, records);
+    return records;
+}
+
+void records_close(struct records *records)
+{
+    if (!records)
+        return;
+    bus_unsubscribe(records->subscription);
+    free(records);
+}

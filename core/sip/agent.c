@@ -1,0 +1,265 @@
+/* The agent: NTA on a loopback socket behind the edge, and what happens to requests that belong to no dialog.
+ * Signalling thread. Requests are judged without any state; only what passed authentication gets a transaction. */
+#include "sip/agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "sip/sip-priv.h"
+
+struct sip_method {
+    struct list node;
+    char name[32];
+    void (*fn)(void *, struct sipmsg *);
+    void *arg;
+};
+
+int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
+                   struct sip_method **out)
+{
+    struct agent *agent = pbx->sip;
+    struct sip_method *method;
+
+    LIST_FOR_EACH(method, &agent->methods, node)
+    {
+        if (strcmp(method->name, name) == 0)
+            return -EEXIST;
+    }
+    method = mem_new(sizeof *method);
+    str_copy(method->name, sizeof method->name, name);
+    method->fn = fn;
+    method->arg = arg;
+    list_append(&agent->methods, &method->node);
+    *out = method;
+    return 0;
+}
+
+void sip_method_remove(struct sip_method *method)
+{
+    if (!method)
+        return;
+    list_unlink(&method->node);
+    free(method);
+}
+
+void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *phrase, tag_type_t tag, tag_value_t value,
+                     ...)
+{
+    ta_list ta;
+
+    ta_start(ta, tag, value);
+    nta_msg_treply(agent->nta, msg, status, phrase, SIPTAG_SERVER_STR(agent->user_agent), ta_tags(ta));
+    ta_end(ta);
+}
+
+static bool method_known(const char *name)
+{
+    static const char *const names[] = {"INVITE",   "ACK",   "CANCEL",    "BYE",    "OPTIONS", "UPDATE",  "INFO",
+                                        "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void hand_to_module(struct agent *agent, const struct sip_method *method, msg_t *msg, sip_t *sip,
+                           struct account *account, const union addr *source)
+{
+    struct sipmsg *m = mem_new(sizeof *m);
+
+    m->agent = agent;
+    m->msg = msg_ref_create(msg);
+    m->sip = sip;
+    m->source = *source;
+    m->flow = message_flow(sip);
+    m->account = obj_ref(account, "request");
+    m->irq = nta_incoming_create(agent->nta, NULL, msg, sip, TAG_END());
+    if (!m->irq) {
+        m->answered = true;
+        sipmsg_free(m);
+        return;
+    }
+    method->fn(method->arg, m);
+    if (m->kept)
+        return;
+    if (!m->answered) {
+        log_error("the module for %s did not answer a request", method->name);
+        sipmsg_reply(m, 500, "Server Internal Error", NULL);
+    }
+    sipmsg_free(m);
+}
+
+/* RFC 3261 §8.2.2.3: what the request insists on and we do not do. */
+static bool require_refused(struct agent *agent, msg_t *msg, const sip_t *sip)
+{
+    char text[200] = "";
+    size_t used = 0;
+
+    if (!sip->sip_require || !sip->sip_require->k_items)
+        return false;
+    for (msg_param_t const *item = sip->sip_require->k_items; *item; item++)
+        str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", *item);
+    if (!used)
+        return false;
+    reply_stateless(agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
+    return true;
+}
+
+static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
+{
+    const char *name = sip->sip_request->rq_method_name;
+    struct sip_method *method, *found = NULL;
+    struct account *account;
+    union addr source;
+
+    agent->stats.requests++;
+    if (!sip->sip_from || !sip->sip_to || !sip->sip_call_id || !sip->sip_cseq || !sip->sip_via ||
+        edge_flow_peer(agent->edge, message_flow(sip), NULL, &source) < 0) {
+        nta_msg_discard(agent->nta, msg); /* not through the edge, or too broken to answer */
+        return;
+    }
+    switch (sip->sip_request->rq_method) {
+    case sip_method_ack: /* for a stateless answer of ours, or stray: never answered (RFC 3261 §17) */
+        nta_msg_discard(agent->nta, msg);
+        return;
+    case sip_method_cancel:
+        reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
+        return;
+    default:
+        break;
+    }
+    if (sip->sip_to->a_tag) {
+        reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
+        return;
+    }
+    if (!method_known(name)) {
+        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+        return;
+    }
+    LIST_FOR_EACH(method, &agent->methods, node)
+    {
+        if (strcmp(method->name, name) == 0)
+            found = method;
+    }
+    if (!found && strcmp(name, "INVITE") != 0 && strcmp(name, "OPTIONS") != 0) {
+        reply_stateless(agent, msg, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+        return;
+    }
+    if (require_refused(agent, msg, sip))
+        return;
+    if (!found && strcmp(name, "OPTIONS") == 0) {
+        reply_stateless(agent, msg, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_ACCEPT_STR(SIP_SDP_TYPE),
+                        TAG_END());
+        return;
+    }
+    account = auth_request(agent, msg, sip, &source);
+    if (!account)
+        return;
+    if (found)
+        hand_to_module(agent, found, msg, sip, account, &source);
+    else
+        invite_incoming(agent, msg, sip, account, &source);
+}
+
+static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *sip)
+{
+    if (sip && sip->sip_request)
+        request_in(agent, msg, sip);
+    else
+        nta_msg_discard(nta, msg); /* a response to nothing of ours */
+    return 0;
+}
+
+int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent **out)
+{
+    struct agent *agent = mem_new(sizeof *agent);
+    int result;
+
+    agent->pbx = pbx;
+    agent->config = *config;
+    agent->edge = config->edge;
+    str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
+    list_init(&agent->methods);
+    list_init(&agent->dialogs);
+    su_init();
+    result = sofia_loop_open(agent);
+    if (result == 0) {
+        agent->nta = nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1),
+                                      NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(16384 + 1024), NTATAG_UDP_MTU(65535),
+                                      NTATAG_CANCEL_487(0), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
+                                      TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
+        if (!agent->nta)
+            result = -ENOMEM;
+    }
+    if (result < 0) {
+        log_error("sofia-sip could not be set up: %s", strerror(-result));
+        sofia_loop_close(agent);
+        free(agent);
+        return result;
+    }
+    agent->digest = digest_new(pbx->loop);
+    pbx->sip = agent;
+    pbx->leg_ops = &dialog_ops;
+    *out = agent;
+    return 0;
+}
+
+int agent_start(struct agent *agent)
+{
+    tport_t *tp;
+    union addr nta;
+    int result = 0;
+
+    sip_enter(agent);
+    if (nta_agent_add_tport(agent->nta, (url_string_t *)"sip:127.0.0.1:*;transport=udp", TPTAG_IDENT("edge-udp"),
+                            TPTAG_UDP_RMEM(4 * 1024 * 1024), TPTAG_UDP_WMEM(4 * 1024 * 1024), TAG_END()) < 0)
+        result = -EADDRNOTAVAIL;
+    for (tp = result == 0 ? tport_primaries(nta_agent_tports(agent->nta)) : NULL; tp; tp = tport_next(tp)) {
+        const tp_name_t *name = tport_name(tp);
+        uint64_t port;
+
+        if (name->tpn_port && str_to_u64(name->tpn_port, 65535, &port) == 0 &&
+            addr_parse_ip("127.0.0.1", (uint16_t)port, &nta) == 0)
+            edge_set_core(agent->edge, &nta);
+    }
+    sip_leave(agent);
+    if (result < 0)
+        log_error("sofia-sip could not open its loopback socket");
+    return result;
+}
+
+void agent_close(struct agent *agent)
+{
+    struct dialog *dialog, *tmp;
+
+    if (!agent)
+        return;
+    agent->closing = true;
+    LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)
+    {
+        if (dialog->leg) { /* whoever closes with calls running has decided to forget them */
+            dialog->leg->usage = NULL;
+            dialog->leg = obj_unref(dialog->leg, "dialog");
+        }
+        dialog_finish(dialog);
+    }
+    loop_turn(agent->pbx->loop, 0); /* dialogs are freed at the end of a turn */
+    while (!list_empty(&agent->methods))
+        sip_method_remove(LIST_ENTRY(agent->methods.next, struct sip_method, node));
+    nta_agent_destroy(agent->nta);
+    sofia_loop_close(agent);
+    su_deinit();
+    digest_free(agent->digest);
+    agent->pbx->sip = NULL;
+    agent->pbx->leg_ops = NULL;
+    free(agent);
+}
+
+void agent_get_stats(const struct agent *agent, struct agent_stats *out)
+{
+    *out = agent->stats;
+    out->dialogs = list_length(&agent->dialogs);
+}

@@ -1,0 +1,277 @@
+/* The dialog usage of a leg: what it is made of, how it ends, and how it is written down and read back. The INVITE
+ * itself is in invite_in.c and invite_out.c, requests inside the dialog in indialog.c. Signalling thread. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "sip/sip-priv.h"
+
+struct dialog *dialog_new(struct agent *agent, const char *flow)
+{
+    struct dialog *dialog = mem_new(sizeof *dialog);
+    struct uuid id = uuid_new();
+
+    dialog->agent = agent;
+    str_copy(dialog->flow, sizeof dialog->flow, flow);
+    memcpy(&dialog->origin.session, id.b + 8, sizeof dialog->origin.session);
+    dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
+    list_append(&agent->dialogs, &dialog->in_agent);
+    return dialog;
+}
+
+int dialog_address(struct dialog *dialog, const char *user, union addr *media_host)
+{
+    const struct agent_config *config = &dialog->agent->config;
+    char host[100], escaped[200];
+    union addr peer;
+    int result;
+
+    result = edge_flow_peer(dialog->agent->edge, dialog->flow, NULL, &peer);
+    if (result == 0)
+        result = edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host);
+    if (result < 0)
+        return result;
+    url_escape(escaped, user, "");
+    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%.50s@%.99s>", escaped, host);
+    *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
+    if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
+        result = addr_local_for(&peer, media_host);
+    addr_set_port(media_host, 0);
+    dialog->origin.address = *media_host;
+    return result;
+}
+
+static void dialog_free(void *arg)
+{
+    free(arg);
+}
+
+void dialog_finish(struct dialog *dialog)
+{
+    struct agent *agent = dialog->agent;
+    struct leg *leg = dialog->leg;
+
+    if (dialog->dead)
+        return;
+    dialog->dead = true;
+    sip_enter(agent);
+    if (dialog->invite_in)
+        nta_incoming_destroy(dialog->invite_in);
+    if (dialog->offer_in)
+        nta_incoming_destroy(dialog->offer_in);
+    if (dialog->invite_out)
+        nta_outgoing_destroy(dialog->invite_out);
+    if (dialog->bye)
+        nta_outgoing_destroy(dialog->bye);
+    if (dialog->nta)
+        nta_leg_destroy(dialog->nta);
+    sip_leave(agent);
+    list_unlink(&dialog->in_agent);
+    dialog->leg = NULL;
+    if (leg) {
+        leg_on_gone(leg);
+        loop_unref_later(agent->pbx->loop, leg, "dialog");
+    }
+    loop_later(agent->pbx->loop, dialog_free, dialog);
+}
+
+void display_text(const char *display, char *out, size_t size)
+{
+    size_t at = 0;
+
+    for (const char *p = display ? display : ""; *p && at + 1 < size; p++) {
+        if (*p == '"')
+            continue;
+        if (*p == '\\' && p[1])
+            p++;
+        out[at++] = *p;
+    }
+    out[at] = '\0';
+    str_clean_utf8(out);
+}
+
+const char *reason_header(enum cause cause, char *out, size_t size)
+{
+    const struct cause_info *info = cause_info(cause);
+
+    out[0] = '\0';
+    if (cause == CAUSE_ANSWERED_ELSEWHERE)
+        snprintf(out, size, "SIP;cause=200;text=\"Call completed elsewhere\"");
+    else if (info->q850)
+        snprintf(out, size, "Q.850;cause=%d;text=\"%s\"", info->q850, info->words);
+    return out;
+}
+
+int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, size_t size)
+{
+    dialog->origin.version++;
+    return sdp_write(&dialog->origin, desc, out, size);
+}
+
+int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why_size)
+{
+    const sip_payload_t *payload = sip->sip_payload;
+    const sip_content_type_t *type = sip->sip_content_type;
+    struct sdp *sdp;
+    int result;
+
+    *out = NULL;
+    if (!payload || !payload->pl_len)
+        return -ENOENT;
+    if (!type || !type->c_type || strcasecmp(type->c_type, SIP_SDP_TYPE) != 0) {
+        snprintf(why, why_size, "the body is not %s", SIP_SDP_TYPE);
+        return -EMEDIUMTYPE;
+    }
+    result = sdp_read(payload->pl_data, payload->pl_len, &sdp, why, why_size);
+    if (result < 0)
+        return -EINVAL;
+    result = sdp_to_desc(sdp, out, why, why_size);
+    sdp_free(sdp);
+    return result < 0 ? -EINVAL : 0;
+}
+
+/* --- the end
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static int bye_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
+{
+    if (nta_outgoing_status(orq) >= 200)
+        dialog_finish(dialog);
+    return 0;
+}
+
+void dialog_send_bye(struct dialog *dialog, enum cause cause)
+{
+    char reason[200];
+
+    if (dialog->bye || dialog->dead)
+        return;
+    reason_header(cause, reason, sizeof reason);
+    sip_enter(dialog->agent);
+    dialog->bye = nta_outgoing_tcreate(
+        dialog->nta, bye_answered, dialog, NULL, SIP_METHOD_BYE, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),
+        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
+    sip_leave(dialog->agent);
+    if (!dialog->bye)
+        dialog_finish(dialog);
+}
+
+static void leg_op_end(struct leg *leg, enum cause cause, const char *detail)
+{
+    struct dialog *dialog = leg->usage;
+
+    if (dialog->established) {
+        if (dialog->inbound && !dialog->ack_seen)
+            dialog->cancelled = true; /* RFC 3261 §15: no BYE to a caller before its ACK; invite_in.c sends it then */
+        else
+            dialog_send_bye(dialog, cause);
+    } else if (dialog->inbound) {
+        invite_refuse(dialog, cause, detail);
+    } else {
+        invite_cancel(dialog, cause);
+    }
+}
+
+static void leg_op_detach(struct leg *leg)
+{
+    struct dialog *dialog = leg->usage;
+
+    if (dialog)
+        dialog_finish(dialog);
+}
+
+/* --- written down
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static int leg_op_save(const struct leg *leg, void *out)
+{
+    const struct dialog *dialog = leg->usage;
+    json_t *json = out;
+    sip_route_t const *route = NULL;
+    sip_contact_t const *target = NULL;
+    char routes[600] = "", uri[300] = "";
+
+    if (!dialog || !dialog->established)
+        return -EINVAL;
+    nta_leg_get_route(dialog->nta, &route, &target);
+    if (route)
+        sip_header_field_e(routes, sizeof routes, (sip_header_t const *)route, 0);
+    if (target)
+        url_e(uri, sizeof uri, target->m_url);
+    json_object_set_new(json, "inbound", json_boolean(dialog->inbound));
+    json_object_set_new(json, "call_id", json_string(dialog->call_id));
+    json_object_set_new(json, "local", json_string(dialog->local));
+    json_object_set_new(json, "remote", json_string(dialog->remote));
+    json_object_set_new(json, "target", json_string(uri));
+    json_object_set_new(json, "route", json_string(routes));
+    json_object_set_new(json, "flow", json_string(dialog->flow));
+    json_object_set_new(json, "contact", json_string(dialog->contact));
+    json_object_set_new(json, "cseq", json_integer(nta_leg_get_seq(dialog->nta)));
+    json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
+    json_object_set_new(json, "ack_seen", json_boolean(dialog->ack_seen));
+    json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
+    json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
+    return 0;
+}
+
+#define CSEQ_GAP 1000 /* room for what was sent after the state was written; a gap is legal (RFC 3261 §12.2.1.1) */
+
+int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
+{
+    const char *call_id, *local, *remote, *target, *route, *flow, *contact;
+    struct dialog *dialog;
+    json_int_t cseq, remote_cseq, session, version;
+    int inbound, ack_seen;
+    char cseq_text[40];
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    sip_route_t *routes;
+    sip_contact_t *m;
+
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sb sI sI}", "inbound", &inbound,
+                    "call_id", &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow",
+                    &flow, "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "ack_seen", &ack_seen,
+                    "session", &session, "version", &version) < 0)
+        return -EINVAL;
+    dialog = dialog_new(agent, flow);
+    dialog->inbound = inbound;
+    dialog->established = true;
+    dialog->ack_seen = ack_seen;
+    dialog->origin.session = (uint64_t)session;
+    dialog->origin.version = (uint64_t)version;
+    dialog->origin.address = leg->media_host;
+    str_copy(dialog->call_id, sizeof dialog->call_id, call_id);
+    str_copy(dialog->local, sizeof dialog->local, local);
+    str_copy(dialog->remote, sizeof dialog->remote, remote);
+    str_copy(dialog->contact, sizeof dialog->contact, contact);
+    snprintf(cseq_text, sizeof cseq_text, "%lld BYE", (long long)cseq + CSEQ_GAP);
+    sip_enter(agent);
+    dialog->nta =
+        nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(call_id), SIPTAG_FROM_STR(local),
+                        SIPTAG_TO_STR(remote), SIPTAG_CSEQ_STR(cseq_text), NTATAG_REMOTE_CSEQ(remote_cseq), TAG_END());
+    routes = sip_route_make(home, route);
+    m = sip_contact_make(home, target);
+    if (dialog->nta && routes && m)
+        nta_leg_server_route(dialog->nta, routes, m); /* for both roles: the saved order is ours already */
+    su_home_deinit(home);
+    sip_leave(agent);
+    if (!dialog->nta || !routes || !m) {
+        dialog_finish(dialog);
+        return -EINVAL;
+    }
+    dialog->leg = obj_ref(leg, "dialog");
+    leg->usage = dialog;
+    return 0;
+}
+
+const struct leg_ops dialog_ops = {
+    .kind = "sip",
+    .prepare = invite_prepare,
+    .dial = invite_dial,
+    .ring = invite_ring,
+    .answer = invite_answer,
+    .answer_offer = indialog_answer_offer,
+    .end = leg_op_end,
+    .detach = leg_op_detach,
+    .save = leg_op_save,
+};

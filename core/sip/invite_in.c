@@ -1,0 +1,233 @@
+/* INVITE from a phone: makes the dialog and the call, rings, answers, refuses; its CANCEL and ACK. Signalling thread.
+ * Every response to the INVITE passes respond(), which refuses anything after a final one. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "sip/sip-priv.h"
+
+static int respond(struct dialog *dialog, int status, const char *phrase, tag_type_t tag, tag_value_t value, ...)
+{
+    ta_list ta;
+    int result;
+
+    if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
+        return -EALREADY;
+    ta_start(ta, tag, value);
+    sip_enter(dialog->agent);
+    result = nta_incoming_treply(dialog->invite_in, status, phrase, SIPTAG_SERVER_STR(dialog->agent->user_agent),
+                                 ta_tags(ta));
+    sip_leave(dialog->agent);
+    ta_end(ta);
+    return result < 0 ? -EIO : 0;
+}
+
+static void drop_invite(struct dialog *dialog)
+{
+    if (!dialog->invite_in)
+        return;
+    nta_incoming_destroy(dialog->invite_in); /* NTA goes on absorbing retransmissions */
+    dialog->invite_in = NULL;
+}
+
+static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
+{
+    struct leg *leg = dialog->leg;
+
+    if (dialog->dead)
+        return 0;
+    if (sip && sip->sip_request && sip->sip_request->rq_method == sip_method_cancel) {
+        if (respond(dialog, SIP_487_REQUEST_CANCELLED, TAG_END()) == 0) {
+            drop_invite(dialog);
+            leg_on_ended(leg, CAUSE_CANCELLED, WHO_CALLER, 487, NULL);
+            dialog_finish(dialog);
+        }
+        return 0;
+    }
+    if (nta_incoming_status(irq) >= 300) /* NTA keeps ACKs of refusals to itself; nothing to do here */
+        return 0;
+    drop_invite(dialog);
+    dialog->ack_seen = true;
+    if (!sip)
+        leg_on_ended(leg, CAUSE_NO_ACK, WHO_SWITCH, 0, NULL);
+    if (!leg_is_alive(leg))
+        dialog_send_bye(dialog, leg->cause);
+    return 0;
+}
+
+/* Tags carry the node, so that a request which lands on another switch says where it belongs. */
+static void make_tag(const struct agent *agent, char *out, size_t size)
+{
+    char random[17];
+
+    random_token(random, 16);
+    snprintf(out, size, "%s-n%u", random, agent->pbx->node);
+}
+
+static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
+{
+    struct agent *agent = dialog->agent;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    char tag[32], route[160];
+    sip_route_t *routes, *record;
+    char *text;
+
+    make_tag(agent, tag, sizeof tag);
+    if (edge_route(agent->edge, dialog->flow, route, sizeof route) < 0)
+        return -ENOTCONN;
+    dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id),
+                                  SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
+                                  NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+    if (!dialog->nta)
+        return -ENOMEM;
+    nta_leg_tag(dialog->nta, tag);
+    routes = sip_route_make(home, route);
+    record = sip_route_dup(home, (sip_route_t *)sip->sip_record_route);
+    if (routes)
+        routes->r_next = record;
+    nta_leg_server_route(dialog->nta, routes, sip->sip_contact);
+    text = sip_header_as_string(home, (sip_header_t *)sip->sip_to);
+    snprintf(dialog->local, sizeof dialog->local, "%.350s;tag=%s", text ? text : "", tag);
+    text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
+    str_copy(dialog->remote, sizeof dialog->remote, text);
+    str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
+    su_home_deinit(home);
+    return 0;
+}
+
+/* The Warning header (RFC 3261 §20.43) says in words why: sngrep and many phones show it. */
+static const char *warning_header(enum cause cause, const char *detail, char *out, size_t size)
+{
+    int start = snprintf(out, size, "399 tandem \"");
+
+    snprintf(out + start, size - (size_t)start, "%.200s", detail && *detail ? detail : cause_info(cause)->words);
+    for (char *p = out + start; *p; p++)
+        if (*p == '"' || *p == '\\')
+            *p = '\'';
+    return strcat(out, "\"");
+}
+
+/* A refusal before there is a call. Consumes msg. */
+static void refuse_early(struct agent *agent, msg_t *msg, enum cause cause, const char *detail)
+{
+    const struct cause_info *info = cause_info(cause);
+    char warning[256];
+
+    reply_stateless(agent, msg, info->sip_status, info->reason,
+                    SIPTAG_WARNING_STR(warning_header(cause, detail, warning, sizeof warning)),
+                    TAG_IF(info->sip_status == 503, SIPTAG_RETRY_AFTER_STR("10")), TAG_END());
+}
+
+static unsigned max_forwards(const sip_t *sip)
+{
+    return sip->sip_max_forwards ? (unsigned)sip->sip_max_forwards->mf_count : 70;
+}
+
+void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
+{
+    struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
+    struct media_desc *offer = NULL;
+    struct dialog *dialog = NULL;
+    char why[160] = "the INVITE has no SDP; calls without an offer are not taken yet", dialled[64] = "",
+         contact[256] = "";
+    enum cause refused = CAUSE_NONE;
+    struct leg *leg;
+    int sdp;
+
+    if (!sip->sip_contact || sip->sip_contact->m_url->url_type != url_sip) {
+        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "the INVITE has no usable Contact");
+        return;
+    }
+    if (max_forwards(sip) == 0) {
+        refuse_early(agent, msg, CAUSE_LOOP, NULL);
+        return;
+    }
+    sdp = message_sdp(sip, &offer, why, sizeof why);
+    if (sdp == -EMEDIUMTYPE) {
+        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        return;
+    }
+    if (sdp < 0) {
+        refuse_early(agent, msg, sdp == -ENOENT ? CAUSE_NOT_SUPPORTED : CAUSE_BAD_SDP, why);
+        return;
+    }
+    if (sip->sip_request->rq_url->url_user) {
+        str_copy(dialled, sizeof dialled, sip->sip_request->rq_url->url_user);
+        url_unescape(dialled, dialled);
+        str_clean_utf8(dialled);
+    }
+    dialog = dialog_new(agent, message_flow(sip));
+    dialog->inbound = true;
+    if (dialog_address(dialog, dialled, &in.media_host) < 0 || make_nta_leg(dialog, sip) < 0) {
+        refuse_early(agent, msg, CAUSE_INTERNAL, "the way back to the phone is not known");
+        goto fail;
+    }
+    url_e(contact, sizeof contact, sip->sip_contact->m_url);
+    in.from_name = account->display_name;
+    in.dialled = dialled;
+    in.sip_call_id = dialog->call_id;
+    in.contact = contact;
+    in.offer = offer;
+    in.ops = &dialog_ops;
+    in.usage = dialog;
+    in.signalling = *source;
+    in.hops = max_forwards(sip) - 1;
+    leg = call_incoming(agent->pbx, &in, &refused);
+    if (!leg) {
+        refuse_early(agent, msg, refused, NULL);
+        goto fail;
+    }
+    dialog->leg = obj_ref(leg, "dialog");
+    dialog->invite_in = nta_incoming_create(agent->nta, dialog->nta, msg, sip, TAG_END());
+    if (!dialog->invite_in) {
+        leg_on_ended(leg, CAUSE_INTERNAL, WHO_SWITCH, 0, "no transaction could be made");
+        dialog_finish(dialog);
+    } else {
+        nta_incoming_tag(dialog->invite_in, nta_leg_get_tag(dialog->nta));
+        nta_incoming_bind(dialog->invite_in, ack_or_cancel, dialog);
+        respond(dialog, SIP_100_TRYING, TAG_END());
+    }
+    desc_free(offer);
+    return;
+fail:
+    desc_free(offer);
+    dialog_finish(dialog);
+}
+
+int invite_ring(struct leg *leg, int status)
+{
+    struct dialog *dialog = leg->usage;
+
+    return respond(dialog, status, status == 180 ? sip_180_Ringing : sip_183_Session_progress,
+                   SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+}
+
+int invite_answer(struct leg *leg, const struct media_desc *answer)
+{
+    struct dialog *dialog = leg->usage;
+    char sdp[4096];
+    int len = dialog_sdp(dialog, answer, sdp, sizeof sdp);
+    int result;
+
+    if (len < 0)
+        return len;
+    result = respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                     SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    if (result == 0)
+        dialog->established = true;
+    return result;
+}
+
+void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail)
+{
+    const struct cause_info *info = cause_info(cause);
+    char reason[200], warning[256];
+
+    reason_header(cause, reason, sizeof reason);
+    respond(dialog, info->sip_status, info->reason, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),
+            SIPTAG_WARNING_STR(warning_header(cause, detail, warning, sizeof warning)),
+            TAG_IF(info->sip_status == 503, SIPTAG_RETRY_AFTER_STR("10")), TAG_END());
+    drop_invite(dialog);
+    dialog_finish(dialog);
+}

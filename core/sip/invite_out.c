@@ -1,0 +1,212 @@
+/* INVITE to a phone: makes the dialog, sends the offer, takes provisional and final answers, CANCELs. Signalling
+ * thread. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "sip/sip-priv.h"
+
+/* The flow of an endpoint that has none: its URI must name a literal address (names are resolved before this room). */
+static int open_flow(struct agent *agent, const char *uri, char *flow)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    url_t *url = url_make(home, uri);
+    union addr peer;
+    uint64_t port = 5060;
+    int result = -EINVAL;
+
+    if (url && url->url_host && (!url->url_port || str_to_u64(url->url_port, 65535, &port) == 0) &&
+        addr_parse_ip(url->url_host, (uint16_t)port, &peer) == 0)
+        result = edge_flow_open(agent->edge, EDGE_UDP, &peer, flow);
+    su_home_deinit(home);
+    return result;
+}
+
+/* The parts of our From that the callee shows: who calls. */
+static void local_identity(const struct call *call, const char *contact, char *out, size_t size)
+{
+    char name[128], user[200];
+    const char *at = strchr(contact, '@');
+    size_t len = 0;
+
+    for (const char *p = call->from_name; *p && len + 2 < sizeof name; p++) {
+        if (*p == '"' || *p == '\\')
+            name[len++] = '\\';
+        name[len++] = *p;
+    }
+    name[len] = '\0';
+    url_escape(user, call->from_number[0] ? call->from_number : "anonymous", "");
+    snprintf(out, size, "%s%s%s<sip:%.60s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
+}
+
+/* The edge first, then the phone's own Path (RFC 3327 §5.2). */
+static int set_route(struct dialog *dialog, const char *path)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    char route[500];
+    size_t used;
+    sip_route_t *routes;
+    int result = edge_route(dialog->agent->edge, dialog->flow, route, sizeof route);
+
+    if (result < 0)
+        return result;
+    used = strlen(route);
+    if (path[0])
+        str_append(route, sizeof route, &used, ", %s", path);
+    routes = sip_route_make(home, route);
+    if (!routes || nta_leg_server_route(dialog->nta, routes, NULL) < 0)
+        result = -EINVAL;
+    su_home_deinit(home);
+    return result;
+}
+
+int invite_prepare(struct leg *leg, const struct endpoint *to)
+{
+    struct agent *agent = leg->pbx->sip;
+    struct uuid id = uuid_new();
+    char flow[EDGE_FLOW_TEXT], text[UUID_TEXT];
+    struct dialog *dialog;
+    int result = 0;
+
+    str_copy(flow, sizeof flow, to->flow);
+    if (!flow[0])
+        result = open_flow(agent, to->uri, flow);
+    if (result < 0)
+        return result;
+    dialog = dialog_new(agent, flow);
+    result = dialog_address(dialog, leg->call->from_number[0] ? leg->call->from_number : "tandem", &leg->media_host);
+    if (result < 0) {
+        dialog_finish(dialog);
+        return result;
+    }
+    uuid_text(&id, text);
+    snprintf(dialog->call_id, sizeof dialog->call_id, "%s-n%u", text, leg->pbx->node);
+    local_identity(leg->call, dialog->contact, dialog->local, sizeof dialog->local);
+    snprintf(dialog->remote, sizeof dialog->remote, "<%.380s>", to->uri);
+    edge_flow_peer(agent->edge, flow, NULL, &leg->signalling);
+    addr_text(&leg->signalling, leg->peer);
+    str_copy(leg->contact, sizeof leg->contact, to->uri);
+    str_copy(leg->sip_call_id, sizeof leg->sip_call_id, dialog->call_id);
+    dialog->leg = obj_ref(leg, "dialog");
+    leg->usage = dialog;
+    return 0;
+}
+
+/* --- answers
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static void send_ack(struct dialog *dialog, const sip_t *sip)
+{
+    char cseq[40];
+    nta_outgoing_t *ack;
+
+    snprintf(cseq, sizeof cseq, "%u ACK", (unsigned)sip->sip_cseq->cs_seq);
+    ack = nta_outgoing_tcreate(dialog->nta, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(cseq),
+                               SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
+    nta_outgoing_destroy(ack); /* NTA keeps it to answer repeated 200s */
+}
+
+static void answered(struct dialog *dialog, const sip_t *sip)
+{
+    struct leg *leg = dialog->leg;
+    struct media_desc *answer = NULL;
+    char why[160] = "";
+    const char *tag = sip->sip_to->a_tag ? sip->sip_to->a_tag : "";
+    size_t used = strlen(dialog->remote);
+
+    nta_leg_rtag(dialog->nta, tag);
+    nta_leg_client_reroute(dialog->nta, NULL, sip->sip_contact, 1);
+    str_append(dialog->remote, sizeof dialog->remote, &used, ";tag=%s", tag);
+    send_ack(dialog, sip);
+    nta_outgoing_destroy(dialog->invite_out);
+    dialog->invite_out = NULL;
+    dialog->established = dialog->ack_seen = true;
+    if (dialog->cancelled || !leg_is_alive(leg)) { /* our CANCEL and its 200 crossed */
+        dialog_send_bye(dialog, leg->cause);
+        return;
+    }
+    if (message_sdp(sip, &answer, why, sizeof why) < 0) {
+        leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, why[0] ? why : "the answer has no SDP");
+        return;
+    }
+    leg_on_answer(leg, answer);
+    desc_free(answer);
+}
+
+static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
+{
+    int status = nta_outgoing_status(orq);
+    struct leg *leg = dialog->leg;
+    char detail[128] = "";
+
+    if (dialog->dead)
+        return 0;
+    if (status < 200) {
+        if (status > 100)
+            leg_on_ringing(leg, status);
+        return 0;
+    }
+    if (status < 300 && sip && sip->sip_to && sip->sip_cseq) {
+        answered(dialog, sip);
+        return 0;
+    }
+    if (sip && sip->sip_status && sip->sip_status->st_phrase)
+        snprintf(detail, sizeof detail, "%d %.100s", status, sip->sip_status->st_phrase);
+    leg_on_ended(leg, dialog->cancelled ? leg->cause : cause_from_sip(status), WHO_CALLEE, status, detail);
+    dialog_finish(dialog);
+    return 0;
+}
+
+int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer)
+{
+    struct dialog *dialog = leg->usage;
+    struct agent *agent = dialog->agent;
+    char sdp[4096], hops[12];
+    int len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
+    size_t used = strlen(dialog->local);
+    int result;
+
+    if (len < 0)
+        return len;
+    snprintf(hops, sizeof hops, "%u", leg->call->hops);
+    sip_enter(agent);
+    dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(dialog->call_id),
+                                  SIPTAG_FROM_STR(dialog->local), SIPTAG_TO_STR(dialog->remote), TAG_END());
+    result = dialog->nta ? set_route(dialog, to->path) : -ENOMEM;
+    if (result == 0) {
+        char tag[32];
+
+        random_token(tag, 16);
+        snprintf(tag + 16, sizeof tag - 16, "-n%u", agent->pbx->node);
+        nta_leg_tag(dialog->nta, tag);
+        str_append(dialog->local, sizeof dialog->local, &used, ";tag=%s", tag);
+        dialog->invite_out =
+            nta_outgoing_tcreate(dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)to->uri,
+                                 SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                                 SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(agent->user_agent),
+                                 SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+        if (!dialog->invite_out)
+            result = -EINVAL; /* sofia cannot use the URI */
+    }
+    sip_leave(agent);
+    return result;
+}
+
+void invite_cancel(struct dialog *dialog, enum cause cause)
+{
+    char reason[200];
+    int status = dialog->invite_out ? nta_outgoing_status(dialog->invite_out) : 0;
+
+    if (!dialog->invite_out || status >= 300) {
+        dialog_finish(dialog);
+        return;
+    }
+    if (dialog->cancelled)
+        return;
+    dialog->cancelled = true;
+    reason_header(cause, reason, sizeof reason);
+    sip_enter(dialog->agent);
+    nta_outgoing_tcancel(dialog->invite_out, NULL, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)), TAG_END());
+    sip_leave(dialog->agent);
+}

@@ -1,0 +1,130 @@
+/* What the files of the SIP room share: the only headers of the tree that name sofia. */
+#ifndef SIP_SIP_PRIV_H
+#define SIP_SIP_PRIV_H
+
+struct agent;
+struct dialog;
+#define NTA_AGENT_MAGIC_T struct agent
+#define NTA_LEG_MAGIC_T struct dialog
+#define NTA_OUTGOING_MAGIC_T struct dialog
+#define NTA_INCOMING_MAGIC_T struct dialog
+#define SU_ROOT_MAGIC_T struct agent
+
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_stateless.h>
+#include <sofia-sip/nta_tport.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_parser.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_util.h>
+#include <sofia-sip/su_tagarg.h>
+#include <sofia-sip/tport.h>
+#include <sofia-sip/tport_tag.h>
+#include <strings.h>
+
+#include "sip/agent.h"
+#include "sip/methods.h"
+#include "sip/sdp.h"
+#include "sip/sipmsg.h"
+
+#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER"
+#define SIP_SDP_TYPE "application/sdp"
+
+struct agent {
+    struct pbx *pbx;
+    struct edge *edge;
+    struct agent_config config;
+    char user_agent[64];
+    su_root_t *root;
+    nta_agent_t *nta;
+    int epoll_fd;
+    struct loop_watch *watch;
+    struct loop_timer timer;
+    unsigned depth; /* sip_enter() without sip_leave() */
+    struct digest *digest;
+    struct list methods;
+    struct list dialogs;
+    struct agent_stats stats;
+    bool closing;
+};
+
+/* sofia_loop.c: every entry into sofia from elsewhere stands between these; the last leave looks at its timers. */
+void sip_enter(struct agent *agent);
+void sip_leave(struct agent *agent);
+int sofia_loop_open(struct agent *agent);
+void sofia_loop_close(struct agent *agent);
+
+/* A request outside sofia's types: sipmsg.c. */
+struct sipmsg {
+    struct agent *agent;
+    nta_incoming_t *irq; /* NULL: stateless */
+    msg_t *msg;          /* a reference */
+    sip_t *sip;
+    struct account *account; /* ref or NULL */
+    union addr source;
+    const char *flow;
+    bool answered, kept;
+};
+void sipmsg_free(struct sipmsg *m);
+/* The edge's flow token from the topmost Via, or "". */
+const char *message_flow(const sip_t *sip);
+
+/* auth.c. Who sent this request? Returns the account (borrowed), or NULL after the request was answered with a
+ * challenge or refusal; msg is consumed then. */
+struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
+/* Stateless answer; consumes msg. */
+void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *phrase, tag_type_t tag, tag_value_t value,
+                     ...);
+
+/* --- dialog.c: the usage of a leg -----------------------------------------------------------------------------------
+ */
+
+struct dialog {
+    struct list in_agent;
+    struct agent *agent;
+    struct leg *leg; /* ref "dialog"; NULL after the leg has gone */
+    nta_leg_t *nta;
+    nta_incoming_t *invite_in;  /* open INVITE from the phone (until ACK) */
+    nta_outgoing_t *invite_out; /* INVITE of ours */
+    nta_incoming_t *offer_in;   /* re-INVITE or UPDATE that waits for an answer */
+    nta_outgoing_t *bye;
+    bool inbound, cancelled, established, ack_seen, dead;
+    char flow[EDGE_FLOW_TEXT];
+    char contact[160];                          /* our Contact in this dialog, with <> */
+    char call_id[160], local[400], remote[400]; /* From/To values with tags, as they are on our side */
+    char target[300];                           /* remote target: for writing down */
+    struct sdp_origin origin;
+    struct loop_timer lost_ack;
+};
+
+extern const struct leg_ops dialog_ops;
+
+struct dialog *dialog_new(struct agent *agent, const char *flow);
+/* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
+void dialog_finish(struct dialog *dialog);
+/* Fills contact, media host and origin from the flow. 0 or negative errno. */
+int dialog_address(struct dialog *dialog, const char *user, union addr *media_host);
+void dialog_send_bye(struct dialog *dialog, enum cause cause);
+/* "SIP;cause=…;text=…" for the Reason header; "" when the cause has none. */
+const char *reason_header(enum cause cause, char *out, size_t size);
+/* Writes our SDP for a description; version up by one when it changed. Length or negative errno. */
+int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, size_t size);
+/* SDP body of a message: 0 and *out (owned), -ENOENT (no body), -EINVAL with why. */
+int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why_size);
+/* The display name without quotes. */
+void display_text(const char *display, char *out, size_t size);
+
+/* invite_in.c */
+void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
+int invite_ring(struct leg *leg, int status);
+int invite_answer(struct leg *leg, const struct media_desc *answer);
+void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail);
+/* invite_out.c */
+int invite_prepare(struct leg *leg, const struct endpoint *to);
+int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
+void invite_cancel(struct dialog *dialog, enum cause cause);
+/* indialog.c */
+int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);
+
+#endif

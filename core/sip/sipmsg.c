@@ -1,0 +1,187 @@
+/* sipmsg: a request as modules see it. Signalling thread. The one place outside the INVITE files that answers requests:
+ * it refuses a second final answer, because sofia would touch freed memory. */
+#include "sip/sipmsg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "sip/sip-priv.h"
+
+const char *message_flow(const sip_t *sip)
+{
+    const char *flow = sip->sip_via ? msg_params_find(sip->sip_via->v_params, "flow=") : NULL;
+
+    return flow ? flow : "";
+}
+
+void sipmsg_free(struct sipmsg *m)
+{
+    sip_enter(m->agent);
+    if (m->irq)
+        nta_incoming_destroy(m->irq);
+    msg_destroy(m->msg);
+    sip_leave(m->agent);
+    obj_unref(m->account, "request");
+    free(m);
+}
+
+const char *sipmsg_method(const struct sipmsg *m)
+{
+    return m->sip->sip_request->rq_method_name;
+}
+
+const char *sipmsg_call_id(const struct sipmsg *m)
+{
+    return m->sip->sip_call_id->i_id;
+}
+
+uint32_t sipmsg_cseq(const struct sipmsg *m)
+{
+    return m->sip->sip_cseq->cs_seq;
+}
+
+static const char *user_of(struct sipmsg *m, const url_t *url)
+{
+    char *user;
+
+    if (!url->url_user)
+        return "";
+    user = su_strdup(msg_home(m->msg), url->url_user);
+    return user ? url_unescape(user, user) : "";
+}
+
+const char *sipmsg_to_user(const struct sipmsg *m)
+{
+    return user_of((struct sipmsg *)(uintptr_t)m, m->sip->sip_to->a_url);
+}
+
+const char *sipmsg_from_user(const struct sipmsg *m)
+{
+    return user_of((struct sipmsg *)(uintptr_t)m, m->sip->sip_from->a_url);
+}
+
+const char *sipmsg_request_user(const struct sipmsg *m)
+{
+    return user_of((struct sipmsg *)(uintptr_t)m, m->sip->sip_request->rq_url);
+}
+
+const char *sipmsg_header(const struct sipmsg *m, const char *name)
+{
+    for (msg_header_t *h = (msg_header_t *)m->sip->sip_request; h; h = h->sh_succ) {
+        msg_hclass_t *hc = h->sh_class;
+
+        if (hc->hc_name && strcasecmp(hc->hc_name, name) == 0)
+            return sip_header_as_string(msg_home(m->msg), (sip_header_t *)h);
+    }
+    for (sip_unknown_t *un = m->sip->sip_unknown; un; un = un->un_next)
+        if (un->un_name && strcasecmp(un->un_name, name) == 0)
+            return un->un_value;
+    return NULL;
+}
+
+int sipmsg_expires(const struct sipmsg *m)
+{
+    if (!m->sip->sip_expires)
+        return -1;
+    return m->sip->sip_expires->ex_delta > INT32_MAX ? INT32_MAX : (int)m->sip->sip_expires->ex_delta;
+}
+
+static int unquoted(const char *value, char *out, size_t size)
+{
+    size_t len = strlen(value);
+
+    if (len >= 2 && value[0] == '"' && value[len - 1] == '"')
+        value++, len -= 2;
+    return str_copy_n(out, size, value, len);
+}
+
+static int contact_fill(const sip_contact_t *c, struct sipmsg_contact *out)
+{
+    const char *instance = msg_params_find(c->m_params, "+sip.instance=");
+    const char *reg_id = msg_params_find(c->m_params, "reg-id=");
+    uint64_t number;
+
+    memset(out, 0, sizeof *out);
+    if (url_e(out->uri, sizeof out->uri, c->m_url) >= (issize_t)sizeof out->uri)
+        return -EINVAL;
+    out->expires = -1;
+    if (c->m_expires) {
+        if (str_to_u64(c->m_expires, UINT32_MAX, &number) < 0)
+            number = 3600; /* RFC 3261 §10.2.1.1: malformed values count as 3600 */
+        out->expires = number > INT32_MAX ? INT32_MAX : (int)number;
+    }
+    out->q = c->m_q ? sip_q_value(c->m_q) / 1000.0 : 1.0;
+    if (instance && unquoted(instance, out->instance, sizeof out->instance) < 0)
+        return -EINVAL;
+    if (reg_id && str_to_u64(reg_id, INT32_MAX, &number) == 0)
+        out->reg_id = (unsigned)number;
+    return 0;
+}
+
+int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned max, bool *star)
+{
+    unsigned count = 0;
+
+    *star = false;
+    for (const sip_contact_t *c = m->sip->sip_contact; c; c = c->m_next, count++) {
+        if (c->m_url->url_type == url_any) {
+            *star = true;
+            continue;
+        }
+        if (c->m_url->url_type != url_sip && c->m_url->url_type != url_sips)
+            return -EINVAL;
+        if (!c->m_url->url_host || !*c->m_url->url_host)
+            return -EINVAL;
+        if (count < max && contact_fill(c, &out[count]) < 0)
+            return -EINVAL;
+    }
+    if (*star && count != 1)
+        return -EINVAL;
+    return *star ? 0 : (int)count;
+}
+
+struct account *sipmsg_account(const struct sipmsg *m)
+{
+    return m->account;
+}
+
+const union addr *sipmsg_source(const struct sipmsg *m)
+{
+    return &m->source;
+}
+
+const char *sipmsg_flow(const struct sipmsg *m)
+{
+    return m->flow;
+}
+
+int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers)
+{
+    msg_t *response;
+    sip_t *sip;
+
+    if (m->answered)
+        return -EALREADY;
+    sip_enter(m->agent);
+    response = nta_incoming_create_response(m->irq, status, phrase);
+    sip = sip_object(response);
+    for (; sip && headers && *headers; headers++)
+        msg_header_add_str(response, (msg_pub_t *)sip, *headers);
+    if (sip && m->agent->user_agent[0])
+        sip_add_make(response, sip, sip_server_class, m->agent->user_agent);
+    nta_incoming_mreply(m->irq, response);
+    sip_leave(m->agent);
+    if (status >= 200) {
+        m->answered = true;
+        if (m->kept)
+            sipmsg_free(m);
+    }
+    return 0;
+}
+
+void sipmsg_keep(struct sipmsg *m)
+{
+    m->kept = true;
+}

@@ -1,0 +1,44 @@
+/* The only view of a SIP message outside core/sip. A request is valid inside the callback that hands it over, and after
+ * sipmsg_keep() until it is answered. Signalling thread. */
+#ifndef SIP_SIPMSG_H
+#define SIP_SIPMSG_H
+
+#include "base/addr.h"
+
+struct account;
+struct sipmsg;
+
+struct sipmsg_contact {
+    char uri[256];      /* without parameters of the header */
+    int expires;        /* -1: not said */
+    double q;           /* 1.0 when not said */
+    char instance[128]; /* +sip.instance, without quotes; "" when not said */
+    unsigned reg_id;    /* 0: not said */
+};
+
+const char *sipmsg_method(const struct sipmsg *m);
+const char *sipmsg_call_id(const struct sipmsg *m);
+uint32_t sipmsg_cseq(const struct sipmsg *m);
+/* User part of To / From / Request-URI, unescaped; "" when there is none. */
+const char *sipmsg_to_user(const struct sipmsg *m);
+const char *sipmsg_from_user(const struct sipmsg *m);
+const char *sipmsg_request_user(const struct sipmsg *m);
+/* Text of the first header of that name (any name), or NULL. Valid as long as the message. */
+const char *sipmsg_header(const struct sipmsg *m, const char *name);
+/* Expires header, or -1. */
+int sipmsg_expires(const struct sipmsg *m);
+/* Fills out[0..max); returns how many contacts there are in all; -EINVAL: a contact that cannot be used; *star set for
+ * "Contact: *". */
+int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned max, bool *star);
+/* Who authenticated (never NULL for methods that need it). */
+struct account *sipmsg_account(const struct sipmsg *m);
+/* Real source, and the edge's token for the way back. */
+const union addr *sipmsg_source(const struct sipmsg *m);
+const char *sipmsg_flow(const struct sipmsg *m);
+
+/* Answers, once. headers: "Name: value" lines ended by NULL, or NULL. -EALREADY when a final answer went out. */
+int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers);
+/* Keeps it beyond the callback; the answer gives it free. */
+void sipmsg_keep(struct sipmsg *m);
+
+#endif

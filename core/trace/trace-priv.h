@@ -1,0 +1,87 @@
+/* What the files of this room share. */
+#ifndef TRACE_TRACE_PRIV_H
+#define TRACE_TRACE_PRIV_H
+
+#include "call/call.h"
+#include "trace/ring.h"
+#include "trace/trace.h"
+
+#define ID_BUCKETS 1024u
+#define LEG_BUCKETS 4096u
+#define LEGS_MAX 64u /* of one call; more are not shown */
+#define NO_LEG 0xFFu
+#define LINE_TEXT_MAX 160u
+#define CHAIN_MAX 512u /* messages looked at when a leg shows up: a flood of one Call-ID costs no more */
+
+enum line_kind { LINE_REQUEST, LINE_RESPONSE, LINE_EVENT };
+enum line_flag { FLAG_INBOUND = 1, FLAG_SDP = 2, FLAG_DROPPED = 4 };
+
+/* One line of a ladder: lies packed, with its text behind it, in its call's buffer. */
+struct line {
+    uint64_t at_us;
+    uint64_t position; /* in the ring: of the message, or where the next message would have gone. Gives the order. */
+    uint32_t cseq;
+    uint8_t kind, leg, flags, event, len;
+    char text[];
+};
+
+struct trace_leg {
+    struct list in_bucket; /* by the hash of its Call-ID, newest first; linked once that is known */
+    struct trace_call *call;
+    struct uuid id;
+    uint64_t hash;
+    uint8_t index;
+    bool inbound, ended, counted;
+    enum cause cause;
+    char party[64], codec[24];
+    union addr peer;
+    struct media_stats stats;
+};
+
+struct trace_call {
+    struct list in_all, in_ended, in_bucket;
+    struct uuid id;
+    char state[16];
+    bool ended;
+    char from[64], from_name[64], to[64], context[32], answered_by[64], detail[128];
+    uint64_t started_us, answered_us, ended_us; /* wall clock; 0: not yet */
+    enum cause cause;
+    enum who who;
+    int final_status;
+    unsigned leg_count, line_count, left_out;
+    struct trace_leg **legs;
+    char *lines;
+    uint32_t lines_used, lines_room;
+    uint32_t roll_at; /* offset of the oldest line that gives way when there are too many */
+};
+
+struct trace {
+    struct loop *loop;
+    struct trace_config config;
+    struct bus_subscription *subscription;
+    uint8_t key[16];
+    struct ring ring;
+    struct list all;   /* in order of appearance */
+    struct list ended; /* oldest first */
+    unsigned ended_count;
+    struct list by_id[ID_BUCKETS];
+    struct list by_call_id[LEG_BUCKETS];
+};
+
+static inline size_t line_size(size_t len)
+{
+    return (sizeof(struct line) + len + 7) & ~(size_t)7;
+}
+
+void line_add(struct trace *trace, struct trace_call *call, const struct line *head, const char *text, size_t len);
+struct trace_call *trace_call_by_id(struct trace *trace, const struct uuid *id);
+struct trace_call *trace_call_new(struct trace *trace, const struct uuid *id, uint64_t at_us);
+/* Moves it to the finished ones. The oldest of those may be freed. */
+void trace_call_finish(struct trace *trace, struct trace_call *call);
+/* The call's leg of this id, made when it has none; NULL: the call has too many. */
+struct trace_leg *trace_leg_of(struct trace_call *call, const struct uuid *id);
+/* Its messages are those of this Call-ID ("": not known yet). Only the first time counts. */
+void trace_leg_bind(struct trace *trace, struct trace_leg *leg, const char *call_id);
+void trace_on_event(void *arg, const struct event *event);
+
+#endif
