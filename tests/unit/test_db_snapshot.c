@@ -143,6 +143,26 @@ START_TEST(generations_share_accounts_and_do_not_disturb_each_other)
 }
 END_TEST
 
+START_TEST(a_chain_of_generations_grows_by_one_account_each)
+{
+    struct snapshot *s = snapshot_new(0);
+
+    for (unsigned i = 0; i < 50; i++) {
+        struct snapshot *next = snapshot_next(s);
+        char name[16];
+
+        snprintf(name, sizeof name, "u%u", i);
+        snapshot_put_account(next, account_new(name, "realm", "correct horse battery"));
+        snapshot_free(s);
+        s = next;
+        ck_assert_uint_eq(snapshot_account_count(s), i + 1);
+        ck_assert_ptr_nonnull(snapshot_account(s, name));
+    }
+    snapshot_free(s);
+    ck_assert_uint_eq(obj_live("account"), 0);
+}
+END_TEST
+
 #ifndef TANDEM_SANITIZED
 START_TEST(a_thousand_accounts_fit_into_600_kilobytes)
 {
@@ -181,6 +201,7 @@ int main(void)
     tcase_add_test(tc, dropping_accounts_in_any_order_keeps_the_others_findable);
     tcase_add_test(tc, a_put_replaces_the_account_of_that_name);
     tcase_add_test(tc, generations_share_accounts_and_do_not_disturb_each_other);
+    tcase_add_test(tc, a_chain_of_generations_grows_by_one_account_each);
 #ifndef TANDEM_SANITIZED
     tcase_add_test(tc, a_thousand_accounts_fit_into_600_kilobytes);
 #endif

@@ -428,8 +428,7 @@ START_TEST(a_directory_that_cannot_be_made_is_an_error_with_words)
 }
 END_TEST
 
-/* --- records
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------------------------------ */
 
 static const struct record_origin origin = {.node = 3, .run = {{1}}, .now_us = 1700000012345678};
 
@@ -531,8 +530,7 @@ START_TEST(bytes_that_are_no_record_are_refused)
 }
 END_TEST
 
-/* --- the room without a database
- * -------------------------------------------------------------------------------------------- */
+/* --- the room without a database ---------------------------------------------------------------------------------- */
 
 static int query_err;
 static unsigned query_calls;
