@@ -22,13 +22,13 @@ struct script_run *verb_run(lua_State *L)
 
     if (!run || run->serial != object->serial)
         luaL_error(L, "this call object belongs to another call");
-    guard_check(L);
     return run;
 }
 
 struct leg *verb_leg(lua_State *L, struct script_run **run)
 {
     *run = verb_run(L);
+    guard_check(L);
     if ((*run)->over)
         luaL_error(L, "the call has ended: on_hangup handlers can only look and write");
     if (!(*run)->call->caller)
