@@ -20,7 +20,7 @@ struct fixture {
     char dir[64];
     char heard[16384]; /* every log line and error of scripts, one a line */
     char why[512];
-    unsigned dialled;      /* how often a destination was asked for */
+    unsigned dialled; /* how often a destination was asked for */
     char last_target[128];
     struct call *calls[32]; /* refs */
     unsigned call_count;
