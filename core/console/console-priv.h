@@ -7,12 +7,12 @@
 #include "console/console.h"
 #include "trace/json_text.h"
 
-#define LINE_LIMIT (64u * 1024)          /* bytes of one request */
-#define BACKLOG_LIMIT (1024u * 1024)     /* bytes that may wait for a client before the next line cuts it off */
+#define LINE_LIMIT (64u * 1024)      /* bytes of one request */
+#define BACKLOG_LIMIT (1024u * 1024) /* bytes that may wait for a client before the next line cuts it off */
 #define CLIENTS_LIMIT 128u
-#define WAITING_LIMIT 64u                /* unanswered requests of one client */
+#define WAITING_LIMIT 64u /* unanswered requests of one client */
 #define TOPICS_LIMIT 16u
-#define TOPIC_ALL "*"                    /* every topic but "log" */
+#define TOPIC_ALL "*" /* every topic but "log" */
 
 struct console_command {
     struct list node;
@@ -32,7 +32,7 @@ struct console_client {
     bool skipping; /* inside a line that was too long */
     char *in;      /* in_room bytes */
     size_t in_len, in_room;
-    char *out;     /* what the kernel would not take yet: out[out_at] … out[out_len - 1] */
+    char *out; /* what the kernel would not take yet: out[out_at] … out[out_len - 1] */
     size_t out_at, out_len, out_room;
     unsigned waiting;
     unsigned topic_count;
@@ -68,6 +68,8 @@ struct console {
     dev_t dev; /* what we made at path: only that is removed again */
     ino_t ino;
     struct list clients, commands, parts, statuses;
+    loop_fn followers; /* told after each change of what clients follow; NULL: nobody cares */
+    void *followers_arg;
     unsigned client_count;
 };
 

@@ -1,5 +1,7 @@
 /* The control socket: listening, clients, their buffers, and events to their subscribers. Runs on the signalling thread
  * and never waits for a client. Knows JSON lines, but no command: requests.c dispatches those. */
+#include "config.h" /* first: it asks the C library for its extensions */
+
 #include "console/console-priv.h"
 
 #include <fcntl.h>
@@ -10,10 +12,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
 
 /* --- clients ------------------------------------------------------------------------------------------------------ */
 
@@ -26,7 +24,8 @@ static void client_free(void *arg)
     free(client);
 }
 
-/* Detaches it from everything at once; its memory goes at the end of the turn, because its callbacks may be on the stack. */
+/* Detaches it from everything at once; its memory goes at the end of the turn, because its callbacks may be on the
+ * stack. */
 void client_cut(struct console_client *client, const char *why)
 {
     struct console_request *request, *tmp;
@@ -45,6 +44,8 @@ void client_cut(struct console_client *client, const char *why)
     client->console->client_count--;
     loop_unwatch(client->watch);
     close(client->fd);
+    if (client->topic_count && client->console->followers)
+        client->console->followers(client->console->followers_arg);
     loop_later(client->console->loop, client_free, client);
 }
 
@@ -151,7 +152,8 @@ static void client_lines(struct console_client *client)
     } else if (client->in_len > LINE_LIMIT) {
         client->in_len = 0;
         client->skipping = true;
-        console_answer_error(client, NULL, "too-long", "A request is one line of at most 64 KiB; this one was dropped.");
+        console_answer_error(client, NULL, "too-long",
+                             "A request is one line of at most 64 KiB; this one was dropped.");
     }
 }
 
@@ -195,7 +197,8 @@ struct console_client *console_adopt(struct console *console, int fd)
     list_append(&console->clients, &client->node);
     console->client_count++;
     client->watch = loop_watch(console->loop, fd, LOOP_READ, client_ready, client);
-    client_send(client, json_pack("{s:i,s:s,s:s}", "v", CONSOLE_PROTOCOL, "server", "tandemd", "version", PACKAGE_VERSION));
+    client_send(client,
+                json_pack("{s:i,s:s,s:s}", "v", CONSOLE_PROTOCOL, "server", "tandemd", "version", PACKAGE_VERSION));
     return client->dead ? NULL : client;
 }
 
@@ -264,7 +267,8 @@ void console_emit(struct console *console, const char *topic, json_t *event)
     free(text);
 }
 
-/* --- the socket ----------------------------------------------------------------------------------------------------- */
+/* --- the socket -----------------------------------------------------------------------------------------------------
+ */
 
 /* 0 when nothing answers at this path (and then nothing is there any more), -EADDRINUSE when somebody does. */
 static int clear_path(const struct sockaddr_un *addr)
@@ -310,7 +314,8 @@ static int listen_at(const char *path)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    /* Linux takes a new socket file's mode from the descriptor (less the umask): at no moment is it open to everybody. */
+    /* Linux takes a new socket file's mode from the descriptor (less the umask): at no moment is it open to everybody.
+     */
     if (fchmod(fd, 0660) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 || chmod(path, 0660) < 0 ||
         listen(fd, 64) < 0) {
         err = -errno;

@@ -13,13 +13,15 @@ struct console;
 struct console_command;
 struct console_request; /* one command waiting for its answer */
 
-/* params is borrowed and never NULL (an object). Must answer each request once, now or later: console_reply or _fail. */
+/* params is borrowed and never NULL (an object). Must answer each request once, now or later: console_reply or _fail.
+ */
 typedef void (*console_fn)(void *arg, struct console_request *request, json_t *params);
 
-/* Listens on a Unix path (mode 0660). -EADDRINUSE when another live switch listens there; a stale path is replaced. Every
- * error has a log line. */
+/* Listens on a Unix path (mode 0660). -EADDRINUSE when another live switch listens there; a stale path is replaced.
+ * Every error has a log line. */
 int console_open(struct loop *loop, const char *path, struct console **out);
-/* Before everything that its commands use. Requests that wait may still be answered afterwards: nobody hears it. NULL allowed. */
+/* Before everything that its commands use. Requests that wait may still be answered afterwards: nobody hears it. NULL
+ * allowed. */
 void console_close(struct console *console);
 
 /* name and summary are copied. -EEXIST. */
@@ -30,7 +32,8 @@ void console_remove(struct console_command *command);
 
 struct console_status;
 /* A section `name` of what `status` answers: fn makes its value whenever somebody asks. name is copied. */
-struct console_status *console_add_status(struct console *console, const char *name, json_t *(*fn)(void *arg), void *arg);
+struct console_status *console_add_status(struct console *console, const char *name, json_t *(*fn)(void *arg),
+                                          void *arg);
 void console_remove_status(struct console_status *status); /* NULL allowed */
 
 /* Takes over `result`. Works when the client has gone meanwhile. */

@@ -69,7 +69,8 @@ void console_remove_status(struct console_status *status)
     free(status);
 }
 
-/* --- answers -------------------------------------------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------------------------------------------
+ */
 
 /* Takes over id. */
 void console_answer_error(struct console_client *client, json_t *id, const char *code, const char *text)
@@ -121,7 +122,8 @@ void console_fail(struct console_request *request, const char *code, const char 
         json_decref(id);
 }
 
-/* --- requests of the protocol itself ---------------------------------------------------------------------------------- */
+/* --- requests of the protocol itself
+ * ---------------------------------------------------------------------------------- */
 
 static void answer_help(struct console_client *client, json_t *id)
 {
@@ -151,11 +153,12 @@ static void answer_subscribe(struct console_client *client, json_t *id, json_t *
     unsigned kept = 0;
 
     if (topics && !json_is_array(topics)) {
-        console_answer_error(client, json_incref(id), "bad-request", "\"topics\" is a list of words: [\"call\",\"leg\"].");
+        console_answer_error(client, json_incref(id), "bad-request",
+                             "\"topics\" is a list of words: [\"call\",\"leg\"].");
         return;
     }
     if (!add && !topics)
-        client->topic_count = 0;
+        client->topic_count = 0; /* none of them any more */
     if (add && json_array_size(topics) == 0) {
         str_copy(client->topics[0], sizeof client->topics[0], TOPIC_ALL);
         client->topic_count = 1;
@@ -174,7 +177,8 @@ static void answer_subscribe(struct console_client *client, json_t *id, json_t *
             client->topics[at][0] = '\0';
         } else if (add && at < 0) {
             if (client->topic_count == TOPICS_LIMIT) {
-                console_answer_error(client, json_incref(id), "bad-request", "One client can follow at most 16 topics.");
+                console_answer_error(client, json_incref(id), "bad-request",
+                                     "One client can follow at most 16 topics.");
                 return;
             }
             str_copy(client->topics[client->topic_count++], sizeof client->topics[0], topic);
@@ -189,17 +193,21 @@ static void answer_subscribe(struct console_client *client, json_t *id, json_t *
         json_array_append_new(now, json_string(client->topics[kept++]));
     }
     client->topic_count = kept;
+    if (client->console->followers)
+        client->console->followers(client->console->followers_arg);
     client_send(client, json_pack("{s:O,s:b,s:{s:o}}", "id", id, "ok", 1, "result", "topics", now));
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------------------------- */
+/* --- dispatch -------------------------------------------------------------------------------------------------------
+ */
 
 static void run_command(struct console_client *client, struct console_command *command, json_t *id, json_t *params)
 {
     struct console_request *request;
 
     if (client->waiting >= WAITING_LIMIT) {
-        console_answer_error(client, json_incref(id), "busy", "64 requests of this client wait for their answers already.");
+        console_answer_error(client, json_incref(id), "busy",
+                             "64 requests of this client wait for their answers already.");
         return;
     }
     request = mem_new(sizeof *request);
@@ -236,7 +244,8 @@ static void dispatch(struct console_client *client, json_t *line, json_t *id)
         } else if (command) {
             run_command(client, command, id, params);
         } else {
-            snprintf(text, sizeof text, "There is no command \"%.60s\"; the module that brings it may not be loaded.", name);
+            snprintf(text, sizeof text, "There is no command \"%.60s\"; the module that brings it may not be loaded.",
+                     name);
             console_answer_error(client, json_incref(id), "unknown-command", text);
         }
         json_decref(none);

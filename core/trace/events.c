@@ -2,10 +2,8 @@
  * line of the ladder. Signalling thread. Copies what it needs: the objects of core/call are gone when somebody asks. */
 #include "trace/trace-priv.h"
 
-#include <stdio.h>
-
-static void event_line(struct trace *trace, struct trace_call *call, const struct trace_leg *leg, const struct event *event,
-                       const char *text)
+static void event_line(struct trace *trace, struct trace_call *call, const struct trace_leg *leg,
+                       const struct event *event, const char *text)
 {
     struct line head = {.at_us = event->at_us,
                         .position = trace->ring.head,
@@ -26,35 +24,37 @@ static bool event_text(const struct event *event, const struct trace_call *call,
                        size_t size)
 {
     const char *party = leg ? leg->party : "", *detail = text_or(event->detail, "");
+    size_t used = 0;
 
     switch (event->kind) {
     case EVENT_CALL_NEW:
-        snprintf(out, size, "call from %s to %s, context %s", text_or(call->from, "nobody"), text_or(call->to, "nobody"),
-                 text_or(call->context, "(none)"));
+        str_append(out, size, &used, "call from %s to %s, context %s", text_or(call->from, "nobody"),
+                   text_or(call->to, "nobody"), text_or(call->context, "(none)"));
         return true;
     case EVENT_ROUTE_TRY:
-        snprintf(out, size, "tries %s", text_or(detail, party));
+        str_append(out, size, &used, "tries %s", text_or(detail, party));
         return true;
     case EVENT_ROUTE_REFUSED:
-        snprintf(out, size, "not tried: %s%s%s", cause_info(event->cause)->words, *detail ? " " : "", detail);
+        str_append(out, size, &used, "not tried: %s", text_or(detail, cause_info(event->cause)->words));
         return true;
     case EVENT_SCRIPT:
-        snprintf(out, size, "dialplan: %s", detail);
+        str_append(out, size, &used, "dialplan: %s", detail);
         return true;
     case EVENT_LEG_HELD:
-        snprintf(out, size, "%s holds", party);
+        str_append(out, size, &used, "%s holds", party);
         return true;
     case EVENT_LEG_RESUMED:
-        snprintf(out, size, "%s resumes", party);
+        str_append(out, size, &used, "%s resumes", party);
         return true;
     case EVENT_BRIDGE_JOINED:
-        snprintf(out, size, "audio joined");
+        str_append(out, size, &used, "audio joined");
         return true;
     case EVENT_LEG_ENDED:
         if (event->cause == CAUSE_NORMAL && !*detail)
-            snprintf(out, size, "%s ended by %s", party, text_or(who_name(event->who), "the switch"));
+            str_append(out, size, &used, "%s ended by %s", party, text_or(who_name(event->who), "the switch"));
         else
-            snprintf(out, size, "%s ended: %s%s%s", party, cause_info(event->cause)->words, *detail ? " " : "", detail);
+            str_append(out, size, &used, "%s ended: %s%s%s", party, cause_info(event->cause)->words, *detail ? " " : "",
+                       detail);
         return true;
     default:
         return false;
@@ -80,10 +80,10 @@ static void note_call(struct trace_call *trace_call, const struct call *call)
 {
     const struct leg *caller = call->caller;
 
-    trace_call->state = call->state;
     str_copy(trace_call->from, sizeof trace_call->from, call->from_number);
     if (!trace_call->from[0] && caller)
-        str_copy(trace_call->from, sizeof trace_call->from, text_or(caller->number, caller->account ? caller->account->name : ""));
+        str_copy(trace_call->from, sizeof trace_call->from,
+                 text_or(caller->number, caller->account ? caller->account->name : ""));
     str_copy(trace_call->from_name, sizeof trace_call->from_name, call->from_name);
     str_copy(trace_call->to, sizeof trace_call->to, call->dialled);
     str_copy(trace_call->context, sizeof trace_call->context, call->context);
@@ -117,7 +117,8 @@ static struct trace_call *find_call(struct trace *trace, const struct event *eve
                : trace_call_new(trace, &call->id, event->at_us);
 }
 
-static void end_call(struct trace *trace, struct trace_call *trace_call, const struct call *call, const struct event *event)
+static void end_call(struct trace *trace, struct trace_call *trace_call, const struct call *call,
+                     const struct event *event)
 {
     trace_call->cause = event->cause ? event->cause : call->cause;
     trace_call->who = event->who ? event->who : call->who;
@@ -138,12 +139,14 @@ void trace_on_event(void *arg, const struct event *event)
         return;
     if (!trace_call->ended)
         note_call(trace_call, call);
+    if (event->kind == EVENT_CALL_STATE && event->detail)
+        str_copy(trace_call->state, sizeof trace_call->state, event->detail);
     if (event->leg && (leg = trace_leg_of(trace_call, &event->leg->id))) {
         note_leg(leg, event->leg);
         trace_leg_bind(trace, leg, event->leg->sip_call_id);
     }
     if (event_text(event, trace_call, leg, text, sizeof text) && !just_said(trace_call, event)) {
-        str_clean_utf8(text); /* snprintf may have cut in the middle of a character */
+        str_clean_utf8(text); /* the cut may be in the middle of a character */
         event_line(trace, trace_call, leg, event, text);
     }
     if (leg && event->kind == EVENT_LEG_ENDED) {

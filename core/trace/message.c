@@ -1,5 +1,5 @@
-/* A light look at SIP messages for the flight recorder: lines only, no parse. Any thread; it must not know sofia, and it
- * must survive any bytes, because it also sees what the edge throws away. */
+/* A light look at SIP messages for the flight recorder: lines only, no parse. Any thread; it must not know sofia, and
+ * it must survive any bytes, because it also sees what the edge throws away. */
 #include "trace/message.h"
 
 #include <stdio.h>
@@ -138,7 +138,8 @@ size_t message_title(const char *data, size_t len, const struct message_info *in
     return strlen(out);
 }
 
-/* --- secrets -------------------------------------------------------------------------------------------------------- */
+/* --- secrets --------------------------------------------------------------------------------------------------------
+ */
 
 static void stars(char *from, char *end)
 {
@@ -201,7 +202,7 @@ static void mask_header(const struct line *line, char *data, char *end)
     stop = field_end(start, end);
     value = start + at;
     if (!digest)
-        while (value < stop && *value > ' ')
+        while (value<stop && * value> ' ')
             value++;
     for (; stop > value && (stop[-1] == '\r' || stop[-1] == '\n'); stop--)
         ;

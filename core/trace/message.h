@@ -9,11 +9,11 @@ struct message_info {
     const char *call_id; /* inside the message */
     size_t call_id_len;  /* 0: it has none, so it belongs to no call */
     uint32_t cseq;
-    char method[16];     /* of the CSeq */
-    int status;          /* 0: a request */
+    char method[16]; /* of the CSeq */
+    int status;      /* 0: a request */
     bool sdp;
-    bool secrets;        /* it has lines that message_mask() would change */
-    size_t head_len;     /* up to and with the blank line */
+    bool secrets;    /* it has lines that message_mask() would change */
+    size_t head_len; /* up to and with the blank line */
 };
 
 /* Reads what it finds; nothing is refused. One pass over the header lines. */
@@ -21,7 +21,8 @@ void message_scan(const char *data, size_t len, struct message_info *info);
 /* "INVITE", "180 Ringing", "200 OK (BYE)": what a ladder shows. Returns its length. */
 size_t message_title(const char *data, size_t len, const struct message_info *info, char *out, size_t size);
 /* Overwrites secrets with '*', in place: digest responses and other credentials (Authorization, Proxy-Authorization,
- * Authentication-Info), SRTP keys in SDP (a=crypto, a=key-mgmt, k=), and keys pressed in INFO bodies (they may be a PIN). */
+ * Authentication-Info), SRTP keys in SDP (a=crypto, a=key-mgmt, k=), and keys pressed in INFO bodies (they may be a
+ * PIN). */
 void message_mask(char *data, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
-/* The flight recorder's answers: calls and ladders as JSON. Signalling thread; runs when somebody asks, so it may take its
- * time by the standards of a message (some 100 µs), not by those of a call. */
+/* The flight recorder's answers: calls and ladders as JSON. Signalling thread; runs when somebody asks, so it may take
+ * its time by the standards of a message (some 100 µs), not by those of a call. */
 #include "trace/trace-priv.h"
 
 #include <stdlib.h>
@@ -60,7 +60,7 @@ static json_t *call_head(const struct trace *trace, const struct trace_call *cal
     json_t *json = json_object();
 
     json_object_set_new(json, "id", json_uuid(&call->id));
-    json_object_set_new(json, "state", json_string(call->ended ? "ended" : fsm_name(&call_states, call->state)));
+    json_object_set_new(json, "state", json_string(call->ended ? "ended" : call->state));
     json_object_set_new(json, "from", json_text(call->from));
     json_object_set_new(json, "to", json_text(call->to));
     set_text(json, "from_name", call->from_name);
@@ -88,7 +88,8 @@ static json_t *call_head(const struct trace *trace, const struct trace_call *cal
 static json_t *leg_json(const struct trace_leg *leg)
 {
     char peer[ADDR_TEXT];
-    json_t *json = json_pack("{s:o,s:o,s:b}", "id", json_uuid(&leg->id), "party", json_text(leg->party), "inbound", leg->inbound);
+    json_t *json =
+        json_pack("{s:o,s:o,s:b}", "id", json_uuid(&leg->id), "party", json_text(leg->party), "inbound", leg->inbound);
 
     if (addr_is_set(&leg->peer))
         json_object_set_new(json, "peer", json_string(addr_text(&leg->peer, peer)));
@@ -97,9 +98,10 @@ static json_t *leg_json(const struct trace_leg *leg)
         json_object_set_new(json, "cause", json_string(cause_info(leg->cause)->id));
     if (leg->counted) {
         const struct media_stats *s = &leg->stats;
-        json_t *media = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets, "tx_packets",
-                                  (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped", (json_int_t)s->dropped,
-                                  "jitter_us", (json_int_t)s->jitter_us, "first_rx_ms", (json_int_t)s->first_rx_ms);
+        json_t *media =
+            json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets, "tx_packets",
+                      (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped", (json_int_t)s->dropped,
+                      "jitter_us", (json_int_t)s->jitter_us, "first_rx_ms", (json_int_t)s->first_rx_ms);
 
         if (addr_is_set(&s->source))
             json_object_set_new(media, "source", json_string(addr_text(&s->source, peer)));

@@ -1,5 +1,5 @@
-/* Raw messages of the recent past in bounded memory. Signalling thread; one allocation per 64 KiB until the ring has its
- * size, then none. Knows no SIP. */
+/* Raw messages of the recent past in bounded memory. Signalling thread; one allocation per 64 KiB until the ring has
+ * its size, then none. Knows no SIP. */
 #include "trace/ring.h"
 
 #include <stdlib.h>
@@ -51,7 +51,8 @@ struct ring_message *ring_add(struct ring *ring, uint64_t hash, size_t len, uint
 
 struct ring_message *ring_get(const struct ring *ring, uint64_t position)
 {
-    /* A chunk is lost as a whole once the head has come round into it; the last byte written decides where the head is. */
+    /* A chunk is lost as a whole once the head has come round into it; the last byte written decides where the head is.
+     */
     if (position >= ring->head || (ring->head - 1) / RING_CHUNK - position / RING_CHUNK >= ring->chunk_count)
         return NULL;
     return (struct ring_message *)place(ring, position);

@@ -6,16 +6,16 @@
 #include "base/addr.h"
 
 struct ring_message {
-    uint64_t at_us;   /* wall clock */
-    uint64_t hash;    /* of the Call-ID */
-    uint64_t prev;    /* position of the message before it in its chain, or RING_NONE */
+    uint64_t at_us; /* wall clock */
+    uint64_t hash;  /* of the Call-ID */
+    uint64_t prev;  /* position of the message before it in its chain, or RING_NONE */
     union addr peer;
-    uint32_t len;     /* bytes kept in text */
-    uint32_t cut;     /* bytes that were not */
+    uint32_t len; /* bytes kept in text */
+    uint32_t cut; /* bytes that were not */
     uint32_t cseq;
     bool inbound;
-    bool dropped;     /* the edge kept it from going further */
-    char text[];      /* not NUL-terminated */
+    bool dropped; /* the edge kept it from going further */
+    char text[];  /* not NUL-terminated */
 };
 
 #define RING_NONE UINT64_MAX
@@ -26,7 +26,7 @@ struct ring_message {
 struct ring {
     char **chunks;
     unsigned chunk_count;
-    uint64_t head;                /* where the next message goes */
+    uint64_t head; /* where the next message goes */
     uint64_t newest[RING_BUCKETS];
 };
 

@@ -8,10 +8,10 @@
 
 #define ID_BUCKETS 1024u
 #define LEG_BUCKETS 4096u
-#define LEGS_MAX 64u      /* of one call; more are not shown */
+#define LEGS_MAX 64u /* of one call; more are not shown */
 #define NO_LEG 0xFFu
 #define LINE_TEXT_MAX 160u
-#define CHAIN_MAX 512u    /* messages looked at when a leg shows up: a flood of one Call-ID costs no more */
+#define CHAIN_MAX 512u /* messages looked at when a leg shows up: a flood of one Call-ID costs no more */
 
 enum line_kind { LINE_REQUEST, LINE_RESPONSE, LINE_EVENT };
 enum line_flag { FLAG_INBOUND = 1, FLAG_SDP = 2, FLAG_DROPPED = 4 };
@@ -41,7 +41,7 @@ struct trace_leg {
 struct trace_call {
     struct list in_all, in_ended, in_bucket;
     struct uuid id;
-    int state;
+    char state[16];
     bool ended;
     char from[64], from_name[64], to[64], context[32], answered_by[64], detail[128];
     uint64_t started_us, answered_us, ended_us; /* wall clock; 0: not yet */

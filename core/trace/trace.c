@@ -6,7 +6,8 @@
 
 #include "trace/message.h"
 
-/* --- lines ---------------------------------------------------------------------------------------------------------- */
+/* --- lines ----------------------------------------------------------------------------------------------------------
+ */
 
 /* The first half of the lines allowed stays for good (how the call came about), the other half is the latest ones. */
 static void line_make_way(struct trace_call *call)
@@ -42,7 +43,8 @@ void line_add(struct trace *trace, struct trace_call *call, const struct line *h
     call->line_count++;
 }
 
-/* --- messages ------------------------------------------------------------------------------------------------------- */
+/* --- messages -------------------------------------------------------------------------------------------------------
+ */
 
 static struct trace_leg *leg_by_hash(const struct trace *trace, uint64_t hash, const struct trace_leg *not_this)
 {
@@ -68,15 +70,16 @@ static bool is_outside_calls(const char *method)
     return false;
 }
 
-static void message_line(struct trace *trace, struct trace_leg *leg, const struct ring_message *message, uint64_t position,
-                         const struct message_info *info, const char *why)
+static void message_line(struct trace *trace, struct trace_leg *leg, const struct ring_message *message,
+                         uint64_t position, const struct message_info *info, const char *why)
 {
     char title[LINE_TEXT_MAX + 1];
     struct line head = {.at_us = message->at_us, .position = position, .cseq = info->cseq, .leg = leg->index};
     size_t len = message_title(message->text, message->len, info, title, sizeof title);
 
     head.kind = info->status ? LINE_RESPONSE : LINE_REQUEST;
-    head.flags = (message->inbound ? FLAG_INBOUND : 0) | (info->sdp ? FLAG_SDP : 0) | (message->dropped ? FLAG_DROPPED : 0);
+    head.flags =
+        (message->inbound ? FLAG_INBOUND : 0) | (info->sdp ? FLAG_SDP : 0) | (message->dropped ? FLAG_DROPPED : 0);
     if (why) {
         str_append(title, sizeof title, &len, ", dropped: %s", why);
         len = strlen(title);
@@ -113,7 +116,8 @@ void trace_message(void *arg, const struct edge_seen *seen)
         message_line(trace, leg, message, position, &info, seen->dropped);
 }
 
-/* --- calls and legs --------------------------------------------------------------------------------------------------- */
+/* --- calls and legs
+ * --------------------------------------------------------------------------------------------------- */
 
 static struct list *id_bucket(struct trace *trace, const struct uuid *id)
 {
@@ -155,6 +159,7 @@ struct trace_call *trace_call_new(struct trace *trace, const struct uuid *id, ui
 
     call->id = *id;
     call->started_us = at_us;
+    str_copy(call->state, sizeof call->state, "routing");
     list_append(&trace->all, &call->in_all);
     list_append(id_bucket(trace, id), &call->in_bucket);
     return call;
@@ -231,7 +236,8 @@ void trace_leg_bind(struct trace *trace, struct trace_leg *leg, const char *call
     adopt_messages(trace, leg, before);
 }
 
-/* --- opening and closing ------------------------------------------------------------------------------------------------ */
+/* --- opening and closing
+ * ------------------------------------------------------------------------------------------------ */
 
 struct trace *trace_open(struct loop *loop, struct bus *bus, const struct trace_config *config)
 {

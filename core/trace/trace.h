@@ -1,6 +1,6 @@
-/* The flight recorder: messages and events of each call, for `tandem call ID` and, later, `tandem why`. Memory is bounded:
- * raw messages in one ring, a short line of each message and event with its call, the last finished calls kept.
- * Signalling thread. Knows the edge's view of messages and the bus; no sofia. */
+/* The flight recorder: messages and events of each call, for `tandem call ID` and, later, `tandem why`. Memory is
+ * bounded: raw messages in one ring, a short line of each message and event with its call, the last finished calls
+ * kept. Signalling thread. Knows the edge's view of messages and the bus; no sofia. */
 #ifndef TRACE_TRACE_H
 #define TRACE_TRACE_H
 
@@ -21,12 +21,12 @@ struct trace_config {
 
 struct trace *trace_open(struct loop *loop, struct bus *bus, const struct trace_config *config) MUST_USE;
 void trace_close(struct trace *trace);
-/* For edge_hooks.message (arg = trace). Cheap: finds Call-ID and CSeq itself, with no full parse. Bodies and headers that
- * carry secrets (Authorization, Proxy-Authorization, a=crypto) are masked before they are stored. Messages of no call
- * yet wait in the ring until a leg with their Call-ID shows up. */
+/* For edge_hooks.message (arg = trace). Cheap: finds Call-ID and CSeq itself, with no full parse. Bodies and headers
+ * that carry secrets (Authorization, Proxy-Authorization, a=crypto) are masked before they are stored. Messages of no
+ * call yet wait in the ring until a leg with their Call-ID shows up. */
 void trace_message(void *trace, const struct edge_seen *seen);
-/* leg->sip_call_id is set now: its messages, those already seen too, belong to this call. Leg events on the bus do this by
- * themselves; calling it when an outbound leg is dialled only makes `tandem call` complete a little earlier. */
+/* leg->sip_call_id is set now: its messages, those already seen too, belong to this call. Leg events on the bus do this
+ * by themselves; calling it when an outbound leg is dialled only makes `tandem call` complete a little earlier. */
 void trace_bind(struct trace *trace, const struct call *call, const struct leg *leg);
 /* A call, live or finished, by id text or unique prefix: 0, -ENOENT, -ENOTUNIQ (several begin like this). */
 int trace_find(const struct trace *trace, const char *id_prefix, struct uuid *out);

@@ -1,0 +1,40 @@
+/* What the command files of the core share. */
+#ifndef CONSOLE_CORE_H
+#define CONSOLE_CORE_H
+
+#include "call/pbx.h"
+#include "console/console-priv.h"
+#include "console/console.h"
+
+struct log_tap;
+
+/* The core's part of a console: lives until console_close(). */
+struct core_part {
+    struct console_part part;
+    struct console *console;
+    struct console_core core;
+    struct bus_subscription *subscription;
+    struct log_tap *log;
+};
+
+struct core_command {
+    const char *name, *summary;
+    void (*fn)(struct core_part *core, struct console_request *request, json_t *params);
+};
+
+/* Tables, ended by a NULL name. */
+extern const struct core_command core_status_commands[];
+extern const struct core_command core_call_commands[];
+extern const struct core_command core_account_commands[];
+
+/* params[key] as text, or NULL when it is missing, no string or empty. */
+const char *param_text(json_t *params, const char *key);
+
+void core_events_start(struct core_part *core);
+void core_events_stop(struct core_part *core);
+
+/* Log lines as topic "log": any thread may log, so they wait in a bounded queue for the loop. */
+struct log_tap *log_tap_open(struct console *console) MUST_USE;
+void log_tap_close(struct log_tap *tap);
+
+#endif
