@@ -174,7 +174,7 @@ class Tandem:
 
     def migrate(self):
         proc.run([self.path("tandem"), "db", "migrate", "--database", self.database, "--dir",
-                  os.path.join(self.source, "db")])
+                  os.path.join(self.source, "db", "migrations")])
         return self
 
     def sql(self, query):
