@@ -15,6 +15,8 @@ int str_copy_n(char *dst, size_t size, const char *src, size_t len)
 {
     int result = 0;
 
+    if (!size)
+        return -E2BIG;
     if (len >= size) {
         len = size - 1;
         result = -E2BIG;
@@ -65,8 +67,6 @@ int str_to_u64(const char *text, uint64_t max, uint64_t *out)
             return -ERANGE;
         value = value * 10 + digit;
     }
-    if (value > max)
-        return -ERANGE;
     *out = value;
     return 0;
 }

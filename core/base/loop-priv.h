@@ -20,7 +20,7 @@ struct lane {
 struct loop {
     struct event_base *base;
     struct event *wait;
-    bool fake, stopped;
+    bool fake, stopped, in_timers;
     uint64_t now_us, wall_offset_us;
     struct loop_timer **heap;
     size_t heap_count, heap_room;
@@ -29,7 +29,7 @@ struct loop {
     struct {
         pthread_mutex_t lock;
         pthread_cond_t wake;
-        bool stopping;    /* LOCK: lock */
+        bool stopping;    /* LOCK: lock; the loop's own thread, its only writer, may read it without */
         struct list done; /* LOCK: lock */
         int wake_fd;      /* eventfd: readable when done is not empty */
         struct loop_watch *watch;

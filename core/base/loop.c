@@ -159,6 +159,8 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t ms, 
         loop->heap = mem_resize(loop->heap, loop->heap_room * sizeof *loop->heap);
     }
     timer->at_us = loop->now_us + ms * 1000;
+    if (loop->in_timers && ms == 0)
+        timer->at_us++; /* a timer that starts itself again at once must not keep this turn from ending */
     timer->fn = fn;
     timer->arg = arg;
     heap_put(loop, loop->heap_count, timer);
@@ -182,26 +184,27 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
     heap_up(loop, last->slot - 1);
 }
 
-static void run_timers(struct loop *loop, uint64_t until_us)
+static void run_timers(struct loop *loop)
 {
-    while (loop->heap_count && loop->heap[0]->at_us <= until_us) {
+    loop->in_timers = true;
+    while (loop->heap_count && loop->heap[0]->at_us <= loop->now_us) {
         struct loop_timer *timer = loop->heap[0];
 
-        if (loop->fake && timer->at_us > loop->now_us)
-            loop->now_us = timer->at_us;
         loop_timer_stop(loop, timer);
         timer->fn(timer->arg);
     }
+    loop->in_timers = false;
 }
 
 void loop_fake_advance(struct loop *loop, uint64_t ms)
 {
     uint64_t until = loop->now_us + ms * 1000;
 
-    for (;;) {
-        run_timers(loop, until);
-        if (!loop->later_count)
-            break;
+    run_later(loop);
+    while (loop->heap_count && loop->heap[0]->at_us <= until) { /* one turn for each time at which something is due */
+        if (loop->heap[0]->at_us > loop->now_us)
+            loop->now_us = loop->heap[0]->at_us;
+        run_timers(loop);
         run_later(loop);
     }
     loop->now_us = until;
@@ -241,7 +244,7 @@ void loop_turn(struct loop *loop, int max_ms)
     }
     tick(loop);
     if (!loop->fake)
-        run_timers(loop, loop->now_us);
+        run_timers(loop);
     run_later(loop);
 }
 

@@ -88,8 +88,15 @@ void loop_workers_init(struct loop *loop)
 void loop_work(struct loop *loop, unsigned lane_number, loop_fn work, loop_fn done, void *arg)
 {
     struct lane *lane = &loop->workers.lanes[lane_number % LOOP_LANES];
-    struct job *job = mem_new(sizeof *job);
+    struct job *job;
 
+    if (loop->workers.stopping) { /* loop_free() has joined the threads: nothing waits any more, so it is done here */
+        work(arg);
+        if (done)
+            done(arg);
+        return;
+    }
+    job = mem_new(sizeof *job);
     job->work = work;
     job->done = done;
     job->arg = arg;

@@ -20,7 +20,8 @@ struct obj {
     void (*destroy)(void *);
 #ifdef TANDEM_DEBUG
     struct list all;
-    const char *holders[HOLDERS_MAX]; /* the first sixteen; more are counted only */
+    const char *holders[HOLDERS_MAX]; /* the first sixteen by name */
+    unsigned more_holders;            /* those beyond: counted only */
 #endif
     _Alignas(max_align_t) unsigned char body[];
 };
@@ -61,7 +62,10 @@ static void note_holder(struct obj *o, const char *from, const char *to)
             return;
         }
     }
-    (void)bug_if(from && o->refs < HOLDERS_MAX); /* a reference is given back by somebody who never held one */
+    if (!from)
+        o->more_holders++;
+    else if (!bug_if(o->more_holders == 0)) /* a reference is given back by somebody who never held one */
+        o->more_holders--;
 #else
     (void)o, (void)from, (void)to;
 #endif
@@ -135,16 +139,17 @@ size_t obj_live(const char *type)
 void obj_each(void (*fn)(void *, const char *, const void *, unsigned, const char *), void *arg)
 {
 #ifdef TANDEM_DEBUG
-    struct obj *o;
-
-    LIST_FOR_EACH(o, &all_objects, all)
-    {
+    /* Not LIST_FOR_EACH: it forms an element's address from the head's, which is aligned to less than an object is. */
+    for (struct list *node = all_objects.next; node != &all_objects; node = node->next) {
+        const struct obj *o = LIST_ENTRY(node, struct obj, all);
         char text[256] = "";
         size_t used = 0;
 
         for (size_t i = 0; i < HOLDERS_MAX; i++)
             if (o->holders[i])
                 str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", o->holders[i]);
+        if (o->more_holders)
+            str_append(text, sizeof text, &used, " and %u more", o->more_holders);
         fn(arg, o->type, o->body, o->refs, text);
     }
 #else

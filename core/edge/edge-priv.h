@@ -77,6 +77,7 @@ struct edge {
     struct edge_listener listeners[EDGE_MAX_LISTENS];
     unsigned count;
     struct edge_local locals[EDGE_LOCALS];
+    uint64_t rate_quiet_us; /* no more warnings about senders until then */
     struct edge_bucket buckets[EDGE_BUCKET_SETS][EDGE_BUCKET_WAYS];
     char in[EDGE_DATAGRAM];
     char out[EDGE_DATAGRAM + EDGE_GROWTH];

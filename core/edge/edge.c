@@ -243,6 +243,14 @@ int edge_flow_peer(const struct edge *edge, const char *token, enum edge_transpo
     return 0;
 }
 
+int edge_flow_listen(const struct edge *edge, const char *token)
+{
+    struct edge_flow flow;
+    int error = flow_find(edge, token, &flow);
+
+    return error < 0 ? error : (int)flow.listen;
+}
+
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size)
 {
     int n = snprintf(out, size, "<sip:%s;lr;flow=%s>", edge->inner_text, token);

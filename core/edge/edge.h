@@ -17,29 +17,29 @@ enum edge_transport { EDGE_UDP, EDGE_TCP, EDGE_TLS, EDGE_WS, EDGE_WSS };
 
 struct edge_listen {
     enum edge_transport transport;
-    union addr bind;         /* port 0: the kernel picks one; see edge_listen_addr() */
-    char public_host[64];    /* what phones see in Via and Contact; "": the local address used towards that phone */
-    uint16_t public_port;    /* 0: the bound port */
+    union addr bind;      /* port 0: the kernel picks one; see edge_listen_addr() */
+    char public_host[64]; /* what phones see in Via and Contact; "": the local address used towards that phone */
+    uint16_t public_port; /* 0: the bound port */
 };
 
 struct edge_config {
     const struct edge_listen *listens;
     size_t count;
-    uint8_t key[16];         /* for flow tokens and branches; keep it over restarts */
-    size_t max_message;      /* bytes; larger ones are dropped (default 16384) */
-    unsigned max_headers;    /* header lines (default 128) */
-    unsigned source_rate;    /* datagrams a second from one source address (default 500; 0: unlimited) */
-    unsigned source_burst;   /* bucket size (default 2000) */
+    uint8_t key[16];       /* for flow tokens and branches; keep it over restarts */
+    size_t max_message;    /* bytes from outside; larger ones are dropped (0: 16384). NTA gets up to 1 KB more. */
+    unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
+    unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
+    unsigned source_burst; /* bucket size (0: 2000) */
 };
 
 /* One message as it was on the wire, public side. Only valid during the callback. */
 struct edge_seen {
-    bool inbound;            /* phone → Tandem */
+    bool inbound; /* phone → Tandem */
     enum edge_transport transport;
-    const union addr *peer, *local;
+    const union addr *peer, *local; /* never NULL; peer is unset when an outbound message has no valid flow */
     const char *data;
     size_t len;
-    const char *dropped;     /* NULL, or why it went no further, in words */
+    const char *dropped; /* NULL, or why it went no further, in words */
 };
 
 struct edge_hooks {
@@ -63,11 +63,15 @@ union addr edge_inner_addr(const struct edge *edge);
 /* The bound public address of listener `index`. */
 union addr edge_listen_addr(const struct edge *edge, size_t index);
 
-/* Token for a peer that has not spoken yet (a trunk, an unregistered target). Returns 0, -ENOENT when no listener has this
- * transport and address family. */
-int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, char token[EDGE_FLOW_TEXT]);
+/* Token for a peer that has not spoken yet (a trunk, an unregistered target). Returns 0, -ENOENT when no listener has
+ * this transport and address family, -EINVAL when peer has no address or port. */
+int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer,
+                   char token[EDGE_FLOW_TEXT]);
 /* Who is behind a token. transport, peer may be NULL. Returns 0, -EINVAL (forged or damaged), -ENOTCONN (gone). */
 int edge_flow_peer(const struct edge *edge, const char *token, enum edge_transport *transport, union addr *peer);
+
+/* Which listener (index in edge_config.listens) a flow came in by; negative errno as edge_flow_peer(). */
+int edge_flow_listen(const struct edge *edge, const char *token);
 
 /* The Route value that sends a request of NTA's through this flow: "<sip:127.0.0.1:PORT;lr;flow=TOKEN>". 0 or -E2BIG. */
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size);

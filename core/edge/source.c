@@ -1,6 +1,7 @@
 /* Token buckets for each source address, so that one noisy or hostile sender cannot take the loop from the others.
  * Signalling thread. Memory is fixed; when a set is full, the fullest bucket makes room, which harms nobody. */
 #include "base/id.h"
+#include "base/log.h"
 #include "edge/edge-priv.h"
 
 static uint64_t source_hash(const struct edge *edge, const union addr *source)
@@ -19,6 +20,19 @@ static void refill(const struct edge *edge, struct edge_bucket *bucket, uint32_t
 
     bucket->tokens = (uint32_t)(tokens < most ? tokens : most);
     bucket->seen_ms = now_ms;
+}
+
+/* One line in ten seconds at most, so that a flood does not go on in the log. */
+static void warn(struct edge *edge, const union addr *source)
+{
+    uint64_t now = loop_now_us(edge->loop);
+    char ip[ADDR_TEXT];
+
+    if (now < edge->rate_quiet_us)
+        return;
+    edge->rate_quiet_us = now + 10000000;
+    log_warn("edge: %s sends more than %u messages a second; the rest is dropped (raise the limit if this is a trunk)",
+             addr_ip_text(source, ip), edge->source_rate);
 }
 
 bool edge_source_take(struct edge *edge, const union addr *source)
@@ -45,8 +59,10 @@ bool edge_source_take(struct edge *edge, const union addr *source)
         }
         *found = (struct edge_bucket){hash, edge->source_burst * 1000, now_ms};
     }
-    if (found->tokens < 1000)
+    if (found->tokens < 1000) {
+        warn(edge, source);
         return false;
+    }
     found->tokens -= 1000;
     return true;
 }

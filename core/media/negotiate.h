@@ -1,5 +1,6 @@
 /* Offer/answer (RFC 3264) over stream descriptions: what of one leg's offer goes into the other leg's, and how an answer
- * comes back. Pure functions; know neither SDP text nor calls. Every result belongs to the caller (desc_free). */
+ * comes back. Pure functions; know neither SDP text nor calls. Every result belongs to the caller (desc_free).
+ * A description that is not there (NULL: an INVITE without SDP) has no streams: nothing fits it, -ENOENT. */
 #ifndef MEDIA_NEGOTIATE_H
 #define MEDIA_NEGOTIATE_H
 

@@ -1,5 +1,5 @@
-/* The Lua dialplan: one coroutine a call on the signalling thread; functions look blocking and yield. The only room that
- * sees Lua. */
+/* The Lua dialplan: one coroutine a call on the signalling thread; functions look blocking and yield. The only room
+ * that sees Lua. */
 #ifndef SCRIPT_SCRIPT_H
 #define SCRIPT_SCRIPT_H
 

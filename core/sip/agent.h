@@ -12,8 +12,8 @@ struct agent;
 
 struct agent_config {
     struct edge *edge;
-    /* Algorithms to offer to this source, in order; returns how many. NULL: MD5, then SHA-256. */
-    unsigned (*digests)(void *arg, const union addr *source, enum digest_algorithm order[2]);
+    /* Algorithms to offer to this source on this flow, in order; returns how many. NULL: MD5, then SHA-256. */
+    unsigned (*digests)(void *arg, const union addr *source, const char *flow, enum digest_algorithm order[2]);
     void *digests_arg;
     const char *user_agent;                    /* Server / User-Agent; NULL: "Tandem" */
     union addr media_address4, media_address6; /* what SDP says; unset: the address under which the phone reaches us */

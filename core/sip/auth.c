@@ -3,20 +3,20 @@
 #include "base/log.h"
 #include "sip/sip-priv.h"
 
-static unsigned offered(struct agent *agent, const union addr *source, enum digest_algorithm order[2])
+static unsigned offered(struct agent *agent, const union addr *source, const char *flow, enum digest_algorithm order[2])
 {
     if (agent->config.digests)
-        return agent->config.digests(agent->config.digests_arg, source, order);
+        return agent->config.digests(agent->config.digests_arg, source, flow, order);
     order[0] = DIGEST_MD5;
     order[1] = DIGEST_SHA256;
     return 2;
 }
 
-static void challenge(struct agent *agent, msg_t *msg, const union addr *source, bool stale)
+static void challenge(struct agent *agent, msg_t *msg, const sip_t *sip, const union addr *source, bool stale)
 {
     const char *realm = snapshot_setting(db_snapshot(agent->pbx->db), "realm", "tandem");
     enum digest_algorithm order[2];
-    unsigned count = offered(agent, source, order);
+    unsigned count = offered(agent, source, message_flow(sip), order);
     char headers[2][300];
 
     for (unsigned i = 0; i < count; i++)
@@ -71,6 +71,6 @@ struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const 
             break;
         }
     }
-    challenge(agent, msg, source, stale);
+    challenge(agent, msg, sip, source, stale);
     return NULL;
 }

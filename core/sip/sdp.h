@@ -51,7 +51,8 @@ struct sdp_origin {
 };
 
 /* Writes our description of a leg. Only what the description has can get out: nothing is copied from another leg.
- * Returns length, or -E2BIG. */
+ * A stream that is refused, or that nobody gave a port, gets port 0. Where a stream has no address of its own (unset or
+ * a wildcard), the origin's counts. Returns length, -E2BIG, or -EINVAL (a line break or the like in a name). */
 int sdp_write(const struct sdp_origin *origin, const struct media_desc *desc, char *out, size_t size);
 
 #endif

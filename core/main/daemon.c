@@ -1,0 +1,385 @@
+/* Puts the rooms together in the order of their needs, and takes them apart in reverse. Signalling thread. The only room
+ * that sees all the others; it decides nothing about calls. */
+#include "main/daemon.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "console/console.h"
+#include "main/records.h"
+#include "module/loader.h"
+#include "script/script.h"
+#include "sip/agent.h"
+#include "trace/trace.h"
+
+struct daemon {
+    struct loop *loop;
+    const struct config *config;
+    struct db *db;
+    struct media *media;
+    struct pbx *pbx;
+    struct trace *trace;
+    struct edge *edge;
+    struct agent *agent;
+    struct console *console;
+    struct console_command *modules_command, *reload_command;
+    struct records *records;
+    struct script *script;
+    struct module_set *modules;
+    struct loop_timer drain_deadline;
+    loop_fn drained;
+    void *drained_arg;
+};
+
+#define STOP_FLUSH_MS 3000
+
+struct pbx *daemon_pbx(const struct daemon *daemon)
+{
+    return daemon->pbx;
+}
+
+struct edge *daemon_edge(const struct daemon *daemon)
+{
+    return daemon->edge;
+}
+
+/* --- what the rooms report ---------------------------------------------------------------------------------------------- */
+
+static void tell(struct daemon *daemon, enum event_kind kind, const char *detail)
+{
+    struct event event = {.kind = kind, .detail = detail};
+
+    if (daemon->pbx)
+        bus_publish(daemon->pbx->bus, &event);
+}
+
+static void media_up(void *arg)
+{
+    log_info("the media process is ready");
+    tell(arg, EVENT_MEDIA_STATE, "up");
+}
+
+static void media_down(void *arg, const char *why)
+{
+    log_warn("the media process is gone (%s); its calls have ended, and it is started again", why);
+    tell(arg, EVENT_MEDIA_STATE, why);
+}
+
+static void db_state(void *arg, enum db_state state, const char *why)
+{
+    if (state == DB_READY)
+        log_info("the database is ready");
+    else
+        log_warn("the database is not available: %s. Calls go on with what is known; records are kept on disk", why);
+    tell(arg, EVENT_DB_STATE, state == DB_READY ? "ready" : why);
+}
+
+static unsigned digests_for(void *arg, const union addr *source, const char *flow, enum digest_algorithm order[2])
+{
+    const struct daemon *daemon = arg;
+    int listen = edge_flow_listen(daemon->edge, flow);
+    const struct config_digests *digests = config_digests_for(
+        daemon->config, listen >= 0 ? &daemon->config->listens[listen] : NULL, source);
+
+    for (unsigned i = 0; i < digests->count; i++)
+        order[i] = digests->order[i] == CONFIG_DIGEST_MD5 ? DIGEST_MD5 : DIGEST_SHA256;
+    return digests->count;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------------------------- */
+
+static int check_dir(const char *path, const char *what, char *why, size_t why_size)
+{
+    if (mkdir(path, 0750) < 0 && errno != EEXIST) {
+        snprintf(why, why_size, "the %s %s cannot be made: %s", what, path, strerror(errno));
+        return -errno;
+    }
+    if (access(path, R_OK | W_OK | X_OK) < 0) {
+        snprintf(why, why_size, "the %s %s cannot be written: %s", what, path, strerror(errno));
+        return -EACCES;
+    }
+    return 0;
+}
+
+/* The edge's key is kept over restarts, so that flows of registered phones stay valid. */
+static int edge_key(const char *state_dir, uint8_t key[16], char *why, size_t why_size)
+{
+    char path[512];
+    ssize_t n = -1;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/edge.key", state_dir);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, key, 16);
+        close(fd);
+    }
+    if (n == 16)
+        return 0;
+    random_bytes(key, 16);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, key, 16) != 16) {
+        snprintf(why, why_size, "%s cannot be written: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -EACCES;
+    }
+    close(fd);
+    return 0;
+}
+
+static int open_edge(struct daemon *daemon, char *why, size_t why_size)
+{
+    const struct config *config = daemon->config;
+    struct edge_listen listens[CONFIG_LISTENS_MAX];
+    struct edge_config edge = {.listens = listens, .count = config->listen_count};
+    struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
+    int result = edge_key(config->state_dir, edge.key, why, why_size);
+
+    if (result < 0)
+        return result;
+    memset(listens, 0, sizeof listens);
+    for (unsigned i = 0; i < config->listen_count; i++) {
+        listens[i].transport = EDGE_UDP;
+        listens[i].bind = config->listens[i].bind;
+        str_copy(listens[i].public_host, sizeof listens[i].public_host, config->public_host);
+    }
+    result = edge_open(daemon->loop, &edge, &hooks, &daemon->edge);
+    if (result < 0)
+        snprintf(why, why_size, "a SIP socket could not be opened: %s. Is another phone system running?",
+                 strerror(-result));
+    return result;
+}
+
+static int open_media(struct daemon *daemon, char *why, size_t why_size)
+{
+    const struct config *config = daemon->config;
+    struct media_hooks hooks = {.arg = daemon, .up = media_up, .down = media_down};
+    struct media_config media = {
+        .program = config->media_program,
+        .bind4 = config->media_address,
+        .bind6 = config->media_address6,
+        .port_low = config->media_port_min,
+        .port_high = config->media_port_max,
+        .threads = config->media_threads,
+        .orphan_seconds = config->media_orphan_s,
+    };
+    char path[512];
+    int result;
+
+    snprintf(path, sizeof path, "%s/media.sock", config->run_dir);
+    media.socket_path = path;
+    for (unsigned i = 0; i < config->listen_count; i++) { /* audio where signalling is, unless the file says otherwise */
+        const union addr *bind = &config->listens[i].bind;
+        union addr *to = bind->sa.sa_family == AF_INET6 ? &media.bind6 : &media.bind4;
+
+        if (!addr_is_set(to))
+            *to = *bind;
+    }
+    result = media_open(daemon->loop, &media, &hooks, &daemon->media);
+    if (result < 0)
+        snprintf(why, why_size, "the media process cannot be used (%s): %s", config->media_program ? config->media_program : path,
+                 strerror(-result));
+    return result;
+}
+
+static int open_console(struct daemon *daemon, char *why, size_t why_size)
+{
+    char path[512];
+    struct console_core core = {.pbx = daemon->pbx, .trace = daemon->trace, .edge = daemon->edge};
+    int result;
+
+    snprintf(path, sizeof path, "%s/control.sock", daemon->config->run_dir);
+    result = console_open(daemon->loop, path, &daemon->console);
+    if (result == 0)
+        result = console_add_core(daemon->console, &core);
+    if (result < 0)
+        snprintf(why, why_size, "the control socket %s cannot be opened: %s", path,
+                 result == -EADDRINUSE ? "another switch listens there" : strerror(-result));
+    return result;
+}
+
+static void fill_specs(const struct config *config, struct module_spec specs[CONFIG_MODULES_MAX])
+{
+    for (unsigned i = 0; i < config->module_count; i++) {
+        const struct config_module *module = &config->modules[i];
+
+        specs[i].name = module->path ? module->path : module->name;
+        specs[i].instance = module->instance ? module->instance : module->path ? module->name : NULL;
+        specs[i].options = (const char *const *)module->options;
+    }
+}
+
+static int start_modules(struct daemon *daemon, char *why, size_t why_size)
+{
+    const struct config *config = daemon->config;
+    struct module_spec specs[CONFIG_MODULES_MAX];
+    struct module_set_config set = {
+        .pbx = daemon->pbx, .console = daemon->console, .dir = config->module_dir, .specs = specs, .count = config->module_count};
+
+    fill_specs(config, specs);
+    return modules_start(&set, &daemon->modules, why, why_size);
+}
+
+static void modules_shown(void *arg, struct console_request *request, json_t *params)
+{
+    struct daemon *daemon = arg;
+
+    console_reply(request, json_pack("{so}", "modules", modules_list(daemon->modules)));
+}
+
+static void dialplan_reload(void *arg, struct console_request *request, json_t *params)
+{
+    struct daemon *daemon = arg;
+    char why[512];
+
+    if (script_reload(daemon->script, why, sizeof why) < 0)
+        console_fail(request, "dialplan", "%s. The old dialplan stays in force", why);
+    else
+        console_reply(request, json_pack("{sb}", "reloaded", 1));
+}
+
+static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
+{
+    const struct config *config = daemon->config;
+    struct db_config db = {.conninfo = config->database, .state_dir = config->state_dir, .node = config->node};
+    struct db_hooks db_hooks = {.arg = daemon, .state = db_state};
+    struct trace_config trace = {0};
+    struct agent_config agent = {.digests = digests_for, .digests_arg = daemon,
+                                 .media_address4 = config->media_address, .media_address6 = config->media_address6};
+    struct script_config script = {.dir = config->dialplan, .library_dir = TANDEM_DATADIR "/dialplan"};
+    int result;
+
+    if ((result = check_dir(config->state_dir, "state directory", why, why_size)) < 0 ||
+        (result = check_dir(config->run_dir, "run directory", why, why_size)) < 0)
+        return result;
+    if ((result = db_open(daemon->loop, &db, &db_hooks, &daemon->db)) < 0) {
+        snprintf(why, why_size, "the database settings cannot be used: %s (the log line above says more)",
+                 strerror(-result));
+        return result;
+    }
+    if ((result = open_media(daemon, why, why_size)) < 0)
+        return result;
+    daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
+    daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
+    if ((result = open_edge(daemon, why, why_size)) < 0)
+        return result;
+    agent.edge = daemon->edge;
+    if (addr_is_any(&agent.media_address4))
+        agent.media_address4.sa.sa_family = AF_UNSPEC;
+    if (addr_is_any(&agent.media_address6))
+        agent.media_address6.sa.sa_family = AF_UNSPEC;
+    if ((result = agent_open(daemon->pbx, &agent, &daemon->agent)) < 0) {
+        snprintf(why, why_size, "the SIP agent could not be set up: %s", strerror(-result));
+        return result;
+    }
+    daemon->records = records_open(daemon->pbx);
+    if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
+        return result;
+    if ((result = open_console(daemon, why, why_size)) < 0)
+        return result;
+    if ((result = start_modules(daemon, why, why_size)) < 0)
+        return result;
+    console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
+    console_add(daemon->console, "dialplan.reload", "read the dialplan again", dialplan_reload, daemon,
+                &daemon->reload_command);
+    result = agent_start(daemon->agent);
+    if (result < 0)
+        snprintf(why, why_size, "the SIP agent could not be started: %s", strerror(-result));
+    return result;
+}
+
+int daemon_open(struct loop *loop, const struct config *config, struct daemon **out, char *why, size_t why_size)
+{
+    struct daemon *daemon = mem_new(sizeof *daemon);
+    int result;
+
+    daemon->loop = loop;
+    daemon->config = config;
+    result = open_rooms(daemon, why, why_size);
+    if (result < 0) {
+        daemon_close(daemon, false);
+        return result;
+    }
+    for (unsigned i = 0; i < config->listen_count; i++) {
+        union addr bound = edge_listen_addr(daemon->edge, i);
+        char text[ADDR_TEXT];
+
+        log_info("ready: SIP over UDP on %s", addr_text(&bound, text));
+    }
+    *out = daemon;
+    return 0;
+}
+
+int daemon_check(const struct config *config, char *why, size_t why_size)
+{
+    struct loop *loop = loop_new_fake();
+    struct pbx *pbx = pbx_new(loop, NULL, NULL, config->node);
+    struct script_config script_config = {.dir = config->dialplan, .library_dir = TANDEM_DATADIR "/dialplan"};
+    struct script *script = NULL;
+    struct module_spec specs[CONFIG_MODULES_MAX];
+    struct module_set_config set = {.pbx = pbx, .dir = config->module_dir, .specs = specs, .count = config->module_count};
+    int result = script_open(pbx, &script_config, &script, why, why_size);
+
+    fill_specs(config, specs);
+    if (result == 0)
+        result = modules_check(&set, why, why_size);
+    if (script)
+        script_close(script);
+    pbx_free(pbx);
+    loop_free(loop);
+    return result;
+}
+
+/* --- closing ---------------------------------------------------------------------------------------------------------------- */
+
+static void drained(void *arg)
+{
+    struct daemon *daemon = arg;
+    loop_fn fn = daemon->drained;
+
+    loop_timer_stop(daemon->loop, &daemon->drain_deadline);
+    daemon->drained = NULL;
+    if (fn)
+        fn(daemon->drained_arg);
+}
+
+void daemon_drain(struct daemon *daemon, loop_fn done, void *arg)
+{
+    daemon->drained = done;
+    daemon->drained_arg = arg;
+    modules_drain(daemon->modules);
+    loop_timer_start(daemon->loop, &daemon->drain_deadline, DAEMON_DRAIN_MS, drained, daemon);
+    pbx_drain(daemon->pbx, drained, daemon);
+}
+
+void daemon_close(struct daemon *daemon, bool keep_media)
+{
+    loop_timer_stop(daemon->loop, &daemon->drain_deadline);
+    modules_stop(daemon->modules);
+    if (daemon->console) {
+        console_remove(daemon->modules_command);
+        console_remove(daemon->reload_command);
+    }
+    console_close(daemon->console);
+    if (daemon->script)
+        script_close(daemon->script);
+    agent_close(daemon->agent);
+    loop_turn(daemon->loop, 0);
+    if (daemon->media)
+        media_close(daemon->media, keep_media);
+    loop_turn(daemon->loop, 0);
+    records_close(daemon->records);
+    if (daemon->edge)
+        edge_close(daemon->edge);
+    if (daemon->trace)
+        trace_close(daemon->trace);
+    if (daemon->db)
+        db_close(daemon->db, STOP_FLUSH_MS);
+    pbx_free(daemon->pbx);
+    free(daemon);
+}

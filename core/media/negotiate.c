@@ -1,0 +1,309 @@
+/* Offer/answer (RFC 3264) as pure functions over stream descriptions. Any thread; knows neither SDP text nor calls, and
+ * gives no addresses: whoever owns the ports puts them into the result. */
+#include "media/negotiate.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+const struct codec negotiate_default_codecs[] = {
+    {8, "PCMA", 8000, 1, ""},
+    {0, "PCMU", 8000, 1, ""},
+    {9, "G722", 8000, 1, ""},
+    {101, "telephone-event", 8000, 1, "0-15"},
+};
+const unsigned negotiate_default_codec_count = COUNT_OF(negotiate_default_codecs);
+
+/* Codecs whose packets mean the same on both sides of a relay. Those that name other payload types in their parameters
+ * (red, rtx, ulpfec) are left out: the numbers may differ from leg to leg. */
+static const char *const known_names[] = {
+    "PCMU",         "PCMA",         "G722",         "opus",    "G729",    "GSM",     "iLBC",
+    "speex",        "G723",         "G728",         "G726-16", "G726-24", "G726-32", "G726-40",
+    "G7221",        "G719",         "AMR",          "AMR-WB",  "EVS",     "SILK",    "GSM-EFR",
+    "BV16",         "BV32",         "isac",         "L16",     "DVI4",    "LPC",     "AAL2-G726-16",
+    "AAL2-G726-24", "AAL2-G726-32", "AAL2-G726-40", "QCELP",   "Codec2",  "CN",      "telephone-event",
+};
+
+static bool is_event(const struct codec *codec)
+{
+    return strcasecmp(codec->name, "telephone-event") == 0;
+}
+
+static bool is_speech(const struct codec *codec)
+{
+    return !is_event(codec) && strcasecmp(codec->name, "CN") != 0;
+}
+
+bool codec_known(const struct codec *codec)
+{
+    for (size_t i = 0; i < COUNT_OF(known_names); i++)
+        if (strcasecmp(codec->name, known_names[i]) == 0)
+            return codec->rate > 0;
+    return false;
+}
+
+static bool is_plain_rtp(const char *proto)
+{
+    return strcasecmp(proto, "RTP/AVP") == 0 || strcasecmp(proto, "RTP/AVPF") == 0;
+}
+
+static bool can_relay(const struct stream_desc *stream)
+{
+    return !stream->refused && stream->kind == STREAM_AUDIO && is_plain_rtp(stream->proto);
+}
+
+/* The stream as an answer to `from` begins: same place, same words, refused. */
+static void refuse(struct stream_desc *stream, const struct stream_desc *from)
+{
+    size_t used = 0;
+
+    stream->kind = from->kind;
+    str_copy(stream->media, sizeof stream->media, from->media);
+    str_copy(stream->proto, sizeof stream->proto, from->proto);
+    str_copy(stream->formats, sizeof stream->formats, from->formats);
+    for (unsigned i = 0; !from->formats[0] && i < from->codec_count; i++)
+        str_append(stream->formats, sizeof stream->formats, &used, "%s%u", used ? " " : "", from->codecs[i].pt);
+    stream->refused = true;
+}
+
+static struct media_desc *refuse_all(const struct media_desc *offer)
+{
+    struct media_desc *desc = desc_new(offer ? offer->count : 0);
+
+    for (unsigned i = 0; i < desc->count; i++)
+        refuse(&desc->streams[i], &offer->streams[i]);
+    return desc;
+}
+
+/* Gives the stream these codecs, unless no speech is among them. Telephone events and comfort noise share the sequence
+ * and the clock of the speech they come with (RFC 4733 §2.1, RFC 3389 §4): those at a rate without speech are dropped.
+ * Changes the array. */
+static bool take_codecs(struct stream_desc *stream, struct codec *codecs, unsigned count)
+{
+    unsigned kept = 0;
+    bool any_speech = false;
+
+    for (unsigned i = 0; i < count; i++) {
+        bool keep = is_speech(&codecs[i]);
+
+        any_speech |= keep;
+        /* The speech may stand on either side of it: what is kept already, or what is still to come. */
+        for (unsigned k = 0; k < count && !keep; k++)
+            keep = (k < kept || k > i) && is_speech(&codecs[k]) && codecs[k].rate == codecs[i].rate;
+        if (keep)
+            codecs[kept++] = codecs[i];
+    }
+    if (!any_speech)
+        return false;
+    desc_set_codecs(stream, codecs, kept);
+    stream->refused = false;
+    stream->formats[0] = '\0';
+    return true;
+}
+
+static int result_of(struct media_desc *desc, bool usable, struct media_desc **out)
+{
+    if (!usable) {
+        desc_free(desc);
+        desc = NULL;
+    }
+    *out = desc;
+    return usable ? 0 : -ENOENT;
+}
+
+static unsigned known_codecs(const struct stream_desc *stream, struct codec out[MEDIA_CODECS_MAX])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < stream->codec_count && count < MEDIA_CODECS_MAX; i++)
+        if (codec_known(&stream->codecs[i]))
+            out[count++] = stream->codecs[i];
+    return count;
+}
+
+int negotiate_relay_offer(const struct media_desc *offer, struct media_desc **out)
+{
+    struct media_desc *desc = refuse_all(offer);
+    bool usable = false;
+
+    for (unsigned i = 0; i < desc->count; i++) {
+        const struct stream_desc *from = &offer->streams[i];
+        struct stream_desc *to = &desc->streams[i];
+        struct codec codecs[MEDIA_CODECS_MAX];
+
+        if (!can_relay(from) || !take_codecs(to, codecs, known_codecs(from, codecs)))
+            continue;
+        str_copy(to->proto, sizeof to->proto, "RTP/AVP"); /* feedback (AVPF) is not relayed */
+        to->dir = from->dir;
+        to->ptime = from->ptime;
+        usable = true;
+    }
+    return result_of(desc, usable, out);
+}
+
+/* The codec of `codecs` that `wanted` stands for: best the one with the same number too, as a codec may be offered more
+ * than once with different parameters. NULL: none that is not in use. */
+static const struct codec *find_codec(const struct codec *codecs, unsigned count, const bool *used,
+                                      const struct codec *wanted)
+{
+    const struct codec *found = NULL;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (used[i] || !codec_same(&codecs[i], wanted))
+            continue;
+        if (codecs[i].pt == wanted->pt)
+            return &codecs[i];
+        if (!found)
+            found = &codecs[i];
+    }
+    return found;
+}
+
+/* What both have, in the order and with the parameters of the answer, under the numbers of the offer. */
+static unsigned common_codecs(const struct stream_desc *offer, const struct stream_desc *answer,
+                              struct codec out[MEDIA_CODECS_MAX])
+{
+    struct codec offered[MEDIA_CODECS_MAX];
+    unsigned offered_count = known_codecs(offer, offered), count = 0;
+    bool used[MEDIA_CODECS_MAX] = {false};
+
+    for (unsigned i = 0; i < answer->codec_count && count < offered_count; i++) {
+        const struct codec *match = find_codec(offered, offered_count, used, &answer->codecs[i]);
+
+        if (!match)
+            continue;
+        used[match - offered] = true;
+        out[count] = answer->codecs[i];
+        out[count++].pt = match->pt;
+    }
+    return count;
+}
+
+int negotiate_relay_answer(const struct media_desc *offer, const struct media_desc *other_answer,
+                           struct media_desc **out)
+{
+    struct media_desc *desc;
+    bool usable = false;
+
+    *out = NULL;
+    if (!offer || !other_answer)
+        return -ENOENT;
+    if (other_answer->count != offer->count)
+        return -EPROTO;
+    desc = refuse_all(offer);
+    for (unsigned i = 0; i < offer->count; i++) {
+        const struct stream_desc *offered = &offer->streams[i], *answered = &other_answer->streams[i];
+        struct stream_desc *to = &desc->streams[i];
+        struct codec codecs[MEDIA_CODECS_MAX];
+
+        if (!can_relay(offered) || !can_relay(answered) ||
+            !take_codecs(to, codecs, common_codecs(offered, answered, codecs)))
+            continue;
+        to->dir = answered->dir & dir_mirror(offered->dir);
+        to->ptime = answered->ptime;
+        usable = true;
+    }
+    return result_of(desc, usable, out);
+}
+
+/* The first speech codec of the stream that is allowed, then telephone events at its rate. */
+static unsigned local_codecs(const struct stream_desc *stream, const struct codec *allowed, unsigned allowed_count,
+                             struct codec out[2])
+{
+    static const struct codec *const our_events = &negotiate_default_codecs[COUNT_OF(negotiate_default_codecs) - 1];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < stream->codec_count && !count; i++) {
+        const struct codec *codec = &stream->codecs[i];
+        bool take = is_speech(codec) && !allowed && codec_known(codec);
+
+        out[0] = *codec;
+        for (unsigned k = 0; allowed && is_speech(codec) && k < allowed_count && !take; k++) {
+            take = codec_same(codec, &allowed[k]);
+            if (take && allowed[k].fmtp[0])
+                str_copy(out[0].fmtp, sizeof out[0].fmtp, allowed[k].fmtp);
+        }
+        count = take;
+    }
+    for (unsigned i = 0; i < stream->codec_count && count == 1; i++) {
+        if (!is_event(&stream->codecs[i]) || stream->codecs[i].rate != out[0].rate)
+            continue;
+        out[count] = stream->codecs[i];
+        str_copy(out[count].fmtp, sizeof out[count].fmtp, our_events->fmtp); /* what we take, not what was offered */
+        count++;
+    }
+    return count;
+}
+
+int negotiate_local_answer(const struct media_desc *offer, const struct codec *allowed, unsigned allowed_count,
+                           enum stream_dir want, struct media_desc **out)
+{
+    struct media_desc *desc = refuse_all(offer);
+    bool usable = false;
+
+    for (unsigned i = 0; i < desc->count && !usable; i++) {
+        const struct stream_desc *from = &offer->streams[i];
+        struct stream_desc *to = &desc->streams[i];
+        struct codec codecs[2];
+
+        if (!can_relay(from) || !take_codecs(to, codecs, local_codecs(from, allowed, allowed_count, codecs)))
+            continue;
+        to->dir = want & dir_mirror(from->dir);
+        to->ptime = from->ptime;
+        usable = true;
+    }
+    return result_of(desc, usable, out);
+}
+
+struct media_desc *negotiate_local_offer(const struct codec *codecs, unsigned count)
+{
+    struct media_desc *desc = desc_new(1);
+    struct stream_desc *stream = &desc->streams[0];
+
+    stream->kind = STREAM_AUDIO;
+    stream->dir = DIR_SENDRECV;
+    str_copy(stream->media, sizeof stream->media, "audio");
+    str_copy(stream->proto, sizeof stream->proto, "RTP/AVP");
+    desc_set_codecs(stream, codecs, count < MEDIA_CODECS_MAX ? count : MEDIA_CODECS_MAX);
+    return desc;
+}
+
+/* Is there a codec that carries something, that both have? Streams without payload types need the same format. */
+static bool share_a_format(const struct stream_desc *offer, const struct stream_desc *answer)
+{
+    for (unsigned i = 0; i < answer->codec_count; i++)
+        for (unsigned k = 0; k < offer->codec_count; k++)
+            if (is_speech(&answer->codecs[i]) && codec_same(&answer->codecs[i], &offer->codecs[k]))
+                return true;
+    return !offer->codec_count && !answer->codec_count && strcasecmp(offer->formats, answer->formats) == 0;
+}
+
+/* Direction is left alone: many phones answer a hold (sendonly) with sendrecv, and relaying narrows it (RFC 3264 §6.1).
+ */
+int negotiate_check_answer(const struct media_desc *offer, const struct media_desc *answer, char *why, size_t why_size)
+{
+    if (answer->count != offer->count) {
+        snprintf(why, why_size, "the answer has %u media streams where the offer has %u (RFC 3264 section 6)",
+                 answer->count, offer->count);
+        return -EPROTO;
+    }
+    for (unsigned i = 0; i < offer->count; i++) {
+        const struct stream_desc *o = &offer->streams[i], *a = &answer->streams[i];
+        const char *wrong = NULL;
+
+        if (a->refused)
+            continue;
+        if (o->refused)
+            wrong = "is accepted by the answer, but the offer had refused it";
+        else if (strcasecmp(o->media, a->media) != 0)
+            wrong = "is of another kind in the answer than in the offer";
+        else if (strcasecmp(o->proto, a->proto) != 0 && !(is_plain_rtp(o->proto) && is_plain_rtp(a->proto)))
+            wrong = "has another transport in the answer than in the offer";
+        else if (!share_a_format(o, a))
+            wrong = "has no codec in the answer that was offered";
+        if (wrong) {
+            snprintf(why, why_size, "media stream %u (%s) %s", i + 1, o->media, wrong);
+            return -EPROTO;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,114 @@
+/* call:dial{ to = …, timeout = … }: reads its options, waits for the dial, and makes a table of what became of it.
+ * Signalling thread. */
+#include <math.h>
+#include <stdio.h>
+
+#include "script/verbs.h"
+
+#define TARGETS_MAX 32
+#define TIMEOUT_MAX_S 86400
+
+static void dial_done(void *arg, const struct dial_result *result)
+{
+    struct script_run *run = arg;
+
+    run->dialled.status = result->status;
+    run->dialled.cause = result->cause;
+    run->dialled.talk_ms = result->talk_ms;
+    str_copy(run->dialled.detail, sizeof run->dialled.detail, result->detail);
+    str_copy(run->dialled.answered_by, sizeof run->dialled.answered_by, result->answered_by);
+    run_resume(run);
+}
+
+static void set_text(lua_State *L, const char *key, const char *text)
+{
+    if (!text || !*text)
+        return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, key);
+}
+
+static int dialled(lua_State *L, int status, lua_KContext context)
+{
+    const struct script_run *run = verb_resumed(L, context);
+
+    lua_createtable(L, 0, 5);
+    set_text(L, "status", dial_status_name(run->dialled.status));
+    set_text(L, "cause", cause_info(run->dialled.cause)->id);
+    set_text(L, "detail", run->dialled.detail);
+    set_text(L, "answered_by", run->dialled.answered_by);
+    lua_pushnumber(L, (lua_Number)run->dialled.talk_ms / 1000);
+    lua_setfield(L, -2, "talk");
+    return 1;
+}
+
+/* Misspelt options would be ignored for years. */
+static void check_options(lua_State *L)
+{
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
+
+        if (strcmp(key, "to") != 0 && strcmp(key, "timeout") != 0)
+            luaL_error(L, "dial: there is no option \"%s\"", key);
+        lua_pop(L, 1);
+    }
+}
+
+static void add_target(lua_State *L, const char **targets, unsigned *count)
+{
+    if (*count == TARGETS_MAX)
+        luaL_error(L, "dial: more than %d destinations at once", TARGETS_MAX);
+    if (!lua_isstring(L, -1) || !*lua_tostring(L, -1))
+        luaL_error(L, "dial: a destination in `to` is not a name but a %s", luaL_typename(L, -1));
+    targets[(*count)++] = lua_tostring(L, -1); /* stays on the stack */
+}
+
+/* Leaves the strings on the stack: they live as long as this call of the verb. */
+static unsigned read_targets(lua_State *L, const char **targets)
+{
+    unsigned count = 0;
+
+    luaL_checkstack(L, TARGETS_MAX + 8, NULL);
+    if (lua_getfield(L, 2, "to") != LUA_TTABLE) {
+        if (!lua_isstring(L, -1))
+            luaL_error(L, "dial: `to` has to be a name or a list of names");
+        add_target(L, targets, &count);
+        return count;
+    }
+    for (lua_Integer i = 1, list = lua_gettop(L); lua_rawgeti(L, (int)list, i) != LUA_TNIL; i++)
+        add_target(L, targets, &count);
+    lua_pop(L, 1);
+    if (count == 0)
+        luaL_error(L, "dial: the list `to` is empty");
+    return count;
+}
+
+int verb_dial(lua_State *L)
+{
+    const char *targets[TARGETS_MAX];
+    struct script_run *run;
+    struct dial_request request = {.leg = verb_leg(L, &run), .targets = targets};
+    lua_Number timeout = 0;
+    int result;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    verb_may_wait(L, run);
+    check_options(L);
+    if (lua_getfield(L, 2, "timeout") != LUA_TNIL) {
+        timeout = lua_tonumber(L, -1);
+        if (!(timeout > 0 && timeout <= TIMEOUT_MAX_S))
+            return luaL_error(L, "dial: `timeout` has to be a time in seconds above 0");
+    }
+    request.timeout_ms = (unsigned)ceil(timeout * 1000);
+    request.target_count = read_targets(L, targets);
+    result = call_dial(run->call, &request, dial_done, run);
+    guard_check(L);
+    if (result == -ENOTCONN) { /* it is being ended: nothing of the script matters any more */
+        guard_doom(&run->guard, DOOM_HANGUP);
+        return guard_raise(L);
+    }
+    if (result < 0)
+        return luaL_error(L, "dial: %s", result == -EBUSY ? "this call dials already" : strerror(-result));
+    return verb_wait(L, run, dialled);
+}

@@ -1,0 +1,37 @@
+/* Extensions: which function of the dialplan a dialled string means. Patterns begin with "_". Pure: knows neither Lua
+ * nor calls; functions are numbers. */
+#ifndef SCRIPT_EXTENSION_H
+#define SCRIPT_EXTENSION_H
+
+#include "base/base.h"
+
+/* Patterns: X 0-9, Z 1-9, N 2-9, [1-5*#] one of, "." one or more of anything, "!" nothing or more (both only at the
+ * end); every other character stands for itself. A string without leading "_" is an extension as it stands. */
+
+/* Is it well formed? 0, or -EINVAL with words in *why (a constant). */
+int extension_check(const char *pattern, const char **why);
+bool extension_matches(const char *pattern, const char *dialled);
+/* Which is tried first: negative when a is. A literal comes before every pattern; patterns are compared character by
+ * character from the left: fewer possible characters first, then ".", then "!"; the shorter before "." and "!". */
+int extension_compare(const char *a, const char *b);
+
+struct extension {
+    char *context, *pattern;
+    int fn;      /* the caller's number for its function */
+    char at[80]; /* "file:line" of its definition */
+};
+
+struct extension_table {
+    struct extension *items; /* sorted by context and extension_compare() once extension_table_sort() has run */
+    size_t count, room;
+};
+
+void extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
+                         const char *at);
+/* Makes it ready for extension_find(). Returns NULL, or the second of two definitions of one pattern (*first: the
+ * other). */
+const struct extension *extension_table_sort(struct extension_table *table, const struct extension **first);
+const struct extension *extension_find(const struct extension_table *table, const char *context, const char *dialled);
+void extension_table_free(struct extension_table *table);
+
+#endif

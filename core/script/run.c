@@ -1,0 +1,265 @@
+/* One call's way through the dialplan: its coroutine from the first resume to the end, whatever ends it. It is resumed
+ * from callbacks of the loop only; a hangup that comes while its own code is on the stack is acted upon when that code
+ * returns. Signalling thread. Knows calls, but no verbs. */
+#include <lauxlib.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "script/script-priv.h"
+
+/* --- inside the coroutine
+ * --------------------------------------------------------------------------------------------------- */
+
+static int main_done(lua_State *L, int status, lua_KContext context);
+
+/* Calls the function of run->here with the call object, which stays at the bottom. */
+static int call_extension(lua_State *L, const struct script_run *run)
+{
+    lua_settop(L, 1);
+    lua_pushcfunction(L, state_error_text);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, run->here->fn);
+    lua_pushvalue(L, 1);
+    return lua_pcallk(L, 1, 0, 2, 0, main_done);
+}
+
+static void note_error(lua_State *L, struct script_run *run, int status)
+{
+    run->failed = true;
+    if (run->guard.doom == DOOM_LIMIT)
+        str_copy(run->error, sizeof run->error, run->guard.why);
+    else
+        snprintf(run->error, sizeof run->error, "%s%s", status == LUA_ERRMEM ? run->guard.memory_at : "",
+                 lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "failed without a message");
+}
+
+/* The extension's function has ended: goes on with the next one after a goto_. */
+static int main_done(lua_State *L, int status, lua_KContext context)
+{
+    struct script_run *run = state_of(L)->running;
+
+    while (run->guard.doom == DOOM_GOTO) {
+        run->guard.doom = DOOM_NONE;
+        status = call_extension(L, run);
+    }
+    if (run->guard.doom != DOOM_HANGUP && ((status != LUA_OK && status != LUA_YIELD) || run->guard.doom == DOOM_LIMIT))
+        note_error(L, run, status);
+    return 0;
+}
+
+static int main_begin(lua_State *L)
+{
+    return main_done(L, call_extension(L, state_of(L)->running), 0);
+}
+
+static int prepare(lua_State *L)
+{
+    struct script_run *run = lua_touserdata(L, 1);
+
+    run->co = lua_newthread(L);
+    run->co_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(run->co, main_begin);
+    verbs_push_call(run->co, run);
+    return 0;
+}
+
+/* --- the end
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static void report(struct script_run *run, const char *what)
+{
+    char id[UUID_TEXT];
+    struct event event = {.kind = EVENT_SCRIPT,
+                          .call = run->call,
+                          .leg = run->call->caller,
+                          .cause = CAUSE_SCRIPT_ERROR,
+                          .who = WHO_SCRIPT,
+                          .detail = what};
+
+    log_error("call %s: %s (extension %s in context %s)", call_id_text(run->call, id), what, run->extension,
+              run->here->context);
+    bus_publish(run->call->pbx->bus, &event);
+}
+
+/* Calls the handlers that call:on_hangup() collected, one after another; next is the number of the one to call. */
+struct handler_walk {
+    struct script_run *run;
+    lua_Integer next;
+    bool more;
+};
+
+static int call_handler(lua_State *L)
+{
+    struct handler_walk *walk = lua_touserdata(L, 1);
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, walk->run->handlers_ref);
+    walk->more = lua_rawgeti(L, -1, walk->next++) != LUA_TNIL;
+    if (walk->more)
+        lua_call(L, 0, 0);
+    return 0;
+}
+
+static void run_handlers(struct script_run *run)
+{
+    struct script_run *outer = run->state->running;
+    struct handler_walk walk = {.run = run, .next = 1, .more = run->handlers_ref != LUA_NOREF};
+    char why[sizeof run->error];
+
+    run->state->running = run;
+    run->guard.pinned = 1;
+    while (walk.more) {
+        run->guard.doom = DOOM_NONE;
+        if (state_protect(run->state, &run->guard, call_handler, &walk, why, sizeof why) < 0)
+            report(run, why);
+    }
+    run->state->running = outer;
+}
+
+/* Lets go of everything that belongs to Lua. Takes no memory, so nothing can fail. */
+static void release(struct script_run *run)
+{
+    struct script_state *state = run->state;
+    struct loop *loop = state->script->pbx->loop;
+
+    run->over = true;
+    loop_timer_stop(loop, &run->sleep);
+    loop_timer_stop(loop, &run->life);
+    list_unlink(&run->node);
+    luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
+    luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);
+    luaL_unref(state->L, LUA_REGISTRYINDEX, run->handlers_ref);
+    budget_drop(run->guard.budget);
+    run->guard.budget = NULL;
+    run->state = NULL;
+    obj_unref(state, "run");
+}
+
+static void finish(struct script_run *run)
+{
+    struct call *call = run->call;
+    struct loop *loop = call->pbx->loop;
+
+    run->over = true;
+    loop_timer_stop(loop, &run->sleep);
+    loop_timer_stop(loop, &run->life);
+    if (run->failed)
+        report(run, run->error);
+    run_handlers(run);
+    release(run);
+    if (!run->hung)
+        call_script_done(call, run->failed ? CAUSE_SCRIPT_ERROR : CAUSE_NONE, run->failed ? run->error : NULL);
+    run->call = NULL;
+    obj_unref(call, "script");
+    obj_unref(run, "call");
+}
+
+void run_abandon(struct script_run *run)
+{
+    struct call *call = run->call;
+
+    if (!run->hung)
+        call->script = NULL;
+    release(run);
+    run->call = NULL;
+    obj_unref(call, "script");
+    obj_unref(run, "call");
+}
+
+/* --- from the loop
+ * ------------------------------------------------------------------------------------------------------------ */
+
+void run_resume(struct script_run *run)
+{
+    struct script_state *state = run->state;
+    struct script_run *outer_run = state->running; /* another call's verb may have ended this one's leg */
+    struct guard *outer_guard = state->heap.guard;
+    int results, status;
+
+    if (bug_if(run->busy || run->over))
+        return;
+    state->running = run;
+    state->heap.guard = &run->guard;
+    run->guard.root = run->guard.thread = run->co;
+    run->guard.waiting = false;
+    if (run->guard.doom == DOOM_NONE)
+        guard_begin(&run->guard);
+    run->busy = true;
+    status = lua_resume(run->co, NULL, run->started ? 0 : 1, &results);
+    run->started = true;
+    run->busy = false;
+    if (status != LUA_OK && status != LUA_YIELD)
+        note_error(run->co, run, status);
+    state->running = outer_run;
+    state->heap.guard = outer_guard;
+    if (status != LUA_YIELD)
+        finish(run);
+}
+
+static void begin(void *arg)
+{
+    struct script_run *run = arg;
+
+    if (!run->over)
+        run_resume(run);
+    obj_unref(run, "start");
+}
+
+static void ran_too_long(void *arg)
+{
+    struct script_run *run = arg;
+    char at[128];
+
+    guard_where(run->co, at, sizeof at);
+    snprintf(run->guard.why, sizeof run->guard.why, "%sthe script ran longer than %u s", at,
+             run->state->script->config.max_run_s);
+    guard_doom(&run->guard, DOOM_LIMIT);
+    run_resume(run);
+}
+
+int run_start(void *arg, struct call *call, const char *context, const char *extension)
+{
+    struct script *script = arg;
+    struct loop *loop = script->pbx->loop;
+    const struct extension *here = extension_find(&script->state->extensions, context, extension);
+    struct script_run *run;
+    char why[200], id[UUID_TEXT];
+
+    if (!here)
+        return -ENOENT;
+    run = obj_new(sizeof *run, "script-run", NULL, "call");
+    run->state = obj_ref(script->state, "run");
+    run->call = obj_ref(call, "script");
+    run->serial = ++script->serials;
+    run->here = here;
+    str_copy(run->extension, sizeof run->extension, extension);
+    run->co_ref = run->globals_ref = run->handlers_ref = LUA_NOREF;
+    run->guard.budget = budget_new(script->config.call_memory_limit);
+    run->guard.limit = script->config.instruction_limit;
+    list_append(&script->runs, &run->node);
+    call->script = run;
+    if (state_protect(run->state, &run->guard, prepare, run, why, sizeof why) < 0) {
+        log_error("call %s: the dialplan could not be started: %s", call_id_text(call, id), why);
+        run_abandon(run);
+        return -EIO;
+    }
+    loop_timer_start(loop, &run->life, (uint64_t)script->config.max_run_s * 1000, ran_too_long, run);
+    loop_later(loop, begin, obj_ref(run, "start")); /* never inside of the call room's own code */
+    return 0;
+}
+
+void run_hangup(void *arg, struct call *call)
+{
+    struct script_run *run = call->script;
+
+    call->script = NULL;
+    if (!run)
+        return;
+    run->hung = true;
+    guard_doom(&run->guard, DOOM_HANGUP);
+    if (run->busy || run->over)
+        return; /* its verb raises when it returns; or it is at its end anyway */
+    if (run->started)
+        run_resume(run);
+    else
+        finish(run);
+}

@@ -1,0 +1,77 @@
+/* What the files of the script room share and nobody else sees. */
+#ifndef SCRIPT_SCRIPT_PRIV_H
+#define SCRIPT_SCRIPT_PRIV_H
+
+#include "script/extension.h"
+#include "script/guard.h"
+#include "script/script.h"
+
+/* One loaded dialplan. Counted ("script-state"): held by the script and by every run in it, so that calls finish with
+ * the dialplan they began with. */
+struct script_state {
+    struct script *script;
+    struct heap heap;
+    lua_State *L;
+    struct extension_table extensions; /* fn is a reference in the Lua registry */
+    struct script_run *running;        /* whose Lua code runs now; NULL: none, or the dialplan is being loaded */
+    bool loading, no_main_file;
+    unsigned include_depth;
+    int env_ref, base_ref, shared_ref, included_ref; /* Lua tables: see state.c */
+};
+
+struct script {
+    struct pbx *pbx;
+    struct script_config config;
+    char *dir, *library_dir;
+    struct script_state *state;
+    struct list runs;
+    uint64_t serials;
+};
+
+/* The dialplan at work for one call. Counted ("script-run"): holders "call" and "start". */
+struct script_run {
+    struct script_state *state; /* ref "run" */
+    struct call *call;          /* ref "script" */
+    struct list node;
+    uint64_t serial; /* what call objects and waits remember instead of a pointer */
+    struct guard guard;
+    lua_State *co;
+    int co_ref, globals_ref, handlers_ref; /* in the registry */
+    const struct extension *here;          /* extension that runs, or the one goto_ leads to */
+    char extension[128];                   /* as dialled */
+    bool started, busy, over; /* busy: its Lua code is on the C stack; over: only on_hangup handlers still run */
+    bool hung;                /* the call room knows: no call_script_done() */
+    bool failed;
+    char error[320];
+    struct loop_timer sleep, life;
+    struct {
+        enum dial_status status;
+        enum cause cause;
+        char detail[128], answered_by[64];
+        uint64_t talk_ms;
+    } dialled;
+};
+
+/* state.c */
+int state_open(struct script *script, struct script_state **out, char *why, size_t why_size);
+struct script_state *state_of(lua_State *L);
+/* Runs fn(L) with arg as its light userdata, protected, on the bill of `guard`. 0, or -EIO with words in why. */
+int state_protect(struct script_state *state, struct guard *guard, lua_CFunction fn, void *arg, char *why,
+                  size_t why_size);
+/* Message handler: text with a place in it, whatever value was raised. */
+int state_error_text(lua_State *L);
+
+/* run.c */
+int run_start(void *script, struct call *call, const char *context, const char *extension);
+void run_hangup(void *script, struct call *call);
+/* Goes on after a wait; from callbacks of the loop only. */
+void run_resume(struct script_run *run);
+/* Forgets it without a word to anybody. */
+void run_abandon(struct script_run *run);
+
+/* verbs.c: the call object and the tables of functions beside it */
+void verbs_push_call(lua_State *L, const struct script_run *run);
+/* Adds them to the base table at the top. */
+void verbs_add(lua_State *L);
+
+#endif

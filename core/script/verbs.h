@@ -1,0 +1,28 @@
+/* What the verbs of the call object share. Signalling thread. */
+#ifndef SCRIPT_VERBS_H
+#define SCRIPT_VERBS_H
+
+#include <lauxlib.h>
+
+#include "script/script-priv.h"
+
+#define CALL_TYPE "call"
+
+/* The run of the call object at index 1. Raises when that is another call's, and when the run is being unwound. */
+struct script_run *verb_run(lua_State *L);
+/* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended. */
+struct leg *verb_leg(lua_State *L, struct script_run **run);
+/* Raises when a yield is not possible here: ask before starting anything that would answer later. */
+void verb_may_wait(lua_State *L, const struct script_run *run);
+/* Yields to the loop; `then` runs when run_resume() was called. Use as `return verb_wait(…)`. */
+int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then);
+/* The run again, in `then`. Raises when it was ended meanwhile. */
+struct script_run *verb_resumed(lua_State *L, lua_KContext context);
+
+/* dial_verb.c */
+int verb_dial(lua_State *L);
+/* log_verb.c: call:log(), and log() for upvalue string.format */
+int verb_log(lua_State *L);
+int dialplan_log(lua_State *L);
+
+#endif

@@ -1,0 +1,19 @@
+/* What the SDP files share: words about a fault, and the grammar's small pieces. */
+#ifndef SIP_SDP_PRIV_H
+#define SIP_SDP_PRIV_H
+
+#include "sip/sdp.h"
+
+/* Writes why (which may be NULL) as clean UTF-8, whatever the network put into the arguments. Returns code. */
+int sdp_fault(int code, char *why, size_t why_size, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* RFC 8866 §9 token: what media types, protocols and formats are made of. */
+bool sdp_is_token(const char *text, size_t len);
+
+/* True for the protocols whose formats are RTP payload types: RTP/AVP, UDP/TLS/RTP/SAVPF, … */
+bool sdp_proto_is_rtp(const char *proto);
+
+/* Reads the decimal number at *p, which must end at the text's end or at a byte of `ends`, and moves *p behind it. */
+bool sdp_number(const char **p, const char *ends, uint64_t max, uint64_t *out);
+
+#endif

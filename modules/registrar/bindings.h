@@ -1,0 +1,77 @@
+/* The bindings of all accounts in memory: which contact of which account, until when, by which way. */
+#ifndef REGISTRAR_BINDINGS_H
+#define REGISTRAR_BINDINGS_H
+
+#include "base/id.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "uri.h"
+
+struct bindings;
+
+/* The bindings of one account. */
+struct aor {
+    struct list in_hash;
+    struct bindings *table;
+    unsigned count;
+    struct list bindings;
+    struct list removed; /* gone, but the database has not heard of it */
+    char account[64];
+};
+
+struct binding {
+    struct list in_aor;
+    struct list in_store; /* changed or on its way to the database: store.c */
+    struct aor *aor;
+    struct loop_timer expiry;
+    bool removed;
+    uint32_t cseq;
+    unsigned reg_id;
+    double q;
+    uint64_t expires_us, updated_us; /* wall clock */
+    char *key;                       /* what identifies it in the database; never changes */
+    char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path; /* "" when there is none */
+};
+
+/* What a REGISTER (or a row) says about one contact; text is copied. */
+struct binding_facts {
+    const char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path;
+    unsigned reg_id;
+    uint32_t cseq;
+    double q;
+    uint64_t expires_us, updated_us;
+};
+
+struct bindings {
+    struct loop *loop;
+    void (*expired)(void *arg, struct binding *binding);
+    void *arg;
+    struct list *buckets;
+    size_t bucket_count, aor_count;
+    uint8_t key[16];
+};
+
+void bindings_init(struct bindings *table, struct loop *loop, void (*expired)(void *arg, struct binding *binding),
+                   void *arg);
+void bindings_clear(struct bindings *table);
+
+/* NULL: this account has none. O(1). */
+struct aor *bindings_find(const struct bindings *table, const char *account);
+/* The binding that this contact means (RFC 3261 §10.3, RFC 5626 §6): the phone's instance and reg-id when both sides
+ * name an instance, the URI otherwise. NULL: none. */
+struct binding *bindings_match(const struct aor *aor, const char *uri, const char *instance, unsigned reg_id);
+/* A new binding (one that was removed and not written yet comes back to life). NULL: the URI has no key. */
+struct binding *bindings_add(struct bindings *table, const char *account, const struct binding_facts *facts);
+/* Takes over the facts and starts the timer anew. */
+void binding_update(struct binding *binding, const struct binding_facts *facts);
+/* Out of the account's list, into its list of removed ones; binding_free() follows when the database knows. */
+void binding_remove(struct binding *binding);
+/* Also frees the account's entry when this was the last. */
+void binding_free(struct binding *binding);
+/* Whole seconds left, rounded up. */
+uint64_t binding_seconds(const struct binding *binding);
+
+/* All accounts that have bindings, by name. Caller frees the array. */
+struct aor **bindings_sorted(const struct bindings *table, size_t *count);
+
+#endif

@@ -1,0 +1,289 @@
+/* One REGISTER request, from check to answer (RFC 3261 §10.3). First everything is judged, then everything is done: a
+ * refused request changes nothing. Signalling thread. Knows messages only through sipmsg.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "registrar.h"
+#include "sip/sipmsg.h"
+
+#define CONTACTS_MAX 16 /* in one request */
+#define CONTACT_HEADER_MAX 640
+
+struct refusal {
+    int status;
+    char phrase[160];
+    char header[64]; /* "" when there is none */
+};
+
+static int refuse(struct refusal *why, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static int refuse(struct refusal *why, int status, const char *fmt, ...)
+{
+    va_list ap;
+
+    why->status = status;
+    va_start(ap, fmt);
+    vsnprintf(why->phrase, sizeof why->phrase, fmt, ap);
+    va_end(ap);
+    str_clean_utf8(why->phrase);
+    return -EINVAL;
+}
+
+/* --- judging
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* Quotes and control characters would come back in our Contact headers. */
+static bool plain(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7F || *text == '"' || *text == '\\')
+            return false;
+    return true;
+}
+
+/* RFC 3261 §10.3 steps 6 and 7: within one Call-ID the CSeq must rise. */
+static int check_order(const struct binding *b, const struct sipmsg *m, struct refusal *why)
+{
+    if (strcmp(b->call_id, sipmsg_call_id(m)) != 0 || sipmsg_cseq(m) > b->cseq)
+        return 0;
+    return refuse(why, 500, "Out of Order: CSeq %" PRIu32 " is not above %" PRIu32, sipmsg_cseq(m), b->cseq);
+}
+
+/* Turns what the contact asks for into what it gets, in `contact->expires`. */
+static int check_expires(const struct registrar *r, const struct sipmsg *m, struct sipmsg_contact *contact,
+                         struct refusal *why)
+{
+    int wanted = contact->expires >= 0 ? contact->expires : sipmsg_expires(m);
+
+    if (wanted < 0)
+        wanted = (int)r->expires_default;
+    if (wanted > 0 && (uint64_t)wanted < r->expires_min) {
+        snprintf(why->header, sizeof why->header, "Min-Expires: %" PRIu64, r->expires_min);
+        return refuse(why, 423, "Interval Too Brief");
+    }
+    contact->expires = (uint64_t)wanted > r->expires_max ? (int)r->expires_max : wanted;
+    return 0;
+}
+
+static int check_contact(const struct registrar *r, const struct sipmsg *m, const struct aor *aor,
+                         struct sipmsg_contact *contact, struct refusal *why)
+{
+    char key[URI_KEY_MAX];
+    const struct binding *b;
+
+    if (uri_key(contact->uri, key, sizeof key) < 0 || !plain(contact->instance))
+        return refuse(why, 400, "Bad Contact: only sip: and sips: URIs can be called");
+    b = bindings_match(aor, contact->uri, contact->instance, contact->reg_id);
+    if (b && check_order(b, m, why) < 0)
+        return -EINVAL;
+    return check_expires(r, m, contact, why);
+}
+
+static int check_count(const struct registrar *r, const struct aor *aor, const struct account *account,
+                       const struct sipmsg_contact *contacts, unsigned count, struct refusal *why)
+{
+    long after = aor ? (long)aor->count : 0, added = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct binding *b = bindings_match(aor, contacts[i].uri, contacts[i].instance, contacts[i].reg_id);
+
+        if (b && !contacts[i].expires)
+            after--;
+        else if (!b && contacts[i].expires)
+            added++;
+    }
+    if (added &&
+        (added > (long)account->max_contacts || (after + added > (long)account->max_contacts && !r->replace_oldest)))
+        return refuse(why, 403, "Too Many Contacts: account %s may have %u phones", account->name,
+                      account->max_contacts);
+    return 0;
+}
+
+static int check_star(const struct sipmsg *m, const struct aor *aor, int count, struct refusal *why)
+{
+    const struct binding *b;
+
+    if (count != 1 || sipmsg_expires(m) != 0)
+        return refuse(why, 400, "Bad Request: Contact: * stands alone and with Expires: 0");
+    if (!aor)
+        return 0;
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        if (check_order(b, m, why) < 0)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+/* --- doing
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void remove_all(struct registrar *r, const char *account)
+{
+    struct aor *aor;
+
+    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
+        registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
+}
+
+static void make_room(struct registrar *r, struct aor *aor, unsigned max)
+{
+    while (aor && aor->count && aor->count >= max) {
+        struct binding *b, *oldest = NULL;
+
+        LIST_FOR_EACH(b, &aor->bindings, in_aor)
+        {
+            if (!oldest || b->expires_us < oldest->expires_us)
+                oldest = b;
+        }
+        log_info("registration of %s at %s makes room for a newer one", aor->account, oldest->uri);
+        registrar_goes(r, oldest);
+    }
+}
+
+static void apply(struct registrar *r, const struct sipmsg *m, const struct account *account,
+                  const struct sipmsg_contact *contact)
+{
+    struct aor *aor = bindings_find(&r->table, account->name);
+    struct binding *b = bindings_match(aor, contact->uri, contact->instance, contact->reg_id);
+    const union addr *source = sipmsg_source(m);
+    char peer[ADDR_TEXT] = "", agent[128], call_id[160];
+    struct binding_facts facts = {
+        .uri = contact->uri,
+        .instance = contact->instance,
+        .call_id = call_id,
+        .user_agent = agent,
+        .flow = sipmsg_flow(m),
+        .peer = peer,
+        .path = sipmsg_header(m, "Path"),
+        .reg_id = contact->reg_id,
+        .cseq = sipmsg_cseq(m),
+        .q = contact->q,
+        .updated_us = loop_wall_us(r->loop),
+    };
+
+    if (!contact->expires) {
+        if (b)
+            registrar_goes(r, b);
+        return;
+    }
+    facts.expires_us = facts.updated_us + (uint64_t)contact->expires * 1000000;
+    str_copy(agent, sizeof agent, sipmsg_header(m, "User-Agent"));
+    str_copy(call_id, sizeof call_id, sipmsg_call_id(m));
+    str_clean_utf8(agent);
+    if (source && addr_is_set(source))
+        addr_text(source, peer);
+    if (b) {
+        binding_update(b, &facts);
+        store_changed(r->store, b);
+        return;
+    }
+    make_room(r, aor, account->max_contacts);
+    b = bindings_add(&r->table, account->name, &facts);
+    if (b)
+        registrar_came(r, b);
+}
+
+/* --- answering
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void contact_header(const struct binding *b, char out[CONTACT_HEADER_MAX])
+{
+    size_t used = 0;
+
+    str_append(out, CONTACT_HEADER_MAX, &used, "Contact: <%s>;expires=%" PRIu64, b->uri, binding_seconds(b));
+    if (b->q < 1)
+        str_append(out, CONTACT_HEADER_MAX, &used, ";q=%.3g", b->q);
+    if (*b->instance)
+        str_append(out, CONTACT_HEADER_MAX, &used, ";+sip.instance=\"%s\"", b->instance);
+    if (b->reg_id)
+        str_append(out, CONTACT_HEADER_MAX, &used, ";reg-id=%u", b->reg_id);
+}
+
+static void answer(struct registrar *r, struct sipmsg *m, const char *account)
+{
+    const struct aor *aor = bindings_find(&r->table, account);
+    unsigned count = aor ? aor->count : 0, n = 0, room = count + 3; /* Date, Path, the NULL at the end */
+    char(*contacts)[CONTACT_HEADER_MAX] = mem_new(room * sizeof *contacts);
+    const char **headers = mem_new(room * sizeof *headers);
+    const char *path = sipmsg_header(m, "Path");
+    char date[64], path_header[280];
+    time_t now = (time_t)(loop_wall_us(r->loop) / 1000000);
+    struct tm tm;
+    const struct binding *b;
+
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT", &tm);
+    headers[n++] = date;
+    if (path) { /* RFC 3327 §5.3 */
+        snprintf(path_header, sizeof path_header, "Path: %s", path);
+        headers[n++] = path_header;
+    }
+    if (aor)
+        LIST_FOR_EACH(b, &aor->bindings, in_aor)
+        {
+            contact_header(b, contacts[n]);
+            headers[n] = contacts[n];
+            n++;
+        }
+    sipmsg_reply(m, 200, "OK", headers);
+    free(headers);
+    free(contacts);
+}
+
+static int serve(struct registrar *r, struct sipmsg *m, const struct account *account, struct refusal *why)
+{
+    struct sipmsg_contact contacts[CONTACTS_MAX];
+    const char *path = sipmsg_header(m, "Path");
+    struct aor *aor;
+    bool star = false;
+    int count;
+
+    if (!account)
+        return refuse(why, 403, "Forbidden: nobody authenticated");
+    if (strcmp(sipmsg_to_user(m), account->name) != 0)
+        return refuse(why, 403, "Forbidden: account %s cannot register %s", account->name, sipmsg_to_user(m));
+    if (path && (strlen(path) > 255 || strpbrk(path, "\r\n")))
+        return refuse(why, 400, "Bad Request: the Path header is too long");
+    count = sipmsg_contacts(m, contacts, CONTACTS_MAX, &star);
+    if (count < 0)
+        return refuse(why, 400, "Bad Contact");
+    if (count > CONTACTS_MAX)
+        return refuse(why, 403, "Too Many Contacts: at most %d in one request", CONTACTS_MAX);
+    aor = bindings_find(&r->table, account->name);
+    if (star) {
+        if (check_star(m, aor, count, why) < 0)
+            return -EINVAL;
+        remove_all(r, account->name);
+        return 0;
+    }
+    for (int i = 0; i < count; i++)
+        if (check_contact(r, m, aor, &contacts[i], why) < 0)
+            return -EINVAL;
+    if (check_count(r, aor, account, contacts, (unsigned)count, why) < 0)
+        return -EINVAL;
+    for (int pass = 0; pass < 2; pass++) /* removals first: they make room */
+        for (int i = 0; i < count; i++)
+            if ((contacts[i].expires == 0) == (pass == 0))
+                apply(r, m, account, &contacts[i]);
+    return 0;
+}
+
+void register_request(void *arg, struct sipmsg *m)
+{
+    struct registrar *r = arg;
+    const struct account *account = sipmsg_account(m);
+    struct refusal why = {.status = 500};
+    char peer[ADDR_TEXT] = "?";
+
+    if (serve(r, m, account, &why) == 0) {
+        answer(r, m, account->name);
+        return;
+    }
+    if (sipmsg_source(m) && addr_is_set(sipmsg_source(m)))
+        addr_text(sipmsg_source(m), peer);
+    log_info("REGISTER of %s from %s refused: %d %s", account ? account->name : "?", peer, why.status, why.phrase);
+    sipmsg_reply(m, why.status, why.phrase, why.header[0] ? (const char *const[]){why.header, NULL} : NULL);
+}

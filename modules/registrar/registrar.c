@@ -1,0 +1,209 @@
+/* The registrar: where phones can be reached (RFC 3261 §10). Serves REGISTER, the destination kind "account" and the
+ * command "registrations". Signalling thread. Sees messages only through sipmsg.h and SQL only through module_query().
+ */
+#include "registrar.h"
+
+#include <stdlib.h>
+
+#include "base/obj.h"
+
+static void publish(struct registrar *r, enum event_kind kind, const struct binding *b)
+{
+    struct event event = {.kind = kind, .account = b->aor->account, .detail = b->uri};
+
+    bus_publish(r->pbx->bus, &event);
+}
+
+void registrar_came(struct registrar *r, struct binding *b)
+{
+    log_info("%s is registered at %s (%s)", b->aor->account, b->uri, b->peer);
+    store_changed(r->store, b);
+    publish(r, EVENT_REGISTERED, b);
+}
+
+void registrar_goes(struct registrar *r, struct binding *b)
+{
+    binding_remove(b);
+    b->updated_us = loop_wall_us(r->loop);
+    publish(r, EVENT_UNREGISTERED, b);
+    store_changed(r->store, b);
+}
+
+static void expired(void *arg, struct binding *b)
+{
+    log_info("registration of %s at %s has expired", b->aor->account, b->uri);
+    registrar_goes(arg, b);
+}
+
+/* --- destination kind "account"
+ * --------------------------------------------------------------------------------------- */
+
+static void fill_endpoint(struct endpoint *to, const struct binding *b, const struct account *account)
+{
+    memset(to, 0, sizeof *to);
+    str_copy(to->uri, sizeof to->uri, b->uri);
+    str_copy(to->flow, sizeof to->flow, b->flow);
+    str_copy(to->path, sizeof to->path, b->path);
+    str_copy(to->number, sizeof to->number, account->name);
+    to->account = obj_ref((void *)(uintptr_t)account, "endpoint"); /* counted: the count is not part of its value */
+}
+
+/* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. */
+static unsigned pick(const struct aor *aor, const struct binding **out, unsigned max)
+{
+    const struct binding *b;
+    unsigned count = 0;
+
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        unsigned at;
+
+        if (binding_seconds(b) == 0)
+            continue;
+        for (at = count; at && out[at - 1]->q < b->q; at--)
+            ;
+        if (at == max)
+            continue;
+        if (count < max)
+            count++;
+        memmove(&out[at + 1], &out[at], (count - 1 - at) * sizeof *out);
+        out[at] = b;
+    }
+    return count;
+}
+
+static int resolve(void *arg, struct pbx *pbx, const char *value, struct endpoint *out, unsigned max)
+{
+    struct registrar *r = arg;
+    const struct account *account = snapshot_account(db_snapshot(pbx->db), value);
+    const struct aor *aor = bindings_find(&r->table, value);
+    const struct binding *chosen[ROUTE_ENDPOINTS_MAX];
+    unsigned count;
+
+    if (!account)
+        return -ENOENT;
+    if (!account->enabled || !aor)
+        return 0;
+    count = pick(aor, chosen, max < ROUTE_ENDPOINTS_MAX ? max : ROUTE_ENDPOINTS_MAX);
+    for (unsigned i = 0; i < count; i++)
+        fill_endpoint(&out[i], chosen[i], account);
+    return (int)count;
+}
+
+/* --- command "registrations"
+ * ------------------------------------------------------------------------------------------ */
+
+static void list_aor(json_t *list, const struct aor *aor)
+{
+    const struct binding *b;
+
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "contact", b->uri,
+                                              "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b),
+                                              "user_agent", b->user_agent));
+    }
+}
+
+static void registrations(void *arg, struct console_request *request, json_t *params)
+{
+    struct registrar *r = arg;
+    const char *account = json_string_value(json_object_get(params, "account"));
+    json_t *list = json_array();
+
+    if (account) {
+        const struct aor *aor = bindings_find(&r->table, account);
+
+        if (aor)
+            list_aor(list, aor);
+    } else {
+        size_t count;
+        struct aor **all = bindings_sorted(&r->table, &count);
+
+        for (size_t i = 0; i < count; i++)
+            list_aor(list, all[i]);
+        free(all);
+    }
+    module_reply(request, json_pack("{s:o}", "registrations", list));
+}
+
+/* --- the module
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void database_changed(void *arg, const struct event *event)
+{
+    struct registrar *r = arg;
+
+    store_hurry(r->store);
+}
+
+static void registrar_stop(void *state)
+{
+    struct registrar *r = state;
+
+    bindings_clear(&r->table); /* takes the bindings off the store's lists */
+    store_free(r->store);
+    free(r);
+}
+
+static void registrar_drain(void *state)
+{
+    struct registrar *r = state;
+
+    store_hurry(r->store);
+}
+
+static int registrar_start(struct module_ctx *ctx, void **state)
+{
+    struct registrar *r = mem_new(sizeof *r);
+    int err;
+
+    r->ctx = ctx;
+    r->pbx = module_pbx(ctx);
+    r->loop = module_loop(ctx);
+    r->expires_min = module_option_number(ctx, "expires_min");
+    r->expires_max = module_option_number(ctx, "expires_max");
+    r->expires_default = module_option_number(ctx, "expires_default");
+    r->replace_oldest = module_option_number(ctx, "replace_oldest");
+    if (r->expires_min > r->expires_default || r->expires_default > r->expires_max || r->expires_max > 30 * 86400) {
+        log_error("registrar: expires_min ≤ expires_default ≤ expires_max ≤ 30d must hold");
+        free(r);
+        return -EINVAL;
+    }
+    bindings_init(&r->table, r->loop, expired, r);
+    r->store = store_new(r);
+    err = module_add_destination(ctx, "account", resolve, r);
+    if (!err)
+        err = module_on_method(ctx, "REGISTER", register_request, r);
+    if (!err)
+        err = module_add_command(ctx, "registrations", "phones that are registered now", registrations, r);
+    if (!err)
+        err = module_on_event(ctx, EVENT_BIT(EVENT_DB_STATE), database_changed, r);
+    if (err) {
+        registrar_stop(r);
+        return err;
+    }
+    *state = r;
+    return 0;
+}
+
+static const struct module_option options[] = {
+    {"expires_min", OPTION_SECONDS, "60", "shortest registration; a phone that asks for less is told so (423)"},
+    {"expires_max", OPTION_SECONDS, "7200", "longest registration; a phone that asks for more gets this"},
+    {"expires_default", OPTION_SECONDS, "3600", "for phones that do not say"},
+    {"replace_oldest", OPTION_FLAG, "no",
+     "a phone above the account's limit takes the place of the one that expires first, instead of being refused"},
+    {NULL, OPTION_STRING, NULL, NULL},
+};
+
+const struct module tandem_module = {
+    .abi = TANDEM_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "registrar",
+    .version = "1.0",
+    .summary = "knows where the phones of each account are",
+    .options = options,
+    .start = registrar_start,
+    .drain = registrar_drain,
+    .stop = registrar_stop,
+};

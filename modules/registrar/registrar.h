@@ -1,0 +1,35 @@
+/* What the files of the registrar share. */
+#ifndef REGISTRAR_REGISTRAR_H
+#define REGISTRAR_REGISTRAR_H
+
+#include "module/module.h"
+#include "bindings.h"
+
+struct store;
+
+struct registrar {
+    struct module_ctx *ctx;
+    struct pbx *pbx;
+    struct loop *loop;
+    struct bindings table;
+    struct store *store;
+    uint64_t expires_min, expires_max, expires_default; /* s */
+    bool replace_oldest;
+};
+
+/* register.c: a REGISTER request, authenticated (RFC 3261 §10.3). arg is the registrar. */
+void register_request(void *arg, struct sipmsg *request);
+
+/* registrar.c: a binding that has just come, or goes. Both tell the bus and the store. */
+void registrar_came(struct registrar *r, struct binding *binding);
+void registrar_goes(struct registrar *r, struct binding *binding);
+
+/* store.c: live.binding, written behind. The reply to a phone never waits for it. */
+struct store *store_new(struct registrar *r);
+void store_free(struct store *store);
+/* The binding is new, changed, or removed (then it is freed here, once the database knows). */
+void store_changed(struct store *store, struct binding *binding);
+/* Writes soon: the switch stops, or the database has come back. */
+void store_hurry(struct store *store);
+
+#endif

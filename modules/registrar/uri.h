@@ -1,0 +1,15 @@
+/* SIP URIs as far as a registrar must understand them: are two contacts the same one? */
+#ifndef REGISTRAR_URI_H
+#define REGISTRAR_URI_H
+
+#include "base/base.h"
+
+#define URI_KEY_MAX 320
+
+/* Equality of RFC 3261 §19.1.4. URIs that cannot be parsed equal only themselves. */
+bool uri_same(const char *a, const char *b);
+/* One spelling of the URI for use as a key: escapes, case and order of parameters are evened out. 0, -EINVAL (no sip:
+ * or sips: URI with a host, or a character that has no place in one), -E2BIG. */
+int uri_key(const char *uri, char *out, size_t size);
+
+#endif

@@ -1,0 +1,85 @@
+"""Tones: made, and recognised in what a phone recorded."""
+
+import array
+import math
+import os
+import sys
+import wave
+
+RATE = 8000
+
+
+def write_tone(path, frequency, seconds=10.0, rate=RATE, level=0.4):
+    """A mono 16-bit WAV file with one steady tone; phones play it in a loop."""
+    # Whole periods, so that the loop has no click in it.
+    count = int(round(frequency * seconds)) * rate // frequency
+    samples = array.array("h", (int(32767 * level * math.sin(2 * math.pi * frequency * i / rate))
+                                for i in range(count)))
+    if sys.byteorder == "big":
+        samples.byteswap()
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(samples.tobytes())
+    return str(path)
+
+
+def read(path):
+    """(samples of the first channel, rate). A recording that is still being written may have no size in its header yet."""
+    with open(path, "rb") as f:
+        raw = f.read()
+    if len(raw) < 44 or raw[:4] != b"RIFF":
+        return array.array("h"), RATE
+    channels, rate = int.from_bytes(raw[22:24], "little"), int.from_bytes(raw[24:28], "little")
+    at = raw.find(b"data", 36)
+    body = raw[at + 8:] if at >= 0 else b""
+    samples = array.array("h")
+    samples.frombytes(body[:len(body) - len(body) % (2 * channels)])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples[::channels], rate
+
+
+def goertzel(samples, rate, frequency):
+    """Share (0…1) of the samples' energy that is at this frequency."""
+    energy = sum(s * s for s in samples)
+    if not samples or energy == 0:
+        return 0.0
+    coefficient = 2 * math.cos(2 * math.pi * frequency / rate)
+    a = b = 0.0
+    for s in samples:
+        a, b = s + coefficient * a - b, a
+    power = a * a + b * b - coefficient * a * b
+    return min(1.0, 2 * power / (len(samples) * energy))
+
+
+def seconds_of_tone(path, frequency, window=0.1, share=0.8, loudness=500):
+    """How long the recording is clearly this one tone: windows that are loud and hold little else."""
+    samples, rate = read(path)
+    size = int(rate * window)
+    heard = 0
+    for at in range(0, len(samples) - size + 1, size):
+        part = samples[at:at + size]
+        if math.sqrt(sum(s * s for s in part) / size) >= loudness and goertzel(part, rate, frequency) >= share:
+            heard += 1
+    return heard * window
+
+
+def seconds_of_sound(path, window=0.1, loudness=500):
+    """How long the recording is anything but silence."""
+    samples, rate = read(path)
+    size = int(rate * window)
+    return window * sum(1 for at in range(0, len(samples) - size + 1, size)
+                        if math.sqrt(sum(s * s for s in samples[at:at + size]) / size) >= loudness)
+
+
+def strongest(path, candidates):
+    """Which of the candidate tones the recording holds longest, and for how many seconds."""
+    best = max(candidates, key=lambda f: seconds_of_tone(path, f))
+    return best, seconds_of_tone(path, best)
+
+
+def duration(path):
+    samples, rate = read(path)
+    return len(samples) / rate if os.path.getsize(path) else 0.0

@@ -1,0 +1,223 @@
+"""baresip as a headless telephone: it plays a tone instead of a microphone and records what it hears.
+
+Driven over its TCP control socket (netstring-framed JSON). Its events are kept in order and read like a story: each wait
+looks at what came after the event that the last wait found.
+"""
+
+import glob
+import json
+import os
+import socket
+import threading
+import time
+
+from . import audio, proc
+
+CONFIG = """\
+poll_method             epoll
+sip_listen              {host}:{sip}
+call_local_timeout      120
+call_max_calls          4
+audio_source            aufile,{home}/tone.wav
+audio_player            alsa,null
+audio_alert             alsa,null
+ausrc_srate             8000
+auplay_srate            8000
+ausrc_channels          1
+auplay_channels         1
+audio_txmode            poll
+audio_level             no
+rtcp_mux                no
+rtp_ports               {rtp_first}-{rtp_last}
+jitter_buffer_delay     1-20
+rtp_stats               yes
+net_interface           {host}
+module_path             /usr/lib/baresip/modules
+module                  g711.so
+module                  g722.so
+module                  opus.so
+module                  alsa.so
+module                  aufile.so
+module                  sndfile.so
+module_tmp              uuid.so
+module_tmp              account.so
+module_app              menu.so
+module_app              ctrl_tcp.so
+module_app              contact.so
+ctrl_tcp_listen         127.0.0.1:{control}
+snd_path                {home}/rec
+"""
+
+
+class Phone:
+    """One baresip with one account. Nothing happens before start()."""
+
+    def __init__(self, home, ports, server, user, secret, tone=440, answer="manual", expires=60, codecs="pcmu",
+                 host="127.0.0.1"):
+        """ports: eight or more of its own, as a list; server: "host:port" of the switch, or None: no registration;
+        answer: "auto" or "manual"; expires: seconds of the registration."""
+        self.home, self.user, self.tone, self.server = str(home), user, tone, server
+        self.sip, self.control = ports[0], ports[2]  # baresip takes the port after its SIP port for TLS
+        self.address = f"{host}:{self.sip}"
+        os.makedirs(os.path.join(self.home, "rec"), exist_ok=True)
+        audio.write_tone(os.path.join(self.home, "tone.wav"), tone)
+        rtp_first = ports[3] + ports[3] % 2
+        self._write("config", CONFIG.format(host=host, home=self.home, sip=self.sip, control=self.control,
+                                            rtp_first=rtp_first, rtp_last=ports[-1]))
+        account = f"<sip:{user}@{server or host};transport=udp>;auth_user={user};auth_pass={secret};answermode={answer}"
+        account += f";audio_codecs={codecs};regint={expires if server else 0}"
+        self._write("accounts", account + "\n")
+        self._write("contacts", "")
+        self.program = None
+        self._events, self._fresh = [], threading.Condition()
+        self._socket = None
+        self._mark = 0
+
+    def _write(self, name, text):
+        path = os.path.join(self.home, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as f:
+            f.write(text)
+
+    # --- life ---
+
+    def start(self, registered=True):
+        """Runs it; with registered, waits until the switch has accepted it."""
+        self.program = proc.Program(["baresip", "-4", "-f", self.home, "-v", "-s"], os.path.join(self.home, "log"),
+                                    env={"HOME": self.home})
+        def connect():
+            if not self.program.running():
+                raise proc.Failed(f"baresip of {self.user} ended at once: {self.program.text()[-500:]}")
+            try:
+                return socket.create_connection(("127.0.0.1", self.control), timeout=1)
+            except OSError:
+                return None
+        self._socket = proc.wait_until(f"baresip of {self.user} to open its control socket", connect, 15)
+        self._socket.settimeout(None)
+        threading.Thread(target=self._read, daemon=True).start()
+        if registered and self.server:
+            self.wait("REGISTER_OK")
+        return self
+
+    def stop(self, patience=3.0):
+        """Un-registers and ends."""
+        if self.program:
+            self.program.stop(patience)
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+
+    def kill(self):
+        """Gone without a word, as when its battery is empty."""
+        self.program.kill()
+
+    # --- control ---
+
+    def _read(self):
+        buffer = b""
+        try:
+            while True:
+                chunk = self._socket.recv(65536)
+                if not chunk:
+                    return
+                buffer += chunk
+                while b":" in buffer:
+                    length, _, rest = buffer.partition(b":")
+                    if len(rest) < int(length) + 1:
+                        break
+                    message, buffer = rest[:int(length)], rest[int(length) + 1:]
+                    with self._fresh:
+                        self._events.append(json.loads(message.decode("utf-8", "replace")))
+                        self._fresh.notify_all()
+        except (OSError, ValueError, AttributeError):
+            return
+
+    def command(self, name, params="", mark=True):
+        """Sends a command; later waits look at what came after it. Returns the text of the answer."""
+        if mark:
+            self._mark = len(self._events)
+        token = f"{time.monotonic_ns()}"
+        body = json.dumps({"command": name, "params": params, "token": token}).encode()
+        self._socket.sendall(b"%d:%s," % (len(body), body))
+        answer = self._find(lambda e: e.get("response") and e.get("token") == token, 0, 5.0)
+        if answer is None:
+            raise proc.Failed(f"baresip of {self.user} did not answer the command {name}")
+        return answer[1].get("data", "")
+
+    def mark(self):
+        """Later waits look at what comes from here on."""
+        self._mark = len(self._events)
+
+    def _find(self, match, since, timeout):
+        """(place, event) of the first match from `since` on; None after the timeout."""
+        end = time.monotonic() + timeout
+        with self._fresh:
+            while True:
+                for place in range(since, len(self._events)):
+                    if match(self._events[place]):
+                        return place, self._events[place]
+                left = end - time.monotonic()
+                if left <= 0:
+                    return None
+                self._fresh.wait(left)
+
+    def seen(self, *types):
+        """The first event of these types after the last one that was waited for, or None; does not wait."""
+        found = self._find(lambda e: e.get("event") and e.get("type") in types, self._mark, 0)
+        return found and found[1]
+
+    def wait(self, *types, timeout=15.0):
+        """The next event of these types: each wait looks only at what came after the event that the last one found."""
+        found = self._find(lambda e: e.get("event") and e.get("type") in types, self._mark, timeout)
+        if found is None:
+            got = ", ".join(e.get("type", "?") for e in self._events[self._mark:] if e.get("event")) or "nothing"
+            raise proc.Failed(f"phone {self.user} waited {timeout:g} s for {' or '.join(types)}; it saw: {got}")
+        self._mark = found[0] + 1
+        return found[1]
+
+    # --- calls ---
+
+    def dial(self, number):
+        uri = number if number.startswith("sip:") else f"sip:{number}@{self.server}"
+        self.command("dial", uri)
+
+    def accept(self):
+        self.command("accept", mark=False)
+
+    def hangup(self):
+        self.command("hangup", mark=False)
+
+    def ringing(self, timeout=15.0):
+        """An incoming call rings here."""
+        return self.wait("CALL_INCOMING", timeout=timeout)
+
+    def established(self, timeout=15.0):
+        return self.wait("CALL_ESTABLISHED", timeout=timeout)
+
+    def closed(self, timeout=15.0):
+        """Its call ended; returns the reason as baresip words it ("486 Busy Here", "Connection reset by peer" for a BYE)."""
+        return self.wait("CALL_CLOSED", timeout=timeout).get("param", "")
+
+    def heard(self):
+        """The newest recording of what it heard, or None."""
+        found = glob.glob(os.path.join(self.home, "rec", "dump-*-dec.wav"))
+        return max(found, key=os.path.getmtime) if found else None
+
+    def heard_seconds(self, frequency):
+        path = self.heard()
+        return audio.seconds_of_tone(path, frequency) if path else 0.0
+
+    def wait_heard(self, frequency, seconds=1.0, timeout=10.0):
+        """Until the recording holds this tone for so long."""
+        try:
+            return proc.wait_until("the tone", lambda: self.heard_seconds(frequency) >= seconds, timeout, 0.25)
+        except proc.Failed:
+            path = self.heard()
+            got = "no recording" if not path else (f"{self.heard_seconds(frequency):.1f} s of it, "
+                                                   f"{audio.seconds_of_sound(path):.1f} s of sound, "
+                                                   f"{audio.duration(path):.1f} s recorded")
+            raise proc.Failed(f"phone {self.user} should hear {frequency} Hz for {seconds:g} s within {timeout:g} s: "
+                              f"{got}") from None
+
+    def log(self):
+        """Everything it printed, its SIP messages among it."""
+        return self.program.text() if self.program else ""

@@ -1,0 +1,187 @@
+"""A Tandem of a test's own: directories, ports, database, configuration, and the programs of the build tree."""
+
+import json
+import os
+import re
+import signal
+
+from . import postgres, proc, sip
+
+CONFIG = """\
+[switch]
+node = 1
+listen = udp:127.0.0.1:{port}
+{listens}database = {database}
+state_dir = {home}/state
+run_dir = {home}/run
+log = debug
+module_dir = {build}/modules/.libs
+dialplan = {dialplan}
+{switch}
+[media]
+address = 127.0.0.1
+ports = {media_first}-{media_last}
+program = {build}/core/tandem-media
+orphan = 5
+{media}
+[module registrar]
+{modules}
+"""
+
+
+class Tandem:
+    """Nothing runs before start(). `lines` of the configuration may be added per section; `text` replaces all of it."""
+
+    def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
+                 text=None):
+        self.home, self.build, self.source = str(home), str(build), str(source)
+        self.port, self.database = ports[0], database
+        self.server = f"127.0.0.1:{self.port}"
+        self.config = os.path.join(self.home, "tandem.conf")
+        self.log_path = os.path.join(self.home, "tandemd.log")
+        self.control = os.path.join(self.home, "run", "control.sock")
+        for directory in ("state", "run"):
+            os.makedirs(os.path.join(self.home, directory), exist_ok=True)
+        first = ports[1] + ports[1] % 2
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text if text is not None else CONFIG.format(
+                port=self.port, database=database, home=self.home, build=self.build,
+                dialplan=dialplan or os.path.join(self.source, "dialplan"), media_first=first, media_last=ports[-1],
+                switch=switch, media=media, modules=modules, listens=listens))
+        self.program = None
+        self.expected_errors = []
+
+    # --- life ---
+
+    def path(self, name):
+        return os.path.join(self.build, "core", name)
+
+    def launch(self, *args):
+        """Starts tandemd and returns at once."""
+        self.program = proc.Program([self.path("tandemd"), "-c", self.config, *args], self.log_path)
+        return self
+
+    def start(self, timeout=20.0):
+        """Starts tandemd and waits until SIP answers."""
+        self.launch()
+        self.wait_ready(timeout)
+        return self
+
+    def wait_ready(self, timeout=20.0):
+        def answers():
+            if not self.program.running():
+                raise proc.Failed(f"tandemd ended with {self.program.child.returncode} while starting: {self.tail(8)}")
+            with sip.Endpoint(self.server, user="probe") as probe:
+                return probe.options(timeout=0.3)
+        proc.wait_until("tandemd to answer SIP", answers, timeout)
+
+    def stop(self, timeout=15.0):
+        """SIGTERM; the end must be clean."""
+        if not self.program or not self.program.running():
+            return
+        self.program.signal(signal.SIGTERM)
+        status = self.program.wait(timeout)
+        if status is None:
+            self.program.kill()
+            raise proc.Failed(f"tandemd did not end within {timeout:g} s of SIGTERM")
+        if status != 0:
+            raise proc.Failed(f"tandemd ended with {status} after SIGTERM: {self.tail(8)}")
+
+    def kill(self):
+        """kill -9: what a crash leaves behind."""
+        self.program.kill()
+
+    def discard(self):
+        """Ends what still runs, without judging."""
+        media = self.media_pid()
+        if self.program and self.program.running():
+            self.program.kill()
+        if media:
+            try:
+                os.kill(media, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def media_pid(self):
+        """Id of the tandem-media that serves this run_dir, whoever started it; None when there is none."""
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit():
+                continue
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as f:
+                    argv = f.read().decode("utf-8", "replace").split("\0")
+                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as f:
+                    state = f.read().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if argv[0].endswith("tandem-media") and state != "Z" and any(a.startswith(self.home) for a in argv[1:]):
+                return int(entry)
+        return None
+
+    # --- its words ---
+
+    def log(self):
+        try:
+            with open(self.log_path, encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def tail(self, lines=25):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def wait_log(self, pattern, timeout=15.0, since=0):
+        return proc.wait_until(f"/{pattern}/ in the log of tandemd",
+                               lambda: re.search(pattern, self.log()[since:], re.M), timeout)
+
+    def expect_error(self, pattern):
+        """This error line belongs to the test."""
+        self.expected_errors.append(re.compile(pattern))
+
+    def unexpected(self, since=0):
+        """Log lines that no test should cause: errors, broken invariants, sanitizer reports."""
+        bad = re.compile(r" error: |Sanitizer|runtime error|bug:|illegal move|assert", re.I)
+        lines = [line for line in self.log()[since:].splitlines() if bad.search(line)]
+        return [line for line in lines if not any(e.search(line) for e in self.expected_errors)]
+
+    # --- command line and database ---
+
+    def cli(self, *args, input=None, check=True, timeout=15.0):
+        """`tandem ARGS…` as text."""
+        return proc.run([self.path("tandem"), "-s", self.control, *args], timeout=timeout, input=input, check=check)
+
+    def json(self, *args):
+        return json.loads(self.cli("--json", *args).stdout)
+
+    def registrations(self, account):
+        """The bindings of this account."""
+        return [r for r in self.json("registrations")["registrations"] if r["account"] == account]
+
+    def running_call(self, account):
+        """The running call with a leg of this account, or None."""
+        for call in self.json("calls")["calls"]:
+            if any(leg.get("account") == account for leg in call["legs"]):
+                return call
+        return None
+
+    def command_fails(self, *args):
+        """The words with which a command ends when it fails."""
+        done = self.cli(*args, check=False)
+        if done.returncode == 0:
+            raise proc.Failed(f"tandem {' '.join(args)} should fail, but said: {done.stdout.strip()}")
+        return done.stderr.strip() or done.stdout.strip()
+
+    def migrate(self):
+        proc.run([self.path("tandem"), "db", "migrate", "--database", self.database, "--dir",
+                  os.path.join(self.source, "db")])
+        return self
+
+    def sql(self, query):
+        return postgres.sql(self.database, query)
+
+    def records(self, query):
+        return postgres.records(self.database, query)
+
+    def wait_record(self, query, what, timeout=15.0):
+        """The first row of the query, once there is one: records come through the spool, a moment late."""
+        return proc.wait_until(what, lambda: self.records(query), timeout, 0.2)[0]

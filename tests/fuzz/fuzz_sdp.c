@@ -1,0 +1,108 @@
+/* Fuzzes the way of a description through a call: read, understand, negotiate, write; what was written must be read
+ * again and mean the same. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "media/negotiate.h"
+#include "sip/sdp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "does not hold: %s\n", what);
+        abort();
+    }
+}
+
+static void same_stream(const struct stream_desc *a, const struct stream_desc *b)
+{
+    must(a->kind == b->kind && strcmp(a->media, b->media) == 0 && strcmp(a->proto, b->proto) == 0, "same m-line");
+    must(a->refused == b->refused && a->dir == b->dir && a->ptime == b->ptime, "same state, direction and ptime");
+    must(addr_port(&a->rtp) == addr_port(&b->rtp), "same RTP port");
+    must(a->rtcp_mux == b->rtcp_mux && addr_port(&a->rtcp) == addr_port(&b->rtcp), "same RTCP");
+    must(a->codec_count == b->codec_count, "same number of codecs");
+    for (unsigned i = 0; i < a->codec_count; i++)
+        must(codec_same(&a->codecs[i], &b->codecs[i]) && a->codecs[i].pt == b->codecs[i].pt &&
+                 strcmp(a->codecs[i].fmtp, b->codecs[i].fmtp) == 0,
+             "same codecs");
+}
+
+static struct media_desc *understand(const char *text, size_t len, bool must_work)
+{
+    struct media_desc *desc = NULL;
+    struct sdp *sdp = NULL;
+    char why[120] = "";
+    int result = sdp_read(text, len, &sdp, why, sizeof why);
+
+    must((result == 0) == (sdp != NULL), "a result or an error");
+    must(result == 0 || why[0], "a refusal in words");
+    if (sdp) {
+        why[0] = '\0';
+        result = sdp_to_desc(sdp, &desc, why, sizeof why);
+        must((result == 0) == (desc != NULL), "a result or an error");
+        must(result == 0 || why[0], "a refusal in words");
+    }
+    sdp_free(sdp);
+    if (must_work)
+        must(desc != NULL, why);
+    return desc;
+}
+
+static void write_and_compare(const struct media_desc *desc)
+{
+    struct sdp_origin origin = {.session = 1, .version = 1};
+    static char text[SDP_TEXT_MAX + 1];
+    struct media_desc *again;
+    int len;
+
+    addr_parse_ip("203.0.113.5", 0, &origin.address);
+    len = sdp_write(&origin, desc, text, sizeof text);
+    if (len == -E2BIG) /* 8 streams of 24 codecs with long parameters are more than one description may hold */
+        return;
+    must(len > 0, "the description can be written");
+    again = understand(text, (size_t)len, true);
+    must(again->count == desc->count, "same number of streams");
+    for (unsigned i = 0; i < desc->count; i++)
+        same_stream(&desc->streams[i], &again->streams[i]);
+    desc_free(again);
+}
+
+static void negotiate(const struct media_desc *offer)
+{
+    struct media_desc *relayed, *answer, *back;
+    char why[120];
+
+    if (negotiate_relay_offer(offer, &relayed) < 0)
+        return;
+    must(negotiate_local_answer(relayed, NULL, 0, DIR_SENDRECV, &answer) == 0, "what is relayed can be answered");
+    must(negotiate_check_answer(relayed, answer, why, sizeof why) == 0, "our answer is valid");
+    must(negotiate_relay_answer(offer, answer, &back) == 0, "the answer can be relayed back");
+    must(negotiate_check_answer(offer, back, why, sizeof why) == 0, "the relayed answer is valid");
+    for (unsigned i = 0; i < back->count; i++)
+        must((back->streams[i].dir & ~dir_mirror(offer->streams[i].dir)) == 0, "the direction is within the offer");
+    desc_free(relayed);
+    desc_free(answer);
+    desc_free(back);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size ? size : 1); /* exactly as long: a read behind the end is found */
+    struct media_desc *desc;
+
+    if (!text)
+        return 0;
+    if (size)
+        memcpy(text, data, size);
+    desc = understand(text, size, false);
+    free(text);
+    if (desc) {
+        write_and_compare(desc);
+        negotiate(desc);
+    }
+    desc_free(desc);
+    return 0;
+}

@@ -1,0 +1,135 @@
+/* The test bed. See bed.h. */
+#include "bed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+
+#define REALM "tandem-test"
+
+static void happened(void *arg, const struct event *event)
+{
+    struct bed *bed = arg;
+
+    if (event->kind == EVENT_LEG_RECORDED) {
+        bed->legs_recorded++;
+        bed->last_stats = event->leg->stats;
+        return;
+    }
+    bed->calls_ended++;
+    str_copy(bed->last_cause, sizeof bed->last_cause, cause_info(event->call->cause)->id);
+    str_copy(bed->last_who, sizeof bed->last_who, who_name(event->call->who));
+    bed->last_talk_ms = event->call->answered_us ? (event->call->ended_us - event->call->answered_us) / 1000 : 0;
+}
+
+static const char *need_env(const char *name)
+{
+    const char *value = getenv(name);
+
+    if (!value) {
+        fprintf(stderr, "%s is not set: run the tests with make check\n", name);
+        exit(1);
+    }
+    return value;
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+    char path[200];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    f = fopen(path, "w");
+    if (!f || fputs(text, f) < 0 || fclose(f) != 0)
+        abort();
+}
+
+struct bed *bed_open(const char *modules, const char *dialplan)
+{
+    struct bed *bed = mem_new(sizeof *bed);
+    const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
+    struct snapshot *snapshot = snapshot_new(1);
+    char text[4096], why[512], plan[300];
+    int base = 30000 + (int)(getpid() % 300) * 100; /* programs run in parallel: each its own piece of the range */
+
+    str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
+    if (!mkdtemp(bed->dir))
+        abort();
+    log_setup("loopback", getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
+    snprintf(plan, sizeof plan, "%s/dialplan", source);
+    if (dialplan) {
+        snprintf(plan, sizeof plan, "%s/dialplan", bed->dir);
+        mkdir(plan, 0700);
+        write_file(plan, "init.lua", dialplan);
+    }
+    snprintf(text, sizeof text,
+             "[switch]\nlisten = udp:127.0.0.1:0\nstate_dir = %s/state\nrun_dir = %s/run\nmodule_dir = %s/modules/.libs\n"
+             "dialplan = %s\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
+             "[module registrar]\n%s",
+             bed->dir, bed->dir, build, plan, base, base + 99, build, modules ? modules : "");
+    if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
+        ck_abort_msg("%s", why);
+    log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
+    bed->loop = loop_new();
+    if (daemon_open(bed->loop, bed->config, &bed->daemon, why, sizeof why) < 0)
+        ck_abort_msg("%s", why);
+    bed->pbx = daemon_pbx(bed->daemon);
+    snapshot_put_setting(snapshot, "realm", REALM);
+    for (int i = 201; i <= 205; i++) {
+        char name[16], secret[32];
+
+        snprintf(name, sizeof name, "%d", i);
+        snprintf(secret, sizeof secret, "secret-of-%d", i);
+        snapshot_put_account(snapshot, account_new(name, REALM, secret));
+    }
+    db_set_snapshot(bed->pbx->db, snapshot);
+    bed->sip = edge_listen_addr(daemon_edge(bed->daemon), 0);
+    bed->subscription = bus_subscribe(bed->pbx->bus, EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED), happened, bed);
+    bed_until(bed, media_is_up(bed->pbx->media));
+    return bed;
+}
+
+void bed_close(struct bed *bed)
+{
+    char command[100];
+
+    bed_until(bed, bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
+    bus_unsubscribe(bed->subscription);
+    daemon_close(bed->daemon, false);
+    loop_free(bed->loop);
+    config_free(bed->config);
+    ck_assert_uint_eq(obj_live("call"), 0);
+    ck_assert_uint_eq(obj_live("leg"), 0);
+    ck_assert_uint_eq(obj_live("bridge"), 0);
+    snprintf(command, sizeof command, "rm -rf '%s'", bed->dir);
+    if (system(command) != 0)
+        perror(command);
+    free(bed);
+}
+
+struct ua *bed_phone(struct bed *bed, const char *user)
+{
+    char secret[40];
+
+    snprintf(secret, sizeof secret, "secret-of-%s", user);
+    return ua_open(bed->loop, &bed->sip, user, secret);
+}
+
+struct ua *bed_registered(struct bed *bed, const char *user)
+{
+    struct ua *ua = bed_phone(bed, user);
+
+    ck_assert_int_eq(ua_register(ua, 600), 200);
+    return ua;
+}
+
+const struct message *bed_must(const struct message *m, const char *what, const char *file, int line)
+{
+    if (!m)
+        ck_abort_msg("%s:%d: %s: it never came", file, line, what);
+    return m;
+}

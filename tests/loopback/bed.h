@@ -1,0 +1,43 @@
+/* The test bed of the loopback ring: the real switch in this process (own loop, scratch directories, free ports, no
+ * database, the real media process and registrar), accounts 201–205. */
+#ifndef LOOPBACK_BED_H
+#define LOOPBACK_BED_H
+
+#include <check.h>
+
+#include "call/pbx.h"
+#include "main/daemon.h"
+#include "ua.h"
+
+struct bed {
+    struct loop *loop;
+    struct config *config;
+    struct daemon *daemon;
+    struct pbx *pbx;
+    union addr sip;
+    char dir[64];
+    char last_cause[32];     /* of the last call that ended */
+    char last_who[16];
+    uint64_t last_talk_ms;
+    unsigned calls_ended, legs_recorded;
+    struct media_stats last_stats;
+    struct bus_subscription *subscription;
+};
+
+/* modules: lines added to the configuration, or NULL. dialplan: Lua text, or NULL for the default dialplan. */
+struct bed *bed_open(const char *modules, const char *dialplan);
+/* Checks that nothing is left: no call, no leg, no dialog. */
+void bed_close(struct bed *bed);
+struct ua *bed_phone(struct bed *bed, const char *user);            /* not registered */
+struct ua *bed_registered(struct bed *bed, const char *user);
+/* Turns the loop until the condition holds or the limit has passed; then asserts it. */
+#define bed_until(bed, condition)                                                                                      \
+    do {                                                                                                               \
+        for (int left_ = UA_WAIT_MS; left_ > 0 && !(condition); left_ -= 2)                                            \
+            loop_turn((bed)->loop, 2);                                                                                 \
+        ck_assert(condition);                                                                                          \
+    } while (0)
+#define must(message) bed_must(message, #message, __FILE__, __LINE__)
+const struct message *bed_must(const struct message *m, const char *what, const char *file, int line);
+
+#endif

@@ -1,0 +1,73 @@
+/* A scripted phone for the loopback ring: raw SIP over UDP, no sofia, so that a fault in the library or in our glue shows
+ * on the wire. Verbs turn the switch's loop until what they wait for has come. */
+#ifndef LOOPBACK_UA_H
+#define LOOPBACK_UA_H
+
+#include "base/addr.h"
+#include "base/loop.h"
+
+#define UA_MESSAGE 8192
+#define UA_WAIT_MS 10000
+
+struct message {
+    char text[UA_MESSAGE];
+    size_t len;
+    char method[16]; /* of a request; "" for a response */
+    int status;      /* of a response; 0 for a request */
+};
+
+struct ua {
+    struct loop *loop;
+    int fd, rtp_fd;
+    union addr local, rtp, proxy;
+    char user[32], secret[64];
+    char realm[128], nonce[128];
+    unsigned cseq, nc;
+    bool sha256;
+    struct message in[32]; /* received, not yet taken */
+    unsigned in_count;
+    /* the dialog the last verbs talk about */
+    char call_id[128], local_tag[32], remote_tag[128], target[256], branch[64], invite_branch[64];
+    char from[256], to[256]; /* values without tags */
+    unsigned invite_cseq;
+    bool uac;
+    struct message invite; /* received INVITE, or our own last one */
+    unsigned packets_heard;
+    unsigned char last_payload;
+};
+
+struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret);
+void ua_close(struct ua *ua);
+
+/* Sends text as it is. */
+void ua_send_raw(struct ua *ua, const char *text, size_t len);
+/* Waits for a request of this method, or a response when what is a number ("200"); other messages stay queued. 1xx are
+ * only returned when asked for. NULL: it did not come in time. Result valid until the next ua_ call with the same ua. */
+const struct message *ua_wait(struct ua *ua, const char *what);
+/* The same with an own limit. */
+const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms);
+/* First value of a header in a message, or "" (one static buffer a call site is enough for tests). */
+const char *message_header(const struct message *m, const char *name, char *out, size_t size);
+const char *message_body(const struct message *m);
+
+/* REGISTER with digest; returns the final status. expires < 0: 3600. */
+int ua_register(struct ua *ua, int expires);
+/* INVITE to user with this SDP (NULL: a G.711 offer of ours). Answers the challenge. Returns when it is on its way. */
+void ua_invite(struct ua *ua, const char *to_user, const char *sdp);
+void ua_cancel(struct ua *ua);
+/* ACK for the last 2xx (learns tag and target from it). */
+void ua_ack(struct ua *ua, const struct message *ok);
+/* Any request inside the dialog. Returns final status. */
+int ua_request(struct ua *ua, const char *method, const char *sdp);
+/* Takes an INVITE that came (ua_wait("INVITE")) and answers it; sdp NULL with 2xx: a G.711 answer of ours. */
+void ua_reply(struct ua *ua, const struct message *request, int status, const char *phrase, const char *sdp);
+void ua_bye(struct ua *ua); /* and expects 200 */
+/* Default SDP of this phone: PCMU, PCMA, telephone-event on its RTP port. */
+const char *ua_sdp(struct ua *ua, char *out, size_t size);
+
+/* Sends count RTP packets of payload byte `mark` to where the last SDP of the other side said. */
+void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned char mark);
+/* Waits until at least count RTP packets came; checks nothing else. Returns how many; last_payload has their first byte. */
+unsigned ua_hear(struct ua *ua, unsigned count);
+
+#endif

@@ -1,0 +1,273 @@
+/* The switch as the registrar's test plays it; stands in for core/module, core/sip and core/db. */
+#include "fake_registrar_core.h"
+
+#include <stdlib.h>
+
+#include "base/obj.h"
+
+struct module_timer {
+    struct list node;
+    struct module_ctx *core;
+    struct loop_timer timer;
+    loop_fn fn;
+    void *arg;
+};
+
+static struct module_ctx *the_core; /* db_snapshot() has no other way to it */
+
+static void on_event(void *arg, const struct event *event)
+{
+    struct module_ctx *core = arg;
+
+    if (event->kind == EVENT_REGISTERED)
+        core->registered++;
+    else
+        core->unregistered++;
+    str_copy(core->last_contact, sizeof core->last_contact, event->detail);
+}
+
+struct module_ctx *core_new(void)
+{
+    struct module_ctx *core = mem_new(sizeof *core);
+
+    core->pbx.loop = loop_new_fake();
+    core->pbx.bus = bus_new(core->pbx.loop);
+    core->pbx.node = 3;
+    list_init(&core->timers);
+    if (!bus_subscribe(core->pbx.bus, EVENT_BIT(EVENT_REGISTERED) | EVENT_BIT(EVENT_UNREGISTERED), on_event, core))
+        abort();
+    the_core = core;
+    return core;
+}
+
+void core_free(struct module_ctx *core)
+{
+    while (!list_empty(&core->timers)) {
+        struct module_timer *timer = LIST_ENTRY(core->timers.next, struct module_timer, node);
+
+        module_timer_stop(timer);
+        list_unlink(&timer->node);
+        free(timer);
+    }
+    for (size_t i = 0; i < COUNT_OF(core->accounts); i++)
+        obj_unref(core->accounts[i], "snapshot");
+    json_decref(core->reply);
+    json_decref(core->rows);
+    bus_free(core->pbx.bus);
+    loop_free(core->pbx.loop);
+    free(core);
+    the_core = NULL;
+}
+
+struct account *core_account(struct module_ctx *core, const char *name, unsigned max_contacts)
+{
+    for (size_t i = 0; i < COUNT_OF(core->accounts); i++) {
+        struct account *account = core->accounts[i];
+
+        if (account)
+            continue;
+        account = core->accounts[i] = obj_new(sizeof *account, "account", NULL, "snapshot");
+        str_copy(account->name, sizeof account->name, name);
+        account->enabled = true;
+        account->max_contacts = max_contacts;
+        return account;
+    }
+    abort();
+}
+
+/* --- core/db
+ * ---------------------------------------------------------------------------------------------------------- */
+
+const struct snapshot *db_snapshot(const struct db *db)
+{
+    return (const struct snapshot *)the_core;
+}
+
+const struct account *snapshot_account(const struct snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(the_core->accounts); i++)
+        if (the_core->accounts[i] && strcmp(the_core->accounts[i]->name, name) == 0)
+            return the_core->accounts[i];
+    return NULL;
+}
+
+int db_rows(const struct db_result *result)
+{
+    return result ? result->rows : 0;
+}
+
+const char *db_value(const struct db_result *result, int row, int column)
+{
+    return result->values[row][column];
+}
+
+/* --- core/module
+ * ------------------------------------------------------------------------------------------------------ */
+
+extern const struct module tandem_module;
+
+struct pbx *module_pbx(const struct module_ctx *core)
+{
+    return (struct pbx *)(uintptr_t)&core->pbx;
+}
+
+struct loop *module_loop(const struct module_ctx *core)
+{
+    return core->pbx.loop;
+}
+
+const char *module_option(const struct module_ctx *core, const char *name)
+{
+    for (size_t i = 0; i + 1 < COUNT_OF(core->options) && core->options[i]; i += 2)
+        if (strcmp(core->options[i], name) == 0)
+            return core->options[i + 1];
+    for (const struct module_option *o = tandem_module.options; o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return o->otherwise;
+    abort();
+}
+
+uint64_t module_option_number(const struct module_ctx *core, const char *name)
+{
+    const char *text = module_option(core, name);
+
+    return strcmp(text, "yes") == 0 ? 1 : strcmp(text, "no") == 0 ? 0 : strtoull(text, NULL, 10);
+}
+
+int module_on_method(struct module_ctx *core, const char *method, module_method_fn fn, void *arg)
+{
+    core->on_register = fn;
+    core->on_register_arg = arg;
+    return 0;
+}
+
+int module_on_event(struct module_ctx *core, uint32_t kinds, bus_fn fn, void *arg)
+{
+    return 0;
+}
+
+int module_add_destination(struct module_ctx *core, const char *kind, route_resolve_fn fn, void *arg)
+{
+    core->resolve = fn;
+    core->resolve_arg = arg;
+    return 0;
+}
+
+int module_add_command(struct module_ctx *core, const char *name, const char *summary, module_command_fn fn, void *arg)
+{
+    core->command = fn;
+    core->command_arg = arg;
+    return 0;
+}
+
+void module_reply(struct console_request *request, json_t *result)
+{
+    json_decref(the_core->reply);
+    the_core->reply = result;
+}
+
+struct module_timer *module_timer_new(struct module_ctx *core, loop_fn fn, void *arg)
+{
+    struct module_timer *timer = mem_new(sizeof *timer);
+
+    timer->core = core;
+    timer->fn = fn;
+    timer->arg = arg;
+    list_append(&core->timers, &timer->node);
+    return timer;
+}
+
+void module_timer_start(struct module_timer *timer, uint64_t ms)
+{
+    loop_timer_start(timer->core->pbx.loop, &timer->timer, ms, timer->fn, timer->arg);
+}
+
+void module_timer_stop(struct module_timer *timer)
+{
+    loop_timer_stop(timer->core->pbx.loop, &timer->timer);
+}
+
+int module_query(struct module_ctx *core, const char *sql, const char *const *params, unsigned count,
+                 unsigned deadline_ms, db_done_fn done, void *arg)
+{
+    if (core->done)
+        abort(); /* the store has one query under way at a time */
+    str_copy(core->sql, sizeof core->sql, sql);
+    json_decref(core->rows);
+    core->rows = params[0][0] == '[' ? json_loads(params[0], 0, NULL) : NULL;
+    core->done = done;
+    core->done_arg = arg;
+    core->queries++;
+    return 0;
+}
+
+void core_query_ends(struct module_ctx *core, int err, const struct db_result *result)
+{
+    static const struct db_result nothing;
+    db_done_fn done = core->done;
+
+    core->done = NULL;
+    done(core->done_arg, err, err ? "the test says so" : NULL, err ? NULL : result ? result : &nothing);
+}
+
+/* --- core/sip
+ * --------------------------------------------------------------------------------------------------------- */
+
+const char *sipmsg_call_id(const struct sipmsg *m)
+{
+    return m->call_id;
+}
+
+uint32_t sipmsg_cseq(const struct sipmsg *m)
+{
+    return m->cseq;
+}
+
+const char *sipmsg_to_user(const struct sipmsg *m)
+{
+    return m->to_user;
+}
+
+const char *sipmsg_header(const struct sipmsg *m, const char *name)
+{
+    return strcmp(name, "Path") == 0 ? m->path : strcmp(name, "User-Agent") == 0 ? m->user_agent : NULL;
+}
+
+int sipmsg_expires(const struct sipmsg *m)
+{
+    return m->expires;
+}
+
+int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned max, bool *star)
+{
+    *star = m->star;
+    for (int i = 0; i < m->contact_count && i < (int)max; i++)
+        out[i] = m->contacts[i];
+    return m->contact_count;
+}
+
+struct account *sipmsg_account(const struct sipmsg *m)
+{
+    return m->account;
+}
+
+const union addr *sipmsg_source(const struct sipmsg *m)
+{
+    return &m->source;
+}
+
+const char *sipmsg_flow(const struct sipmsg *m)
+{
+    return m->flow;
+}
+
+int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers)
+{
+    if (m->status)
+        return -EALREADY;
+    m->status = status;
+    str_copy(m->phrase, sizeof m->phrase, phrase);
+    for (; headers && *headers && m->header_count < COUNT_OF(m->headers); headers++)
+        str_copy(m->headers[m->header_count++], sizeof m->headers[0], *headers);
+    return 0;
+}

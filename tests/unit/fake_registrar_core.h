@@ -1,0 +1,59 @@
+/* What the registrar sees of the switch, played by a test: a module context, messages, accounts and a database that
+ * does what the test says. One at a time. */
+#ifndef TESTS_UNIT_FAKE_REGISTRAR_CORE_H
+#define TESTS_UNIT_FAKE_REGISTRAR_CORE_H
+
+#include "module/module.h"
+#include "sip/sipmsg.h"
+
+struct sipmsg {
+    struct account *account;
+    const char *to_user, *call_id, *user_agent, *path, *flow;
+    uint32_t cseq;
+    int expires; /* -1: no header */
+    union addr source;
+    struct sipmsg_contact contacts[20];
+    int contact_count; /* negative: an unusable Contact */
+    bool star;
+    /* the answer */
+    int status;
+    char phrase[200];
+    char headers[24][700];
+    unsigned header_count;
+};
+
+struct db_result {
+    int rows;
+    const char *(*values)[13];
+};
+
+struct module_ctx {
+    struct pbx pbx;
+    const char *options[8]; /* "name", "value" */
+    struct list timers;
+    module_method_fn on_register;
+    void *on_register_arg;
+    route_resolve_fn resolve;
+    void *resolve_arg;
+    module_command_fn command;
+    void *command_arg;
+    json_t *reply;
+    struct account *accounts[4];
+    /* the query under way; done NULL: none */
+    char sql[4096];
+    json_t *rows; /* $1 of a write */
+    db_done_fn done;
+    void *done_arg;
+    unsigned queries;
+    /* events on the bus */
+    unsigned registered, unregistered;
+    char last_contact[256];
+};
+
+struct module_ctx *core_new(void);
+void core_free(struct module_ctx *core);
+struct account *core_account(struct module_ctx *core, const char *name, unsigned max_contacts);
+/* The query under way comes back. */
+void core_query_ends(struct module_ctx *core, int err, const struct db_result *result);
+
+#endif

@@ -1,0 +1,608 @@
+/* The registrar against a switch and a database that the test plays: what phones get, what callers find, what is
+ * written.
+ */
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/obj.h"
+#include "bindings.h"
+#include "fake_registrar_core.h"
+
+extern const struct module tandem_module;
+
+static struct module_ctx *core;
+static struct account *a201;
+static void *state;
+
+static void setup(void)
+{
+    core = core_new();
+    a201 = core_account(core, "201", 2);
+    ck_assert_int_eq(tandem_module.start(core, &state), 0);
+    loop_fake_advance(core->pbx.loop, 0);
+    ck_assert_ptr_nonnull(strstr(core->sql, "from live.binding")); /* it asks what was there before */
+    core_query_ends(core, 0, NULL);
+}
+
+static void teardown(void)
+{
+    tandem_module.stop(state);
+    core_free(core);
+}
+
+static struct sipmsg request(uint32_t cseq)
+{
+    struct sipmsg m = {.account = a201, .to_user = "201", .call_id = "call-1", .cseq = cseq, .expires = -1};
+
+    m.flow = "flow-1";
+    m.user_agent = "Phone/1";
+    addr_parse("192.0.2.7:5060", 0, &m.source);
+    return m;
+}
+
+static void with_contact(struct sipmsg *m, const char *uri, int expires)
+{
+    struct sipmsg_contact *c = &m->contacts[m->contact_count++];
+
+    str_copy(c->uri, sizeof c->uri, uri);
+    c->expires = expires;
+    c->q = 1;
+}
+
+static int serve(struct sipmsg *m)
+{
+    core->on_register(core->on_register_arg, m);
+    ck_assert_int_ne(m->status, 0);
+    return m->status;
+}
+
+static int registers(uint32_t cseq, const char *uri, int expires)
+{
+    struct sipmsg m = request(cseq);
+
+    with_contact(&m, uri, expires);
+    return serve(&m);
+}
+
+static bool answers_with(const struct sipmsg *m, const char *header)
+{
+    for (unsigned i = 0; i < m->header_count; i++)
+        if (strstr(m->headers[i], header))
+            return true;
+    return false;
+}
+
+static unsigned reachable(const char *account)
+{
+    struct endpoint out[ROUTE_ENDPOINTS_MAX];
+    int count = core->resolve(core->resolve_arg, &core->pbx, account, out, ROUTE_ENDPOINTS_MAX);
+
+    for (int i = 0; i < count; i++)
+        obj_unref(out[i].account, "endpoint");
+    ck_assert_int_ge(count, 0);
+    return (unsigned)count;
+}
+
+static void advance(uint64_t ms)
+{
+    loop_fake_advance(core->pbx.loop, ms);
+}
+
+static const char *row_text(size_t row, const char *key)
+{
+    return json_string_value(json_object_get(json_array_get(core->rows, row), key));
+}
+
+/* --- registering
+ * ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(a_phone_registers_and_can_be_called)
+{
+    struct sipmsg m = request(1);
+    struct endpoint to[4];
+
+    with_contact(&m, "sip:201@192.0.2.7:5060", -1);
+    m.path = "<sip:proxy.example.org;lr>";
+    ck_assert_int_eq(serve(&m), 200);
+    ck_assert(answers_with(&m, "Contact: <sip:201@192.0.2.7:5060>;expires=3600"));
+    ck_assert(answers_with(&m, "Path: <sip:proxy.example.org;lr>"));
+    ck_assert(answers_with(&m, " GMT"));
+    ck_assert_uint_eq(core->registered, 1);
+    ck_assert_str_eq(core->last_contact, "sip:201@192.0.2.7:5060");
+    ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "201", to, 4), 1);
+    ck_assert_str_eq(to[0].uri, "sip:201@192.0.2.7:5060");
+    ck_assert_str_eq(to[0].flow, "flow-1");
+    ck_assert_str_eq(to[0].path, "<sip:proxy.example.org;lr>");
+    ck_assert_str_eq(to[0].number, "201");
+    ck_assert_ptr_eq(to[0].account, a201);
+    obj_unref(to[0].account, "endpoint");
+}
+END_TEST
+
+START_TEST(an_unknown_account_is_no_destination_and_a_known_one_may_be_unreachable)
+{
+    struct endpoint to[4];
+
+    ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "999", to, 4), -ENOENT);
+    ck_assert_uint_eq(reachable("201"), 0);
+    registers(1, "sip:201@192.0.2.7", 600);
+    a201->enabled = false;
+    ck_assert_uint_eq(reachable("201"), 0);
+    a201->enabled = true;
+    ck_assert_uint_eq(reachable("201"), 1);
+}
+END_TEST
+
+START_TEST(an_account_cannot_register_another)
+{
+    struct sipmsg m = request(1);
+
+    with_contact(&m, "sip:202@192.0.2.7", 600);
+    m.to_user = "202";
+    ck_assert_int_eq(serve(&m), 403);
+    ck_assert_ptr_nonnull(strstr(m.phrase, "201 cannot register 202"));
+    ck_assert_uint_eq(core->registered, 0);
+}
+END_TEST
+
+START_TEST(a_refresh_is_no_event)
+{
+    registers(1, "sip:201@192.0.2.7", 600);
+    advance(300000);
+    ck_assert_int_eq(registers(2, "sip:201@192.0.2.7", 600), 200);
+    ck_assert_uint_eq(core->registered, 1);
+    advance(400000);
+    ck_assert_uint_eq(reachable("201"), 1);
+    ck_assert_uint_eq(core->unregistered, 0);
+}
+END_TEST
+
+START_TEST(a_registration_expires)
+{
+    registers(1, "sip:201@192.0.2.7", 60);
+    advance(59000);
+    ck_assert_uint_eq(reachable("201"), 1);
+    advance(1500);
+    ck_assert_uint_eq(reachable("201"), 0);
+    ck_assert_uint_eq(core->unregistered, 1);
+}
+END_TEST
+
+START_TEST(an_interval_that_is_too_brief_is_refused_with_the_least_one)
+{
+    struct sipmsg m = request(1);
+
+    with_contact(&m, "sip:201@192.0.2.7", 59);
+    ck_assert_int_eq(serve(&m), 423);
+    ck_assert(answers_with(&m, "Min-Expires: 60"));
+    ck_assert_uint_eq(reachable("201"), 0);
+}
+END_TEST
+
+START_TEST(a_long_interval_is_cut_and_the_header_counts_when_the_contact_says_nothing)
+{
+    struct sipmsg m = request(1), n = request(2);
+
+    with_contact(&m, "sip:201@192.0.2.7", 100000);
+    ck_assert_int_eq(serve(&m), 200);
+    ck_assert(answers_with(&m, ";expires=7200"));
+    with_contact(&n, "sip:201@192.0.2.7", -1);
+    n.expires = 120;
+    ck_assert_int_eq(serve(&n), 200);
+    ck_assert(answers_with(&n, ";expires=120"));
+}
+END_TEST
+
+START_TEST(expires_zero_removes_one_contact)
+{
+    registers(1, "sip:201@192.0.2.7", 600);
+    registers(2, "sip:201@192.0.2.8", 600);
+    ck_assert_int_eq(registers(3, "sip:201@192.0.2.7", 0), 200);
+    ck_assert_uint_eq(reachable("201"), 1);
+    ck_assert_uint_eq(core->unregistered, 1);
+    ck_assert_str_eq(core->last_contact, "sip:201@192.0.2.7");
+    ck_assert_int_eq(registers(4, "sip:201@192.0.2.99", 0), 200); /* what is not there is gone already */
+}
+END_TEST
+
+START_TEST(a_star_removes_all_and_only_with_expires_zero)
+{
+    struct sipmsg m = request(3), n = request(4), late = request(2);
+
+    registers(1, "sip:201@192.0.2.7", 600);
+    registers(2, "sip:201@192.0.2.8", 600);
+    m.star = n.star = late.star = true;
+    m.contact_count = n.contact_count = late.contact_count = 1;
+    m.expires = 600;
+    ck_assert_int_eq(serve(&m), 400);
+    late.expires = 0;
+    ck_assert_int_eq(serve(&late), 500);
+    ck_assert_uint_eq(reachable("201"), 2);
+    n.expires = 0;
+    ck_assert_int_eq(serve(&n), 200);
+    ck_assert_uint_eq(reachable("201"), 0);
+    ck_assert_uint_eq(core->unregistered, 2);
+    ck_assert(!answers_with(&n, "Contact:"));
+}
+END_TEST
+
+START_TEST(a_query_changes_nothing_and_lists_all)
+{
+    struct sipmsg m = request(9);
+
+    registers(1, "sip:201@192.0.2.7", 600);
+    registers(2, "sip:201@192.0.2.8", 600);
+    advance(100000);
+    ck_assert_int_eq(serve(&m), 200);
+    ck_assert(answers_with(&m, "<sip:201@192.0.2.7>;expires=500"));
+    ck_assert(answers_with(&m, "<sip:201@192.0.2.8>;expires=500"));
+}
+END_TEST
+
+START_TEST(out_of_order_requests_change_nothing)
+{
+    struct sipmsg other = request(1);
+
+    registers(5, "sip:201@192.0.2.7", 600);
+    ck_assert_int_eq(registers(5, "sip:201@192.0.2.7", 0), 500);
+    ck_assert_int_eq(registers(4, "sip:201@192.0.2.7", 0), 500);
+    ck_assert_uint_eq(reachable("201"), 1);
+    other.call_id = "after-a-reboot";
+    with_contact(&other, "sip:201@192.0.2.7", 600);
+    ck_assert_int_eq(serve(&other), 200);
+}
+END_TEST
+
+START_TEST(a_refused_request_changes_nothing_at_all)
+{
+    struct sipmsg m = request(1);
+
+    with_contact(&m, "sip:201@192.0.2.7", 600);
+    with_contact(&m, "sip:201@192.0.2.8", 5);
+    ck_assert_int_eq(serve(&m), 423);
+    ck_assert_uint_eq(reachable("201"), 0);
+    ck_assert_uint_eq(core->registered, 0);
+}
+END_TEST
+
+START_TEST(more_phones_than_allowed_are_refused_in_words)
+{
+    struct sipmsg m = request(3), swap = request(4);
+
+    registers(1, "sip:201@192.0.2.7", 600);
+    registers(2, "sip:201@192.0.2.8", 600);
+    with_contact(&m, "sip:201@192.0.2.9", 600);
+    ck_assert_int_eq(serve(&m), 403);
+    ck_assert_ptr_nonnull(strstr(m.phrase, "may have 2 phones"));
+    ck_assert_int_eq(registers(3, "sip:201@192.0.2.7", 600), 200); /* a refresh is never one too many */
+    with_contact(&swap, "sip:201@192.0.2.9", 600);
+    with_contact(&swap, "sip:201@192.0.2.8", 0);
+    ck_assert_int_eq(serve(&swap), 200); /* one comes, one goes */
+    ck_assert_uint_eq(reachable("201"), 2);
+}
+END_TEST
+
+START_TEST(the_oldest_makes_room_when_the_option_says_so)
+{
+    tandem_module.stop(state);
+    core->options[0] = "replace_oldest";
+    core->options[1] = "yes";
+    ck_assert_int_eq(tandem_module.start(core, &state), 0);
+    registers(1, "sip:201@192.0.2.7", 600);
+    registers(2, "sip:201@192.0.2.8", 500);
+    ck_assert_int_eq(registers(3, "sip:201@192.0.2.9", 600), 200);
+    ck_assert_uint_eq(reachable("201"), 2);
+    ck_assert_uint_eq(core->unregistered, 1);
+}
+END_TEST
+
+START_TEST(bad_contacts_are_refused)
+{
+    struct sipmsg m = request(1), n = request(2);
+
+    ck_assert_int_eq(registers(1, "tel:+441632960000", 600), 400);
+    ck_assert_int_eq(registers(1, "sip:", 600), 400);
+    ck_assert_int_eq(registers(1, "sip:201@192.0.2.7>\r\nVia: x", 600), 400);
+    m.contact_count = -EINVAL;
+    ck_assert_int_eq(serve(&m), 400);
+    with_contact(&n, "sip:201@192.0.2.7", 600);
+    str_copy(n.contacts[0].instance, sizeof n.contacts[0].instance, "x\";evil=\"1");
+    ck_assert_int_eq(serve(&n), 400);
+}
+END_TEST
+
+START_TEST(a_phone_with_an_instance_keeps_its_binding_at_a_new_address)
+{
+    struct sipmsg m = request(1), n = request(2), other_flow = request(3);
+
+    with_contact(&m, "sip:201@192.0.2.7:1000", 600);
+    str_copy(m.contacts[0].instance, sizeof m.contacts[0].instance, "<urn:uuid:1>");
+    m.contacts[0].reg_id = 1;
+    ck_assert_int_eq(serve(&m), 200);
+    ck_assert(answers_with(&m, ";+sip.instance=\"<urn:uuid:1>\";reg-id=1"));
+    with_contact(&n, "sip:201@192.0.2.7:2000", 600);
+    n.contacts[0] = m.contacts[0];
+    str_copy(n.contacts[0].uri, sizeof n.contacts[0].uri, "sip:201@192.0.2.7:2000");
+    ck_assert_int_eq(serve(&n), 200);
+    ck_assert_uint_eq(reachable("201"), 1);
+    ck_assert_uint_eq(core->registered, 1);
+    with_contact(&other_flow, "", 600);
+    other_flow.contacts[0] = n.contacts[0];
+    other_flow.contacts[0].reg_id = 2;
+    ck_assert_int_eq(serve(&other_flow), 200);
+    ck_assert_uint_eq(reachable("201"), 2);
+}
+END_TEST
+
+START_TEST(preferred_contacts_come_first)
+{
+    struct sipmsg m = request(1);
+    struct endpoint to[1];
+
+    with_contact(&m, "sip:201@192.0.2.7", 600);
+    with_contact(&m, "sip:201@192.0.2.8", 600);
+    m.contacts[0].q = 0.5;
+    ck_assert_int_eq(serve(&m), 200);
+    ck_assert(answers_with(&m, ";q=0.5"));
+    ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "201", to, 1), 1);
+    ck_assert_str_eq(to[0].uri, "sip:201@192.0.2.8");
+    obj_unref(to[0].account, "endpoint");
+}
+END_TEST
+
+START_TEST(the_command_lists_registrations_by_account)
+{
+    json_t *params = json_object(), *list;
+
+    a201 = core_account(core, "150", 1);
+    {
+        struct sipmsg m = request(1);
+
+        m.to_user = "150";
+        with_contact(&m, "sip:150@192.0.2.5", 600);
+        ck_assert_int_eq(serve(&m), 200);
+    }
+    a201 = core->accounts[0];
+    registers(1, "sip:201@192.0.2.7", 600);
+    core->command(core->command_arg, NULL, params);
+    list = json_object_get(core->reply, "registrations");
+    ck_assert_uint_eq(json_array_size(list), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "account")), "150");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 1), "peer")), "192.0.2.7:5060");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(list, 1), "expires_in")), 600);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 1), "user_agent")), "Phone/1");
+    json_object_set_new(params, "account", json_string("201"));
+    core->command(core->command_arg, NULL, params);
+    ck_assert_uint_eq(json_array_size(json_object_get(core->reply, "registrations")), 1);
+    json_decref(params);
+}
+END_TEST
+
+START_TEST(many_accounts_stay_small_and_are_found)
+{
+    struct bindings table;
+
+    bindings_init(&table, core->pbx.loop, NULL, NULL);
+    for (int i = 0; i < 5000; i++) {
+        char name[16], uri[64];
+        struct binding_facts facts = {.uri = uri, .expires_us = UINT64_MAX / 2};
+
+        snprintf(name, sizeof name, "%d", i);
+        snprintf(uri, sizeof uri, "sip:%d@192.0.2.7", i);
+        ck_assert_ptr_nonnull(bindings_add(&table, name, &facts));
+    }
+    ck_assert_uint_ge(table.bucket_count, 5000);
+    ck_assert_ptr_nonnull(bindings_find(&table, "4321"));
+    ck_assert_ptr_null(bindings_find(&table, "5000"));
+    bindings_clear(&table);
+}
+END_TEST
+
+/* --- the database
+ * ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(registrations_are_written_in_one_batch_after_the_reply)
+{
+    registers(1, "sip:201@192.0.2.7", 600);
+    registers(2, "sip:201@192.0.2.8", 600);
+    ck_assert_ptr_null(core->done); /* both phones have their answer by now */
+    advance(1000);
+    ck_assert_ptr_nonnull(core->done);
+    ck_assert_uint_eq(json_array_size(core->rows), 2);
+    ck_assert_str_eq(row_text(0, "account"), "201");
+    ck_assert_str_eq(row_text(0, "contact_key"), "sip:201@192.0.2.7");
+    ck_assert_str_eq(row_text(0, "flow"), "flow-1");
+    ck_assert_str_eq(row_text(0, "peer"), "192.0.2.7:5060");
+    ck_assert(json_is_false(json_object_get(json_array_get(core->rows, 0), "gone")));
+    core_query_ends(core, 0, NULL);
+    advance(60000);
+    ck_assert_uint_eq(core->queries, 2); /* the load and one batch: nothing is written twice */
+}
+END_TEST
+
+START_TEST(the_newest_state_of_a_contact_wins_while_the_database_is_away)
+{
+    registers(1, "sip:201@192.0.2.7", 600);
+    advance(1000);
+    core_query_ends(core, -ENOTCONN, NULL);
+    registers(2, "sip:201@192.0.2.7", 0);
+    registers(3, "sip:201@192.0.2.7", 900);
+    registers(4, "sip:201@192.0.2.8", 600);
+    registers(5, "sip:201@192.0.2.8", 0);
+    advance(1000);
+    ck_assert_ptr_nonnull(core->done);
+    ck_assert_uint_eq(json_array_size(core->rows), 2);
+    ck_assert_str_eq(row_text(0, "contact_key"), "sip:201@192.0.2.8");
+    ck_assert(json_is_true(json_object_get(json_array_get(core->rows, 0), "gone")));
+    ck_assert_str_eq(row_text(1, "contact_key"), "sip:201@192.0.2.7");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(core->rows, 1), "cseq")), 3);
+    core_query_ends(core, 0, NULL);
+}
+END_TEST
+
+START_TEST(a_change_during_a_write_is_written_again)
+{
+    registers(1, "sip:201@192.0.2.7", 600);
+    advance(1000);
+    ck_assert_ptr_nonnull(core->done);
+    registers(2, "sip:201@192.0.2.7", 0); /* while the first state is on its way */
+    core_query_ends(core, 0, NULL);
+    advance(1000);
+    ck_assert_ptr_nonnull(core->done);
+    ck_assert(json_is_true(json_object_get(json_array_get(core->rows, 0), "gone")));
+    core_query_ends(core, 0, NULL);
+}
+END_TEST
+
+START_TEST(one_bad_row_does_not_keep_the_others_back)
+{
+    unsigned rounds = 0;
+    bool good_written = false;
+
+    registers(1, "sip:201@192.0.2.7", 600);
+    registers(2, "sip:bad@192.0.2.8", 600);
+    for (advance(1000); core->done; advance(1000)) {
+        bool bad = false;
+
+        for (size_t i = 0; i < json_array_size(core->rows); i++)
+            bad = bad || strstr(row_text(i, "contact_key"), "bad");
+        good_written = good_written || !bad;
+        core_query_ends(core, bad ? -EIO : 0, NULL);
+        ck_assert_uint_lt(++rounds, 10);
+    }
+    ck_assert(good_written);
+    ck_assert_uint_eq(reachable("201"), 2);
+}
+END_TEST
+
+START_TEST(retries_wait_longer_each_time_but_not_for_ever)
+{
+    unsigned before;
+
+    registers(1, "sip:201@192.0.2.7", 7200);
+    for (int i = 0; i < 12; i++) {
+        for (int waited = 0; !core->done; waited++) {
+            ck_assert_int_lt(waited, 31);
+            advance(1000);
+        }
+        core_query_ends(core, -ENOTCONN, NULL);
+    }
+    before = core->queries;
+    advance(20000);
+    ck_assert_uint_eq(core->queries, before);
+}
+END_TEST
+
+static const char *loaded_rows[][13] = {
+    {"201", "sip:201@192.0.2.7", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.7:5060", "1000", NULL, "1"},
+    {"201", "sip:201@192.0.2.8", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.8:5060", "500", NULL, "1"},
+    {"201", "sip:201@192.0.2.9", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.9:5060", "1000", "1", "1"},
+};
+
+START_TEST(what_was_registered_before_is_loaded_but_memory_knows_better)
+{
+    struct db_result result = {3, loaded_rows};
+    char expires[24];
+    struct endpoint to[4];
+    int count;
+
+    tandem_module.stop(state);
+    ck_assert_int_eq(tandem_module.start(core, &state), 0);
+    advance(0);
+    core_query_ends(core, -ENOTCONN, NULL); /* the database comes later than the first phone */
+    registers(1, "sip:201@192.0.2.7", 600);
+    advance(1000);
+    ck_assert_ptr_nonnull(strstr(core->sql, "from live.binding"));
+    snprintf(expires, sizeof expires, "%llu", (unsigned long long)loop_wall_us(core->pbx.loop) + 100000000);
+    loaded_rows[0][11] = loaded_rows[1][11] = expires;
+    core_query_ends(core, 0, &result);
+    count = core->resolve(core->resolve_arg, &core->pbx, "201", to, 4);
+    ck_assert_int_eq(count, 2); /* the third has expired */
+    ck_assert_str_eq(to[0].flow, "flow-1");
+    ck_assert_str_eq(to[1].uri, "sip:201@192.0.2.8");
+    ck_assert_str_eq(to[1].flow, "flow-0");
+    for (int i = 0; i < count; i++)
+        obj_unref(to[i].account, "endpoint");
+    ck_assert_uint_eq(core->registered, 1); /* what comes back is no news */
+    advance(101000);
+    ck_assert_uint_eq(reachable("201"), 1);
+}
+END_TEST
+
+/* --- URIs
+ * --------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(uris_are_compared_as_the_standard_says)
+{
+    ck_assert(uri_same("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"));
+    ck_assert(uri_same("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"));
+    ck_assert(uri_same("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"));
+    ck_assert(!uri_same("SIP:ALICE@AtLanTa.CoM", "sip:alice@AtLanTa.CoM"));
+    ck_assert(!uri_same("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"));
+    ck_assert(!uri_same("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"));
+    ck_assert(!uri_same("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"));
+    ck_assert(!uri_same("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"));
+    ck_assert(!uri_same("sip:bob@[2001:db8::1]:5060", "sip:bob@[2001:db8::2]:5060"));
+}
+END_TEST
+
+START_TEST(a_uri_has_one_key)
+{
+    char a[URI_KEY_MAX], b[URI_KEY_MAX], small[8];
+
+    ck_assert_int_eq(uri_key("sip:%61b%3b@Host:5060;b=2;A=1", a, sizeof a), 0);
+    ck_assert_int_eq(uri_key("SIP:ab%3B@hOST:5060;a=1;B=2", b, sizeof b), 0);
+    ck_assert_str_eq(a, b);
+    ck_assert_str_eq(a, "sip:ab%3B@host:5060;a=1;b=2");
+    ck_assert_int_eq(uri_key("sip:a@b c", a, sizeof a), -EINVAL);
+    ck_assert_int_eq(uri_key("sip:a@[::1", a, sizeof a), -EINVAL);
+    ck_assert_int_eq(uri_key("sip:a@b:x", a, sizeof a), -EINVAL);
+    ck_assert_int_eq(uri_key("nothing", a, sizeof a), -EINVAL);
+    ck_assert_int_eq(uri_key("sip:alice@example.org", small, sizeof small), -E2BIG);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("registrar");
+    TCase *reg = tcase_create("REGISTER"), *store = tcase_create("live.binding"), *uri = tcase_create("URIs");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(reg, setup, teardown);
+    tcase_add_checked_fixture(store, setup, teardown);
+    tcase_add_test(reg, a_phone_registers_and_can_be_called);
+    tcase_add_test(reg, an_unknown_account_is_no_destination_and_a_known_one_may_be_unreachable);
+    tcase_add_test(reg, an_account_cannot_register_another);
+    tcase_add_test(reg, a_refresh_is_no_event);
+    tcase_add_test(reg, a_registration_expires);
+    tcase_add_test(reg, an_interval_that_is_too_brief_is_refused_with_the_least_one);
+    tcase_add_test(reg, a_long_interval_is_cut_and_the_header_counts_when_the_contact_says_nothing);
+    tcase_add_test(reg, expires_zero_removes_one_contact);
+    tcase_add_test(reg, a_star_removes_all_and_only_with_expires_zero);
+    tcase_add_test(reg, a_query_changes_nothing_and_lists_all);
+    tcase_add_test(reg, out_of_order_requests_change_nothing);
+    tcase_add_test(reg, a_refused_request_changes_nothing_at_all);
+    tcase_add_test(reg, more_phones_than_allowed_are_refused_in_words);
+    tcase_add_test(reg, the_oldest_makes_room_when_the_option_says_so);
+    tcase_add_test(reg, bad_contacts_are_refused);
+    tcase_add_test(reg, a_phone_with_an_instance_keeps_its_binding_at_a_new_address);
+    tcase_add_test(reg, preferred_contacts_come_first);
+    tcase_add_test(reg, the_command_lists_registrations_by_account);
+    tcase_add_test(reg, many_accounts_stay_small_and_are_found);
+    tcase_add_test(store, registrations_are_written_in_one_batch_after_the_reply);
+    tcase_add_test(store, the_newest_state_of_a_contact_wins_while_the_database_is_away);
+    tcase_add_test(store, a_change_during_a_write_is_written_again);
+    tcase_add_test(store, one_bad_row_does_not_keep_the_others_back);
+    tcase_add_test(store, retries_wait_longer_each_time_but_not_for_ever);
+    tcase_add_test(store, what_was_registered_before_is_loaded_but_memory_knows_better);
+    tcase_add_test(uri, uris_are_compared_as_the_standard_says);
+    tcase_add_test(uri, a_uri_has_one_key);
+    suite_add_tcase(suite, reg);
+    suite_add_tcase(suite, store);
+    suite_add_tcase(suite, uri);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
