@@ -2,6 +2,7 @@
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "db/migrate.h"
@@ -9,6 +10,7 @@
 static enum cli_exit run_db(struct cli *cli, int argc, char **argv)
 {
     const char *conninfo = getenv("TANDEM_DATABASE"), *dir = DB_MIGRATIONS_DIR;
+    char inside[4096];
     int applied;
 
     if (argc < 2 || strcmp(argv[1], "migrate") != 0)
@@ -29,6 +31,9 @@ static enum cli_exit run_db(struct cli *cli, int argc, char **argv)
     if (!conninfo || !conninfo[0])
         return cli_usage(&cmd_db,
                          "which database? Give --database, as in the switch's configuration, or set $TANDEM_DATABASE");
+    snprintf(inside, sizeof inside, "%s/migrations", dir);
+    if (access(inside, F_OK) == 0) /* a source tree keeps them one level down */
+        dir = inside;
     applied = db_migrate(conninfo, dir, cli->json ? stderr : cli->out);
     if (applied >= 0 && cli->json)
         fprintf(cli->out, "{\"applied\":%d}\n", applied);

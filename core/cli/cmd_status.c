@@ -133,6 +133,39 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+static enum cli_exit run_modules(struct cli *cli, int argc, char **argv)
+{
+    static const char *const heads[] = {"MODULE", "INSTANCE", "VERSION", "WHAT IT DOES"};
+    struct table table;
+    json_t *result, *item;
+    size_t i;
+
+    if (argc > 1)
+        return cli_usage(&cmd_modules, "modules takes no arguments");
+    if (cli_ask(cli, "modules", NULL, &result) != CLI_OK)
+        return CLI_FAILED;
+    if (cli->json) {
+        print_json(cli, result);
+    } else {
+        table_init(&table, heads, COUNT_OF(heads));
+        json_array_foreach(json_object_get(result, "modules"), i, item)
+        {
+            table_row(&table, (const char *const[]){json_str(item, "name"), json_str(item, "instance"),
+                                                    json_str(item, "version"), json_str(item, "summary")});
+        }
+        table_print(&table, cli);
+    }
+    json_decref(result);
+    return CLI_OK;
+}
+
+static enum cli_exit run_dialplan(struct cli *cli, int argc, char **argv)
+{
+    if (argc != 2 || strcmp(argv[1], "reload") != 0)
+        return cli_usage(&cmd_dialplan, "the dialplan can be told to \"reload\" only");
+    return cli_tell(cli, "dialplan.reload", NULL, "New calls use the dialplan as it is now.");
+}
+
 static enum cli_exit run_version(struct cli *cli, int argc, char **argv)
 {
     json_t *result;
@@ -185,4 +218,8 @@ static enum cli_exit run_refs(struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_status = {"status", "status", "how the switch is", "", run_status};
 const struct cli_command cmd_version = {"version", "version", "versions of the switch and of this program", "",
                                         run_version};
+const struct cli_command cmd_modules = {"modules", "modules", "loaded modules", "", run_modules};
+const struct cli_command cmd_dialplan = {"dialplan", "dialplan reload", "reads the dialplan again",
+                                         "When the new one has a mistake, it is shown and the old one stays in force.",
+                                         run_dialplan};
 const struct cli_command cmd_refs = {"refs", "refs", "live objects and who holds them, for developers", "", run_refs};
