@@ -1,0 +1,68 @@
+/* What control.c (connections, start, end) and control_ports.c (ports and their commands) share. */
+#ifndef MEDIA_CONTROL_PRIV_H
+#define MEDIA_CONTROL_PRIV_H
+
+#include "media/control.h"
+#include "media/idmap.h"
+#include "media/range.h"
+#include "media/wire.h"
+#include "media/worker.h"
+
+/* A port as the control thread sees it. */
+struct entry {
+    struct list node; /* control.ready or control.used */
+    uint64_t id;
+    int family, fds[2];
+    union addr addr;
+    bool granted; /* the present controller may take it */
+    bool releasing;
+    unsigned worker;
+    struct entry *peer; /* bridged with; itself: echo */
+    struct port *port;  /* NULL until taken; belongs to its worker's thread */
+};
+
+struct control {
+    struct loop *loop;
+    const struct control_options *options;
+    int lock_fd, listen_fd;
+    struct loop_watch *listen_watch, *inbox_watch;
+    struct list connections;       /* of struct connection */
+    struct connection *controller; /* NULL: none now */
+    struct loop_timer orphan, status;
+    struct inbox inbox;
+    struct worker **workers;
+    unsigned *load; /* ports on each worker */
+    unsigned worker_count, last_worker;
+    struct range ranges[2]; /* IPv4, IPv6 */
+    struct idmap ids;
+    struct list ready, used;
+    unsigned ready_count, used_count;
+    uint64_t last_id;
+    struct {
+        struct entry *entry; /* on its way to another worker: commands wait; NULL: none */
+        struct entry *with;  /* to be bridged with when it is there */
+    } move;
+    uint64_t told_packets;
+    unsigned told_used;
+};
+
+struct connection {
+    struct list node;
+    struct control *control;
+    struct wire *wire;
+};
+
+int ports_init(struct control *control);
+void ports_clear(struct control *control);
+/* A new controller: nothing is granted to it yet; every port in use is left over until it is taken again. */
+void ports_new_controller(struct control *control);
+void ports_list(struct control *control, struct wire *wire);
+void ports_want(struct control *control, unsigned family, unsigned count);
+void ports_command(struct control *control, const struct proto_command *m);
+void ports_remote(struct control *control, const struct proto_remote *m);
+uint64_t ports_relayed(const struct control *control);
+
+/* NULL when nobody controls us. */
+struct wire *control_wire(const struct control *control);
+
+#endif

@@ -1,0 +1,371 @@
+/* The packet path: one read, a few checks, the sinks. Runs on the worker's thread without locks; knows nothing of calls
+ * and of the controller. */
+#include "media/port.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "media/worker.h"
+
+#define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
+#define READS_IN_BURST 8 /* packets a wake, when they come faster than speech does */
+#define ALONE_US 5000    /* a packet that comes later than this after the last one is alone in the queue */
+#define RCVBUF_RTP (64 * 1024)
+#define RCVBUF_RTCP (16 * 1024)
+#define RTCP_SILENCE_US 15000000u /* three of RFC 3550's five-second intervals */
+#define LEFT_SILENCE_US 60000000u
+
+struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
+{
+    struct port *port = mem_new(sizeof *port);
+
+    port->id = id;
+    port->family = family;
+    port->rtp.fd = rtp_fd;
+    port->rtcp.fd = rtcp_fd;
+    port->dir = port->commanded = DIR_SENDRECV;
+    port->remote.dir = DIR_SENDRECV;
+    list_init(&port->sinks);
+    port_refresh_accepts(port);
+    return port;
+}
+
+void port_free(struct port *port)
+{
+    free(port);
+}
+
+/* --- receiving ---------------------------------------------------------------------------------------------------- */
+
+static void disconnect_rtp(struct port *port)
+{
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+    if (port->rtp.connected)
+        (void)connect(port->rtp.fd, &none, sizeof none);
+    port->rtp.connected = port->rtp.settled = false;
+}
+
+/* A known source gets a connected socket: sending is cheaper, and the kernel keeps everybody else out. A stranger does
+ * not: the SDP address must still be heard. */
+static void connect_rtp(struct port *port)
+{
+    if (port->latch.rank != LATCH_KNOWN || port->rtp.connected)
+        return;
+    port->rtp.connected = connect(port->rtp.fd, &port->latch.source.sa, addr_len(&port->latch.source)) == 0;
+    port->rtp.settled = false;
+}
+
+static uint32_t clock_rate(const struct port *port, unsigned pt)
+{
+    for (unsigned i = 0; i < port->remote.codec_count; i++) {
+        const struct proto_codec *codec = &port->remote.codecs[i];
+
+        if (codec->pt == pt) /* the timestamp of a telephone-event stands still: it says nothing about the network */
+            return strcasecmp(codec->name, "telephone-event") == 0 ? 0 : codec->rate;
+    }
+    return pt < 96 ? 8000 : 0;
+}
+
+static bool source_is_good(struct port *port, const struct rtp_head *head, const union addr *from, uint64_t now_us)
+{
+    switch (latch_packet(&port->latch, from, head->ssrc, head->seq, port->accepts[head->pt], now_us,
+                         port->worker->silence_us)) {
+    case LATCH_DROP:
+        return false;
+    case LATCH_NEW:
+        disconnect_rtp(port);
+        connect_rtp(port);
+        memset(&port->rtcp_source, 0, sizeof port->rtcp_source);
+        worker_tell(port->worker, port, MEDIA_LATCHED);
+        return true;
+    case LATCH_TAKE:
+        connect_rtp(port);
+        return true;
+    }
+    return false;
+}
+
+static void take_rtcp(struct port *port, const uint8_t *packet, size_t len)
+{
+    struct sink *sink, *next;
+
+    LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
+    sink->rtcp(sink, packet, len);
+}
+
+static bool from_rtp_host(const struct port *port, const union addr *from)
+{
+    const struct latch *latch = &port->latch;
+
+    if (latch->rank != LATCH_NONE)
+        return addr_same_ip(&latch->source, from);
+    return (addr_is_set(&latch->sdp) && addr_same_ip(&latch->sdp, from)) ||
+           (addr_is_set(&latch->signalling) && addr_same_ip(&latch->signalling, from));
+}
+
+static void take_rtp(struct port *port, uint8_t *packet, size_t len, const struct rtp_head *head, uint64_t now_us)
+{
+    struct media_stats *stats = &port->stats;
+    struct sink *sink, *next;
+
+    if (head->pt != stats->pt || !port->first_us) {
+        stats->pt = head->pt;
+        port->rate = clock_rate(port, head->pt);
+    }
+    rtp_count_packet(&port->count, head, now_us, port->rate);
+    port->last_us = now_us;
+    if (!port->accepts[head->pt]) {
+        stats->dropped++;
+        return;
+    }
+    stats->rx_packets++;
+    stats->rx_bytes += len;
+    if (!port->first_us) {
+        port->first_us = now_us;
+        worker_tell(port->worker, port, MEDIA_FIRST_RTP);
+    }
+    if (!(port->dir & DIR_RECV))
+        return;
+    LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
+    sink->rtp(sink, packet, len, head);
+}
+
+/* from == NULL: the kernel has checked the source. */
+static void rtp_socket_packet(struct port *port, uint8_t *packet, size_t len, const union addr *from, uint64_t now_us)
+{
+    enum packet_kind kind = packet_kind(packet, len);
+    struct rtp_head head;
+
+    if (kind == PACKET_RTCP && len >= 8 && (!from || from_rtp_host(port, from))) { /* rtcp-mux, RFC 5761 */
+        take_rtcp(port, packet, len);
+        return;
+    }
+    if (kind != PACKET_RTP || rtp_parse(packet, len, &head) < 0) {
+        port->stats.dropped++;
+        return;
+    }
+    if (!from)
+        port->latch.heard_us = now_us;
+    else if (!source_is_good(port, &head, from, now_us)) {
+        port->stats.dropped++;
+        return;
+    }
+    take_rtp(port, packet, len, &head, now_us);
+}
+
+static void rtp_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct port *port = arg;
+    struct worker *worker = port->worker;
+    uint64_t now_us = worker_now(worker);
+    /* Speech comes one packet at a time: asking again each time would cost a system call a packet. */
+    int reads = port->rtp.settled && now_us - port->last_us > ALONE_US ? 1 : READS_IN_BURST;
+
+    for (int i = 0; i < reads; i++) {
+        union addr from;
+        socklen_t from_len = sizeof from;
+        bool settled = port->rtp.settled;
+        ssize_t n = settled ? recv(port->rtp.fd, worker->packet, sizeof worker->packet, 0)
+                            : recvfrom(port->rtp.fd, worker->packet, sizeof worker->packet, 0, &from.sa, &from_len);
+
+        if (n >= 0) {
+            rtp_socket_packet(port, worker->packet, (size_t)n, settled ? NULL : &from, now_us);
+        } else if (errno == ECONNREFUSED) {
+            port->refused++;
+        } else {
+            port->rtp.settled = port->rtp.connected;
+            return;
+        }
+    }
+}
+
+static bool rtcp_source_is_good(struct port *port, const union addr *from, uint64_t now_us)
+{
+    if (!from_rtp_host(port, from) && !(addr_is_set(&port->remote.rtcp) && addr_same(&port->remote.rtcp, from)))
+        return false;
+    if (addr_is_set(&port->rtcp_source) && !addr_same(&port->rtcp_source, from) &&
+        now_us - port->rtcp_heard_us < RTCP_SILENCE_US)
+        return false;
+    port->rtcp_source = *from;
+    port->rtcp_heard_us = now_us;
+    return true;
+}
+
+static void rtcp_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct port *port = arg;
+    struct worker *worker = port->worker;
+    union addr from;
+    socklen_t from_len = sizeof from;
+    ssize_t n = recvfrom(port->rtcp.fd, worker->packet, sizeof worker->packet, 0, &from.sa, &from_len);
+
+    if (n < 0) {
+        port->refused += errno == ECONNREFUSED;
+        return;
+    }
+    if (n >= 8 && packet_kind(worker->packet, (size_t)n) == PACKET_RTCP &&
+        rtcp_source_is_good(port, &from, worker_now(worker)))
+        take_rtcp(port, worker->packet, (size_t)n);
+    else
+        port->stats.dropped++;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------ */
+
+static bool send_to(struct port *port, struct channel *channel, const union addr *to, const uint8_t *packet, size_t len)
+{
+    ssize_t n;
+
+    if (channel->connected)
+        n = send(channel->fd, packet, len, MSG_NOSIGNAL);
+    else if (to->sa.sa_family == port->family)
+        n = sendto(channel->fd, packet, len, MSG_NOSIGNAL, &to->sa, addr_len(to));
+    else
+        return false;
+    if (n < 0 && errno == ECONNREFUSED)
+        port->refused++; /* of an earlier packet; phones that restart do that */
+    return n >= 0;
+}
+
+bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len)
+{
+    if (!(port->dir & DIR_SEND) || !send_to(port, &port->rtp, latch_target(&port->latch), packet, len))
+        return false;
+    port->stats.tx_packets++;
+    port->stats.tx_bytes += len;
+    return true;
+}
+
+bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len)
+{
+    const struct latch *latch = &port->latch;
+    union addr to;
+
+    if (port->remote.rtcp_mux)
+        return send_to(port, &port->rtp, latch_target(latch), packet, len);
+    if (addr_is_set(&port->rtcp_source)) {
+        to = port->rtcp_source;
+    } else if (latch->rank != LATCH_NONE && !addr_same_ip(&latch->source, &latch->sdp)) {
+        to =
+            latch->source; /* behind address translation: its SDP cannot be reached, the next port up is a fair guess */
+        addr_set_port(&to, (uint16_t)(addr_port(&to) + 1));
+    } else if (addr_is_set(&port->remote.rtcp)) {
+        to = port->remote.rtcp;
+    } else {
+        to = *latch_target(latch);
+        if (addr_is_set(&to))
+            addr_set_port(&to, (uint16_t)(addr_port(&latch->sdp) + 1));
+    }
+    return addr_is_set(&to) && send_to(port, &port->rtcp, &to, packet, len);
+}
+
+/* --- what the controller and the worker ask --------------------------------------------------------------------------
+ */
+
+static void drain(int fd, uint8_t *buffer, size_t size)
+{
+    for (int i = 0; i < DRAIN_MAX; i++)
+        if (recv(fd, buffer, size, 0) < 0 && errno != ECONNREFUSED)
+            return;
+}
+
+void port_attach(struct port *port, struct worker *worker, bool fresh)
+{
+    int rtp_room = RCVBUF_RTP, rtcp_room = RCVBUF_RTCP;
+
+    port->worker = worker;
+    list_append(&worker->ports, &port->node);
+    if (fresh) {
+        setsockopt(port->rtp.fd, SOL_SOCKET, SO_RCVBUF, &rtp_room, sizeof rtp_room);
+        setsockopt(port->rtcp.fd, SOL_SOCKET, SO_RCVBUF, &rtcp_room, sizeof rtcp_room);
+        drain(port->rtp.fd, worker->packet, sizeof worker->packet);
+        drain(port->rtcp.fd, worker->packet, sizeof worker->packet);
+    }
+    port->rtp.event = event_new(worker->base, port->rtp.fd, EV_READ | EV_PERSIST, rtp_ready, port);
+    port->rtcp.event = event_new(worker->base, port->rtcp.fd, EV_READ | EV_PERSIST, rtcp_ready, port);
+    event_add(port->rtp.event, NULL);
+    event_add(port->rtcp.event, NULL);
+}
+
+void port_detach(struct port *port)
+{
+    relay_unbridge(port);
+    event_free(port->rtp.event);
+    event_free(port->rtcp.event);
+    port->rtp.event = port->rtcp.event = NULL;
+    list_unlink(&port->node);
+    port->worker = NULL;
+}
+
+void port_refresh_accepts(struct port *port)
+{
+    bool any = port->remote.codec_count == 0;
+
+    for (unsigned pt = 0; pt < COUNT_OF(port->accepts); pt++)
+        port->accepts[pt] = any || (port->bridge.to && port->bridge.pt[pt] != PT_DROP);
+    for (unsigned i = 0; i < port->remote.codec_count; i++)
+        port->accepts[port->remote.codecs[i].pt & 0x7F] = true;
+}
+
+static void refresh_direction(struct port *port)
+{
+    port->dir = port->commanded & dir_mirror(port->remote.dir & DIR_SENDRECV);
+}
+
+void port_set_remote(struct port *port, const struct proto_remote *remote)
+{
+    union addr sdp = remote->rtp, signalling = remote->signalling;
+
+    port->remote = *remote;
+    if (port->remote.codec_count > MEDIA_CODECS_MAX)
+        port->remote.codec_count = MEDIA_CODECS_MAX;
+    if (sdp.sa.sa_family != port->family)
+        memset(&sdp, 0, sizeof sdp);
+    if (signalling.sa.sa_family != port->family)
+        memset(&signalling, 0, sizeof signalling);
+    if (latch_remote(&port->latch, &sdp, &signalling)) {
+        disconnect_rtp(port);
+        memset(&port->rtcp_source, 0, sizeof port->rtcp_source);
+    }
+    if (!port->remote_us)
+        port->remote_us = worker_now(port->worker);
+    refresh_direction(port);
+    relay_remap(port);
+    port_refresh_accepts(port);
+    port->rate = clock_rate(port, port->stats.pt);
+}
+
+void port_set_direction(struct port *port, enum stream_dir dir)
+{
+    port->commanded = dir & DIR_SENDRECV;
+    refresh_direction(port);
+}
+
+void port_tick(struct port *port, uint64_t now_us)
+{
+    uint64_t since = port->last_us > port->left_us ? port->last_us : port->left_us;
+
+    if (port->bridge.to && port->bridge.to->last_us > since)
+        since = port->bridge.to->last_us;
+    if (latch_tick(&port->latch, now_us, port->worker->silence_us))
+        disconnect_rtp(port);
+    if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
+        port->left_us = now_us;
+        worker_tell_silent(port->worker, port);
+    }
+}
+
+void port_get_stats(const struct port *port, struct media_stats *out)
+{
+    uint64_t wait = port->first_us > port->remote_us ? (port->first_us - port->remote_us) / 1000 : 0;
+
+    *out = port->stats;
+    out->lost = rtp_count_lost(&port->count);
+    out->jitter_us = port->count.jitter_us;
+    out->first_rx_ms = !port->first_us ? 0 : wait ? (uint32_t)wait : 1;
+    if (port->latch.rank != LATCH_NONE)
+        out->source = port->latch.source;
+}

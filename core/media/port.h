@@ -1,0 +1,89 @@
+/* A port of the media process: an RTP and an RTCP socket, whom they listen to, and the sinks that get what comes in.
+ * Every function here runs on the thread of the worker that the port is attached to (port_new and port_free: while it
+ * is attached to none). */
+#ifndef MEDIA_PORT_H
+#define MEDIA_PORT_H
+
+#include "media/latch.h"
+#include "media/proto.h"
+#include "media/rtp.h"
+
+struct port;
+struct worker;
+struct event;
+
+/* Gets the packets of one port. The bridge is one kind; a recorder would be another. */
+struct sink {
+    struct list node; /* in port.sinks */
+    /* The packet may be changed if it is put back before returning: the next sink sees the same bytes. */
+    void (*rtp)(struct sink *sink, uint8_t *packet, size_t len, const struct rtp_head *head);
+    void (*rtcp)(struct sink *sink, const uint8_t *packet, size_t len);
+};
+
+#define PT_DROP 0xFF
+
+/* Sends on through another port (or, for echo, the same one). relay.c */
+struct bridge {
+    struct sink sink;
+    struct port *to; /* NULL: not bridged */
+    uint8_t pt[128]; /* payload type in → out, or PT_DROP */
+};
+
+struct channel {
+    int fd;
+    struct event *event;
+    bool connected;
+    bool settled; /* connected, and nothing from before that is left in the queue: the kernel checks the source */
+};
+
+struct port {
+    struct list node; /* worker.ports */
+    struct worker *worker;
+    uint64_t id;
+    int family;
+    struct channel rtp, rtcp;
+    struct latch latch;
+    struct proto_remote remote;
+    union addr rtcp_source;
+    uint64_t rtcp_heard_us;
+    enum stream_dir dir; /* what may flow: as commanded, within what the far side said */
+    enum stream_dir commanded;
+    bool accepts[128]; /* payload types that were negotiated */
+    struct list sinks;
+    struct bridge bridge;
+    struct rtp_count count;
+    struct media_stats stats; /* the plain counters of it */
+    uint32_t rate;            /* clock of payload type stats.pt */
+    uint64_t refused;         /* ECONNREFUSED seen */
+    uint64_t remote_us, first_us, last_us;
+    uint64_t left_us; /* its controller has gone, since then; 0: it has one */
+};
+
+struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd) MUST_USE;
+/* Does not close the sockets. */
+void port_free(struct port *port);
+
+/* Starts reading. fresh: nothing that is in the sockets now belongs to this call. */
+void port_attach(struct port *port, struct worker *worker, bool fresh);
+/* Stops reading and leaves its bridge; packets wait in the sockets until the next port_attach. */
+void port_detach(struct port *port);
+
+void port_set_remote(struct port *port, const struct proto_remote *remote);
+void port_set_direction(struct port *port, enum stream_dir dir);
+/* Silence and left-over checks; several times in the silence time. */
+void port_tick(struct port *port, uint64_t now_us);
+void port_get_stats(const struct port *port, struct media_stats *out);
+/* Works out again which payload types are negotiated. */
+void port_refresh_accepts(struct port *port);
+
+/* To the far side. Returns whether the packet left. */
+bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len);
+bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len);
+
+/* Both on the same worker; each leaves the bridge it was in. a == b: echo. */
+void relay_bridge(struct port *a, struct port *b);
+void relay_unbridge(struct port *port);
+/* The payload types of its bridge again, after a remote has changed. */
+void relay_remap(struct port *port);
+
+#endif

@@ -1,0 +1,109 @@
+/* What tandemd and tandem-media say to each other over a Unix SEQPACKET socket: small fixed structs of ids and values,
+ * never pointers, in the byte order of the one machine both run on. A packet carries one or more messages back to back.
+ * Any change of a struct here, or of struct media_stats, needs a new PROTO_VERSION. */
+#ifndef MEDIA_PROTO_H
+#define MEDIA_PROTO_H
+
+#include "media/media.h"
+
+#define PROTO_VERSION 1u
+_Static_assert(sizeof(struct media_stats) == 88, "media_stats is part of the protocol: raise PROTO_VERSION with it");
+
+enum proto_kind {
+    /* the controller says */
+    PROTO_HELLO = 1, /* first message: takes control; an earlier controller is told and dropped */
+    PROTO_WANT,      /* family, count: hand out that many more ports */
+    PROTO_TAKE,      /* the port goes into use (or, when listed: is adopted) */
+    PROTO_RELEASE,   /* the port ends; answered by PROTO_RELEASED */
+    PROTO_REMOTE,
+    PROTO_DIRECTION, /* value: enum stream_dir */
+    PROTO_BRIDGE,    /* value: the other port's id */
+    PROTO_UNBRIDGE,
+    PROTO_ECHO, /* value: on */
+    PROTO_END,  /* the process ends */
+    /* the media process says */
+    PROTO_WELCOME, /* answer to PROTO_HELLO; PROTO_LISTED for each port in use and PROTO_LIST_END follow */
+    PROTO_LISTED,
+    PROTO_LIST_END,
+    PROTO_GRANT,   /* a port that can be taken at once */
+    PROTO_GRANTED, /* answer to PROTO_WANT, after the grants: how many there were (fewer: the range is used up) */
+    PROTO_EVENT,
+    PROTO_RELEASED,
+    PROTO_STATUS, /* once a second while something changes */
+    PROTO_BYE,    /* why this controller is dropped */
+    PROTO_KINDS,
+};
+
+enum proto_bye { PROTO_BYE_REPLACED = 1, PROTO_BYE_VERSION, PROTO_BYE_ENDING };
+
+struct proto_head {
+    uint16_t kind, size;
+    uint32_t reserved; /* 0; keeps what follows aligned */
+};
+
+struct proto_hello { /* HELLO, WELCOME */
+    struct proto_head head;
+    uint32_t version;
+    int32_t pid;
+    uint32_t ip4, ip6; /* WELCOME: does it have ports of this family? */
+    uint32_t listed;   /* WELCOME: how many ports follow */
+    uint32_t threads;
+};
+
+struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, END, LIST_END */
+    struct proto_head head;
+    uint64_t id, value;
+};
+
+struct proto_count { /* WANT, GRANTED */
+    struct proto_head head;
+    uint32_t family; /* AF_INET, AF_INET6 */
+    uint32_t count;
+};
+
+struct proto_codec {
+    char name[20];
+    uint32_t rate;
+    uint8_t pt, channels;
+    uint16_t reserved;
+};
+
+struct proto_remote { /* REMOTE */
+    struct proto_head head;
+    uint64_t id;
+    union addr rtp, rtcp, signalling;
+    uint8_t rtcp_mux;
+    uint8_t dir; /* as the far side says it */
+    uint8_t codec_count;
+    uint8_t reserved;
+    struct proto_codec codecs[MEDIA_CODECS_MAX];
+};
+
+struct proto_port { /* LISTED, GRANT */
+    struct proto_head head;
+    uint64_t id, bridged; /* LISTED: the port it is bridged with; its own id: echo; 0: none */
+    union addr addr;
+};
+
+struct proto_event { /* EVENT, RELEASED */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t kind; /* EVENT: enum media_event_kind */
+    struct media_stats stats;
+};
+
+struct proto_status { /* STATUS */
+    struct proto_head head;
+    uint64_t packets; /* relayed since the start */
+    uint32_t used, ready;
+};
+
+struct proto_bye_message { /* BYE */
+    struct proto_head head;
+    uint64_t reason; /* enum proto_bye */
+};
+
+/* The size that a message of this kind must have; 0: no such kind. */
+size_t proto_size(unsigned kind);
+
+#endif

@@ -1,0 +1,205 @@
+/* A media thread: one libevent loop over the sockets of its ports, and an inbox of jobs done between packets. It uses
+ * libevent itself rather than base/loop.h, whose timers would cost a system call a turn. Knows no controller. */
+#include "media/worker.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "media/port.h"
+
+int inbox_init(struct inbox *inbox)
+{
+    list_init(&inbox->jobs);
+    inbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (inbox->fd < 0)
+        return -errno;
+    pthread_mutex_init(&inbox->lock, NULL);
+    return 0;
+}
+
+void inbox_clear(struct inbox *inbox)
+{
+    struct job *job;
+
+    while ((job = inbox_take(inbox)) != NULL)
+        free(job);
+    pthread_mutex_destroy(&inbox->lock);
+    close(inbox->fd);
+}
+
+struct job *job_new(enum job_kind kind, uint64_t id, struct port *port)
+{
+    struct job *job = mem_new(sizeof *job);
+
+    job->kind = kind;
+    job->id = id;
+    job->port = port;
+    return job;
+}
+
+void inbox_post(struct inbox *inbox, struct job *job)
+{
+    uint64_t one = 1;
+    bool first;
+
+    pthread_mutex_lock(&inbox->lock);
+    first = list_empty(&inbox->jobs);
+    list_append(&inbox->jobs, &job->node);
+    pthread_mutex_unlock(&inbox->lock);
+    if (first && write(inbox->fd, &one, sizeof one) < 0)
+        log_error("a media thread cannot be woken: %s", strerror(errno));
+}
+
+struct job *inbox_take(struct inbox *inbox)
+{
+    struct job *job = NULL;
+
+    pthread_mutex_lock(&inbox->lock);
+    if (!list_empty(&inbox->jobs)) {
+        job = LIST_ENTRY(inbox->jobs.next, struct job, node);
+        list_unlink(&job->node);
+    }
+    pthread_mutex_unlock(&inbox->lock);
+    return job;
+}
+
+uint64_t worker_now(const struct worker *worker)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind)
+{
+    struct job *job = job_new(JOB_EVENT, port->id, NULL);
+
+    job->value = kind;
+    port_get_stats(port, &job->stats);
+    inbox_post(worker->control, job);
+}
+
+void worker_tell_silent(struct worker *worker, const struct port *port)
+{
+    inbox_post(worker->control, job_new(JOB_SILENT, port->id, NULL));
+}
+
+static void hand_back(struct worker *worker, const struct job *from, enum job_kind kind)
+{
+    struct job *job = job_new(kind, from->id, from->port);
+
+    port_get_stats(from->port, &job->stats);
+    port_detach(from->port);
+    inbox_post(worker->control, job);
+}
+
+static void do_job(struct worker *worker, const struct job *job)
+{
+    switch (job->kind) {
+    case JOB_ATTACH:
+        port_attach(job->port, worker, job->value);
+        break;
+    case JOB_DETACH:
+        hand_back(worker, job, JOB_DETACHED);
+        break;
+    case JOB_RELEASE:
+        hand_back(worker, job, JOB_RELEASED);
+        break;
+    case JOB_REMOTE:
+        port_set_remote(job->port, &job->remote);
+        break;
+    case JOB_DIRECTION:
+        port_set_direction(job->port, (enum stream_dir)job->value);
+        break;
+    case JOB_BRIDGE:
+        relay_bridge(job->port, job->other);
+        break;
+    case JOB_UNBRIDGE:
+        relay_unbridge(job->port);
+        break;
+    case JOB_LEFT:
+        job->port->left_us = job->value ? worker_now(worker) : 0;
+        break;
+    case JOB_STOP:
+        event_base_loopbreak(worker->base);
+        break;
+    default: /* for the control thread */
+        bug_if(job->kind >= JOB_DETACHED);
+    }
+}
+
+static void woken(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+    struct job *job;
+    uint64_t count;
+
+    if (read(worker->inbox.fd, &count, sizeof count) < 0 && errno != EAGAIN)
+        log_error("a media thread cannot read its wake-up: %s", strerror(errno));
+    while ((job = inbox_take(&worker->inbox)) != NULL) {
+        do_job(worker, job);
+        free(job);
+    }
+}
+
+static void ticked(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+    uint64_t now_us = worker_now(worker);
+    struct port *port;
+
+    LIST_FOR_EACH(port, &worker->ports, node)
+    port_tick(port, now_us);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+
+    event_base_dispatch(worker->base);
+    return NULL;
+}
+
+int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us)
+{
+    uint64_t tick_us = silence_us / 4 < 10000 ? 10000 : silence_us / 4;
+    struct timeval tick = {.tv_sec = (time_t)(tick_us / 1000000), .tv_usec = (suseconds_t)(tick_us % 1000000)};
+    int err = inbox_init(&worker->inbox);
+
+    if (err < 0)
+        return err;
+    list_init(&worker->ports);
+    worker->control = control;
+    worker->silence_us = silence_us;
+    worker->base = event_base_new();
+    if (!worker->base)
+        return -ENOMEM;
+    worker->wake = event_new(worker->base, worker->inbox.fd, EV_READ | EV_PERSIST, woken, worker);
+    worker->tick = event_new(worker->base, -1, EV_PERSIST, ticked, worker);
+    event_add(worker->wake, NULL);
+    event_add(worker->tick, &tick);
+    err = pthread_create(&worker->thread, NULL, worker_main, worker);
+    worker->started = err == 0;
+    return -err;
+}
+
+void worker_stop(struct worker *worker)
+{
+    struct port *port, *next;
+
+    if (!worker->started)
+        return;
+    inbox_post(&worker->inbox, job_new(JOB_STOP, 0, NULL));
+    pthread_join(worker->thread, NULL);
+    LIST_FOR_EACH_SAFE(port, next, &worker->ports, node)
+    port_detach(port);
+    event_free(worker->wake);
+    event_free(worker->tick);
+    event_base_free(worker->base);
+    inbox_clear(&worker->inbox);
+}

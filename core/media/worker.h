@@ -1,0 +1,91 @@
+/* The threads of the media process and how they talk to its control thread: jobs in an inbox, one lock for an inbox,
+ * and never on the way of a packet. */
+#ifndef MEDIA_WORKER_H
+#define MEDIA_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "media/proto.h"
+
+struct port;
+struct event;
+struct event_base;
+
+enum job_kind {
+    /* control → worker */
+    JOB_ATTACH,  /* value: fresh */
+    JOB_DETACH,  /* answered by JOB_DETACHED: the port may go to another worker */
+    JOB_RELEASE, /* answered by JOB_RELEASED */
+    JOB_REMOTE,
+    JOB_DIRECTION,
+    JOB_BRIDGE, /* with other; the port itself: echo */
+    JOB_UNBRIDGE,
+    JOB_LEFT, /* value: its controller has gone (true) or it has one again */
+    JOB_STOP,
+    /* worker → control */
+    JOB_DETACHED,
+    JOB_RELEASED,
+    JOB_EVENT,  /* value: enum media_event_kind */
+    JOB_SILENT, /* a port without a controller that nobody sends to any more */
+};
+
+struct job {
+    struct list node;
+    enum job_kind kind;
+    uint64_t id;
+    struct port *port, *other; /* owned by the worker they are attached to */
+    uint64_t value;
+    union {
+        struct proto_remote remote;
+        struct media_stats stats;
+    };
+};
+
+struct inbox {
+    pthread_mutex_t lock;
+    struct list jobs; /* LOCK: lock */
+    int fd;           /* eventfd: readable when there may be jobs */
+};
+
+/* Returns 0 or negative errno. */
+int inbox_init(struct inbox *inbox);
+void inbox_clear(struct inbox *inbox);
+/* Any thread. Owns job. */
+void inbox_post(struct inbox *inbox, struct job *job);
+/* The owner's thread, until NULL; the caller frees the job. */
+struct job *inbox_take(struct inbox *inbox);
+struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE;
+
+struct worker {
+    struct inbox inbox;
+    struct inbox *control;
+    uint64_t silence_us;
+    atomic_uint_fast64_t relayed; /* written by its thread only */
+    /* its thread only */
+    pthread_t thread;
+    bool started;
+    struct event_base *base;
+    struct event *wake, *tick;
+    struct list ports;
+    uint8_t packet[65536]; /* the packet in hand: no datagram is longer */
+};
+
+/* Returns 0 or negative errno. control gets what the worker has to say. */
+int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us);
+/* Ends the thread and forgets its ports (their sockets stay open). */
+void worker_stop(struct worker *worker);
+
+/* From its own thread. */
+uint64_t worker_now(const struct worker *worker);
+void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind);
+void worker_tell_silent(struct worker *worker, const struct port *port);
+
+static inline void worker_count_relayed(struct worker *worker)
+{
+    uint_fast64_t count = atomic_load_explicit(&worker->relayed, memory_order_relaxed);
+
+    atomic_store_explicit(&worker->relayed, count + 1, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,907 @@
+/* The media process for real: tandem-media is started, fake phones are UDP sockets on loopback addresses. Nothing
+ * sleeps: the loop is turned until something has happened or a deadline has passed. That something is NOT accepted is
+ * shown by sending a packet that is, after it and on the same socket. */
+#include "config.h"
+
+#include <check.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "media/media.h"
+#include "media/proto.h"
+#include "media/wire.h"
+
+#define DEADLINE_MS 8000
+
+extern char **environ;
+
+static struct {
+    struct loop *loop;
+    struct media *media;
+    char dir[64], path[80], program[512];
+    pid_t process;
+    int ups, downs, lost_before_down, lost;
+} t;
+
+struct watched {
+    struct media_port *port;
+    int latched, first, lost, released;
+    struct media_stats at_latch, final;
+    bool has_final;
+};
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+#define TURN_UNTIL(condition)                                                                                          \
+    do {                                                                                                               \
+        uint64_t until_ = clock_ms() + DEADLINE_MS;                                                                    \
+        while (!(condition)) {                                                                                         \
+            ck_assert_msg(clock_ms() < until_, "never: %s", #condition);                                               \
+            loop_turn(t.loop, 2);                                                                                      \
+        }                                                                                                              \
+    } while (0)
+
+/* --- processes
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static const char *ports_of_this_test(void)
+{
+    static char ports[16];
+    unsigned low = 20000 + (unsigned)getpid() % 100 * 200;
+
+    snprintf(ports, sizeof ports, "%u-%u", low, low + 1999);
+    return ports;
+}
+
+static pid_t start_process(const char *orphan, const char *silence, const char *threads, bool ip6)
+{
+    char *args[20] = {t.program,
+                      "--socket",
+                      t.path,
+                      "--bind4",
+                      "127.0.0.1",
+                      "--ports",
+                      (char *)ports_of_this_test(),
+                      "--orphan",
+                      (char *)orphan,
+                      "--silence-ms",
+                      (char *)silence,
+                      "--threads",
+                      (char *)threads};
+    pid_t pid;
+
+    if (ip6) {
+        args[13] = "--bind6";
+        args[14] = "::1";
+    }
+    ck_assert_int_eq(posix_spawn(&pid, t.program, NULL, NULL, args, environ), 0);
+    return pid;
+}
+
+static void hook_up(void *arg)
+{
+    t.ups++;
+}
+
+static void hook_down(void *arg, const char *why)
+{
+    t.downs++;
+    t.lost_before_down = t.lost;
+}
+
+static const struct media_hooks hooks = {.up = hook_up, .down = hook_down};
+
+static struct media *open_client(bool may_start)
+{
+    struct media_config config = {
+        .socket_path = t.path, .program = may_start ? t.program : NULL, .threads = 2, .orphan_seconds = 60};
+    struct media *media;
+    unsigned low = 0, high = 0;
+
+    sscanf(ports_of_this_test(), "%u-%u", &low, &high);
+    config.port_low = (uint16_t)low;
+    config.port_high = (uint16_t)high;
+    addr_parse_ip("127.0.0.1", 0, &config.bind4);
+    ck_assert_int_eq(media_open(t.loop, &config, &hooks, &media), 0);
+    return media;
+}
+
+static void setup(void)
+{
+    memset(&t, 0, sizeof t);
+    snprintf(t.dir, sizeof t.dir, "/tmp/tandem-media-test.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(t.dir));
+    snprintf(t.path, sizeof t.path, "%s/media", t.dir);
+    snprintf(t.program, sizeof t.program, "%s/core/tandem-media",
+             getenv("TANDEM_BUILD") ? getenv("TANDEM_BUILD") : ".");
+    log_set_level(LOG_LEVEL_ERROR);
+    t.loop = loop_new();
+}
+
+/* Two threads, 100 ms of silence. */
+static void setup_running(void)
+{
+    setup();
+    t.process = start_process("60", "100", "2", true);
+    t.media = open_client(false);
+    TURN_UNTIL(media_is_up(t.media));
+}
+
+static int wait_for(pid_t pid)
+{
+    uint64_t until = clock_ms() + DEADLINE_MS;
+    int status = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (clock_ms() > until) {
+            kill(pid, SIGKILL);
+            ck_abort_msg("tandem-media does not end");
+        }
+        loop_turn(t.loop, 2);
+    }
+    return status;
+}
+
+static void teardown(void)
+{
+    char lock[96];
+
+    media_close(t.media, false);
+    if (t.process) {
+        kill(t.process, SIGTERM);
+        ck_assert_int_eq(wait_for(t.process), 0); /* a sanitizer's report would show here */
+    }
+    loop_free(t.loop);
+    snprintf(lock, sizeof lock, "%s.lock", t.path);
+    unlink(lock);
+    ck_assert_int_eq(rmdir(t.dir), 0); /* the socket was removed */
+}
+
+/* --- ports and phones
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void port_event(void *arg, const struct media_event *event)
+{
+    struct watched *w = arg;
+
+    w->latched += event->kind == MEDIA_LATCHED;
+    w->first += event->kind == MEDIA_FIRST_RTP;
+    w->lost += event->kind == MEDIA_LOST;
+    t.lost += event->kind == MEDIA_LOST;
+    if (event->kind == MEDIA_LATCHED)
+        w->at_latch = event->stats;
+}
+
+static void port_released(void *arg, const struct media_stats *stats)
+{
+    struct watched *w = arg;
+
+    w->released++;
+    w->has_final = stats != NULL;
+    if (stats)
+        w->final = *stats;
+}
+
+static void take(struct watched *w, int family)
+{
+    memset(w, 0, sizeof *w);
+    w->port = media_port_take(t.media, family, port_event, w);
+    ck_assert_ptr_nonnull(w->port);
+}
+
+static void release(struct watched *w)
+{
+    media_port_release(w->port, port_released, w);
+    TURN_UNTIL(w->released);
+    ck_assert_int_eq(w->released, 1);
+}
+
+struct phone {
+    int rtp, rtcp;
+    union addr addr, rtcp_addr;
+    uint16_t seq;
+};
+
+static int bound_socket(const char *ip, union addr *addr)
+{
+    socklen_t len = sizeof *addr;
+    int fd;
+
+    ck_assert_int_eq(addr_parse_ip(ip, 0, addr), 0);
+    fd = socket(addr->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, &addr->sa, addr_len(addr)), 0);
+    ck_assert_int_eq(getsockname(fd, &addr->sa, &len), 0);
+    return fd;
+}
+
+static struct phone phone_new(const char *ip)
+{
+    struct phone phone = {.seq = 100};
+
+    phone.rtp = bound_socket(ip, &phone.addr);
+    phone.rtcp = bound_socket(ip, &phone.rtcp_addr);
+    return phone;
+}
+
+static void phone_free(struct phone *phone)
+{
+    close(phone->rtp);
+    close(phone->rtcp);
+}
+
+static struct codec codec(const char *name, unsigned pt)
+{
+    struct codec c = {.pt = (uint8_t)pt, .rate = 8000, .channels = 1};
+
+    str_copy(c.name, sizeof c.name, name);
+    return c;
+}
+
+static struct stream_desc desc_of(const struct phone *phone)
+{
+    struct codec codecs[] = {codec("PCMA", 8), codec("telephone-event", 101)};
+    struct stream_desc d = {.kind = STREAM_AUDIO, .dir = DIR_SENDRECV, .rtp = phone->addr, .rtcp = phone->rtcp_addr};
+
+    desc_set_codecs(&d, codecs, 2);
+    return d;
+}
+
+static void set_remote(struct watched *w, const struct phone *phone, const union addr *signalling)
+{
+    struct stream_desc d = desc_of(phone);
+
+    media_port_remote(w->port, &d, signalling);
+    free(d.codecs);
+}
+
+static void send_packet(struct phone *phone, const struct watched *to, unsigned pt, char mark)
+{
+    uint8_t packet[172] = {0x80, (uint8_t)pt, (uint8_t)(phone->seq >> 8), (uint8_t)phone->seq, 0, 0, 0, 0, 1, 2, 3, 4};
+    const union addr *dest = media_port_addr(to->port);
+
+    packet[12] = (uint8_t)mark;
+    phone->seq++;
+    ck_assert_int_eq(sendto(phone->rtp, packet, sizeof packet, 0, &dest->sa, addr_len(dest)), sizeof packet);
+}
+
+static void send_rtcp(int fd, const struct watched *to, unsigned port_offset, char mark)
+{
+    uint8_t packet[8] = {0x80, 201, 0, 1, 1, 2, 3, (uint8_t)mark};
+    union addr dest = *media_port_addr(to->port);
+
+    addr_set_port(&dest, (uint16_t)(addr_port(&dest) + port_offset));
+    ck_assert_int_eq(sendto(fd, packet, sizeof packet, 0, &dest.sa, addr_len(&dest)), sizeof packet);
+}
+
+/* The next datagram; its length, or 0 with nothing there yet. */
+static size_t try_receive(int fd, uint8_t *packet, size_t size)
+{
+    ssize_t n = recv(fd, packet, size, 0);
+
+    return n > 0 ? (size_t)n : 0;
+}
+
+static uint8_t heard[2048];
+
+/* The next RTP packet that the phone hears must carry this mark and payload type. */
+static void expect_rtp(struct phone *phone, unsigned pt, char mark)
+{
+    TURN_UNTIL(try_receive(phone->rtp, heard, sizeof heard) == 172);
+    ck_assert_int_eq(heard[1] & 0x7F, pt);
+    ck_assert_int_eq(heard[12], mark);
+}
+
+struct pair {
+    struct watched a, b;
+    struct phone alice, bob;
+};
+
+/* Two phones through two bridged ports, both latched. */
+static struct pair *talking_pair(void)
+{
+    static struct pair p;
+
+    p.alice = phone_new("127.0.0.1");
+    p.bob = phone_new("127.0.0.1");
+    take(&p.a, AF_INET);
+    take(&p.b, AF_INET);
+    set_remote(&p.a, &p.alice, NULL);
+    set_remote(&p.b, &p.bob, NULL);
+    media_bridge(p.a.port, p.b.port);
+    do { /* until the bridge stands; what came earlier was drained */
+        send_packet(&p.bob, &p.b, 8, 'x');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(p.alice.rtp, heard, sizeof heard));
+    send_packet(&p.alice, &p.a, 8, 'z'); /* her first */
+    expect_rtp(&p.bob, 8, 'z');
+    send_packet(&p.bob, &p.b, 8, 'z');
+    TURN_UNTIL(try_receive(p.alice.rtp, heard, sizeof heard) && heard[12] == 'z'); /* behind what was under way */
+    TURN_UNTIL(p.a.latched && p.b.latched);
+    return &p;
+}
+
+static void end_pair(struct pair *p)
+{
+    release(&p->a);
+    release(&p->b);
+    phone_free(&p->alice);
+    phone_free(&p->bob);
+}
+
+/* --- relay
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(two_phones_hear_each_other_unchanged)
+{
+    struct pair *p = talking_pair();
+    uint16_t seq = p->alice.seq;
+
+    send_packet(&p->alice, &p->a, 8 | 0x80, '1');
+    expect_rtp(&p->bob, 8, '1');
+    ck_assert_int_eq(heard[1], 0x88); /* the marker bit stays */
+    ck_assert_int_eq(heard[2] << 8 | heard[3], seq);
+    ck_assert_int_eq(memcmp(heard + 8, "\1\2\3\4", 4), 0);
+    send_packet(&p->bob, &p->b, 101, '2');
+    expect_rtp(&p->alice, 101, '2');
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(payload_types_are_mapped_by_codec_name)
+{
+    struct pair *p = talking_pair();
+    struct codec codecs[] = {codec("opus", 111), codec("pcma", 8), codec("telephone-event", 96)};
+    struct stream_desc d = desc_of(&p->bob);
+
+    codecs[0].rate = 48000;
+    codecs[0].channels = 2;
+    desc_set_codecs(&d, codecs, 3);
+    media_port_remote(p->b.port, &d, NULL);
+    free(d.codecs);
+    do {
+        send_packet(&p->alice, &p->a, 101, 'm');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(p->bob.rtp, heard, sizeof heard) || (heard[1] & 0x7F) != 96);
+    send_packet(&p->bob, &p->b, 111, 'n'); /* nobody here speaks that */
+    send_packet(&p->bob, &p->b, 101, 'o'); /* the number that it was offered: RFC 3264 */
+    expect_rtp(&p->alice, 101, 'o');
+    send_packet(&p->bob, &p->b, 96, 'p');
+    expect_rtp(&p->alice, 101, 'p');
+    end_pair(p);
+    ck_assert_uint_ge(p->b.final.dropped, 1);
+}
+END_TEST
+
+START_TEST(rtcp_is_relayed_on_its_own_port_and_muxed)
+{
+    struct pair *p = talking_pair();
+    struct stream_desc d = desc_of(&p->bob);
+
+    send_rtcp(p->alice.rtcp, &p->a, 1, '1');
+    TURN_UNTIL(try_receive(p->bob.rtcp, heard, sizeof heard) == 8);
+    ck_assert_int_eq(heard[7], '1');
+    d.rtcp_mux = true;
+    media_port_remote(p->b.port, &d, NULL);
+    free(d.codecs);
+    do { /* the change has come when RTCP comes on the RTP port */
+        send_rtcp(p->alice.rtcp, &p->a, 1, '2');
+        loop_turn(t.loop, 2);
+    } while (try_receive(p->bob.rtp, heard, sizeof heard) != 8);
+    send_rtcp(p->bob.rtp, &p->b, 0, '3');
+    TURN_UNTIL(try_receive(p->alice.rtcp, heard, sizeof heard) == 8);
+    ck_assert_int_eq(heard[7], '3');
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(ipv6_and_ipv4_phones_can_talk)
+{
+    struct phone six = phone_new("::1"), four = phone_new("127.0.0.1");
+    struct watched a, b;
+
+    take(&a, AF_INET6);
+    take(&b, AF_INET);
+    set_remote(&a, &six, NULL);
+    set_remote(&b, &four, NULL);
+    media_bridge(a.port, b.port);
+    do {
+        send_packet(&six, &a, 8, '6');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(four.rtp, heard, sizeof heard));
+    send_packet(&four, &b, 8, '4');
+    expect_rtp(&six, 8, '4');
+    release(&a);
+    release(&b);
+    phone_free(&six);
+    phone_free(&four);
+}
+END_TEST
+
+START_TEST(bridges_across_threads_move_and_every_pair_still_talks)
+{
+    enum { N = 12 };
+    struct watched w[N];
+    struct phone phones[N];
+
+    for (int i = 0; i < N; i++) {
+        phones[i] = phone_new("127.0.0.1");
+        take(&w[i], AF_INET);
+        set_remote(&w[i], &phones[i], NULL);
+    }
+    for (int step = 1; step < N; step += 3) { /* the same legs in ever new company */
+        for (int i = 0; i < N / 2; i++)
+            media_bridge(w[i].port, w[N / 2 + (i + step) % (N / 2)].port);
+        for (int i = 0; i < N / 2; i++) {
+            struct phone *other = &phones[N / 2 + (i + step) % (N / 2)];
+            uint64_t until = clock_ms() + DEADLINE_MS;
+
+            do {
+                ck_assert_msg(clock_ms() < until, "pair %d of step %d is mute", i, step);
+                send_packet(&phones[i], &w[i], 8, (char)(step * 16 + i));
+                loop_turn(t.loop, 1);
+            } while (!try_receive(other->rtp, heard, sizeof heard) || (char)heard[12] != (char)(step * 16 + i));
+        }
+    }
+    for (int i = 0; i < N; i++) {
+        release(&w[i]);
+        ck_assert(w[i].has_final);
+        phone_free(&phones[i]);
+    }
+}
+END_TEST
+
+START_TEST(echo_sends_back_what_comes_and_a_bridge_ends_it)
+{
+    struct phone phone = phone_new("127.0.0.1");
+    struct watched w;
+
+    take(&w, AF_INET);
+    set_remote(&w, &phone, NULL);
+    media_port_echo(w.port, true);
+    do {
+        send_packet(&phone, &w, 8, 'e');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(phone.rtp, heard, sizeof heard));
+    media_port_echo(w.port, false);
+    release(&w);
+    ck_assert_uint_ge(w.final.tx_packets, 1);
+    phone_free(&phone);
+}
+END_TEST
+
+START_TEST(a_held_side_neither_hears_nor_is_heard_as_told)
+{
+    struct pair *p = talking_pair();
+    struct watched *b = &p->b;
+
+    media_port_direction(b->port, DIR_RECV); /* Bob may talk, nothing goes to him */
+    media_port_direction(p->a.port, DIR_SENDRECV);
+    do { /* until one from Alice is held back */
+        while (try_receive(p->bob.rtp, heard, sizeof heard))
+            ;
+        send_packet(&p->alice, &p->a, 8, 'h');
+        send_packet(&p->bob, b, 8, 'k');
+        expect_rtp(&p->alice, 8, 'k');
+    } while (try_receive(p->bob.rtp, heard, sizeof heard));
+    media_port_direction(b->port, DIR_SEND); /* the other way round */
+    do {
+        send_packet(&p->alice, &p->a, 8, 'i');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(p->bob.rtp, heard, sizeof heard));
+    while (try_receive(p->alice.rtp, heard, sizeof heard))
+        ;
+    send_packet(&p->bob, b, 8, 'l');
+    release(b);
+    ck_assert_int_eq(try_receive(p->alice.rtp, heard, sizeof heard), 0);
+    release(&p->a);
+    phone_free(&p->alice);
+    phone_free(&p->bob);
+}
+END_TEST
+
+START_TEST(counters_are_right_and_loss_is_seen)
+{
+    struct pair *p = talking_pair();
+    uint16_t before = p->alice.seq;
+
+    p->alice.seq = (uint16_t)(before + 3); /* three are lost */
+    send_packet(&p->alice, &p->a, 8, '1');
+    expect_rtp(&p->bob, 8, '1');
+    end_pair(p);
+    ck_assert(p->a.has_final);
+    ck_assert_uint_eq(p->a.final.lost, 3);
+    ck_assert_uint_eq(p->a.final.rx_packets, (uint64_t)(before - 100 + 1));
+    ck_assert_uint_eq(p->a.final.rx_bytes, p->a.final.rx_packets * 172);
+    ck_assert_uint_eq(p->a.final.dropped, 0);
+    ck_assert_uint_ge(p->b.final.tx_packets, 3);
+    ck_assert_int_eq(p->a.final.pt, 8);
+    ck_assert_uint_ge(p->a.final.first_rx_ms, 1);
+    ck_assert(addr_same(&p->a.final.source, &p->alice.addr));
+    ck_assert_int_eq(p->a.first, 1);
+}
+END_TEST
+
+START_TEST(stun_and_dtls_are_counted_as_dropped)
+{
+    struct pair *p = talking_pair();
+    const union addr *dest = media_port_addr(p->a.port);
+    uint8_t stun[20] = {0, 1}, dtls[20] = {22, 254};
+
+    sendto(p->alice.rtp, stun, sizeof stun, 0, &dest->sa, addr_len(dest));
+    sendto(p->alice.rtp, dtls, sizeof dtls, 0, &dest->sa, addr_len(dest));
+    sendto(p->alice.rtp, "", 0, 0, &dest->sa, addr_len(dest));
+    send_packet(&p->alice, &p->a, 8, '1');
+    expect_rtp(&p->bob, 8, '1');
+    end_pair(p);
+    ck_assert_uint_eq(p->a.final.dropped, 3);
+}
+END_TEST
+
+/* --- latching
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_stranger_is_heard_from_his_fifth_packet_in_order)
+{
+    struct phone nat = phone_new("127.0.0.1"), stranger = phone_new("127.0.0.3"), bob = phone_new("127.0.0.1");
+    struct watched a, b;
+
+    take(&a, AF_INET);
+    take(&b, AF_INET);
+    set_remote(&a, &nat, NULL);
+    set_remote(&b, &bob, NULL);
+    media_bridge(a.port, b.port);
+    do { /* until all commands have been done */
+        send_packet(&bob, &b, 8, 'b');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(nat.rtp, heard, sizeof heard));
+    for (char mark = '1'; mark <= '6'; mark++)
+        send_packet(&stranger, &a, 8, mark);
+    expect_rtp(&bob, 8, '5');
+    expect_rtp(&bob, 8, '6');
+    send_packet(&nat, &a, 8, 'n'); /* the SDP address talks: the stranger is out */
+    expect_rtp(&bob, 8, 'n');
+    for (int i = 0; i < 10; i++)
+        send_packet(&stranger, &a, 8, 's');
+    send_packet(&nat, &a, 8, 'o');
+    expect_rtp(&bob, 8, 'o');
+    TURN_UNTIL(a.latched == 2);
+    ck_assert(addr_same(&a.at_latch.source, &nat.addr));
+    release(&a);
+    release(&b);
+    ck_assert_uint_ge(a.final.dropped, 4);
+    phone_free(&nat);
+    phone_free(&stranger);
+    phone_free(&bob);
+}
+END_TEST
+
+START_TEST(a_stranger_is_never_heard_while_the_phone_talks)
+{
+    struct pair *p = talking_pair();
+    struct phone stranger = phone_new("127.0.0.3");
+
+    for (int i = 0; i < 50; i++) {
+        send_packet(&stranger, &p->a, 8, 's');
+        send_packet(&p->alice, &p->a, 8, (char)i);
+        expect_rtp(&p->bob, 8, (char)i);
+    }
+    end_pair(p);
+    phone_free(&stranger);
+    ck_assert_int_eq(p->a.latched, 1);
+}
+END_TEST
+
+START_TEST(a_phone_whose_nat_binding_changes_is_heard_again_after_silence)
+{
+    struct pair *p = talking_pair();
+    struct phone moved = phone_new("127.0.0.1");
+
+    do {
+        send_packet(&moved, &p->a, 8, 'm');
+        loop_turn(t.loop, 5);
+    } while (!try_receive(p->bob.rtp, heard, sizeof heard));
+    TURN_UNTIL(p->a.latched == 2);
+    ck_assert(addr_same(&p->a.at_latch.source, &moved.addr));
+    send_packet(&p->bob, &p->b, 8, 'b');
+    expect_rtp(&moved, 8, 'b');
+    end_pair(p);
+    phone_free(&moved);
+}
+END_TEST
+
+START_TEST(a_changed_remote_is_heard_at_once)
+{
+    struct pair *p = talking_pair();
+    struct phone other = phone_new("127.0.0.4");
+
+    set_remote(&p->a, &other, NULL);
+    do {
+        send_packet(&p->bob, &p->b, 8, 'b');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(other.rtp, heard, sizeof heard));
+    send_packet(&p->alice, &p->a, 8, 'x'); /* the old one is nobody now */
+    send_packet(&other, &p->a, 8, 'o');
+    expect_rtp(&p->bob, 8, 'o');
+    end_pair(p);
+    phone_free(&other);
+}
+END_TEST
+
+START_TEST(a_phone_that_refuses_packets_ends_nothing)
+{
+    struct pair *p = talking_pair();
+
+    close(p->bob.rtp); /* ECONNREFUSED from now on */
+    for (int i = 0; i < 20; i++)
+        send_packet(&p->alice, &p->a, 8, 'r');
+    send_rtcp(p->alice.rtcp, &p->a, 1, 'q');
+    TURN_UNTIL(try_receive(p->bob.rtcp, heard, sizeof heard) == 8);
+    ck_assert(media_is_up(t.media));
+    p->bob.rtp = dup(p->bob.rtcp);
+    end_pair(p);
+}
+END_TEST
+
+/* --- pool, life and death
+ * ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(a_burst_of_200_takes_finds_a_port_each_time)
+{
+    static struct watched w[400];
+    struct media_status status;
+
+    for (int i = 0; i < 200; i++)
+        take(&w[i], AF_INET);
+    do {
+        loop_turn(t.loop, 2);
+        media_get_status(t.media, &status);
+    } while (status.ports_ready < 200 + 256); /* 256 are IPv6 */
+    for (int i = 200; i < 400; i++)
+        take(&w[i], AF_INET);
+    for (int i = 0; i < 400; i++)
+        media_port_release(w[i].port, port_released, &w[i]);
+    for (int i = 0; i < 400; i++) {
+        TURN_UNTIL(w[i].released);
+        ck_assert(w[i].has_final);
+    }
+}
+END_TEST
+
+START_TEST(a_killed_process_is_noticed_told_and_replaced)
+{
+    struct watched a, b;
+    struct media_status status;
+    struct phone phone = phone_new("127.0.0.1");
+    int pid;
+
+    t.media = open_client(true);
+    TURN_UNTIL(media_is_up(t.media));
+    media_get_status(t.media, &status);
+    pid = status.pid;
+    ck_assert_int_gt(pid, 0);
+    take(&a, AF_INET);
+    take(&b, AF_INET);
+    media_bridge(a.port, b.port);
+    kill(pid, SIGKILL);
+    TURN_UNTIL(t.downs);
+    ck_assert_int_eq(t.lost_before_down, 2);
+    ck_assert_int_eq(a.lost + b.lost, 2);
+    media_bridge(a.port, b.port); /* harmless on dead ports */
+    release(&a);
+    ck_assert(!a.has_final);
+    TURN_UNTIL(t.ups == 2);
+    media_get_status(t.media, &status);
+    ck_assert_int_ne(status.pid, pid);
+    ck_assert_int_eq(status.restarts, 1);
+    release(&b);
+    take(&a, AF_INET);
+    set_remote(&a, &phone, NULL);
+    media_port_echo(a.port, true);
+    do {
+        send_packet(&phone, &a, 8, 'e');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(phone.rtp, heard, sizeof heard));
+    release(&a);
+    phone_free(&phone);
+}
+END_TEST
+
+START_TEST(the_process_ends_when_no_controller_comes)
+{
+    t.process = start_process("1", "2000", "1", false);
+    t.media = open_client(false);
+    TURN_UNTIL(media_is_up(t.media));
+    media_close(t.media, true);
+    t.media = NULL;
+    ck_assert_int_eq(wait_for(t.process), 0);
+    t.process = 0;
+}
+END_TEST
+
+START_TEST(media_close_without_keep_ends_what_it_started)
+{
+    struct media_status status;
+    struct watched w;
+
+    t.media = open_client(true);
+    TURN_UNTIL(media_is_up(t.media));
+    media_get_status(t.media, &status);
+    take(&w, AF_INET);
+    media_port_release(w.port, port_released, &w);
+    media_close(t.media, false);
+    t.media = NULL;
+    ck_assert_int_eq(w.released, 1);
+    ck_assert_int_eq(kill(status.pid, 0), -1); /* gone, and reaped */
+}
+END_TEST
+
+struct second {
+    struct wire *wire;
+    int listed, bridged, welcome;
+    bool end;
+    uint64_t ids[8];
+};
+
+static void second_message(void *arg, const struct proto_head *m)
+{
+    struct second *s = arg;
+    const struct proto_port *port = (const void *)m;
+
+    s->welcome += m->kind == PROTO_WELCOME;
+    s->end |= m->kind == PROTO_LIST_END;
+    if (m->kind == PROTO_LISTED) {
+        s->ids[s->listed++ % 8] = port->id;
+        s->bridged += port->bridged != 0;
+    }
+}
+
+static void second_closed(void *arg, const char *why)
+{
+    struct second *s = arg;
+
+    wire_free(s->wire);
+    s->wire = NULL;
+}
+
+static struct second connect_second(uint32_t version, struct second *s)
+{
+    struct sockaddr_un addr;
+    struct proto_hello *hello;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    wire_address(t.path, &addr);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    memset(s, 0, sizeof *s);
+    s->wire = wire_new(t.loop, fd, second_message, second_closed, s);
+    hello = wire_add(s->wire, PROTO_HELLO);
+    hello->version = version;
+    return *s;
+}
+
+START_TEST(a_second_controller_sees_the_ports_and_the_first_is_told)
+{
+    struct pair *p = talking_pair();
+    struct watched idle;
+    struct second s;
+
+    take(&idle, AF_INET);
+    send_packet(&p->alice, &p->a, 8, '0');
+    expect_rtp(&p->bob, 8, '0');
+    loop_turn(t.loop, 1); /* sends the take */
+    connect_second(PROTO_VERSION, &s);
+    TURN_UNTIL(s.end && t.downs == 1);
+    ck_assert_int_eq(s.listed, 3);
+    ck_assert_int_eq(s.bridged, 2);
+    ck_assert_int_eq(p->a.lost + p->b.lost + idle.lost, 3);
+    send_packet(&p->alice, &p->a, 8, '1'); /* the audio has not noticed */
+    expect_rtp(&p->bob, 8, '1');
+    wire_free(s.wire);
+    media_port_release(idle.port, NULL, NULL);
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(a_controller_of_another_version_is_refused_and_the_first_stays)
+{
+    struct pair *p = talking_pair();
+    struct second s;
+
+    connect_second(PROTO_VERSION + 1, &s);
+    TURN_UNTIL(!s.wire);
+    ck_assert_int_eq(s.welcome, 0);
+    send_packet(&p->alice, &p->a, 8, '1');
+    expect_rtp(&p->bob, 8, '1');
+    ck_assert(media_is_up(t.media));
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(garbage_on_the_control_socket_drops_only_the_talker)
+{
+    struct sockaddr_un addr;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    static const char garbage[] = "\1\0\377\377garbage that is no message";
+    char byte;
+
+    wire_address(t.path, &addr);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(send(fd, garbage, sizeof garbage, MSG_NOSIGNAL), sizeof garbage);
+    TURN_UNTIL(recv(fd, &byte, 1, 0) == 0);
+    close(fd);
+    ck_assert(media_is_up(t.media));
+}
+END_TEST
+
+START_TEST(a_second_process_refuses_the_path_and_a_stale_socket_is_replaced)
+{
+    struct stat st;
+    pid_t second = start_process("60", "2000", "1", false);
+
+    ck_assert_int_ne(wait_for(second), 0);
+    ck_assert_int_eq(stat(t.path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    ck_assert(media_is_up(t.media));
+    kill(t.process, SIGKILL); /* leaves its socket behind */
+    wait_for(t.process);
+    TURN_UNTIL(!media_is_up(t.media));
+    t.process = start_process("60", "2000", "1", false);
+    TURN_UNTIL(media_is_up(t.media));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("media process");
+    TCase *running = tcase_create("running"), *life = tcase_create("life");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, running);
+    suite_add_tcase(suite, life);
+    tcase_set_timeout(running, 30);
+    tcase_set_timeout(life, 30);
+    tcase_add_checked_fixture(running, setup_running, teardown);
+    tcase_add_checked_fixture(life, setup, teardown);
+    tcase_add_test(running, two_phones_hear_each_other_unchanged);
+    tcase_add_test(running, payload_types_are_mapped_by_codec_name);
+    tcase_add_test(running, rtcp_is_relayed_on_its_own_port_and_muxed);
+    tcase_add_test(running, ipv6_and_ipv4_phones_can_talk);
+    tcase_add_test(running, bridges_across_threads_move_and_every_pair_still_talks);
+    tcase_add_test(running, echo_sends_back_what_comes_and_a_bridge_ends_it);
+    tcase_add_test(running, a_held_side_neither_hears_nor_is_heard_as_told);
+    tcase_add_test(running, counters_are_right_and_loss_is_seen);
+    tcase_add_test(running, stun_and_dtls_are_counted_as_dropped);
+    tcase_add_test(running, a_stranger_is_heard_from_his_fifth_packet_in_order);
+    tcase_add_test(running, a_stranger_is_never_heard_while_the_phone_talks);
+    tcase_add_test(running, a_phone_whose_nat_binding_changes_is_heard_again_after_silence);
+    tcase_add_test(running, a_changed_remote_is_heard_at_once);
+    tcase_add_test(running, a_phone_that_refuses_packets_ends_nothing);
+    tcase_add_test(running, a_burst_of_200_takes_finds_a_port_each_time);
+    tcase_add_test(running, a_second_controller_sees_the_ports_and_the_first_is_told);
+    tcase_add_test(running, a_controller_of_another_version_is_refused_and_the_first_stays);
+    tcase_add_test(running, garbage_on_the_control_socket_drops_only_the_talker);
+    tcase_add_test(running, a_second_process_refuses_the_path_and_a_stale_socket_is_replaced);
+    tcase_add_test(life, a_killed_process_is_noticed_told_and_replaced);
+    tcase_add_test(life, the_process_ends_when_no_controller_comes);
+    tcase_add_test(life, media_close_without_keep_ends_what_it_started);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
