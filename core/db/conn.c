@@ -375,7 +375,6 @@ static void ask_version(struct conn *conn)
 static void poll_connect(struct conn *conn)
 {
     PostgresPollingStatusType status;
-    char why[sizeof conn->why];
 
     loop_unwatch(conn->watch); /* polling may close the socket and open another */
     conn->watch = NULL;
@@ -462,7 +461,6 @@ static void connected_event(void *arg, int fd, unsigned what)
 
 int conn_flush(struct conn *conn)
 {
-    char why[sizeof conn->why];
     int left = PQflush(conn->pg);
 
     if (left >= 0) {
