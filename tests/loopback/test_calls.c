@@ -127,6 +127,7 @@ START_TEST(a_callee_that_does_not_answer_ends_the_caller_with_480)
     ua_reply(b, must(ua_wait(b, "CANCEL")), 200, "OK", NULL);
     ua_reply(b, &b->invite, 487, "Request Terminated", NULL);
     must(ua_wait(b, "ACK"));
+    bed_until(bed, bed->calls_ended == 1);
     ck_assert_str_eq(bed->last_cause, "no-answer");
     ua_close(a);
     ua_close(b);
