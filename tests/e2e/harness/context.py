@@ -41,7 +41,7 @@ class World:
             self.cluster = postgres.Cluster(os.path.join(self.home, "pg")).create().start()
         conninfo = self.cluster.create_database(f"t{next(self._serial)}")
         proc.run([os.path.join(self.build, "core", "tandem"), "db", "migrate", "--database", conninfo, "--dir",
-                  os.path.join(self.source, "db")])
+                  os.path.join(self.source, "db", "migrations")])
         return conninfo
 
     def new_tandem(self, database=None, **options):

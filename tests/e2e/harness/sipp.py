@@ -33,14 +33,16 @@ class Result:
         return self
 
 
-def start(t, scenario, port, account=None, keys=None, calls=1, rate=10, extra=()):
-    """Starts SIPp with sipp/SCENARIO.xml against t's Tandem. account: (name, secret) for [field0] and [authentication]."""
+def start(t, scenario, port, account=None, keys=None, calls=1, rate=10, at_once=None, seconds=60):
+    """Starts SIPp with sipp/SCENARIO.xml against t's Tandem. account: (name, secret) for [field0] and [authentication];
+    at_once: how many calls may run together (default: all); seconds: after these it gives up."""
     directory = t.directory("sipp")
     source = os.path.join(t.world.source, "tests", "e2e", "sipp", f"{scenario}.xml")
     argv = ["sipp", t.tandem.server, "-sf", source, "-i", "127.0.0.1", "-p", port, "-m", calls, "-r", rate,
-            "-l", max(calls, 10), "-nostdin", "-trace_err", "-trace_msg", "-timeout", "60s", "-timeout_error",
-            "-error_file", os.path.join(directory, f"{scenario}_errors.log"),
-            "-message_file", os.path.join(directory, f"{scenario}_messages.log")]
+            "-l", at_once or calls, "-nostdin", "-timeout", f"{int(seconds)}s", "-timeout_error",
+            "-trace_err", "-error_file", os.path.join(directory, f"{scenario}_errors.log")]
+    if calls <= 10:
+        argv += ["-trace_msg", "-message_file", os.path.join(directory, f"{scenario}_messages.log")]
     if account:
         csv = os.path.join(directory, "accounts.csv")
         with open(os.open(csv, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
@@ -48,12 +50,12 @@ def start(t, scenario, port, account=None, keys=None, calls=1, rate=10, extra=()
         argv += ["-inf", csv]
     for name, value in (keys or {}).items():
         argv += ["-key", name, value]
-    program = t.program([*argv, *extra], os.path.join(directory, "log"))
+    program = t.program(argv, os.path.join(directory, "log"))
     program.directory = directory
     return program
 
 
-def finish(program, timeout=60.0):
+def finish(program, timeout=65.0):
     """Waits for its end."""
     status = program.wait(timeout)
     if status is None:
@@ -62,5 +64,5 @@ def finish(program, timeout=60.0):
     return Result(status, program.directory, program.text())
 
 
-def run(t, scenario, port, timeout=60.0, **options):
-    return finish(start(t, scenario, port, **options), timeout)
+def run(t, scenario, port, seconds=60, **options):
+    return finish(start(t, scenario, port, seconds=seconds, **options), seconds + 5)

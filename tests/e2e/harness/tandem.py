@@ -17,6 +17,7 @@ run_dir = {home}/run
 log = debug
 module_dir = {build}/modules/.libs
 dialplan = {dialplan}
+dialplan_library = {source}/dialplan/library
 {switch}
 [media]
 address = 127.0.0.1
@@ -45,7 +46,7 @@ class Tandem:
         first = ports[1] + ports[1] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text if text is not None else CONFIG.format(
-                port=self.port, database=database, home=self.home, build=self.build,
+                port=self.port, source=self.source, database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_first=first, media_last=ports[-1],
                 switch=switch, media=media, modules=modules, listens=listens))
         self.program = None
@@ -173,7 +174,7 @@ class Tandem:
 
     def migrate(self):
         proc.run([self.path("tandem"), "db", "migrate", "--database", self.database, "--dir",
-                  os.path.join(self.source, "db")])
+                  os.path.join(self.source, "db", "migrations")])
         return self
 
     def sql(self, query):

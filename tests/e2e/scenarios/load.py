@@ -15,11 +15,11 @@ def _memory(pid):
 
 def _many_calls(t, caller, callee, count, rate):
     """So many whole calls between two SIPps; every one must succeed."""
-    port = t.world.ports(1)[0]
+    port, seconds = t.world.ports(1)[0], 60 + 2 * count // rate
     sipp.run(t, "register", port, account=callee).expect_success()
-    answering = sipp.start(t, "answer", port, calls=count, extra=("-l", count))
+    answering = sipp.start(t, "answer", port, calls=count, seconds=seconds)
     sipp.run(t, "call", t.world.ports(1)[0], account=caller, keys={"number": callee[0]}, calls=count, rate=rate,
-             timeout=60 + 2 * count / rate, extra=("-timeout", f"{60 + 2 * count // rate}s")).expect_success()
+             seconds=seconds).expect_success()
     sipp.finish(answering, 30).expect_success()
 
 
@@ -65,8 +65,8 @@ def registrations_by_the_thousand_leave_nothing_behind(t):
     account = t.account()
     def register(count):
         port = t.world.ports(1)[0]
-        sipp.run(t, "register", port, account=account, calls=count, rate=200, timeout=120,
-                 extra=("-l", "200")).expect_success()
+        sipp.run(t, "register", port, account=account, calls=count, rate=200, at_once=200,
+                 seconds=60 + count // 100).expect_success()
     register(3000)
     before = _memory(tandem.program.pid)
     register(20000)
