@@ -278,7 +278,7 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
         connect_winner(dial, leg);
         break;
     case LEG_CHANGE_BRIDGE_ENDED: /* the caller was taken away: nobody is left to talk to */
-        leg_end(leg, CAUSE_NORMAL, WHO_SWITCH, "the other side left");
+        leg_end(leg, CAUSE_NORMAL, dial->leg->who ? dial->leg->who : WHO_SWITCH, NULL);
         break;
     case LEG_CHANGE_ENDED:
         if (leg == dial->winner) {

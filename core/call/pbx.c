@@ -34,10 +34,33 @@ void pbx_free(struct pbx *pbx)
     free(pbx);
 }
 
+static void end_all(struct pbx *pbx, enum cause cause)
+{
+    struct call *call;
+    bool again;
+
+    do { /* from the start each time: one end may take other calls out of the list */
+        again = false;
+        LIST_FOR_EACH(call, &pbx->calls, in_pbx)
+        {
+            if (call->state >= CALL_ENDING)
+                continue;
+            obj_ref(call, "end all");
+            call_end(call, cause, WHO_SWITCH, NULL);
+            again = call->state >= CALL_ENDING;
+            obj_unref(call, "end all");
+            break;
+        }
+    } while (again);
+}
+
+void pbx_forget_calls(struct pbx *pbx)
+{
+    end_all(pbx, CAUSE_STOPPING);
+}
+
 void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
 {
-    struct call *call, *tmp;
-
     pbx->draining = true;
     pbx->on_empty = on_empty;
     pbx->on_empty_arg = arg;
@@ -46,10 +69,5 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
         return;
     }
     log_info("stopping: %u calls are being ended", pbx->call_count);
-    LIST_FOR_EACH_SAFE(call, tmp, &pbx->calls, in_pbx)
-    {
-        obj_ref(call, "drain"); /* ending may free it */
-        call_end(call, CAUSE_STOPPING, WHO_SWITCH, NULL);
-        obj_unref(call, "drain");
-    }
+    end_all(pbx, CAUSE_STOPPING);
 }

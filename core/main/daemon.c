@@ -369,6 +369,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->script)
         script_close(daemon->script);
     agent_close(daemon->agent);
+    if (daemon->pbx)
+        pbx_forget_calls(daemon->pbx);
     loop_turn(daemon->loop, 0);
     if (daemon->media)
         media_close(daemon->media, keep_media);

@@ -125,7 +125,16 @@ const char *reason_header(enum cause cause, char *out, size_t size)
 
 int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, size_t size)
 {
-    dialog->origin.version++;
+    struct sdp_origin origin = {.address = dialog->origin.address};
+    int len = sdp_write(&origin, desc, out, size);
+    uint64_t hash;
+
+    if (len < 0)
+        return len;
+    hash = siphash((const uint8_t *)"session contents", out, (size_t)len);
+    if (hash != dialog->sdp_hash) /* RFC 3264 §8: the version goes up when, and only when, something else changed */
+        dialog->origin.version++;
+    dialog->sdp_hash = hash;
     return sdp_write(&dialog->origin, desc, out, size);
 }
 
@@ -231,6 +240,7 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
     json_object_set_new(json, "ack_seen", json_boolean(dialog->ack_seen));
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
+    json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
     return 0;
 }
@@ -259,6 +269,7 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     dialog->ack_seen = ack_seen;
     dialog->origin.session = (uint64_t)session;
     dialog->origin.version = (uint64_t)version;
+    dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
     dialog->origin.address = leg->media_host;
     str_copy(dialog->call_id, sizeof dialog->call_id, call_id);
     str_copy(dialog->local, sizeof dialog->local, local);
