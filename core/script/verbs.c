@@ -8,6 +8,7 @@
 #include "script/sandbox.h"
 
 #define HANDLERS_MAX 16 /* each has a whole allowance of its own */
+#define GOTO_STEPS 1000 /* unwinding a stack costs about as much as so many instructions */
 
 struct call_object {
     uint64_t serial;
@@ -170,6 +171,7 @@ static int verb_goto(lua_State *L)
         snprintf(detail, sizeof detail, "goto_: no extension %.50s in context %.40s", extension, context);
         return end_call(L, run, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, detail);
     }
+    guard_charge(L, GOTO_STEPS);
     run->here = there;
     str_copy(run->extension, sizeof run->extension, extension);
     guard_doom(&run->guard, DOOM_GOTO); /* leaves the whole stack: menus that go round and round do not grow */

@@ -166,9 +166,12 @@ END_TEST
 #ifndef TANDEM_SANITIZED
 START_TEST(a_thousand_accounts_fit_into_600_kilobytes)
 {
-    size_t before = mallinfo2().uordblks, used;
-    struct snapshot *s = with_accounts(1000, 2000);
+    struct snapshot *s = with_accounts(0, 1); /* OpenSSL fetches its algorithms at first use */
+    size_t before, used;
 
+    snapshot_free(s);
+    before = mallinfo2().uordblks;
+    s = with_accounts(1000, 2000);
     used = mallinfo2().uordblks - before;
     ck_assert_uint_gt(used, 100000);
     ck_assert_uint_le(used, 600000);

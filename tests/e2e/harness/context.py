@@ -54,6 +54,7 @@ class World:
         path = os.path.join(self.home, "dialplan")
         if not os.path.exists(path):
             shutil.copytree(os.path.join(self.source, "dialplan"), path)
+            [shutil.copy(os.path.join(path, "library", f), path) for f in os.listdir(os.path.join(path, "library"))]  # XXX
             with open(os.path.join(path, "init.lua"), "a", encoding="utf-8") as init:
                 with open(os.path.join(self.source, "tests", "e2e", "dialplan.lua"), encoding="utf-8") as more:
                     init.write("\n" + more.read())
@@ -146,10 +147,10 @@ class Context:
         """Two registered phones with tones of their own: caller 440 Hz, callee 880 Hz."""
         return self.phone(tone=440), self.phone(tone=880, **callee)
 
-    def endpoint(self, account=None, **options):
+    def endpoint(self, account=None, server=None, **options):
         """A hand-driven SIP endpoint with an account (default: a new one), not registered."""
         name, secret = account or self.account()
-        e = sip.Endpoint(self.tandem.server, name, secret, **options)
+        e = sip.Endpoint(server or self.tandem.server, name, secret, **options)
         self._endpoints.append(e)
         return e
 

@@ -7,6 +7,7 @@ looks at what came after the event that the last wait found.
 import glob
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -95,8 +96,12 @@ class Phone:
         self._socket.settimeout(None)
         threading.Thread(target=self._read, daemon=True).start()
         if registered and self.server:
-            self.wait("REGISTER_OK")
+            self.wait_registered()
         return self
+
+    def wait_registered(self, timeout=15.0):
+        # Its first REGISTER may be over before its control socket is there: the log has it all.
+        proc.wait_until(f"phone {self.user} to be registered", lambda: re.search(r"200 OK .*binding", self.log()), timeout)
 
     def stop(self, patience=3.0):
         """Un-registers and ends."""

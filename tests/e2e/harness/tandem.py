@@ -10,14 +10,15 @@ from . import postgres, proc, sip
 CONFIG = """\
 [switch]
 node = 1
-listen = udp:127.0.0.1:{port}
+listen = udp:127.0.0.1:{port} digest=md5
+listen = udp:127.0.0.1:{modern} digest=md5,sha-256
 {listens}database = {database}
 state_dir = {home}/state
 run_dir = {home}/run
 log = debug
 module_dir = {build}/modules/.libs
 dialplan = {dialplan}
-dialplan_library = {source}/dialplan/library
+dialplan_library = {source}/dialplan
 {switch}
 [media]
 address = 127.0.0.1
@@ -31,22 +32,24 @@ orphan = 5
 
 
 class Tandem:
-    """Nothing runs before start(). `lines` of the configuration may be added per section; `text` replaces all of it."""
+    """Nothing runs before start(). Lines may be added to each section of the configuration.
 
-    def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 text=None):
+    It has two listeners. `server` offers MD5 alone, because baresip 1.0 gives up when SHA-256 is offered beside it; `modern`
+    offers both."""
+
+    def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None):
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
-        self.server = f"127.0.0.1:{self.port}"
+        self.server, self.modern = f"127.0.0.1:{self.port}", f"127.0.0.1:{ports[1]}"
         self.config = os.path.join(self.home, "tandem.conf")
         self.log_path = os.path.join(self.home, "tandemd.log")
         self.control = os.path.join(self.home, "run", "control.sock")
         for directory in ("state", "run"):
             os.makedirs(os.path.join(self.home, directory), exist_ok=True)
-        first = ports[1] + ports[1] % 2
+        first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(text if text is not None else CONFIG.format(
-                port=self.port, source=self.source, database=database, home=self.home, build=self.build,
+            f.write(CONFIG.format(
+                port=self.port, source=self.source, modern=ports[1], database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_first=first, media_last=ports[-1],
                 switch=switch, media=media, modules=modules, listens=listens))
         self.program = None
