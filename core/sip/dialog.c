@@ -220,12 +220,17 @@ static int leg_op_save(const struct leg *leg, void *out)
     sip_route_t const *route = NULL;
     sip_contact_t const *target = NULL;
     char routes[600] = "", uri[300] = "";
+    size_t used = 0;
 
     if (!dialog || !dialog->established)
         return -EINVAL;
     nta_leg_get_route(dialog->nta, &route, &target);
-    if (route)
-        sip_header_field_e(routes, sizeof routes, (sip_header_t const *)route, 0);
+    for (route = route ? route->r_next : NULL; route; route = route->r_next) { /* the first is the edge's: it will differ */
+        char one[200];
+
+        sip_header_field_e(one, sizeof one, (sip_header_t const *)route, 0);
+        str_append(routes, sizeof routes, &used, "%s%s", used ? ", " : "", one);
+    }
     if (target)
         url_e(uri, sizeof uri, target->m_url);
     json_object_set_new(json, "inbound", json_boolean(dialog->inbound));
@@ -257,6 +262,7 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *routes;
     sip_contact_t *m;
+    int result = 0;
 
     if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sb sI sI}", "inbound", &inbound,
                     "call_id", &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow",
@@ -280,15 +286,15 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     dialog->nta =
         nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(call_id), SIPTAG_FROM_STR(local),
                         SIPTAG_TO_STR(remote), SIPTAG_CSEQ_STR(cseq_text), NTATAG_REMOTE_CSEQ(remote_cseq), TAG_END());
-    routes = sip_route_make(home, route);
     m = sip_contact_make(home, target);
-    if (dialog->nta && routes && m)
-        nta_leg_server_route(dialog->nta, routes, m); /* for both roles: the saved order is ours already */
+    routes = route[0] ? sip_route_make(home, route) : NULL;
+    if (!dialog->nta || !m || (route[0] && !routes) || dialog_set_route(dialog, routes, m) < 0)
+        result = -EINVAL;
     su_home_deinit(home);
     sip_leave(agent);
-    if (!dialog->nta || !routes || !m) {
+    if (result < 0) {
         dialog_finish(dialog);
-        return -EINVAL;
+        return result;
     }
     dialog->leg = obj_ref(leg, "dialog");
     leg->usage = dialog;
