@@ -33,7 +33,7 @@ def _nothing_left(t):
 
 @scenario(seconds=120)
 def a_hundred_calls_leave_nothing_behind(t):
-    t.own_tandem().start()
+    t.own_tandem(media_ports=800).start()
     caller, callee = t.account(), t.account()
     _many_calls(t, caller, callee, 100, 20)
     _nothing_left(t)
@@ -43,7 +43,7 @@ def a_hundred_calls_leave_nothing_behind(t):
 
 @scenario(seconds=1200, long=True)
 def memory_is_flat_over_thousands_of_calls(t):
-    tandem = t.own_tandem()
+    tandem = t.own_tandem(media_ports=1200)
     tandem.start()
     caller, callee = t.account(), t.account()
     _many_calls(t, caller, callee, 2000, 30)
