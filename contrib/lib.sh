@@ -100,7 +100,7 @@ build()
     exec 9>"$SRC/.autoreconf.lock"
     flock 9
     newest=$(find "$SRC" -path "$SRC/build" -prune -o \( -name '*.am' -o -name configure.ac -o -name '*.m4' \) \
-        ! -name aclocal.m4 -newer "$SRC/configure" -print 2>/dev/null | grep -v '/contrib/m4/l' | head -n 1)
+        ! -name aclocal.m4 -newer "$SRC/configure" -print 2>/dev/null | grep -v '/contrib/m4/l' | head -n 1 || true)
     if [ ! -x "$SRC/configure" ] || [ ! -e "$SRC/Makefile.in" ] || [ -n "$newest" ]; then
         logged "autoreconf" "$dir/autoreconf.log" autoreconf -fi "$SRC" || fail "autoreconf"
         touch "$SRC/configure"

@@ -216,6 +216,7 @@ void config_free(struct config *c)
     free(c->run_dir);
     free(c->module_dir);
     free(c->dialplan);
+    free(c->dialplan_library);
     free(c->media_program);
     free(c);
 }

@@ -54,7 +54,8 @@ struct config {
     char *state_dir;       /* default /var/lib/tandem */
     char *run_dir;         /* default /run/tandem; control.sock and media.sock live there */
     char *module_dir;
-    char *dialplan;
+    char *dialplan;         /* directory with the site's init.lua */
+    char *dialplan_library; /* Tandem's own Lua files, which include() searches second */
     enum log_level log;
     struct config_digests digests; /* default: md5, sha-256 */
     struct config_network networks[CONFIG_NETWORKS_MAX];

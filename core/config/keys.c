@@ -222,6 +222,7 @@ static const struct key switch_keys[] = {
     {"log", set_log, AT(log), 0, 0, false},
     {"module_dir", set_path, AT(module_dir), 0, 0, false},
     {"dialplan", set_path, AT(dialplan), 0, 0, false},
+    {"dialplan_library", set_path, AT(dialplan_library), 0, 0, false},
     {"digest", set_digests, AT(digests), 0, 0, false},
     {"digest_network", set_network, 0, 0, 0, true},
     {NULL, NULL, 0, 0, 0, false},
@@ -306,6 +307,7 @@ void config_defaults(struct config *c)
     c->run_dir = str_dup("/run/tandem");
     c->module_dir = str_dup(TANDEM_MODULEDIR);
     c->dialplan = str_dup(TANDEM_DATADIR "/dialplan");
+    c->dialplan_library = str_dup(TANDEM_DATADIR "/dialplan/library");
     c->log = LOG_LEVEL_INFO;
     c->digests = (struct config_digests){2, {CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256}};
     c->media_port_min = 20000;

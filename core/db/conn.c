@@ -30,8 +30,7 @@ struct resolve_job {
 static void start_round(void *arg);
 static void poll_connect(struct conn *conn);
 
-/* --- text
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- text --------------------------------------------------------------------------------------------------------- */
 
 static void one_line(char *text)
 {
@@ -59,16 +58,26 @@ void conn_error_text(const PGresult *result, char *out, size_t size)
     one_line(out);
 }
 
+void conn_error_primary(const PGresult *result, char *out, size_t size)
+{
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    str_copy(out, size, primary ? primary : PQresultErrorMessage(result));
+    one_line(out);
+}
+
 static void copy_error(char *out, size_t size, const PGconn *pg)
 {
-    str_copy(out, size, PQerrorMessage(pg));
-    one_line(out);
+    const char *text = PQerrorMessage(pg);
+
+    if (strncmp(text, "FATAL:  ", 8) == 0)
+        text += 8;
+    str_copy_n(out, size, text, strcspn(text, "\n")); /* further lines only guess */
     if (!*out)
         str_copy(out, size, "the connection broke");
 }
 
-/* --- candidates
- * -------------------------------------------------------------------------------------------------------- */
+/* --- candidates --------------------------------------------------------------------------------------------------- */
 
 static char *dup_or_null(const char *text)
 {
@@ -236,8 +245,7 @@ static void start_round(void *arg)
     PQconninfoFree(defaults);
 }
 
-/* --- connecting
- * --------------------------------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------------------------------------- */
 
 static void drop(struct conn *conn)
 {
@@ -269,6 +277,14 @@ void conn_fail(struct conn *conn, const char *why)
     str_copy(conn->why, sizeof conn->why, text);
     log_debug("database connection %s: %s", conn->name, conn->why);
     conn->hooks.down(conn->hooks.arg, conn->why);
+}
+
+void conn_broke(struct conn *conn)
+{
+    char why[sizeof conn->why];
+
+    copy_error(why, sizeof why, conn->pg);
+    conn_fail(conn, why);
 }
 
 static void attempt_timeout(void *arg)
@@ -323,10 +339,7 @@ static void attempt(struct conn *conn)
     if (!conn->pg) {
         conn_fail(conn, "no memory");
     } else if (PQstatus(conn->pg) == CONNECTION_BAD) {
-        char why[sizeof conn->why];
-
-        copy_error(why, sizeof why, conn->pg);
-        conn_fail(conn, why);
+        conn_broke(conn);
     } else {
         /* libpq: behave as if the last poll had said "writing" */
         poll_connect(conn);
@@ -350,12 +363,10 @@ static void ask_version(struct conn *conn)
     PQsetnonblocking(conn->pg, 1);
     PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
     conn->checking = true;
+    conn->problem[0] = '\0';
     conn->watch = loop_watch(conn->loop, PQsocket(conn->pg), LOOP_READ, connected_event, conn);
     if (!PQsendQuery(conn->pg, "SELECT coalesce(max(version), 0) FROM tandem.migration")) {
-        char why[sizeof conn->why];
-
-        copy_error(why, sizeof why, conn->pg);
-        conn_fail(conn, why);
+        conn_broke(conn);
         return;
     }
     conn_flush(conn);
@@ -364,7 +375,6 @@ static void ask_version(struct conn *conn)
 static void poll_connect(struct conn *conn)
 {
     PostgresPollingStatusType status;
-    char why[sizeof conn->why];
 
     loop_unwatch(conn->watch); /* polling may close the socket and open another */
     conn->watch = NULL;
@@ -379,8 +389,7 @@ static void poll_connect(struct conn *conn)
         ask_version(conn);
         return;
     default:
-        copy_error(why, sizeof why, conn->pg);
-        conn_fail(conn, why);
+        conn_broke(conn);
     }
 }
 
@@ -409,43 +418,37 @@ static bool version_problem(const PGresult *result, char *why, size_t size)
 
 static void take_version(struct conn *conn)
 {
-    bool bad = false;
-    char why[sizeof conn->why];
-
-    while (!PQisBusy(conn->pg)) {
+    while (!PQisBusy(conn->pg)) { /* the answer may come in pieces: what was seen is kept in conn */
         PGresult *result = PQgetResult(conn->pg);
 
-        if (!result) {
-            conn->checking = false;
-            if (bad) {
+        if (result) {
+            if (version_problem(result, conn->problem, sizeof conn->problem))
                 conn->host_next = conn->host_count; /* another address is the same database */
-                conn_fail(conn, why);
-                return;
-            }
-            loop_timer_stop(conn->loop, &conn->timer);
-            conn->up = true;
-            conn->why[0] = '\0';
-            conn->backoff_ms = 0;
-            conn->hooks.up(conn->hooks.arg);
+            PQclear(result);
+            continue;
+        }
+        if (conn->problem[0]) {
+            conn_fail(conn, conn->problem);
             return;
         }
-        bad = version_problem(result, why, sizeof why) || bad;
-        PQclear(result);
+        loop_timer_stop(conn->loop, &conn->timer);
+        conn->checking = false;
+        conn->up = true;
+        conn->why[0] = '\0';
+        conn->backoff_ms = 0;
+        conn->hooks.up(conn->hooks.arg);
+        return;
     }
 }
 
-/* --- connected
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- connected ---------------------------------------------------------------------------------------------------- */
 
 static void connected_event(void *arg, int fd, unsigned what)
 {
     struct conn *conn = arg;
 
     if (what & LOOP_READ && !PQconsumeInput(conn->pg)) {
-        char why[sizeof conn->why];
-
-        copy_error(why, sizeof why, conn->pg);
-        conn_fail(conn, why);
+        conn_broke(conn);
         return;
     }
     if (conn_flush(conn) < 0)
@@ -458,15 +461,13 @@ static void connected_event(void *arg, int fd, unsigned what)
 
 int conn_flush(struct conn *conn)
 {
-    char why[sizeof conn->why];
     int left = PQflush(conn->pg);
 
     if (left >= 0) {
         loop_watch_change(conn->watch, LOOP_READ | (left ? LOOP_WRITE : 0));
         return 0;
     }
-    copy_error(why, sizeof why, conn->pg);
-    conn_fail(conn, why);
+    conn_broke(conn);
     return -ENOTCONN;
 }
 

@@ -26,8 +26,9 @@ struct conn {
     struct conn_hooks hooks;
     PGconn *pg; /* NULL unless connecting or connected */
     bool up;
-    bool checking; /* connected; the schema version is being asked for */
-    char why[256]; /* of the last failure; "" when up */
+    bool checking;     /* connected; the schema version is being asked for */
+    char why[256];     /* of the last failure; "" when up */
+    char problem[256]; /* found by the check; "" when none */
     struct loop_watch *watch;
     struct loop_timer timer; /* deadline of the attempt, or the back-off */
     unsigned backoff_ms;
@@ -47,8 +48,12 @@ void conn_close(struct conn *conn);
 int conn_flush(struct conn *conn);
 /* Gives the connection up and tries again: "the database did not answer". */
 void conn_fail(struct conn *conn, const char *why);
+/* The same with libpq's own words: a PQsend… has failed. */
+void conn_broke(struct conn *conn);
 
 /* The server's words without "ERROR:": message, detail and hint on one line. */
 void conn_error_text(const PGresult *result, char *out, size_t size);
+/* The message alone: detail and hint may quote values. */
+void conn_error_primary(const PGresult *result, char *out, size_t size);
 
 #endif

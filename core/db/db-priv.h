@@ -4,7 +4,7 @@
 
 #include "db/db.h"
 
-/* --- snapshot.c --- */
+/* --- snapshot.c --------------------------------------------------------------------------------------------------- */
 void snapshot_set_generation(struct snapshot *snapshot, uint64_t generation);
 /* An account with the defaults of the table, held by "snapshot". */
 struct account *account_alloc(void) MUST_USE;
@@ -31,8 +31,7 @@ const char *pool_why(const struct pool *pool);
 struct db_query *pool_query(struct pool *pool, const char *sql, const char *const *params, unsigned count,
                             unsigned deadline_ms, db_done_fn done, void *arg);
 
-/* --- deliver.c: spool → database
- * -------------------------------------------------------------------------------------- */
+/* --- deliver.c: spool → database ---------------------------------------------------------------------------------- */
 struct deliver;
 struct spool;
 struct deliver *deliver_open(struct db *db, const char *conninfo, struct spool *spool);
@@ -42,8 +41,7 @@ void deliver_wake(struct deliver *deliver);
 bool deliver_ready(const struct deliver *deliver);
 const char *deliver_why(const struct deliver *deliver);
 
-/* --- db.c
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- db.c --------------------------------------------------------------------------------------------------------- */
 struct loop *db_loop(const struct db *db);
 /* One of the parts has another state: recompute and tell. */
 void db_refresh_state(struct db *db);

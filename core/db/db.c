@@ -32,8 +32,7 @@ struct loop *db_loop(const struct db *db)
     return db->loop;
 }
 
-/* --- state
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------------------------------------------------- */
 
 static void compute_state(const struct db *db, enum db_state *state, const char **why)
 {
@@ -89,8 +88,7 @@ void db_get_status(const struct db *db, struct db_status *out)
     str_copy(out->why, sizeof out->why, db->why);
 }
 
-/* --- configuration
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------------------------------------------------ */
 
 const struct snapshot *db_snapshot(const struct db *db)
 {
@@ -119,8 +117,7 @@ struct db_query *db_query(struct db *db, const char *sql, const char *const *par
     return pool_query(db->pool, sql, params, count, deadline_ms, done, arg);
 }
 
-/* --- records
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------------------------------ */
 
 static void spool_ready(void *arg)
 {
@@ -168,8 +165,7 @@ void db_record_event(struct db *db, const struct record_event *event)
     spool_add(db->spool, bytes.data, bytes.len);
 }
 
-/* --- start and stop
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- start and stop ----------------------------------------------------------------------------------------------- */
 
 static int open_spool(struct db *db, const struct db_config *config)
 {

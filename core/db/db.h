@@ -29,7 +29,8 @@ struct db_hooks {
 /* Connects in the background and keeps trying (back-off 1 s … 30 s, keepalives). hooks is copied. Errors: negative errno
  * with a log line (state_dir not writable, conninfo does not parse). */
 int db_open(struct loop *loop, const struct db_config *config, const struct db_hooks *hooks, struct db **out);
-/* Delivers what it can for at most flush_ms (turning the loop), makes the spool durable, closes. */
+/* Delivers what it can for at most flush_ms (turning the loop), makes the spool durable, closes. Queries that are under
+ * way end with -ENOTCONN from inside; their callbacks must not ask anything again. Not from a callback of this room. */
 void db_close(struct db *db, unsigned flush_ms);
 
 /* --- queries ------------------------------------------------------------------------------------------------------ */
@@ -59,7 +60,8 @@ void db_query_cancel(struct db_query *query);
 const struct snapshot *db_snapshot(const struct db *db);
 /* Puts a snapshot in force (takes ownership): tests without a database. */
 void db_set_snapshot(struct db *db, struct snapshot *snapshot);
-/* Calls fn once a generation is in force that includes everything committed before now (or err -ETIMEDOUT): CLI writes. */
+/* Calls fn once a generation is in force that includes everything committed before now: CLI writes. err: 0, -ETIMEDOUT, or
+ * -EINVAL when that generation was refused (db_get_status() says why). Never called from inside. */
 void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *arg, int err), void *arg);
 
 /* --- records -------------------------------------------------------------------------------------------------------- */
@@ -76,7 +78,7 @@ struct db_status {
     char why[256];
     uint64_t generation;
     uint64_t generation_age_s;
-    uint64_t records_waiting, records_delivered, records_set_aside, records_lost;
+    uint64_t records_waiting, records_delivered, records_set_aside, records_lost; /* of this run */
 };
 void db_get_status(const struct db *db, struct db_status *out);
 

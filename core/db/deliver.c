@@ -47,11 +47,6 @@ const char *deliver_why(const struct deliver *d)
     return d->conn.why[0] ? d->conn.why : d->why;
 }
 
-static void lost_connection(struct deliver *d)
-{
-    conn_fail(&d->conn, PQerrorMessage(d->conn.pg));
-}
-
 static void batch_timeout(void *arg)
 {
     struct deliver *d = arg;
@@ -59,8 +54,7 @@ static void batch_timeout(void *arg)
     conn_fail(&d->conn, "the database did not take the call records in time");
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------------------------------ */
 
 /* Records that cannot even be read as records go aside before anything is sent. */
 static size_t take(struct deliver *d, struct spool_record *records)
@@ -101,7 +95,7 @@ static void send_batch(void *arg)
     }
     loop_timer_start(d->loop, &d->deadline, BATCH_MS, batch_timeout, d);
     if (!ok || !PQpipelineSync(d->conn.pg))
-        lost_connection(d);
+        conn_broke(&d->conn);
     else
         conn_flush(&d->conn);
 }
@@ -112,8 +106,7 @@ void deliver_wake(struct deliver *d)
         loop_timer_start(d->loop, &d->gather, GATHER_MS, send_batch, d);
 }
 
-/* --- what went wrong
- * ------------------------------------------------------------------------------------------------------ */
+/* --- what went wrong ---------------------------------------------------------------------------------------------- */
 
 /* Errors that any row would meet now, by class (PostgreSQL, appendix A): connection, privileges, full disk, operator
  * intervention, wrong schema … Everything else is about this row's values. */
@@ -198,8 +191,7 @@ static void batch_done(struct deliver *d)
     send_batch(d);
 }
 
-/* --- the connection
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the connection ----------------------------------------------------------------------------------------------- */
 
 static void note_error(struct deliver *d, const PGresult *result)
 {
@@ -210,7 +202,7 @@ static void note_error(struct deliver *d, const PGresult *result)
     d->failed = true;
     d->failed_at = d->answers;
     str_copy(d->sqlstate, sizeof d->sqlstate, state);
-    conn_error_text(result, d->error, sizeof d->error);
+    conn_error_primary(result, d->error, sizeof d->error); /* the detail quotes the row: not for the log */
 }
 
 static void deliver_input(void *arg)
@@ -259,7 +251,7 @@ static void deliver_up(void *arg)
             ok = PQsendPrepare(d->conn.pg, record_form(kind)->name, record_form(kind)->sql, 0, NULL);
     loop_timer_start(d->loop, &d->deadline, BATCH_MS, batch_timeout, d);
     if (!ok || !PQpipelineSync(d->conn.pg))
-        lost_connection(d);
+        conn_broke(&d->conn);
     else
         conn_flush(&d->conn);
 }

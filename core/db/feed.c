@@ -55,8 +55,7 @@ const char *feed_why(const struct feed *feed)
     return feed_ready(feed) || !feed->conn.why[0] ? feed->why : feed->conn.why;
 }
 
-/* --- those who wait
- * ---------------------------------------------------------------------------------------------------- */
+/* --- those who wait ----------------------------------------------------------------------------------------------- */
 
 static void waiter_end(struct waiter *waiter, int err)
 {
@@ -106,8 +105,7 @@ void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *, int),
         loop_timer_start(feed->loop, &feed->coalesce, 0, feed->coalesce.fn, feed);
 }
 
-/* --- rows
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static int hex_bytes(const char *hex, uint8_t *out, size_t len)
 {
@@ -189,8 +187,7 @@ static void take_settings(struct feed *feed, const PGresult *r)
                              PQgetisnull(r, row, 1) ? NULL : PQgetvalue(r, row, 1));
 }
 
-/* --- loads
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- loads -------------------------------------------------------------------------------------------------------- */
 
 static void load_timeout(void *arg)
 {
@@ -233,7 +230,7 @@ static void load(struct feed *feed, bool all)
     str_append(sql, sizeof sql, &used, "COMMIT");
     loop_timer_start(feed->loop, &feed->deadline, all ? LOAD_ALL_MS : LOAD_MS, load_timeout, feed);
     if (!PQsendQuery(feed->conn.pg, sql))
-        conn_fail(&feed->conn, PQerrorMessage(feed->conn.pg));
+        conn_broke(&feed->conn);
     else
         conn_flush(&feed->conn);
 }
@@ -332,8 +329,7 @@ static void take_load_result(struct feed *feed, const PGresult *r)
     }
 }
 
-/* --- the connection
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the connection ----------------------------------------------------------------------------------------------- */
 
 static void take_notices(struct feed *feed)
 {
@@ -394,7 +390,7 @@ static void feed_up(void *arg)
     loop_timer_start(feed->loop, &feed->poll, POLL_MS, poll_now, feed);
     loop_timer_start(feed->loop, &feed->deadline, LOAD_MS, load_timeout, feed);
     if (!PQsendQuery(feed->conn.pg, "LISTEN tandem_config"))
-        conn_fail(&feed->conn, PQerrorMessage(feed->conn.pg));
+        conn_broke(&feed->conn);
     else
         conn_flush(&feed->conn);
 }

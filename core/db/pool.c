@@ -47,8 +47,7 @@ struct pool {
 
 static void pump_soon(struct pool *pool);
 
-/* --- results
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------------------------------ */
 
 int db_rows(const struct db_result *result)
 {
@@ -73,8 +72,7 @@ const char *db_value(const struct db_result *result, int row, int column)
     return PQgetvalue(result->pg, row, column);
 }
 
-/* --- the end of a query
- * --------------------------------------------------------------------------------------------------- */
+/* --- the end of a query ------------------------------------------------------------------------------------------- */
 
 static void query_free(struct db_query *q)
 {
@@ -125,22 +123,13 @@ void db_query_cancel(struct db_query *q)
         query_free(q);
 }
 
-/* --- sending
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------------------------------ */
 
 static void grace_over(void *arg)
 {
     struct slot *slot = arg;
 
     conn_fail(&slot->conn, "the database did not answer");
-}
-
-static void send_failed(struct slot *slot)
-{
-    char why[256];
-
-    snprintf(why, sizeof why, "a query cannot be sent: %.200s", PQerrorMessage(slot->conn.pg));
-    conn_fail(&slot->conn, why);
 }
 
 static void send_next(struct slot *slot)
@@ -159,7 +148,7 @@ static void send_next(struct slot *slot)
                                0);
     }
     if (!ok)
-        send_failed(slot);
+        conn_broke(&slot->conn);
     else
         conn_flush(&slot->conn);
 }
@@ -224,8 +213,7 @@ struct db_query *pool_query(struct pool *pool, const char *sql, const char *cons
     return q;
 }
 
-/* --- answers
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 static void answer(struct slot *slot)
 {
@@ -325,8 +313,7 @@ static void slot_down(void *arg, const char *why)
     db_refresh_state(slot->pool->db);
 }
 
-/* --- the pool
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the pool ----------------------------------------------------------------------------------------------------- */
 
 struct pool *pool_open(struct db *db, const char *conninfo)
 {

@@ -59,8 +59,7 @@ const struct record_form *record_form(unsigned kind)
     return kind < RECORD_KINDS && forms[kind].name ? &forms[kind] : NULL;
 }
 
-/* --- fields
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- fields ------------------------------------------------------------------------------------------------------- */
 
 static void begin(struct record_bytes *out, enum record_kind kind)
 {
@@ -138,8 +137,7 @@ static void put_status(struct record_bytes *out, int status)
         put_text(out, NULL);
 }
 
-/* --- records
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------------------------------ */
 
 static void put_call_start(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
 {

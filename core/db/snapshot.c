@@ -97,7 +97,7 @@ void snapshot_put_account(struct snapshot *s, struct account *account)
         return;
     }
     if (s->count == s->room) {
-        s->room = s->room ? s->room + s->room / 2 : 16;
+        s->room += s->room / 2 + 16;
         s->sorted = mem_resize(s->sorted, s->room * sizeof *s->sorted);
     }
     memmove(s->sorted + at + 1, s->sorted + at, (s->count - at) * sizeof *s->sorted);

@@ -84,8 +84,7 @@ static void segment_forget_data(struct spool *spool, struct segment *s)
     s->room = 0;
 }
 
-/* --- jobs
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- jobs --------------------------------------------------------------------------------------------------------- */
 
 static void job_done(void *arg);
 
@@ -230,8 +229,7 @@ static void job_done(void *arg)
     file_job_free(job);
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static struct file_job *next_write(struct spool *spool)
 {
@@ -321,8 +319,7 @@ bool spool_add(struct spool *spool, const void *data, size_t len)
     return true;
 }
 
-/* --- delivery
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- delivery ----------------------------------------------------------------------------------------------------- */
 
 /* The next frame of the head that still counts, from *at on; NULL at the end. Moves *at behind it. */
 static uint8_t *next_frame(const struct segment *s, size_t *at)
@@ -415,8 +412,7 @@ void spool_get_status(const struct spool *spool, struct spool_status *out)
     *out = spool->status;
 }
 
-/* --- start and stop
- * ------------------------------------------------------------------------------------------------------ */
+/* --- start and stop ----------------------------------------------------------------------------------------------- */
 
 static int failed(const char *path, int err)
 {

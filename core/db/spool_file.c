@@ -122,7 +122,7 @@ static int write_file(const char *path, const void *data, size_t len, uint64_t o
 static void read_file(struct file_job *job)
 {
     int fd = open(job->path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
+    struct stat st = {0};
     size_t used = 0, at = 0, kept = 0;
 
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > FILE_MAX) {

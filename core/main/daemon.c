@@ -251,7 +251,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     struct trace_config trace = {0};
     struct agent_config agent = {.digests = digests_for, .digests_arg = daemon,
                                  .media_address4 = config->media_address, .media_address6 = config->media_address6};
-    struct script_config script = {.dir = config->dialplan, .library_dir = TANDEM_DATADIR "/dialplan"};
+    struct script_config script = {.dir = config->dialplan, .library_dir = config->dialplan_library};
     int result;
 
     if ((result = check_dir(config->state_dir, "state directory", why, why_size)) < 0 ||
@@ -319,7 +319,7 @@ int daemon_check(const struct config *config, char *why, size_t why_size)
 {
     struct loop *loop = loop_new_fake();
     struct pbx *pbx = pbx_new(loop, NULL, NULL, config->node);
-    struct script_config script_config = {.dir = config->dialplan, .library_dir = TANDEM_DATADIR "/dialplan"};
+    struct script_config script_config = {.dir = config->dialplan, .library_dir = config->dialplan_library};
     struct script *script = NULL;
     struct module_spec specs[CONFIG_MODULES_MAX];
     struct module_set_config set = {.pbx = pbx, .dir = config->module_dir, .specs = specs, .count = config->module_count};

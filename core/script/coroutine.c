@@ -77,7 +77,7 @@ static int start(lua_State *L, lua_State *co, int args, lua_KFunction again)
     if (!lua_checkstack(co, args))
         return fail(L, "too many arguments to resume");
     lua_xmove(L, co, args);
-    return go(L, co, args, again);
+    return go(L, co, args + (lua_status(co) == LUA_OK), again); /* at first its function is an argument of body() */
 }
 
 static int resume_result(lua_State *L, int results)

@@ -146,8 +146,7 @@ int extension_compare(const char *a, const char *b)
     return strcmp(text_a, text_b);
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the table --------------------------------------------------------------------------------------------------- */
 
 void extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
                          const char *at)

@@ -24,7 +24,7 @@ struct heap *heap_of(lua_State *L)
     return heap;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------------------------ */
 
 static bool may_grow(struct heap *heap, const struct budget *owner, size_t grow)
 {
@@ -95,8 +95,7 @@ void budget_drop(struct budget *budget)
     give_back(budget);
 }
 
-/* --- instructions and time ------------------------------------------------------------------------------------------
- */
+/* --- instructions and time --------------------------------------------------------------------------------------- */
 
 static uint64_t cpu_us(void)
 {

@@ -32,7 +32,6 @@ static int write_line(lua_State *L, int first)
         log_info("call %s: %s", call_id_text(run->call, id), text);
         bus_publish(run->call->pbx->bus, &event);
     }
-    guard_check(L);
     return 0;
 }
 

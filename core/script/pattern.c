@@ -1,156 +1,21 @@
 /* Matcher for Lua's string patterns: backtracking, with every comparison counted. Pure functions, any thread. Written
  * from the manual's description (Lua 5.4, §6.4.1). Knows no Lua state. */
-#include "script/pattern.h"
+#include "script/pattern-priv.h"
 
 #include <ctype.h>
 
-#define ESCAPE '%'
 #define DEPTH_MAX 200
 #define OPEN (-2) /* length of a capture that is not closed yet */
 
 static const char *match_rest(struct pattern_match *m, const char *s, const char *p);
 
-static const char *fail(struct pattern_match *m, const char *error)
-{
-    if (!m->error)
-        m->error = error;
-    return NULL;
-}
-
-/* Counts one step; false when none is left. */
-static bool step(struct pattern_match *m)
-{
-    if (m->error)
-        return false;
-    if (m->steps == 0) {
-        fail(m, "the pattern takes too long on this text");
-        return false;
-    }
-    m->steps--;
-    return true;
-}
-
-/* --- one character ---------------------------------------------------------------------------------------------------
- */
-
-/* The end of the set that begins at p ("["), or NULL. A "]" that comes first stands for itself. */
-static const char *set_end(struct pattern_match *m, const char *p)
-{
-    const char *end = m->pattern_end;
-
-    p++;
-    if (p < end && *p == '^')
-        p++;
-    for (bool first = true; p < end; first = false) {
-        if (*p == ']' && !first)
-            return p + 1;
-        if (*p == ESCAPE && p + 1 < end)
-            p++;
-        p++;
-    }
-    return fail(m, "malformed pattern (missing ']')");
-}
-
-/* The end of the single-character item at p, or NULL. */
-static const char *item_end(struct pattern_match *m, const char *p)
-{
-    if (*p == '[')
-        return set_end(m, p);
-    if (*p != ESCAPE)
-        return p + 1;
-    if (p + 1 == m->pattern_end)
-        return fail(m, "malformed pattern (ends with '%')");
-    return p + 2;
-}
-
-static bool in_class(unsigned char c, unsigned char class)
-{
-    bool is;
-
-    switch (tolower(class)) {
-    case 'a':
-        is = isalpha(c);
-        break;
-    case 'c':
-        is = iscntrl(c);
-        break;
-    case 'd':
-        is = isdigit(c);
-        break;
-    case 'g':
-        is = isgraph(c);
-        break;
-    case 'l':
-        is = islower(c);
-        break;
-    case 'p':
-        is = ispunct(c);
-        break;
-    case 's':
-        is = isspace(c);
-        break;
-    case 'u':
-        is = isupper(c);
-        break;
-    case 'w':
-        is = isalnum(c);
-        break;
-    case 'x':
-        is = isxdigit(c);
-        break;
-    default:
-        return c == class;
-    }
-    return isupper(class) ? !is : is;
-}
-
-/* Is c in the set from p ("[") to end (behind "]")? */
-static bool in_set(struct pattern_match *m, unsigned char c, const char *p, const char *end)
-{
-    const char *last = end - 1; /* the "]" */
-    bool negated = p[1] == '^', found = false;
-
-    for (p += negated ? 2 : 1; p < last && !found; p++) {
-        if (!step(m))
-            return false;
-        if (*p == ESCAPE && p + 1 < last) {
-            p++;
-            found = in_class(c, (unsigned char)*p);
-        } else if (p + 2 < last && p[1] == '-') {
-            found = (unsigned char)p[0] <= c && c <= (unsigned char)p[2];
-            p += 2;
-        } else {
-            found = (unsigned char)*p == c;
-        }
-    }
-    return found != negated;
-}
-
-/* Does the item from p to end match the character at s? */
-static bool item_matches(struct pattern_match *m, const char *s, const char *p, const char *end)
-{
-    if (!step(m) || s >= m->subject_end)
-        return false;
-    switch (*p) {
-    case '.':
-        return true;
-    case ESCAPE:
-        return in_class((unsigned char)*s, (unsigned char)p[1]);
-    case '[':
-        return in_set(m, (unsigned char)*s, p, end);
-    default:
-        return *s == *p;
-    }
-}
-
-/* --- repetition
- * -------------------------------------------------------------------------------------------------------- */
+/* --- repetition -------------------------------------------------------------------------------------------------- */
 
 static const char *match_longest(struct pattern_match *m, const char *s, const char *p, const char *end, size_t least)
 {
     size_t n = 0;
 
-    while (item_matches(m, s + n, p, end))
+    while (pattern_item_matches(m, s + n, p, end))
         n++;
     for (; !m->error && n >= least; n--) {
         const char *found = match_rest(m, s + n, end + 1);
@@ -168,22 +33,21 @@ static const char *match_shortest(struct pattern_match *m, const char *s, const 
 
         if (found)
             return found;
-        if (!item_matches(m, s, p, end))
+        if (!pattern_item_matches(m, s, p, end))
             return NULL;
         s++;
     }
     return NULL;
 }
 
-/* --- captures, %b, %f, %1
- * ------------------------------------------------------------------------------------------------ */
+/* --- captures, %b, %f, %1 ---------------------------------------------------------------------------------------- */
 
 static const char *open_capture(struct pattern_match *m, const char *s, const char *p, ptrdiff_t len)
 {
     const char *found;
 
     if (m->capture_count == PATTERN_CAPTURES)
-        return fail(m, "too many captures");
+        return pattern_fail(m, "too many captures");
     m->captures[m->capture_count++] = (struct pattern_capture){s, len};
     found = match_rest(m, s, p);
     if (!found)
@@ -199,7 +63,7 @@ static const char *close_capture(struct pattern_match *m, const char *s, const c
     while (i > 0 && m->captures[i - 1].len != OPEN)
         i--;
     if (i == 0)
-        return fail(m, "invalid pattern capture");
+        return pattern_fail(m, "invalid pattern capture");
     m->captures[i - 1].len = s - m->captures[i - 1].start;
     found = match_rest(m, s, p);
     if (!found)
@@ -213,11 +77,11 @@ static const char *balanced(struct pattern_match *m, const char *s, const char *
     size_t open = 1;
 
     if (m->pattern_end - p < 4)
-        return fail(m, "malformed pattern (missing arguments to '%b')");
+        return pattern_fail(m, "malformed pattern (missing arguments to '%b')");
     if (s >= m->subject_end || *s != p[2])
         return NULL;
     for (s++; s < m->subject_end; s++) {
-        if (!step(m))
+        if (!pattern_step(m))
             return NULL;
         if (*s == p[3]) {
             if (--open == 0)
@@ -236,12 +100,12 @@ static const char *repeated(struct pattern_match *m, const char *s, char digit)
     size_t len;
 
     if (digit == '0' || i >= m->capture_count || m->captures[i].len < 0)
-        return fail(m, "invalid capture index in the pattern");
+        return pattern_fail(m, "invalid capture index in the pattern");
     len = (size_t)m->captures[i].len;
     if ((size_t)(m->subject_end - s) < len)
         return NULL;
     if (len > m->steps)
-        return fail(m, "the pattern takes too long on this text");
+        return pattern_fail(m, "the pattern takes too long on this text");
     m->steps -= len;
     return memcmp(s, m->captures[i].start, len) == 0 ? s + len : NULL;
 }
@@ -253,22 +117,21 @@ static bool frontier(struct pattern_match *m, const char *s, const char *p, cons
     unsigned char here = s < m->subject_end ? (unsigned char)*s : 0;
 
     if (p + 2 >= m->pattern_end || p[2] != '[') {
-        fail(m, "malformed pattern (missing '[' after '%f')");
+        pattern_fail(m, "malformed pattern (missing '[' after '%f')");
         return false;
     }
-    *after = set_end(m, p + 2);
-    return *after && !in_set(m, before, p + 2, *after) && in_set(m, here, p + 2, *after);
+    *after = pattern_set_end(m, p + 2);
+    return *after && !pattern_in_set(m, before, p + 2, *after) && pattern_in_set(m, here, p + 2, *after);
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the whole --------------------------------------------------------------------------------------------------- */
 
 /* Items that begin with % and are more than a class. Returns false when it is an ordinary item. */
 static bool match_special(struct pattern_match *m, const char **s, const char **p)
 {
     const char *after;
 
-    if ((*p)[0] != ESCAPE || *p + 1 == m->pattern_end)
+    if ((*p)[0] != PATTERN_ESCAPE || *p + 1 == m->pattern_end)
         return false;
     if ((*p)[1] == 'b') {
         *s = balanced(m, *s, *p);
@@ -294,7 +157,7 @@ static const char *match_items(struct pattern_match *m, const char *s, const cha
         const char *end;
         char suffix;
 
-        if (!step(m))
+        if (!pattern_step(m))
             return NULL;
         if (*p == '(')
             return p + 1 < m->pattern_end && p[1] == ')' ? open_capture(m, s, p + 2, PATTERN_POSITION)
@@ -305,7 +168,7 @@ static const char *match_items(struct pattern_match *m, const char *s, const cha
             return s == m->subject_end ? s : NULL;
         if (match_special(m, &s, &p))
             continue;
-        end = item_end(m, p);
+        end = pattern_item_end(m, p);
         if (!end)
             return NULL;
         suffix = end < m->pattern_end ? *end : '\0';
@@ -314,14 +177,14 @@ static const char *match_items(struct pattern_match *m, const char *s, const cha
         if (suffix == '-')
             return match_shortest(m, s, p, end);
         if (suffix == '?') {
-            const char *found = item_matches(m, s, p, end) ? match_rest(m, s + 1, end + 1) : NULL;
+            const char *found = pattern_item_matches(m, s, p, end) ? match_rest(m, s + 1, end + 1) : NULL;
 
             if (found || m->error)
                 return found;
             p = end + 1;
             continue;
         }
-        if (!item_matches(m, s, p, end))
+        if (!pattern_item_matches(m, s, p, end))
             return NULL;
         s++;
         p = end;
@@ -334,7 +197,7 @@ static const char *match_rest(struct pattern_match *m, const char *s, const char
     const char *found;
 
     if (m->depth == DEPTH_MAX)
-        return fail(m, "pattern too complex");
+        return pattern_fail(m, "pattern too complex");
     m->depth++;
     found = match_items(m, s, p);
     m->depth--;

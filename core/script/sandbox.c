@@ -8,8 +8,7 @@
 
 #include "script/guard.h"
 
-/* --- protected calls
- * ---------------------------------------------------------------------------------------------------- */
+/* --- protected calls --------------------------------------------------------------------------------------------- */
 
 /* context: how many values lie below the results. */
 static int protected_done(lua_State *L, int status, lua_KContext context)
@@ -61,8 +60,7 @@ static int base_xpcall(lua_State *L)
     return protected_done(L, lua_pcallk(L, args, LUA_MULTRET, 2, 2, protected_done), 2);
 }
 
-/* --- tables
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------ */
 
 static int base_setmetatable(lua_State *L)
 {
@@ -163,8 +161,7 @@ void sandbox_push_table(lua_State *L)
     wrap_functions(L, wrappers);
 }
 
-/* --- putting it together
- * ---------------------------------------------------------------------------------------------- */
+/* --- putting it together ----------------------------------------------------------------------------------------- */
 
 static int refuse_write(lua_State *L)
 {

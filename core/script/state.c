@@ -19,8 +19,7 @@ struct script_state *state_of(lua_State *L)
     return *(struct script_state **)lua_getextraspace(L);
 }
 
-/* --- global names
- * --------------------------------------------------------------------------------------------------------- */
+/* --- global names ------------------------------------------------------------------------------------------------ */
 
 /* Pushes the value that the name at index 2 has in the table behind ref; false (nothing pushed) when it has none. */
 static bool lookup(lua_State *L, int ref)
@@ -60,8 +59,7 @@ static int env_set(lua_State *L)
     return 0;
 }
 
-/* --- files
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------------------------------------- */
 
 /* The whole file, NULL and errno when it cannot be read. Freed by the caller. */
 static char *read_file(const char *path, size_t *len)
@@ -170,8 +168,7 @@ static int dialplan_extension(lua_State *L)
     return 0;
 }
 
-/* --- setting up
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- setting up -------------------------------------------------------------------------------------------------- */
 
 static int new_table_ref(lua_State *L)
 {

@@ -7,13 +7,14 @@
 
 #include "script/sandbox.h"
 
+#define HANDLERS_MAX 16 /* each has a whole allowance of its own */
+#define GOTO_STEPS 1000 /* unwinding a stack costs about as much as so many instructions */
+
 struct call_object {
     uint64_t serial;
 };
 
-/* --- common
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- common ------------------------------------------------------------------------------------------------------ */
 
 struct script_run *verb_run(lua_State *L)
 {
@@ -22,13 +23,13 @@ struct script_run *verb_run(lua_State *L)
 
     if (!run || run->serial != object->serial)
         luaL_error(L, "this call object belongs to another call");
-    guard_check(L);
     return run;
 }
 
 struct leg *verb_leg(lua_State *L, struct script_run **run)
 {
     *run = verb_run(L);
+    guard_check(L);
     if ((*run)->over)
         luaL_error(L, "the call has ended: on_hangup handlers can only look and write");
     if (!(*run)->call->caller)
@@ -67,9 +68,7 @@ static int end_call(lua_State *L, struct script_run *run, enum cause cause, enum
     return guard_raise(L);
 }
 
-/* --- verbs
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- verbs ------------------------------------------------------------------------------------------------------- */
 
 static void answer(lua_State *L, struct script_run *run, struct leg *leg)
 {
@@ -172,6 +171,7 @@ static int verb_goto(lua_State *L)
         snprintf(detail, sizeof detail, "goto_: no extension %.50s in context %.40s", extension, context);
         return end_call(L, run, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, detail);
     }
+    guard_charge(L, GOTO_STEPS);
     run->here = there;
     str_copy(run->extension, sizeof run->extension, extension);
     guard_doom(&run->guard, DOOM_GOTO); /* leaves the whole stack: menus that go round and round do not grow */
@@ -181,8 +181,11 @@ static int verb_goto(lua_State *L)
 static int verb_on_hangup(lua_State *L)
 {
     struct script_run *run = verb_run(L);
+    lua_Integer count;
 
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    if (run->over)
+        return luaL_error(L, "on_hangup: the call has ended");
     lua_settop(L, 2);
     if (run->handlers_ref == LUA_NOREF) {
         lua_newtable(L);
@@ -190,12 +193,14 @@ static int verb_on_hangup(lua_State *L)
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, run->handlers_ref);
     lua_insert(L, 2);
-    lua_rawseti(L, 2, (lua_Integer)lua_rawlen(L, 2) + 1);
+    count = (lua_Integer)lua_rawlen(L, 2);
+    if (count == HANDLERS_MAX)
+        return luaL_error(L, "on_hangup: more than %d functions for one call", HANDLERS_MAX);
+    lua_rawseti(L, 2, count + 1);
     return 0;
 }
 
-/* --- the object
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the object -------------------------------------------------------------------------------------------------- */
 
 static const char *field(const struct script_run *run, const char *name, char id[UUID_TEXT])
 {
@@ -258,9 +263,7 @@ void verbs_push_call(lua_State *L, const struct script_run *run)
     luaL_setmetatable(L, CALL_TYPE);
 }
 
-/* --- pbx
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- pbx --------------------------------------------------------------------------------------------------------- */
 
 static int pbx_account(lua_State *L)
 {

@@ -8,9 +8,10 @@
 
 #define CALL_TYPE "call"
 
-/* The run of the call object at index 1. Raises when that is another call's, and when the run is being unwound. */
+/* The run of the call object at index 1. Raises when that is another call's. */
 struct script_run *verb_run(lua_State *L);
-/* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended. */
+/* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended and when the
+ * script is being unwound. */
 struct leg *verb_leg(lua_State *L, struct script_run **run);
 /* Raises when a yield is not possible here: ask before starting anything that would answer later. */
 void verb_may_wait(lua_State *L, const struct script_run *run);

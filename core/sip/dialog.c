@@ -42,6 +42,26 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
     return result;
 }
 
+int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    char text[160];
+    sip_route_t *routes = NULL, *backwards = NULL;
+    int result = edge_route(dialog->agent->edge, dialog->flow, text, sizeof text);
+
+    if (result == 0)
+        routes = sip_route_make(home, text);
+    if (routes) {
+        routes->r_next = sip_route_dup(home, behind);
+        backwards = sip_route_reverse(home, (sip_record_route_t *)routes);
+    }
+    /* Only this call replaces a route set that is there already; it expects Record-Route order and turns it round. */
+    if (!backwards || nta_leg_client_reroute(dialog->nta, (sip_record_route_t *)backwards, target, 1) < 0)
+        result = result < 0 ? result : -EINVAL;
+    su_home_deinit(home);
+    return result;
+}
+
 static void dialog_free(void *arg)
 {
     free(arg);

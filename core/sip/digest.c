@@ -48,25 +48,31 @@ static uint32_t now_s(const struct digest *digest)
     return (uint32_t)(loop_now_us(digest->loop) / 1000000);
 }
 
-#define NONCE_TEXT 25
+#define NONCE_TEXT 33
 
-static void nonce_make(const struct digest *digest, uint32_t slot, const union addr *source, char out[NONCE_TEXT])
+/* salt 0 is what everybody behind this address gets; a stale answer gets a salt of its own, so that a phone which starts
+ * again with the same cnonce and count is not refused for ever. */
+static void nonce_make(const struct digest *digest, uint32_t slot, uint32_t salt, const union addr *source,
+                       char out[NONCE_TEXT])
 {
     char text[ADDR_TEXT + 16];
-    int len = snprintf(text, sizeof text, "%08x ", slot);
+    int len = snprintf(text, sizeof text, "%08x%08x ", slot, salt);
     char ip[ADDR_TEXT];
 
     len += snprintf(text + len, sizeof text - (size_t)len, "%s", addr_ip_text(source, ip));
-    snprintf(out, NONCE_TEXT, "%08x%016llx", slot, (unsigned long long)siphash(digest->key, text, (size_t)len));
+    snprintf(out, NONCE_TEXT, "%08x%08x%016llx", slot, salt, (unsigned long long)siphash(digest->key, text, (size_t)len));
 }
 
 int digest_challenge(const struct digest *digest, enum digest_algorithm algorithm, const char *realm,
                      const union addr *source, bool stale, char *out, size_t size)
 {
     char nonce[NONCE_TEXT];
+    uint32_t salt = 0;
     size_t used = 0;
 
-    nonce_make(digest, now_s(digest) / SLOT_S, source, nonce);
+    if (stale)
+        random_bytes(&salt, sizeof salt);
+    nonce_make(digest, now_s(digest) / SLOT_S, salt, source, nonce);
     return str_append(out, size, &used, "Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s", realm, nonce,
                       algorithm == DIGEST_MD5 ? "MD5" : "SHA-256", stale ? ", stale=true" : "");
 }
@@ -74,13 +80,13 @@ int digest_challenge(const struct digest *digest, enum digest_algorithm algorith
 static bool nonce_fresh(const struct digest *digest, const char *nonce, const union addr *source)
 {
     char expected[NONCE_TEXT];
-    uint32_t slot, current = now_s(digest) / SLOT_S;
+    uint32_t slot, salt, current = now_s(digest) / SLOT_S;
 
-    if (strlen(nonce) != NONCE_TEXT - 1 || sscanf(nonce, "%8x", &slot) != 1)
+    if (strlen(nonce) != NONCE_TEXT - 1 || sscanf(nonce, "%8x%8x", &slot, &salt) != 2)
         return false;
     if (slot > current || (current - slot) * SLOT_S > DIGEST_NONCE_LIFETIME_S)
         return false;
-    nonce_make(digest, slot, source, expected);
+    nonce_make(digest, slot, salt, source, expected);
     return mem_same_secret(nonce, expected, NONCE_TEXT - 1);
 }
 

@@ -63,24 +63,14 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
 static void refresh_target(struct dialog *dialog, const sip_t *sip)
 {
     const char *flow = message_flow(sip);
-    su_home_t home[1] = {SU_HOME_INIT(home)};
-    char route[160];
     sip_route_t const *old = NULL;
     sip_contact_t const *target = NULL;
-    sip_route_t *routes;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
 
-    if (strcmp(flow, dialog->flow) != 0 && edge_route(dialog->agent->edge, flow, route, sizeof route) == 0) {
-        nta_leg_get_route(dialog->nta, &old, &target);
-        routes = sip_route_make(home, route);
-        if (routes) {
-            routes->r_next = old ? sip_route_dup(home, old->r_next) : NULL;
-            nta_leg_client_reroute(dialog->nta, NULL, NULL, 1);
-            nta_leg_server_route(dialog->nta, routes, sip->sip_contact);
-            str_copy(dialog->flow, sizeof dialog->flow, flow);
-        }
-    }
-    if (sip->sip_contact)
-        nta_leg_server_route(dialog->nta, NULL, sip->sip_contact);
+    nta_leg_get_route(dialog->nta, &old, &target);
+    str_copy(dialog->flow, sizeof dialog->flow, flow);
+    dialog_set_route(dialog, old ? sip_route_dup(home, old->r_next) : NULL,
+                     sip->sip_contact ? sip->sip_contact : sip_contact_dup(home, target));
     su_home_deinit(home);
 }
 

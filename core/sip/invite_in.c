@@ -69,31 +69,25 @@ static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
     su_home_t home[1] = {SU_HOME_INIT(home)};
-    char tag[32], route[160];
-    sip_route_t *routes, *record;
+    char tag[32];
     char *text;
+    int result;
 
     make_tag(agent, tag, sizeof tag);
-    if (edge_route(agent->edge, dialog->flow, route, sizeof route) < 0)
-        return -ENOTCONN;
     dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id),
                                   SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
                                   NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
     if (!dialog->nta)
         return -ENOMEM;
     nta_leg_tag(dialog->nta, tag);
-    routes = sip_route_make(home, route);
-    record = sip_route_dup(home, (sip_route_t *)sip->sip_record_route);
-    if (routes)
-        routes->r_next = record;
-    nta_leg_server_route(dialog->nta, routes, sip->sip_contact);
+    result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
     text = sip_header_as_string(home, (sip_header_t *)sip->sip_to);
     snprintf(dialog->local, sizeof dialog->local, "%.350s;tag=%s", text ? text : "", tag);
     text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
     str_copy(dialog->remote, sizeof dialog->remote, text);
     str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
     su_home_deinit(home);
-    return 0;
+    return result;
 }
 
 /* The Warning header (RFC 3261 §20.43) says in words why: sngrep and many phones show it. */

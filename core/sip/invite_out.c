@@ -41,24 +41,24 @@ static void local_identity(const struct call *call, const char *contact, char *o
 }
 
 /* The edge first, then the phone's own Path (RFC 3327 §5.2). */
-static int set_route(struct dialog *dialog, const char *path)
+static int initial_route(struct dialog *dialog, const char *path)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
-    char route[500];
-    size_t used;
-    sip_route_t *routes;
-    int result = edge_route(dialog->agent->edge, dialog->flow, route, sizeof route);
+    sip_route_t *routes = path[0] ? sip_route_make(home, path) : NULL;
+    int result = path[0] && !routes ? -EINVAL : dialog_set_route(dialog, routes, NULL);
 
-    if (result < 0)
-        return result;
-    used = strlen(route);
-    if (path[0])
-        str_append(route, sizeof route, &used, ", %s", path);
-    routes = sip_route_make(home, route);
-    if (!routes || nta_leg_server_route(dialog->nta, routes, NULL) < 0)
-        result = -EINVAL;
     su_home_deinit(home);
     return result;
+}
+
+/* The route set of a dialog of ours: the 2xx's Record-Route backwards (RFC 3261 §12.1.2), behind the edge. */
+static void learn_route(struct dialog *dialog, const sip_t *sip)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    sip_route_t *behind = sip->sip_record_route ? sip_route_reverse(home, sip->sip_record_route) : NULL;
+
+    dialog_set_route(dialog, behind, sip->sip_contact);
+    su_home_deinit(home);
 }
 
 int invite_prepare(struct leg *leg, const struct endpoint *to)
@@ -116,7 +116,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     size_t used = strlen(dialog->remote);
 
     nta_leg_rtag(dialog->nta, tag);
-    nta_leg_client_reroute(dialog->nta, NULL, sip->sip_contact, 1);
+    learn_route(dialog, sip);
     str_append(dialog->remote, sizeof dialog->remote, &used, ";tag=%s", tag);
     send_ack(dialog, sip);
     nta_outgoing_destroy(dialog->invite_out);
@@ -173,7 +173,7 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
     sip_enter(agent);
     dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(dialog->call_id),
                                   SIPTAG_FROM_STR(dialog->local), SIPTAG_TO_STR(dialog->remote), TAG_END());
-    result = dialog->nta ? set_route(dialog, to->path) : -ENOMEM;
+    result = dialog->nta ? initial_route(dialog, to->path) : -ENOMEM;
     if (result == 0) {
         char tag[32];
 

@@ -102,6 +102,9 @@ extern const struct leg_ops dialog_ops;
 struct dialog *dialog_new(struct agent *agent, const char *flow);
 /* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
 void dialog_finish(struct dialog *dialog);
+/* Requests of the dialog go through its flow's edge route first, then `behind` (in our order; may be NULL), to target
+ * (NULL: unchanged). 0 or negative errno. */
+int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target);
 /* Fills contact, media host and origin from the flow. 0 or negative errno. */
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host);
 void dialog_send_bye(struct dialog *dialog, enum cause cause);

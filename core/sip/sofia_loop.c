@@ -1,6 +1,8 @@
 /* Drives sofia's reactor from our loop: its epoll descriptor is watched, one step for each readiness, one timer for its
  * timers. su_root_run() is never called: it spins before every timer. Signalling thread. */
 #include <dirent.h>
+#include <sofia-sip/su_log.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -30,6 +32,17 @@ static void steady_time(su_time_t *tv)
     us = (int64_t)(mono.tv_sec - mono0.tv_sec) * 1000000 + (mono.tv_nsec - mono0.tv_nsec) / 1000 + wall0.tv_nsec / 1000;
     tv->tv_sec = (unsigned long)(wall0.tv_sec + 2208988800ll + us / 1000000); /* sofia counts from 1900 */
     tv->tv_usec = (unsigned long)(us % 1000000);
+}
+
+/* sofia's own words go where ours go: they matter only to somebody who looks for them. */
+static void sofia_says(void *stream, char const *fmt, va_list ap)
+{
+    char line[300];
+    int len = vsnprintf(line, sizeof line, fmt, ap);
+
+    while (len > 0 && (size_t)len < sizeof line && line[len - 1] == '\n')
+        line[--len] = '\0';
+    log_debug("sofia-sip: %s", line);
 }
 
 static size_t list_epolls(int *fds)
@@ -101,6 +114,7 @@ int sofia_loop_open(struct agent *agent)
     size_t before_count, after_count;
 
     _su_time = steady_time;
+    su_log_redirect(NULL, sofia_says, NULL);
     before_count = list_epolls(before);
     agent->root = su_root_create(agent);
     if (!agent->root) {

@@ -29,6 +29,7 @@ CREATE VIEW tandem.v_call AS
            c.dialled,
            c.answered_by,
            CASE WHEN c.ended_at IS NULL THEN 'running'
+                WHEN c.cause = 'switch-stopped' THEN 'cut off'
                 WHEN c.answered THEN 'answered'
                 ELSE 'not answered' END AS result,
            make_interval(secs => round(c.ring_ms / 1000.0)::double precision) AS rang,
@@ -42,7 +43,7 @@ CREATE VIEW tandem.v_call AS
     FROM record.call c
     ORDER BY c.started_at DESC, c.id DESC;
 COMMENT ON VIEW tandem.v_call IS 'Calls, the newest first: one row each.';
-COMMENT ON COLUMN tandem.v_call.result IS 'running, answered or not answered.';
+COMMENT ON COLUMN tandem.v_call.result IS 'running, answered, not answered, or cut off (by a stop of the switch).';
 COMMENT ON COLUMN tandem.v_call.why IS 'Why it ended, in words.';
 
 CREATE VIEW tandem.v_leg AS

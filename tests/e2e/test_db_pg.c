@@ -1,1 +1,889 @@
-int main(void){return 0;}
+/* The database room against a real PostgreSQL, which the test may stop, freeze and start again. Run it with
+ * tests/e2e/with-postgres. Each test has a database of its own. */
+#include "config.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <libpq-fe.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/obj.h"
+#include "db/db.h"
+#include "db/migrate.h"
+
+static char conninfo[512], dir[64], migrations[512], said[8192];
+static struct loop *loop;
+static struct db *db;
+static unsigned snapshots;
+static enum db_state state;
+static char state_why[256];
+
+/* --- help --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Turns the loop until cond, at most 20 s. */
+#define wait_for(cond)                                                                                                 \
+    do {                                                                                                               \
+        uint64_t until_ = clock_ms() + 20000;                                                                          \
+        while (!(cond) && clock_ms() < until_)                                                                         \
+            loop_turn(loop, 10);                                                                                       \
+        ck_assert_msg(cond, "still not so after 20 s: %s (state %d: %s)", #cond, (int)state, state_why);               \
+    } while (0)
+
+/* Runs SQL as a person would, blocking. Returns the first value (static), "" when there is none. */
+static const char *sql_at(const char *where, const char *sql)
+{
+    static char value[512];
+    PGconn *pg = PQconnectdb(where);
+    PGresult *r = PQexec(pg, sql);
+
+    ck_assert_msg(PQresultStatus(r) == PGRES_COMMAND_OK || PQresultStatus(r) == PGRES_TUPLES_OK, "%s: %s", sql,
+                  PQerrorMessage(pg));
+    str_copy(value, sizeof value, PQntuples(r) ? PQgetvalue(r, 0, 0) : "");
+    PQclear(r);
+    PQfinish(pg);
+    return value;
+}
+
+static const char *sql(const char *text)
+{
+    return sql_at(conninfo, text);
+}
+
+static int migrate_with(const char *from)
+{
+    FILE *out = fmemopen(said, sizeof said, "w");
+    int result;
+
+    memset(said, 0, sizeof said);
+    result = db_migrate(conninfo, from, out);
+    fclose(out);
+    return result;
+}
+
+static void pgctl(const char *what)
+{
+    char cmd[600];
+
+    snprintf(cmd, sizeof cmd, "%s %s", getenv("TANDEM_TEST_PGCTL"), what);
+    ck_assert_int_eq(system(cmd), 0);
+}
+
+static void on_snapshot(void *arg, const struct snapshot *snapshot)
+{
+    snapshots++;
+}
+
+static void on_state(void *arg, enum db_state now, const char *why)
+{
+    state = now;
+    str_copy(state_why, sizeof state_why, why);
+}
+
+static void open_db(void)
+{
+    const struct db_config config = {.conninfo = conninfo, .state_dir = dir, .node = 7};
+    const struct db_hooks hooks = {.snapshot = on_snapshot, .state = on_state};
+
+    state = DB_CONNECTING;
+    ck_assert_int_eq(db_open(loop, &config, &hooks, &db), 0);
+}
+
+static void open_ready(void)
+{
+    ck_assert_int_eq(migrate_with(migrations), DB_SCHEMA_VERSION);
+    open_db();
+    wait_for(state == DB_READY);
+}
+
+static struct db_status status(void)
+{
+    struct db_status s;
+
+    db_get_status(db, &s);
+    return s;
+}
+
+static void run(const char *cmd)
+{
+    ck_assert_int_eq(system(cmd), 0);
+}
+
+static void setup(void)
+{
+    const char *base = getenv("TANDEM_TEST_DB");
+    char create[128];
+
+    ck_assert_msg(base != NULL, "TANDEM_TEST_DB is not set: run this with tests/e2e/with-postgres");
+    snprintf(migrations, sizeof migrations, "%s/db/migrations", getenv("TANDEM_SRC") ? getenv("TANDEM_SRC") : ".");
+    snprintf(create, sizeof create, "CREATE DATABASE t_%d", (int)getpid());
+    sql_at(base, create);
+    snprintf(conninfo, sizeof conninfo, "%s dbname=t_%d", base, (int)getpid());
+    str_copy(dir, sizeof dir, "/tmp/tandem-dbpg-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    loop = loop_new();
+    db = NULL;
+    snapshots = 0;
+}
+
+static void teardown(void)
+{
+    char text[128];
+
+    db_close(db, 0);
+    loop_free(loop);
+    snprintf(text, sizeof text, "DROP DATABASE t_%d WITH (FORCE)", (int)getpid());
+    sql_at(getenv("TANDEM_TEST_DB"), text);
+    snprintf(text, sizeof text, "rm -rf '%s'", dir);
+    run(text);
+}
+
+/* --- queries of the test ------------------------------------------------------------------------------------------ */
+
+struct answer {
+    unsigned calls;
+    int err;
+    char message[512], value[256];
+    bool is_null;
+    int rows, columns;
+};
+
+static void on_answer(void *arg, int err, const char *message, const struct db_result *result)
+{
+    struct answer *a = arg;
+
+    a->calls++;
+    a->err = err;
+    str_copy(a->message, sizeof a->message, message);
+    a->rows = db_rows(result);
+    a->columns = db_columns(result);
+    a->is_null = !db_value(result, 0, 0);
+    str_copy(a->value, sizeof a->value, db_value(result, 0, 0));
+}
+
+static struct answer ask(const char *text, unsigned deadline_ms)
+{
+    struct answer a = {0};
+
+    db_query(db, text, NULL, 0, deadline_ms, on_answer, &a);
+    ck_assert_uint_eq(a.calls, 0);
+    wait_for(a.calls);
+    ck_assert_uint_eq(a.calls, 1);
+    return a;
+}
+
+static void on_applied(void *arg, int err)
+{
+    *(int *)arg = err;
+}
+
+static int wait_applied(void)
+{
+    int err = 1;
+
+    db_wait_applied(db, 10000, on_applied, &err);
+    wait_for(err != 1);
+    return err;
+}
+
+/* --- migrations --------------------------------------------------------------------------------------------------- */
+
+START_TEST(migrating_twice_does_nothing_the_second_time)
+{
+    ck_assert_msg(migrate_with(migrations) == DB_SCHEMA_VERSION, "%s", said);
+    ck_assert_ptr_nonnull(strstr(said, "applied 0001_tables.sql"));
+    ck_assert_int_eq(migrate_with(migrations), 0);
+    ck_assert_ptr_nonnull(strstr(said, "nothing to do"));
+    ck_assert_int_eq(strncmp(sql("SELECT value FROM config.setting WHERE key = 'realm'"), "tandem-", 7), 0);
+}
+END_TEST
+
+START_TEST(migrating_at_the_same_time_is_safe)
+{
+    pid_t pids[4];
+    int applied = 0;
+
+    for (int i = 0; i < 4; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            int n = migrate_with(migrations);
+
+            _exit(n < 0 ? 100 : n);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        int st;
+
+        ck_assert_int_eq(waitpid(pids[i], &st, 0), pids[i]);
+        ck_assert(WIFEXITED(st) && WEXITSTATUS(st) != 100);
+        applied += WEXITSTATUS(st);
+    }
+    ck_assert_int_eq(applied, DB_SCHEMA_VERSION);
+    ck_assert_str_eq(sql("SELECT count(*) FROM tandem.migration"), "4");
+}
+END_TEST
+
+START_TEST(a_changed_or_newer_or_broken_migration_is_refused_in_words)
+{
+    char copy[128], cmd[1024];
+
+    ck_assert_int_eq(migrate_with(migrations), DB_SCHEMA_VERSION);
+    snprintf(copy, sizeof copy, "%s/migrations", dir);
+    snprintf(cmd, sizeof cmd, "cp -r '%s' '%s' && chmod -R u+w '%s'", migrations, copy, copy);
+    run(cmd);
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE half_done (x int); SELECT nonsense;' > '%s/0005_broken.sql'", copy);
+    run(cmd);
+    ck_assert_int_eq(migrate_with(copy), -EIO);
+    ck_assert_ptr_nonnull(strstr(said, "0005_broken.sql"));
+    ck_assert_ptr_nonnull(strstr(said, "nonsense"));
+    ck_assert_str_eq(sql("SELECT to_regclass('half_done') IS NULL"), "t");
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE whole (x int);' > '%s/0005_broken.sql'", copy);
+    run(cmd);
+    ck_assert_int_eq(migrate_with(copy), 1);
+    ck_assert_int_eq(migrate_with(migrations), -EPERM);
+    ck_assert_ptr_nonnull(strstr(said, "newer than this Tandem"));
+    snprintf(cmd, sizeof cmd, "echo '-- more' >> '%s/0002_functions.sql'", copy);
+    run(cmd);
+    ck_assert_int_eq(migrate_with(copy), -EPERM);
+    ck_assert_ptr_nonnull(strstr(said, "0002_functions.sql was changed"));
+    snprintf(cmd, sizeof cmd, "rm '%s/0003_views.sql'", copy);
+    run(cmd);
+    ck_assert_int_eq(migrate_with(copy), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(said, "without gaps"));
+}
+END_TEST
+
+START_TEST(a_database_that_cannot_be_used_is_explained)
+{
+    char other[600];
+    FILE *out = fmemopen(said, sizeof said, "w");
+
+    sql("CREATE DATABASE ascii_only ENCODING 'SQL_ASCII' TEMPLATE template0");
+    snprintf(other, sizeof other, "%s dbname=ascii_only", conninfo);
+    ck_assert_int_eq(db_migrate(other, migrations, out), -EINVAL);
+    ck_assert_int_eq(db_migrate("host=/nowhere dbname=x", migrations, out), -ENOTCONN);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(said, "UTF8"));
+    ck_assert_ptr_nonnull(strstr(said, "cannot be reached"));
+    sql("DROP DATABASE ascii_only WITH (FORCE)");
+}
+END_TEST
+
+START_TEST(a_user_without_rights_on_roles_can_migrate_and_use_it)
+{
+    char plain[700], text[128];
+    FILE *out;
+
+    sql("DROP ROLE IF EXISTS plain");
+    sql("CREATE ROLE plain LOGIN");
+    snprintf(text, sizeof text, "ALTER DATABASE t_%d OWNER TO plain", (int)getpid());
+    sql(text);
+    sql("DROP ROLE IF EXISTS tandem_admin, tandem_read, tandem_daemon");
+    snprintf(plain, sizeof plain, "%s user=plain", conninfo);
+    memset(said, 0, sizeof said);
+    out = fmemopen(said, sizeof said, "w");
+    ck_assert_int_eq(db_migrate(plain, migrations, out), DB_SCHEMA_VERSION);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(said, "role tandem_admin was not made"));
+    ck_assert_str_eq(sql_at(plain, "SELECT add_account('201', 'Anna', 'correct horse')"), "account 201 added");
+    ck_assert_str_eq(sql_at(plain, "SELECT updated_by FROM v_account"), "plain");
+    str_copy(conninfo, sizeof conninfo, plain);
+    open_db();
+    wait_for(state == DB_READY);
+    ck_assert_ptr_nonnull(snapshot_account(db_snapshot(db), "201"));
+    db_close(db, 1000);
+    db = NULL;
+    sql_at(getenv("TANDEM_TEST_DB"), "SELECT 1");
+    snprintf(text, sizeof text, "ALTER DATABASE t_%d OWNER TO postgres", (int)getpid());
+    str_append(conninfo, sizeof conninfo, &(size_t){strlen(conninfo)}, " user=postgres");
+    sql(text);
+    sql("REASSIGN OWNED BY plain TO postgres");
+    sql("DROP ROLE plain");
+}
+END_TEST
+
+START_TEST(an_old_schema_is_named_and_waited_for)
+{
+    open_db();
+    wait_for(state == DB_DOWN);
+    ck_assert_ptr_nonnull(strstr(state_why, "schema is version 0, this Tandem needs"));
+    ck_assert_ptr_nonnull(strstr(state_why, "tandem db migrate"));
+    ck_assert_int_eq(ask("SELECT 1", 1000).err, -ENOTCONN);
+    ck_assert_int_eq(migrate_with(migrations), DB_SCHEMA_VERSION);
+    wait_for(state == DB_READY && !state_why[0]);
+    sql("INSERT INTO tandem.migration (version, name, checksum) VALUES (99, '0099_x.sql', 'x')");
+    db_close(db, 0);
+    open_db();
+    wait_for(state == DB_DOWN);
+    ck_assert_ptr_nonnull(strstr(state_why, "newer than this Tandem"));
+}
+END_TEST
+
+/* --- configuration ------------------------------------------------------------------------------------------------ */
+
+START_TEST(a_commit_is_in_force_within_a_second)
+{
+    const struct account *a, *other;
+    uint64_t generation;
+
+    open_ready();
+    ck_assert_uint_ge(snapshots, 1);
+    ck_assert_str_eq(sql("SELECT add_account('201', 'Anna', 'correct horse')"), "account 201 added");
+    sql("SELECT add_account('202', 'Bob', 'battery staple', 'guests', 2)");
+    wait_for(snapshot_account_count(db_snapshot(db)) == 2);
+    a = snapshot_account(db_snapshot(db), "201");
+    ck_assert_str_eq(a->display_name, "Anna");
+    ck_assert_str_eq(a->context, "internal");
+    ck_assert_str_eq(a->realm, snapshot_setting(db_snapshot(db), "realm", ""));
+    {
+        struct account *same = account_new("201", a->realm, "correct horse");
+
+        ck_assert_mem_eq(a->ha1_md5, same->ha1_md5, sizeof same->ha1_md5);
+        ck_assert_mem_eq(a->ha1_sha256, same->ha1_sha256, sizeof same->ha1_sha256);
+        obj_unref(same, "snapshot");
+    }
+    other = snapshot_account(db_snapshot(db), "202");
+    ck_assert_uint_eq(other->max_contacts, 2);
+    ck_assert_str_eq(other->context, "guests");
+    generation = snapshot_generation(db_snapshot(db));
+    sql("SELECT set_account_enabled('201', false)");
+    wait_for(!snapshot_account(db_snapshot(db), "201")->enabled);
+    ck_assert_uint_gt(snapshot_generation(db_snapshot(db)), generation);
+    ck_assert_ptr_eq(snapshot_account(db_snapshot(db), "202"), other); /* not re-read: shared */
+    sql("SELECT remove_account('201')");
+    sql("SELECT set_setting('greeting', 'hello')");
+    wait_for(snapshot_account_count(db_snapshot(db)) == 1 &&
+             strcmp(snapshot_setting(db_snapshot(db), "greeting", ""), "hello") == 0);
+    sql("SELECT set_setting('greeting', NULL)");
+    wait_for(!snapshot_setting(db_snapshot(db), "greeting", NULL));
+}
+END_TEST
+
+START_TEST(waiting_for_applied_sees_what_was_committed_before)
+{
+    open_ready();
+    for (int i = 0; i < 20; i++) {
+        char text[128];
+
+        snprintf(text, sizeof text, "SELECT add_account('u%d', 'User', 'a long secret')", i);
+        sql(text);
+        ck_assert_int_eq(wait_applied(), 0);
+        ck_assert_uint_eq(snapshot_account_count(db_snapshot(db)), (size_t)i + 1);
+    }
+}
+END_TEST
+
+START_TEST(a_bulk_import_is_one_generation_and_is_read_whole)
+{
+    uint64_t generation;
+
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    ck_assert_int_eq(wait_applied(), 0);
+    generation = snapshot_generation(db_snapshot(db));
+    sql("INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) SELECT 'x' || n, 'r', '\\x00112233445566778899aa"
+        "bbccddeeff', sha256('x') FROM generate_series(1, 3000) n");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_uint_eq(snapshot_account_count(db_snapshot(db)), 3001);
+    ck_assert_uint_eq(snapshot_generation(db_snapshot(db)), generation + 1);
+    for (size_t i = 1; i < 3001; i++)
+        ck_assert_int_lt(
+            strcmp(snapshot_account_at(db_snapshot(db), i - 1)->name, snapshot_account_at(db_snapshot(db), i)->name),
+            0);
+    sql("TRUNCATE config.account");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_uint_eq(snapshot_account_count(db_snapshot(db)), 0);
+}
+END_TEST
+
+START_TEST(wrong_input_gets_an_error_that_helps)
+{
+    static const struct {
+        const char *sql, *words;
+    } cases[] = {
+        {"SELECT add_account('201', 'Again', 'correct horse')", "exists already"},
+        {"SELECT add_account('A B', '', 'correct horse')", "lower-case letters"},
+        {"SELECT add_account('', '', 'correct horse')", "cannot be called"},
+        {"SELECT add_account('202', '', 'short')", "shorter than 12"},
+        {"SELECT add_account('reception-desk', '', 'reception-desk')", "is the name of the account"},
+        {"SELECT add_account('2020', '', '202020202020')", "only repeats"},
+        {"SELECT add_account('2021', '', 'aaaaaaaaaaaaaaab')", "fewer than 5"},
+        {"SELECT add_account('2022', '', 'correct horse', 'no such context!')", "context"},
+        {"SELECT add_account('2022', '', 'correct horse', 'internal', 0)", "max_contacts"},
+        {"SELECT add_account('2022', repeat('é', 100), 'correct horse')", "127 bytes"},
+        {"SELECT set_password('999')", "there is no account"},
+        {"SELECT set_account_enabled('999', true)", "there is no account"},
+        {"SELECT remove_account('999')", "there is no account"},
+        {"SELECT set_setting('Realm', 'x')", "cannot be called"},
+        {"SELECT set_setting('realm', 'other')", "realm cannot change"},
+        {"SELECT set_setting('realm', NULL)", "realm"},
+        {"UPDATE config.account SET ha1_md5 = '\\x00'", "account_ha1_md5_is_16_bytes"},
+    };
+
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct answer a = ask(cases[i].sql, 5000);
+
+        ck_assert_msg(a.err == -EIO && strstr(a.message, cases[i].words), "%s said: %s", cases[i].sql, a.message);
+    }
+    ck_assert_str_eq(sql("SELECT count(*) FROM config.account"), "1");
+}
+END_TEST
+
+START_TEST(a_generation_that_does_not_parse_is_refused_and_shown)
+{
+    uint64_t generation;
+
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    ck_assert_int_eq(wait_applied(), 0);
+    generation = snapshot_generation(db_snapshot(db));
+    sql("ALTER TABLE config.account DROP CONSTRAINT account_ha1_md5_is_16_bytes");
+    sql("UPDATE config.account SET ha1_md5 = '\\x0011', display_name = 'Broken'");
+    ck_assert_int_eq(wait_applied(), -EINVAL);
+    ck_assert_int_eq(state, DB_READY);
+    ck_assert_ptr_nonnull(strstr(status().why, "account \"201\": its ha1_md5"));
+    ck_assert_uint_eq(status().generation, generation);
+    ck_assert_str_eq(snapshot_account(db_snapshot(db), "201")->display_name, "Anna");
+    sql("SELECT add_account('202', 'Bob', 'correct horse')"); /* does not get in past the broken one */
+    ck_assert_int_eq(wait_applied(), -EINVAL);
+    ck_assert_ptr_null(snapshot_account(db_snapshot(db), "202"));
+    sql("SELECT set_password('201')");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_str_eq(status().why, "");
+    ck_assert_str_eq(snapshot_account(db_snapshot(db), "201")->display_name, "Broken");
+    ck_assert_ptr_nonnull(snapshot_account(db_snapshot(db), "202"));
+}
+END_TEST
+
+/* --- queries ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(queries_give_rows_nulls_and_errors)
+{
+    const char *params[] = {"201", NULL, "é"};
+    struct answer a = {0};
+
+    open_ready();
+    db_query(db, "SELECT $1::text || coalesce($2, '-') || $3 AS x, NULL", params, 3, 5000, on_answer, &a);
+    wait_for(a.calls);
+    ck_assert_int_eq(a.err, 0);
+    ck_assert_str_eq(a.value, "201-é");
+    ck_assert_int_eq(a.columns, 2);
+    a = ask("SELECT NULL", 5000);
+    ck_assert(a.is_null && a.rows == 1);
+    a = ask("SELECT nonsense", 5000);
+    ck_assert_int_eq(a.err, -EIO);
+    ck_assert_ptr_nonnull(strstr(a.message, "nonsense"));
+    a = ask("COPY config.setting TO STDOUT", 5000);
+    ck_assert_int_ne(a.err, 0);
+    a = ask("SELECT 1", 5000);
+    ck_assert_int_eq(a.err, 0);
+}
+END_TEST
+
+START_TEST(a_deadline_holds_and_the_connection_goes_on)
+{
+    uint64_t begin;
+    struct answer a, many[20] = {0};
+
+    open_ready();
+    begin = clock_ms();
+    a = ask("SELECT pg_sleep(60)", 200);
+    ck_assert_int_eq(a.err, -ETIMEDOUT);
+    ck_assert_uint_lt(clock_ms() - begin, 1500);
+    for (size_t i = 0; i < COUNT_OF(many); i++) /* two connections: the rest waits in the queue past its deadline */
+        db_query(db, "SELECT pg_sleep(60)", NULL, 0, 300, on_answer, &many[i]);
+    wait_for(many[19].calls);
+    for (size_t i = 0; i < COUNT_OF(many); i++)
+        ck_assert(many[i].calls == 1 && many[i].err == -ETIMEDOUT);
+    ck_assert_int_eq(ask("SELECT 1", 5000).err, 0);
+    wait_for(strcmp(sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' "
+                        "AND pid <> pg_backend_pid()"),
+                    "0") == 0);
+    ck_assert_int_eq(state, DB_READY);
+}
+END_TEST
+
+START_TEST(a_cancelled_query_never_calls_back)
+{
+    struct answer waiting = {0}, sent = {0};
+    struct db_query *q;
+
+    open_ready();
+    q = db_query(db, "SELECT 1", NULL, 0, 1000, on_answer, &waiting);
+    db_query_cancel(q);
+    q = db_query(db, "SELECT pg_sleep(0.3)", NULL, 0, 1000, on_answer, &sent);
+    loop_turn(loop, 20);
+    loop_turn(loop, 20);
+    db_query_cancel(q);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(ask("SELECT pg_sleep(0.1)", 5000).err, 0);
+    ck_assert_uint_eq(waiting.calls + sent.calls, 0);
+    db_query(db, "SELECT pg_sleep(5)", NULL, 0, 10000, on_answer, &sent);
+    loop_turn(loop, 20);
+    db_close(db, 0);
+    db = NULL;
+    ck_assert_uint_eq(sent.calls, 1);
+    ck_assert_int_eq(sent.err, -ENOTCONN);
+}
+END_TEST
+
+/* --- a database that goes away ------------------------------------------------------------------------------------ */
+
+START_TEST(a_stopped_database_is_named_and_found_again)
+{
+    struct answer a = {0};
+
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    ck_assert_int_eq(wait_applied(), 0);
+    db_query(db, "SELECT pg_sleep(60)", NULL, 0, 60000, on_answer, &a);
+    loop_turn(loop, 50);
+    loop_turn(loop, 50);
+    pgctl("stop -m fast");
+    wait_for(state == DB_DOWN);
+    wait_for(a.calls);
+    ck_assert_int_eq(a.err, -ENOTCONN);
+    ck_assert(state_why[0] != '\0');
+    wait_for(ask("SELECT 1", 500).err == -ENOTCONN);
+    ck_assert_ptr_nonnull(snapshot_account(db_snapshot(db), "201")); /* what is known stays in force */
+    pgctl("start");
+    sql("SELECT add_account('202', 'Bob', 'correct horse')");
+    wait_for(state == DB_READY);
+    ck_assert_ptr_nonnull(snapshot_account(db_snapshot(db), "202"));
+    ck_assert_int_eq(ask("SELECT 1", 5000).err, 0);
+}
+END_TEST
+
+/* Sends a signal to the postmaster and all its children, by their ids. */
+static void signal_server(int signum)
+{
+    char path[600];
+    int postmaster = 0;
+    struct dirent *entry;
+    FILE *f;
+    DIR *proc;
+
+    snprintf(path, sizeof path, "%s/postmaster.pid", getenv("TANDEM_TEST_PGDATA"));
+    f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fscanf(f, "%d", &postmaster), 1);
+    fclose(f);
+    ck_assert_int_eq(kill(postmaster, signum), 0);
+    proc = opendir("/proc");
+    ck_assert_ptr_nonnull(proc);
+    while ((entry = readdir(proc))) {
+        int pid = atoi(entry->d_name), parent = 0;
+
+        if (pid <= 1)
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        f = fopen(path, "r");
+        if (!f)
+            continue;
+        if (fscanf(f, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == postmaster)
+            kill(pid, signum);
+        fclose(f);
+    }
+    closedir(proc);
+}
+
+/* Turns the loop for a while, or until *calls. Returns the longest turn in ms. */
+static uint64_t turn_for(uint64_t ms, const unsigned *calls)
+{
+    uint64_t begin = clock_ms(), longest = 0;
+
+    while (clock_ms() - begin < ms && !(calls && *calls)) {
+        uint64_t turn = clock_ms();
+
+        loop_turn(loop, 10);
+        if (clock_ms() - turn > longest)
+            longest = clock_ms() - turn;
+    }
+    return longest;
+}
+
+START_TEST(a_frozen_database_holds_nobody_up)
+{
+    struct record_call call = {.id = uuid_new(), .started_us = 1700000000000000, .from_number = "frozen"};
+    uint64_t answered, longest, longest_later, waiting;
+    struct answer a = {0};
+
+    open_ready();
+    wait_for(status().records_waiting == 0);
+    signal_server(SIGSTOP); /* nothing is asserted before SIGCONT: a failure must not leave it frozen */
+    answered = clock_ms();
+    db_query(db, "SELECT 1", NULL, 0, 500, on_answer, &a);
+    db_record_call_open(db, &call);
+    longest = turn_for(10000, &a.calls);
+    answered = clock_ms() - answered;
+    longest_later = turn_for(3500, NULL); /* the connection is given up, another is tried */
+    waiting = status().records_waiting;
+    signal_server(SIGCONT);
+    ck_assert_int_eq(a.err, -ETIMEDOUT);
+    ck_assert_uint_lt(answered, 4000);
+    ck_assert_uint_lt(longest, 2000); /* a blocking call would never have come back */
+    ck_assert_uint_lt(longest_later, 2000);
+    ck_assert_uint_eq(waiting, 1);
+    wait_for(status().records_waiting == 0);
+    wait_for(ask("SELECT 1", 1000).err == 0);
+    wait_for(state == DB_READY);
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.call WHERE from_number = 'frozen'"), "1");
+}
+END_TEST
+
+/* --- records ------------------------------------------------------------------------------------------------------ */
+
+/* One call of three records; ids are remembered nowhere: the counts tell. */
+static void one_call(bool close_it)
+{
+    struct record_call call = {.id = uuid_new(),
+                               .started_us = 1700000000123456,
+                               .from_account = "201",
+                               .from_name = "Anna",
+                               .dialled = "202",
+                               .sip_call_id = "x@y"};
+    struct record_event event = {
+        .id = uuid_new(), .call_id = call.id, .at_us = 1700000001000000, .kind = "leg-ringing"};
+    struct record_leg leg = {.id = uuid_new(), .call_id = call.id, .started_us = 1700000000123456, .codec = "PCMA"};
+
+    db_record_call_open(db, &call);
+    db_record_event(db, &event);
+    if (!close_it)
+        return;
+    db_record_leg(db, &leg);
+    call.answered = true;
+    call.answered_by = "202";
+    call.ring_ms = 2000;
+    call.talk_ms = 61500;
+    call.cause = "normal";
+    call.cause_text = "the caller hung up";
+    call.ended_by = "caller";
+    call.sip_status = 200;
+    db_record_call_close(db, &call);
+}
+
+START_TEST(records_arrive_and_read_well)
+{
+    open_ready();
+    one_call(true);
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(
+        sql("SELECT concat_ws('|', caller, dialled, answered_by, result, rang, talked, why, node) FROM v_call"),
+        "201 (Anna)|202|202|answered|00:00:02|00:01:02|the caller hung up|7");
+    ck_assert_str_eq(
+        sql("SELECT started_at = '2023-11-14 22:13:20.123456+00' AND ended_at > now() - interval '1 minute' "
+            "FROM record.call"),
+        "t");
+    ck_assert_str_eq(sql("SELECT codec FROM v_leg"), "PCMA");
+    ck_assert_str_eq(sql("SELECT kind FROM record.event"), "leg-ringing");
+    ck_assert_uint_eq(status().records_delivered, 5); /* four, and the one that finishes what earlier runs left open */
+}
+END_TEST
+
+START_TEST(records_are_delivered_once_across_a_restart_of_the_database)
+{
+    open_ready();
+    for (int i = 0; i < 600; i++) {
+        one_call(true);
+        if (i % 100 == 0)
+            loop_turn(loop, 5);
+        if (i == 300)
+            pgctl("stop -m immediate");
+    }
+    wait_for(state == DB_DOWN);
+    ck_assert_uint_gt(status().records_waiting, 0);
+    pgctl("start");
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.call WHERE ended_at IS NOT NULL"), "600");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.leg"), "600");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.event"), "600");
+    ck_assert_uint_eq(status().records_lost, 0);
+}
+END_TEST
+
+START_TEST(records_of_a_switch_that_crashed_are_delivered_and_its_calls_finished)
+{
+    char cmd[512], crashed[64];
+
+    open_ready();
+    for (int i = 0; i < 5; i++)
+        one_call(i != 2);
+    wait_for(status().records_waiting == 0);
+    pgctl("stop -m fast");
+    wait_for(state == DB_DOWN);
+    for (int i = 0; i < 5; i++)
+        one_call(i != 2);
+    for (int i = 0; i < 30; i++) /* to the files */
+        loop_turn(loop, 10);
+    str_copy(crashed, sizeof crashed, "/tmp/tandem-dbpg-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(crashed));
+    snprintf(cmd, sizeof cmd, "cp -r '%s/.' '%s'", dir, crashed);
+    run(cmd);
+    db_close(db, 0);
+    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
+    run(cmd);
+    str_copy(dir, sizeof dir, crashed);
+    pgctl("start");
+    open_db();
+    one_call(false); /* of this run: stays open */
+    wait_for(state == DB_READY && status().records_waiting == 0 && status().records_delivered > 18);
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.call"), "11");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.event"), "11");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.leg"), "8");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.call WHERE cause = 'normal'"), "8");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.call WHERE cause = 'switch-stopped' AND ended_by = 'switch' AND "
+                         "ended_at = '2023-11-14 22:13:21+00'"),
+                     "2");
+    ck_assert_str_eq(sql("SELECT result FROM v_call WHERE ended_at IS NULL"), "running");
+    ck_assert_str_eq(sql("SELECT result FROM v_call WHERE why LIKE 'the switch stopped%'"), "cut off");
+}
+END_TEST
+
+START_TEST(a_row_that_the_database_refuses_is_set_aside)
+{
+    struct record_event bad = {.id = uuid_new(), .call_id = uuid_new(), .at_us = 1, .kind = "bad"};
+    char cmd[512];
+
+    open_ready();
+    sql("ALTER TABLE record.event ADD CONSTRAINT not_bad CHECK (kind <> 'bad')");
+    for (int i = 0; i < 150; i++) {
+        one_call(true);
+        if (i == 70)
+            db_record_event(db, &bad);
+    }
+    wait_for(status().records_waiting == 0);
+    ck_assert_uint_eq(status().records_set_aside, 1);
+    ck_assert_uint_eq(status().records_lost, 0);
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.event"), "150");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.call WHERE ended_at IS NOT NULL"), "150");
+    db_close(db, 0);
+    db = NULL;
+    snprintf(cmd, sizeof cmd, "grep -q not_bad '%s'/spool/bad/*.txt && mv '%s'/spool/bad/*.spool '%s'/spool/", dir, dir,
+             dir);
+    run(cmd);
+    sql("ALTER TABLE record.event DROP CONSTRAINT not_bad");
+    open_db();
+    wait_for(state == DB_READY && status().records_waiting == 0 && status().records_delivered == 2);
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.event WHERE kind = 'bad'"), "1");
+}
+END_TEST
+
+START_TEST(a_row_that_fails_only_at_the_commit_is_found_by_halving)
+{
+    struct record_event bad = {.id = uuid_new(), .call_id = uuid_new(), .at_us = 1, .kind = "bad"};
+
+    open_ready();
+    sql("CREATE FUNCTION refuse_bad() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.kind = 'bad' THEN RAISE "
+        "'not this one'; END IF; RETURN NULL; END $$");
+    sql("CREATE CONSTRAINT TRIGGER refuse_bad AFTER INSERT ON record.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+        "EXECUTE FUNCTION refuse_bad()");
+    for (int i = 0; i < 60; i++) {
+        one_call(true);
+        if (i == 33)
+            db_record_event(db, &bad);
+    }
+    wait_for(status().records_waiting == 0);
+    ck_assert_uint_eq(status().records_set_aside, 1);
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.event"), "60");
+}
+END_TEST
+
+START_TEST(an_error_that_is_no_rows_fault_keeps_everything)
+{
+    open_ready();
+    wait_for(status().records_waiting == 0);
+    sql("ALTER TABLE record.event RENAME TO event_away");
+    for (int i = 0; i < 10; i++)
+        one_call(true);
+    wait_for(status().why[0] != '\0');
+    ck_assert_int_eq(state, DB_READY); /* queries and configuration work */
+    ck_assert_uint_eq(status().records_waiting, 40);
+    ck_assert_uint_eq(status().records_set_aside, 0);
+    sql("ALTER TABLE record.event_away RENAME TO event");
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.event"), "10");
+    ck_assert_str_eq(status().why, "");
+}
+END_TEST
+
+START_TEST(an_orderly_stop_delivers_what_it_can)
+{
+    open_ready();
+    wait_for(status().records_waiting == 0);
+    for (int i = 0; i < 500; i++)
+        one_call(true);
+    db_close(db, 10000);
+    db = NULL;
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.call WHERE ended_at IS NOT NULL"), "500");
+}
+END_TEST
+
+START_TEST(host_names_are_looked_up_beside_the_loop)
+{
+    const struct db_config config = {.conninfo = "host=no-such-host.invalid dbname=x", .state_dir = dir};
+    const struct db_hooks hooks = {.state = on_state};
+
+    ck_assert_int_eq(db_open(loop, &config, &hooks, &db), 0);
+    wait_for(state == DB_DOWN);
+    ck_assert_ptr_nonnull(strstr(state_why, "no-such-host.invalid"));
+    db_close(db, 0);
+    ck_assert_int_eq(db_open(loop, &config, &hooks, &db), 0);
+    loop_turn(loop, 0); /* closed while the look-up is on its way */
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    Suite *suite = suite_create("db against PostgreSQL");
+    TCase *tc = tcase_create("pg");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 120);
+    /* first: roles belong to the whole cluster, and the other tests make them */
+    tcase_add_test(tc, a_user_without_rights_on_roles_can_migrate_and_use_it);
+    tcase_add_test(tc, migrating_twice_does_nothing_the_second_time);
+    tcase_add_test(tc, migrating_at_the_same_time_is_safe);
+    tcase_add_test(tc, a_changed_or_newer_or_broken_migration_is_refused_in_words);
+    tcase_add_test(tc, a_database_that_cannot_be_used_is_explained);
+    tcase_add_test(tc, an_old_schema_is_named_and_waited_for);
+    tcase_add_test(tc, a_commit_is_in_force_within_a_second);
+    tcase_add_test(tc, waiting_for_applied_sees_what_was_committed_before);
+    tcase_add_test(tc, a_bulk_import_is_one_generation_and_is_read_whole);
+    tcase_add_test(tc, wrong_input_gets_an_error_that_helps);
+    tcase_add_test(tc, a_generation_that_does_not_parse_is_refused_and_shown);
+    tcase_add_test(tc, queries_give_rows_nulls_and_errors);
+    tcase_add_test(tc, a_deadline_holds_and_the_connection_goes_on);
+    tcase_add_test(tc, a_cancelled_query_never_calls_back);
+    tcase_add_test(tc, a_stopped_database_is_named_and_found_again);
+    tcase_add_test(tc, a_frozen_database_holds_nobody_up);
+    tcase_add_test(tc, records_arrive_and_read_well);
+    tcase_add_test(tc, records_are_delivered_once_across_a_restart_of_the_database);
+    tcase_add_test(tc, records_of_a_switch_that_crashed_are_delivered_and_its_calls_finished);
+    tcase_add_test(tc, a_row_that_the_database_refuses_is_set_aside);
+    tcase_add_test(tc, a_row_that_fails_only_at_the_commit_is_found_by_halving);
+    tcase_add_test(tc, an_error_that_is_no_rows_fault_keeps_everything);
+    tcase_add_test(tc, an_orderly_stop_delivers_what_it_can);
+    tcase_add_test(tc, host_names_are_looked_up_beside_the_loop);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, argc > 1 ? CK_VERBOSE : CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

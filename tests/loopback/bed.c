@@ -39,7 +39,7 @@ static const char *need_env(const char *name)
 
 static void write_file(const char *dir, const char *name, const char *text)
 {
-    char path[200];
+    char path[400];
     FILE *f;
 
     snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -68,9 +68,9 @@ struct bed *bed_open(const char *modules, const char *dialplan)
     }
     snprintf(text, sizeof text,
              "[switch]\nlisten = udp:127.0.0.1:0\nstate_dir = %s/state\nrun_dir = %s/run\nmodule_dir = %s/modules/.libs\n"
-             "dialplan = %s\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
+             "dialplan = %s\ndialplan_library = %s/dialplan/library\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             bed->dir, bed->dir, build, plan, base, base + 99, build, modules ? modules : "");
+             bed->dir, bed->dir, build, plan, source, base, base + 99, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);

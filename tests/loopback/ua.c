@@ -251,7 +251,7 @@ int ua_register(struct ua *ua, int expires)
             read_all(ua);
             for (unsigned i = 0; i < ua->in_count; i++)
                 if (ua->in[i].status >= 200) {
-                    char text[8];
+                    char text[16];
 
                     snprintf(text, sizeof text, "%d", ua->in[i].status);
                     m = ua_wait(ua, text);
@@ -411,7 +411,7 @@ int ua_request(struct ua *ua, const char *method, const char *sdp)
     for (; ms > 0; ms -= 2) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
-            char cseq[64], text[8];
+            char cseq[64], text[16];
 
             message_header(&ua->in[i], "CSeq", cseq, sizeof cseq);
             if (ua->in[i].status >= 200 && strstr(cseq, method)) {
@@ -461,7 +461,8 @@ void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned ch
         packet[7] = (unsigned char)(i * 160);
         if (sendto(ua->rtp_fd, packet, sizeof packet, 0, &to.sa, addr_len(&to)) < 0)
             perror("ua: rtp");
-        loop_turn(ua->loop, 1);
+        for (int k = 0; k < 5; k++)
+            loop_turn(ua->loop, 1);
     }
 }
 

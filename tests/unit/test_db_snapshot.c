@@ -1,1 +1,218 @@
-int main(void){return 0;}
+/* Snapshots of the configuration: lookup, order, sharing, size. No database. */
+#include <check.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/obj.h"
+#include "config.h"
+#include "db/migrate.h"
+#include "db/snapshot.h"
+
+static struct snapshot *with_accounts(unsigned from, unsigned to)
+{
+    struct snapshot *s = snapshot_new(1);
+
+    for (unsigned i = from; i < to; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "%u", i);
+        snapshot_put_account(s, account_new(name, "realm", "correct horse battery"));
+    }
+    return s;
+}
+
+START_TEST(the_hashes_are_those_of_rfc_7616)
+{
+    /* RFC 7616 §3.9.1 */
+    struct account *a = account_new("Mufasa", "http-auth@example.org", "Circle of Life");
+    static const uint8_t md5_start[] = {0x3d, 0x78, 0x80, 0x7d}, sha256_start[] = {0x79, 0x87, 0xc6, 0x4c};
+
+    ck_assert_mem_eq(a->ha1_md5, md5_start, sizeof md5_start);
+    ck_assert_mem_eq(a->ha1_sha256, sha256_start, sizeof sha256_start);
+    ck_assert_str_eq(a->context, "internal");
+    ck_assert_uint_eq(a->max_contacts, 10);
+    ck_assert(a->enabled);
+    obj_unref(a, "snapshot");
+}
+END_TEST
+
+START_TEST(an_empty_snapshot_finds_nothing)
+{
+    struct snapshot *s = snapshot_new(7);
+
+    ck_assert_uint_eq(snapshot_generation(s), 7);
+    ck_assert_ptr_null(snapshot_account(s, "201"));
+    ck_assert_ptr_null(snapshot_account_at(s, 0));
+    ck_assert_str_eq(snapshot_setting(s, "realm", "none"), "none");
+    snapshot_drop_account(s, "201");
+    snapshot_put_setting(s, "realm", NULL);
+    snapshot_free(s);
+}
+END_TEST
+
+START_TEST(accounts_are_found_by_name_and_listed_in_order)
+{
+    struct snapshot *s = with_accounts(100, 1100);
+
+    ck_assert_uint_eq(snapshot_account_count(s), 1000);
+    for (unsigned i = 100; i < 1100; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "%u", i);
+        ck_assert_ptr_nonnull(snapshot_account(s, name));
+        ck_assert_str_eq(snapshot_account(s, name)->name, name);
+    }
+    ck_assert_ptr_null(snapshot_account(s, "99"));
+    ck_assert_ptr_null(snapshot_account(s, ""));
+    for (size_t i = 1; i < 1000; i++)
+        ck_assert_int_lt(strcmp(snapshot_account_at(s, i - 1)->name, snapshot_account_at(s, i)->name), 0);
+    snapshot_free(s);
+    ck_assert_uint_eq(obj_live("account"), 0);
+}
+END_TEST
+
+START_TEST(dropping_accounts_in_any_order_keeps_the_others_findable)
+{
+    struct snapshot *s = with_accounts(0, 600);
+    bool gone[600] = {false};
+    unsigned at = 0, left = 600;
+
+    for (int n = 0; n < 500; n++) {
+        char name[16];
+
+        at = (at + 211) % 600;
+        while (gone[at])
+            at = (at + 1) % 600;
+        gone[at] = true;
+        left--;
+        snprintf(name, sizeof name, "%u", at);
+        snapshot_drop_account(s, name);
+        snapshot_drop_account(s, name);
+        ck_assert_uint_eq(snapshot_account_count(s), left);
+        for (unsigned i = 0; i < 600; i++) {
+            snprintf(name, sizeof name, "%u", i);
+            ck_assert_int_eq(snapshot_account(s, name) == NULL, gone[i]);
+        }
+    }
+    snapshot_free(s);
+}
+END_TEST
+
+START_TEST(a_put_replaces_the_account_of_that_name)
+{
+    struct snapshot *s = with_accounts(200, 210);
+    struct account *other = account_new("205", "realm", "another good secret");
+
+    str_copy(other->display_name, sizeof other->display_name, "Other");
+    snapshot_put_account(s, other);
+    ck_assert_uint_eq(snapshot_account_count(s), 10);
+    ck_assert_ptr_eq(snapshot_account(s, "205"), other);
+    ck_assert_ptr_eq(snapshot_account_at(s, 5), other);
+    ck_assert_uint_eq(obj_live("account"), 10);
+    snapshot_free(s);
+}
+END_TEST
+
+START_TEST(generations_share_accounts_and_do_not_disturb_each_other)
+{
+    struct snapshot *first = with_accounts(200, 300), *second;
+    const struct account *kept = snapshot_account(first, "250");
+
+    snapshot_put_setting(first, "realm", "one");
+    second = snapshot_next(first);
+    ck_assert_uint_eq(snapshot_generation(second), 2);
+    snapshot_drop_account(second, "200");
+    snapshot_put_account(second, account_new("300", "realm", "correct horse battery"));
+    snapshot_put_setting(second, "realm", "two");
+    snapshot_put_setting(second, "more", "three");
+    ck_assert_ptr_eq(snapshot_account(second, "250"), kept);
+    ck_assert_uint_eq(obj_refs(kept), 2);
+    ck_assert_ptr_nonnull(snapshot_account(first, "200"));
+    ck_assert_ptr_null(snapshot_account(first, "300"));
+    ck_assert_str_eq(snapshot_setting(first, "realm", ""), "one");
+    snapshot_free(first);
+    ck_assert_ptr_null(snapshot_account(second, "200"));
+    ck_assert_ptr_eq(snapshot_account(second, "250"), kept);
+    ck_assert_str_eq(snapshot_setting(second, "realm", ""), "two");
+    snapshot_put_setting(second, "realm", NULL);
+    ck_assert_str_eq(snapshot_setting(second, "realm", "gone"), "gone");
+    ck_assert_str_eq(snapshot_setting(second, "more", ""), "three");
+    snapshot_free(second);
+    ck_assert_uint_eq(obj_live("account"), 0);
+}
+END_TEST
+
+START_TEST(a_chain_of_generations_grows_by_one_account_each)
+{
+    struct snapshot *s = snapshot_new(0);
+
+    for (unsigned i = 0; i < 50; i++) {
+        struct snapshot *next = snapshot_next(s);
+        char name[16];
+
+        snprintf(name, sizeof name, "u%u", i);
+        snapshot_put_account(next, account_new(name, "realm", "correct horse battery"));
+        snapshot_free(s);
+        s = next;
+        ck_assert_uint_eq(snapshot_account_count(s), i + 1);
+        ck_assert_ptr_nonnull(snapshot_account(s, name));
+    }
+    snapshot_free(s);
+    ck_assert_uint_eq(obj_live("account"), 0);
+}
+END_TEST
+
+#ifndef TANDEM_SANITIZED
+START_TEST(a_thousand_accounts_fit_into_600_kilobytes)
+{
+    struct snapshot *s = with_accounts(0, 1); /* OpenSSL fetches its algorithms at first use */
+    size_t before, used;
+
+    snapshot_free(s);
+    before = mallinfo2().uordblks;
+    s = with_accounts(1000, 2000);
+    used = mallinfo2().uordblks - before;
+    ck_assert_uint_gt(used, 100000);
+    ck_assert_uint_le(used, 600000);
+    snapshot_free(s);
+}
+END_TEST
+#endif
+
+START_TEST(this_program_knows_the_newest_migration)
+{
+    const char *src = getenv("TANDEM_SRC");
+    char dir[4096];
+
+    snprintf(dir, sizeof dir, "%s/db/migrations", src ? src : ".");
+    ck_assert_int_eq(db_migrations_newest(dir, stderr), DB_SCHEMA_VERSION);
+    ck_assert_int_lt(db_migrations_newest("/nowhere", stderr), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("db snapshot");
+    TCase *tc = tcase_create("snapshot");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tc, the_hashes_are_those_of_rfc_7616);
+    tcase_add_test(tc, an_empty_snapshot_finds_nothing);
+    tcase_add_test(tc, accounts_are_found_by_name_and_listed_in_order);
+    tcase_add_test(tc, dropping_accounts_in_any_order_keeps_the_others_findable);
+    tcase_add_test(tc, a_put_replaces_the_account_of_that_name);
+    tcase_add_test(tc, generations_share_accounts_and_do_not_disturb_each_other);
+    tcase_add_test(tc, a_chain_of_generations_grows_by_one_account_each);
+#ifndef TANDEM_SANITIZED
+    tcase_add_test(tc, a_thousand_accounts_fit_into_600_kilobytes);
+#endif
+    tcase_add_test(tc, this_program_knows_the_newest_migration);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -134,13 +134,23 @@ static void setup(void)
     t.loop = loop_new();
 }
 
-/* Two threads, 100 ms of silence. */
-static void setup_running(void)
+static void setup_with_silence(const char *silence_ms)
 {
     setup();
-    t.process = start_process("60", "100", "2", true);
+    t.process = start_process("60", silence_ms, "2", true);
     t.media = open_client(false);
     TURN_UNTIL(media_is_up(t.media));
+}
+
+/* So long that a busy machine makes nobody silent. */
+static void setup_running(void)
+{
+    setup_with_silence("20000");
+}
+
+static void setup_impatient(void)
+{
+    setup_with_silence("100");
 }
 
 static int wait_for(pid_t pid)
@@ -529,7 +539,7 @@ START_TEST(counters_are_right_and_loss_is_seen)
     ck_assert_uint_eq(p->a.final.rx_packets, (uint64_t)(before - 100 + 1));
     ck_assert_uint_eq(p->a.final.rx_bytes, p->a.final.rx_packets * 172);
     ck_assert_uint_eq(p->a.final.dropped, 0);
-    ck_assert_uint_ge(p->b.final.tx_packets, 3);
+    ck_assert_uint_eq(p->b.final.tx_packets, 2);
     ck_assert_int_eq(p->a.final.pt, 8);
     ck_assert_uint_ge(p->a.final.first_rx_ms, 1);
     ck_assert(addr_same(&p->a.final.source, &p->alice.addr));
@@ -868,12 +878,15 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("media process");
-    TCase *running = tcase_create("running"), *life = tcase_create("life");
+    TCase *running = tcase_create("running"), *impatient = tcase_create("impatient"), *life = tcase_create("life");
     SRunner *runner = srunner_create(suite);
     int failed;
 
     suite_add_tcase(suite, running);
+    suite_add_tcase(suite, impatient);
     suite_add_tcase(suite, life);
+    tcase_set_timeout(impatient, 30);
+    tcase_add_checked_fixture(impatient, setup_impatient, teardown);
     tcase_set_timeout(running, 30);
     tcase_set_timeout(life, 30);
     tcase_add_checked_fixture(running, setup_running, teardown);
@@ -889,7 +902,7 @@ int main(void)
     tcase_add_test(running, stun_and_dtls_are_counted_as_dropped);
     tcase_add_test(running, a_stranger_is_heard_from_his_fifth_packet_in_order);
     tcase_add_test(running, a_stranger_is_never_heard_while_the_phone_talks);
-    tcase_add_test(running, a_phone_whose_nat_binding_changes_is_heard_again_after_silence);
+    tcase_add_test(impatient, a_phone_whose_nat_binding_changes_is_heard_again_after_silence);
     tcase_add_test(running, a_changed_remote_is_heard_at_once);
     tcase_add_test(running, a_phone_that_refuses_packets_ends_nothing);
     tcase_add_test(running, a_burst_of_200_takes_finds_a_port_each_time);

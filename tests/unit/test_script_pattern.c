@@ -6,8 +6,7 @@
 #include "script/extension.h"
 #include "script/pattern.h"
 
-/* --- extensions
- * ------------------------------------------------------------------------------------------------------- */
+/* --- extensions -------------------------------------------------------------------------------------------------- */
 
 START_TEST(patterns_mean_what_their_letters_say)
 {
@@ -130,8 +129,7 @@ START_TEST(a_dialled_underscore_does_not_name_a_pattern)
 }
 END_TEST
 
-/* --- Lua's string patterns
- * ---------------------------------------------------------------------------------------------- */
+/* --- Lua's string patterns --------------------------------------------------------------------------------------- */
 
 /* The whole match, or what went wrong. */
 static const char *matched(const char *subject, const char *pattern)

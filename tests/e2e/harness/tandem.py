@@ -18,6 +18,7 @@ run_dir = {home}/run
 log = debug
 module_dir = {build}/modules/.libs
 dialplan = {dialplan}
+dialplan_library = {source}/dialplan/library
 {switch}
 [media]
 address = 127.0.0.1
@@ -48,7 +49,7 @@ class Tandem:
         first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
-                port=self.port, modern=ports[1], database=database, home=self.home, build=self.build,
+                port=self.port, source=self.source, modern=ports[1], database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_first=first, media_last=ports[-1],
                 switch=switch, media=media, modules=modules, listens=listens))
         self.program = None

@@ -1,0 +1,107 @@
+/* The command line program `tandem`: what its files share. One thread; may block. It sees the control socket's JSON
+ * and, for `db migrate`, the database; nothing else of the switch. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/base.h"
+
+#define CLI_SOCKET_DEFAULT "/run/tandem/control.sock"
+
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+struct cli {
+    const char *socket_path;
+    bool json; /* print results as they came */
+    bool colour;
+    bool utf8;      /* the terminal's character set */
+    unsigned width; /* of the terminal; 0: not a terminal, as wide as it takes */
+    FILE *out;
+    int fd; /* -1: not connected */
+    char *in;
+    size_t in_len, in_room;
+};
+
+struct cli_command {
+    const char *name;
+    const char *usage;   /* behind "tandem " */
+    const char *summary; /* one line of `tandem --help` */
+    const char *help;    /* more, for `tandem COMMAND --help`; "" when the summary says all */
+    /* argv[0] is the command's name; options that all commands have are gone already. */
+    enum cli_exit (*run)(struct cli *cli, int argc, char **argv);
+};
+
+extern const struct cli_command cmd_status, cmd_version, cmd_refs;
+extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
+extern const struct cli_command cmd_registrations, cmd_accounts, cmd_account;
+extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan;
+
+/* "tandem: …" on standard error. */
+void cli_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* The same with the command's usage behind it. Returns CLI_USAGE. */
+enum cli_exit cli_usage(const struct cli_command *command, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* --- the switch (client.c) ------------------------------------------------------------------------------------------
+ */
+
+/* Sends cmd with params (taken over; NULL: none) and waits for its answer; connects first when needed. CLI_OK with
+ * *result (caller owns it), or CLI_FAILED after words on standard error. */
+enum cli_exit cli_ask(struct cli *cli, const char *cmd, json_t *params, json_t **result);
+/* cli_ask() without a wish for the result: prints it under --json and says *text otherwise (NULL: nothing). */
+enum cli_exit cli_tell(struct cli *cli, const char *cmd, json_t *params, const char *text);
+/* The next event line; NULL when the switch has closed the connection. Caller owns it. */
+json_t *cli_next_event(struct cli *cli);
+void cli_hang_up(struct cli *cli);
+
+/* --- reading results
+ * -------------------------------------------------------------------------------------------------- */
+
+/* object[key], or "" / 0 / false. */
+const char *json_str(const json_t *object, const char *key);
+json_int_t json_num(const json_t *object, const char *key);
+bool json_yes(const json_t *object, const char *key);
+/* Prints the whole value for --json. */
+void print_json(const struct cli *cli, const json_t *json);
+
+/* --- printing for people (print.c)
+ * -------------------------------------------------------------------------------------- */
+
+enum colour { PLAIN, BOLD, DIM, RED, GREEN, YELLOW };
+/* The escape sequence, or "" without colour. */
+const char *colour(const struct cli *cli, enum colour c);
+
+/* Decodes one character of UTF-8 at *p, moves *p behind it. A broken byte or a control character comes back as '?':
+ * text of phones never steers the terminal. 0 at the end. */
+uint32_t text_next(const char **p);
+/* Columns that the text takes on a terminal. */
+unsigned text_width(const char *text);
+/* Prints it without control characters, newlines too. */
+void print_clean(FILE *out, const char *text);
+/* The same, but lines stay lines. */
+void print_lines(FILE *out, const char *text);
+/* "12 s", "3 min 5 s", "2 h 10 min", "4 d 3 h". Returns out. */
+const char *duration_text(json_int_t seconds, char out[32]);
+/* "14:03:59.123" of local time. Returns out. */
+const char *clock_text(json_int_t at_us, char out[32]);
+
+#define TABLE_COLUMNS 10
+struct table {
+    unsigned columns;
+    const char *const *heads; /* a head that begins with '>' aligns its column to the right */
+    char **cells;             /* columns * rows of them */
+    unsigned rows, room;
+};
+void table_init(struct table *table, const char *const *heads, unsigned columns);
+/* As many strings as columns; copied. NULL counts as "". */
+void table_row(struct table *table, const char *const *cells);
+/* Prints and frees. */
+void table_print(struct table *table, const struct cli *cli);
+
+/* The ladder of a call, as `call` of the control socket answers it. */
+void ladder_print(const struct cli *cli, const json_t *call);
+/* Its whole messages, where the switch still had them. */
+void ladder_print_raw(const struct cli *cli, const json_t *call);
+
+#endif

@@ -1,0 +1,158 @@
+/* tandem calls, call, hangup. */
+#include "config.h" /* first: it asks the C library for its extensions */
+
+#include <getopt.h>
+
+#include "cli/cli.h"
+
+#define ID_MIN 13 /* "0198f3a2-1b2c": the time of an id; less would hardly ever be unique */
+
+/* How many characters of the ids in the list tell them apart. */
+static int id_length(const json_t *calls)
+{
+    size_t i, k, length = ID_MIN;
+    json_t *a, *b;
+
+    json_array_foreach(calls, i, a)
+    {
+        const char *left = json_str(a, "id");
+
+        for (k = i + 1; k < json_array_size(calls); k++) {
+            const char *right;
+            size_t same = 0;
+
+            b = json_array_get(calls, k);
+            right = json_str(b, "id");
+            while (left[same] && left[same] == right[same])
+                same++;
+            if (left[same] && same + 1 > length)
+                length = same + 1;
+        }
+    }
+    return (int)length;
+}
+
+static void print_live(const struct cli *cli, const json_t *calls)
+{
+    static const char *const heads[] = {"ID", "FROM", "TO", "STATE", ">TIME", "CODEC", ">LEGS"};
+    int length = id_length(calls);
+    struct table table;
+    json_t *call;
+    size_t i;
+
+    table_init(&table, heads, COUNT_OF(heads));
+    json_array_foreach(calls, i, call)
+    {
+        char id[64], time[32], legs[16];
+
+        snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
+        snprintf(legs, sizeof legs, "%zu", json_array_size(json_object_get(call, "legs")));
+        table_row(&table,
+                  (const char *const[]){id, json_str(call, "from"), json_str(call, "to"), json_str(call, "state"),
+                                        duration_text(json_num(call, "seconds"), time), json_str(call, "codec"), legs});
+    }
+    table_print(&table, cli);
+}
+
+static void print_last(const struct cli *cli, const json_t *calls)
+{
+    static const char *const heads[] = {"ID", "BEGAN", "FROM", "TO", ">TALK", "STATE", "CAUSE"};
+    int length = id_length(calls);
+    struct table table;
+    json_t *call;
+    size_t i;
+
+    table_init(&table, heads, COUNT_OF(heads));
+    json_array_foreach(calls, i, call)
+    {
+        char id[64], when[32], talk[32];
+        bool answered = json_num(call, "answered_us") > 0;
+
+        snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
+        table_row(&table, (const char *const[]){id, clock_text(json_num(call, "started_us"), when),
+                                                json_str(call, "from"), json_str(call, "to"),
+                                                answered ? duration_text(json_num(call, "talk_ms") / 1000, talk) : "-",
+                                                json_str(call, "state"), json_str(call, "cause")});
+    }
+    table_print(&table, cli);
+}
+
+static enum cli_exit run_calls(struct cli *cli, int argc, char **argv)
+{
+    json_t *result, *params = json_object();
+    uint64_t last = 0;
+
+    if (argc > 1 && strcmp(argv[1], "--last") == 0) {
+        if (argc > 3 || (argc == 3 && (str_to_u64(argv[2], 1000, &last) < 0 || !last))) {
+            json_decref(params);
+            return cli_usage(&cmd_calls, "--last takes a number from 1 to 1000");
+        }
+        if (argc == 2)
+            last = 20;
+        json_object_set_new(params, "last", json_integer((json_int_t)last));
+    } else if (argc > 1) {
+        json_decref(params);
+        return cli_usage(&cmd_calls, "calls does not know \"%s\"", argv[1]);
+    }
+    if (cli_ask(cli, "calls", params, &result) != CLI_OK)
+        return CLI_FAILED;
+    if (cli->json)
+        print_json(cli, result);
+    else if (last && json_array_size(json_object_get(result, "last")))
+        print_last(cli, json_object_get(result, "last"));
+    else if (last)
+        fputs("There has been no call since the switch started.\n", cli->out);
+    else if (json_array_size(json_object_get(result, "calls")))
+        print_live(cli, json_object_get(result, "calls"));
+    else
+        fputs("There are no calls right now. `tandem calls --last` shows the latest finished ones.\n", cli->out);
+    json_decref(result);
+    return CLI_OK;
+}
+
+static enum cli_exit run_call(struct cli *cli, int argc, char **argv)
+{
+    const char *id = NULL;
+    bool raw = false;
+    json_t *result;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--raw") == 0)
+            raw = true;
+        else if (id || argv[i][0] == '-')
+            return cli_usage(&cmd_call, "call does not know \"%s\"", argv[i]);
+        else
+            id = argv[i];
+    }
+    if (!id)
+        return cli_usage(&cmd_call, "which call? `tandem calls` and `tandem calls --last` show their ids");
+    if (cli_ask(cli, "call", json_pack("{s:s,s:b}", "id", id, "raw", raw), &result) != CLI_OK)
+        return CLI_FAILED;
+    if (cli->json) {
+        print_json(cli, result);
+    } else {
+        ladder_print(cli, result);
+        if (raw)
+            ladder_print_raw(cli, result);
+    }
+    json_decref(result);
+    return CLI_OK;
+}
+
+static enum cli_exit run_hangup(struct cli *cli, int argc, char **argv)
+{
+    if (argc != 2)
+        return cli_usage(&cmd_hangup, "which call? `tandem calls` shows their ids");
+    return cli_tell(cli, "hangup", json_pack("{s:s}", "id", argv[1]), "The call is being ended.");
+}
+
+const struct cli_command cmd_calls = {"calls", "calls [--last [N]]", "live calls, or the latest ones",
+                                      "  --last [N]  the latest N calls (20), finished ones too, newest first",
+                                      run_calls};
+const struct cli_command cmd_call = {
+    "call", "call ID [--raw]", "what happened in a call, as a ladder of its messages",
+    "ID is the beginning of a call's id, as `tandem calls` and `tandem calls --last` show it.\n\n"
+    "  --raw  also the whole messages, as long as the switch remembers them; secrets in them are masked",
+    run_call};
+const struct cli_command cmd_hangup = {"hangup", "hangup ID", "ends a call",
+                                       "ID is the beginning of the id of a live call.", run_hangup};

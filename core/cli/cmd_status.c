@@ -1,0 +1,225 @@
+/* tandem status, version, refs. */
+#include "config.h" /* first: it asks the C library for its extensions */
+
+#include "cli/cli.h"
+
+static void label(const struct cli *cli, const char *text)
+{
+    fprintf(cli->out, "%s%-10s%s ", colour(cli, BOLD), text, colour(cli, PLAIN));
+}
+
+static void good_or_bad(const struct cli *cli, bool good, const char *text)
+{
+    fprintf(cli->out, "%s%s%s", colour(cli, good ? GREEN : RED), text, colour(cli, PLAIN));
+}
+
+static void print_database(const struct cli *cli, const json_t *database)
+{
+    const json_t *records = json_object_get(database, "records");
+    const char *state = json_str(database, "state");
+    char age[32];
+
+    label(cli, "database");
+    good_or_bad(cli, strcmp(state, "ready") == 0, state);
+    if (json_object_get(database, "generation"))
+        fprintf(cli->out, ", configuration %lld, %s old", (long long)json_num(database, "generation"),
+                duration_text(json_num(database, "generation_age_s"), age));
+    if (records) {
+        fprintf(cli->out, "; records: %lld waiting, %lld delivered", (long long)json_num(records, "waiting"),
+                (long long)json_num(records, "delivered"));
+        if (json_num(records, "set_aside"))
+            fprintf(cli->out, ", %lld set aside", (long long)json_num(records, "set_aside"));
+        if (json_num(records, "lost"))
+            fprintf(cli->out, ", %s%lld lost%s", colour(cli, RED), (long long)json_num(records, "lost"),
+                    colour(cli, PLAIN));
+    }
+    putc('\n', cli->out);
+    if (*json_str(database, "why")) {
+        label(cli, "");
+        print_clean(cli->out, json_str(database, "why"));
+        putc('\n', cli->out);
+    }
+}
+
+static void print_media(const struct cli *cli, const json_t *media)
+{
+    label(cli, "media");
+    if (!json_yes(media, "up")) {
+        good_or_bad(cli, false, "down");
+        fputs(": no call can have audio; the log says why\n", cli->out);
+        return;
+    }
+    good_or_bad(cli, true, "up");
+    fprintf(cli->out, " (process %lld), ports: %lld in use, %lld ready; %lld packets relayed",
+            (long long)json_num(media, "pid"), (long long)json_num(media, "ports_used"),
+            (long long)json_num(media, "ports_ready"), (long long)json_num(media, "packets"));
+    if (json_num(media, "restarts"))
+        fprintf(cli->out, ", restarted %lld times", (long long)json_num(media, "restarts"));
+    putc('\n', cli->out);
+}
+
+static void print_edge(const struct cli *cli, const json_t *edge)
+{
+    static const struct {
+        const char *key, *words;
+    } drops[] = {{"malformed", "malformed"}, {"size", "too large"}, {"rate", "too fast"}, {"no_flow", "to nobody"}};
+    const json_t *dropped = json_object_get(edge, "dropped");
+
+    label(cli, "messages");
+    fprintf(cli->out, "%lld in, %lld out", (long long)json_num(edge, "in"), (long long)json_num(edge, "out"));
+    for (size_t i = 0; i < COUNT_OF(drops); i++)
+        if (json_num(dropped, drops[i].key))
+            fprintf(cli->out, ", %s%lld dropped (%s)%s", colour(cli, YELLOW),
+                    (long long)json_num(dropped, drops[i].key), drops[i].words, colour(cli, PLAIN));
+    if (json_num(edge, "send_failed"))
+        fprintf(cli->out, ", %lld not sent", (long long)json_num(edge, "send_failed"));
+    putc('\n', cli->out);
+}
+
+/* Names of modules; what main() brings may be strings or objects with a name. */
+static void print_modules(const struct cli *cli, const json_t *modules)
+{
+    json_t *item;
+    size_t i;
+
+    label(cli, "modules");
+    if (json_array_size(modules) == 0)
+        fputs("none", cli->out);
+    json_array_foreach(modules, i, item)
+    {
+        const char *name = json_is_string(item) ? json_string_value(item) : json_str(item, "name");
+        const char *state = json_str(item, "state");
+
+        fputs(i ? ", " : "", cli->out);
+        print_clean(cli->out, name);
+        if (*state && strcmp(state, "running") != 0)
+            fprintf(cli->out, " (%s)", state);
+    }
+    putc('\n', cli->out);
+}
+
+static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
+{
+    json_t *s;
+    char uptime[32];
+
+    if (argc > 1)
+        return cli_usage(&cmd_status, "status takes no arguments");
+    if (cli_ask(cli, "status", NULL, &s) != CLI_OK)
+        return CLI_FAILED;
+    if (cli->json) {
+        print_json(cli, s);
+        json_decref(s);
+        return CLI_OK;
+    }
+    fprintf(cli->out, "%sTandem %s%s, node %lld, running for %s%s\n", colour(cli, BOLD), json_str(s, "version"),
+            colour(cli, PLAIN), (long long)json_num(s, "node"), duration_text(json_num(s, "uptime_s"), uptime),
+            json_yes(s, "draining") ? ", being stopped: takes no new calls" : "");
+    label(cli, "calls");
+    fprintf(cli->out, "%lld now, %lld since the start; legs: %lld now, %lld since the start\n",
+            (long long)json_num(json_object_get(s, "calls"), "now"),
+            (long long)json_num(json_object_get(s, "calls"), "total"),
+            (long long)json_num(json_object_get(s, "legs"), "now"),
+            (long long)json_num(json_object_get(s, "legs"), "total"));
+    print_database(cli, json_object_get(s, "database"));
+    print_media(cli, json_object_get(s, "media"));
+    if (json_object_get(s, "edge"))
+        print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "modules"))
+        print_modules(cli, json_object_get(s, "modules"));
+    label(cli, "memory");
+    fprintf(cli->out, "%.1f MiB\n", (double)json_num(s, "memory_bytes") / (1024 * 1024));
+    json_decref(s);
+    return CLI_OK;
+}
+
+static enum cli_exit run_modules(struct cli *cli, int argc, char **argv)
+{
+    static const char *const heads[] = {"MODULE", "INSTANCE", "VERSION", "WHAT IT DOES"};
+    struct table table;
+    json_t *result, *item;
+    size_t i;
+
+    if (argc > 1)
+        return cli_usage(&cmd_modules, "modules takes no arguments");
+    if (cli_ask(cli, "modules", NULL, &result) != CLI_OK)
+        return CLI_FAILED;
+    if (cli->json) {
+        print_json(cli, result);
+    } else {
+        table_init(&table, heads, COUNT_OF(heads));
+        json_array_foreach(json_object_get(result, "modules"), i, item)
+        {
+            table_row(&table, (const char *const[]){json_str(item, "name"), json_str(item, "instance"),
+                                                    json_str(item, "version"), json_str(item, "summary")});
+        }
+        table_print(&table, cli);
+    }
+    json_decref(result);
+    return CLI_OK;
+}
+
+static enum cli_exit run_dialplan(struct cli *cli, int argc, char **argv)
+{
+    if (argc != 2 || strcmp(argv[1], "reload") != 0)
+        return cli_usage(&cmd_dialplan, "the dialplan can be told to \"reload\" only");
+    return cli_tell(cli, "dialplan.reload", NULL, "New calls use the dialplan as it is now.");
+}
+
+static enum cli_exit run_version(struct cli *cli, int argc, char **argv)
+{
+    json_t *result;
+    enum cli_exit status = cli_ask(cli, "version", NULL, &result);
+
+    if (status == CLI_OK && cli->json)
+        print_json(cli, result);
+    else if (status == CLI_OK)
+        fprintf(cli->out, "switch %s, this program %s\n", json_str(result, "version"), PACKAGE_VERSION);
+    json_decref(result);
+    return status;
+}
+
+static enum cli_exit run_refs(struct cli *cli, int argc, char **argv)
+{
+    static const char *const heads[] = {"OBJECT", ">REFS", "HELD BY"};
+    struct table table;
+    json_t *result, *item;
+    const char *key;
+    char refs[32];
+    size_t i;
+
+    if (cli_ask(cli, "refs", NULL, &result) != CLI_OK)
+        return CLI_FAILED;
+    if (cli->json) {
+        print_json(cli, result);
+        json_decref(result);
+        return CLI_OK;
+    }
+    json_object_foreach(json_object_get(result, "live"), key, item)
+    {
+        fprintf(cli->out, "%-8s %lld\n", key, (long long)json_integer_value(item));
+    }
+    table_init(&table, heads, COUNT_OF(heads));
+    json_array_foreach(json_object_get(result, "objects"), i, item)
+    {
+        snprintf(refs, sizeof refs, "%lld", (long long)json_num(item, "refs"));
+        table_row(&table, (const char *const[]){json_str(item, "type"), refs, json_str(item, "holders")});
+    }
+    if (table.rows) {
+        putc('\n', cli->out);
+        table_print(&table, cli);
+    } else {
+        fputs("(who holds them is known in builds with --enable-debug only)\n", cli->out);
+    }
+    json_decref(result);
+    return CLI_OK;
+}
+
+const struct cli_command cmd_status = {"status", "status", "how the switch is", "", run_status};
+const struct cli_command cmd_version = {"version", "version", "versions of the switch and of this program", "",
+                                        run_version};
+const struct cli_command cmd_modules = {"modules", "modules", "loaded modules", "", run_modules};
+const struct cli_command cmd_dialplan = {"dialplan", "dialplan reload", "reads the dialplan again",
+                                         "When the new one has a mistake, it is shown and the old one stays in force.",
+                                         run_dialplan};
+const struct cli_command cmd_refs = {"refs", "refs", "live objects and who holds them, for developers", "", run_refs};

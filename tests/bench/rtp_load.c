@@ -1,0 +1,189 @@
+/* rtp_load CALLS SECONDS [tandem-media]: what relaying costs. Opens CALLS bridged pairs of ports through the client
+ * half, sends 50 packets a second and direction with 160-byte payloads, and prints JSON: CPU of the media process per
+ * relayed packet (user and system, from its CPU clock), packets, loss. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "media/media.h"
+
+#define FRAME_US 20000u
+#define SLICES 20u /* a frame's packets are spread over so many points in time, as those of real phones are */
+
+struct side {
+    struct media_port *port;
+    int fd;
+    union addr addr;
+    uint16_t seq;
+};
+
+struct load {
+    struct loop *loop;
+    struct media *media;
+    struct side *sides; /* 2i and 2i+1 are bridged */
+    unsigned side_count;
+    uint64_t sent, received;
+};
+
+static uint64_t clock_us(clockid_t clock)
+{
+    struct timespec now;
+
+    if (clock_gettime(clock, &now) < 0)
+        return 0;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void open_side(struct load *load, struct side *side)
+{
+    struct codec codecs[1] = {{.pt = 8, .name = "PCMA", .rate = 8000, .channels = 1}};
+    struct stream_desc d = {.kind = STREAM_AUDIO, .dir = DIR_SENDRECV, .codecs = codecs, .codec_count = 1};
+    socklen_t len = sizeof side->addr;
+    uint64_t until = clock_us(CLOCK_MONOTONIC) + 5000000;
+
+    addr_parse_ip("127.0.0.1", 0, &side->addr);
+    side->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (side->fd < 0 || bind(side->fd, &side->addr.sa, len) < 0 || getsockname(side->fd, &side->addr.sa, &len) < 0) {
+        perror("rtp_load: socket");
+        exit(1);
+    }
+    while ((side->port = media_port_take(load->media, AF_INET, NULL, NULL)) == NULL) {
+        if (clock_us(CLOCK_MONOTONIC) > until) {
+            fprintf(stderr, "rtp_load: no media port came in five seconds\n");
+            exit(1);
+        }
+        loop_turn(load->loop, 5);
+    }
+    d.rtp = side->addr;
+    media_port_remote(side->port, &d, NULL);
+    if (connect(side->fd, &media_port_addr(side->port)->sa, len) < 0)
+        perror("rtp_load: connect");
+}
+
+static void receive(struct load *load)
+{
+    uint8_t packet[2048];
+
+    for (unsigned i = 0; i < load->side_count; i++)
+        while (recv(load->sides[i].fd, packet, sizeof packet, 0) > 0)
+            load->received++;
+}
+
+static void send_slice(struct load *load, unsigned slice)
+{
+    uint8_t packet[172] = {0x80, 8};
+
+    for (unsigned i = slice; i < load->side_count; i += SLICES) {
+        struct side *side = &load->sides[i];
+
+        packet[2] = (uint8_t)(side->seq >> 8);
+        packet[3] = (uint8_t)side->seq;
+        side->seq++;
+        load->sent += send(side->fd, packet, sizeof packet, 0) == sizeof packet;
+    }
+}
+
+static void run(struct load *load, uint64_t us)
+{
+    uint64_t start = clock_us(CLOCK_MONOTONIC), step = 0;
+    uint64_t steps = us / (FRAME_US / SLICES);
+
+    while (step < steps) {
+        uint64_t due = start + step * (FRAME_US / SLICES), now = clock_us(CLOCK_MONOTONIC);
+
+        if (now < due) {
+            struct timespec pause = {.tv_nsec = (long)(due - now) * 1000};
+
+            nanosleep(&pause, NULL);
+            continue;
+        }
+        send_slice(load, (unsigned)(step % SLICES));
+        if (step++ % SLICES == SLICES / 2)
+            receive(load);
+        loop_turn(load->loop, 0);
+    }
+    for (int i = 0; i < 20 && load->received < load->sent; i++) { /* what is still under way */
+        loop_turn(load->loop, 5);
+        receive(load);
+    }
+}
+
+static void start(struct load *load, const char *program, const char *path)
+{
+    struct media_config config = {.socket_path = path, .program = program, .port_low = 30000, .port_high = 59999};
+    uint64_t until = clock_us(CLOCK_MONOTONIC) + 5000000;
+
+    addr_parse_ip("127.0.0.1", 0, &config.bind4);
+    load->loop = loop_new();
+    if (media_open(load->loop, &config, NULL, &load->media) < 0)
+        exit(1);
+    while (!media_is_up(load->media) && clock_us(CLOCK_MONOTONIC) < until)
+        loop_turn(load->loop, 5);
+    if (!media_is_up(load->media)) {
+        fprintf(stderr, "rtp_load: %s did not come up\n", program);
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    unsigned calls = argc > 1 ? (unsigned)atoi(argv[1]) : 200, seconds = argc > 2 ? (unsigned)atoi(argv[2]) : 5;
+    struct load load = {.side_count = 2 * calls};
+    char program[512], dir[] = "/tmp/tandem-rtp-load.XXXXXX", path[64], lock[80];
+    const char *build = getenv("TANDEM_BUILD");
+    struct media_status status;
+    struct rlimit files;
+    clockid_t cpu;
+    uint64_t cpu_us;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    log_setup("rtp_load", LOG_LEVEL_WARN);
+    snprintf(program, sizeof program, "%s/core/tandem-media", build ? build : ".");
+    if (!mkdtemp(dir))
+        return 1;
+    snprintf(path, sizeof path, "%s/media", dir);
+    start(&load, argc > 3 ? argv[3] : program, path);
+    load.sides = calloc(load.side_count ? load.side_count : 1, sizeof *load.sides);
+    if (!load.sides)
+        return 1;
+    for (unsigned i = 0; i < load.side_count; i++) {
+        open_side(&load, &load.sides[i]);
+        if (i % 2)
+            media_bridge(load.sides[i - 1].port, load.sides[i].port);
+    }
+    run(&load, 500000); /* latches, warms up */
+    media_get_status(load.media, &status);
+    if (clock_getcpuclockid(status.pid, &cpu) != 0)
+        return 1;
+    load.sent = load.received = 0;
+    cpu_us = clock_us(cpu);
+    run(&load, seconds * 1000000ull);
+    cpu_us = clock_us(cpu) - cpu_us;
+    printf("{\"calls\": %u, \"seconds\": %u, \"sent\": %llu, \"relayed\": %llu, \"lost\": %llu, "
+           "\"cpu_us_per_packet\": %.3f, \"cpu_percent\": %.1f}\n",
+           calls, seconds, (unsigned long long)load.sent, (unsigned long long)load.received,
+           (unsigned long long)(load.sent - load.received),
+           load.received ? (double)cpu_us / (double)load.received : 0.0,
+           (double)cpu_us / (seconds ? seconds : 1) / 10000.0);
+    for (unsigned i = 0; i < load.side_count; i++) {
+        media_port_release(load.sides[i].port, NULL, NULL);
+        close(load.sides[i].fd);
+    }
+    media_close(load.media, false);
+    loop_free(load.loop);
+    free(load.sides);
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    unlink(lock);
+    rmdir(dir);
+    return 0;
+}

@@ -1,0 +1,193 @@
+/* What the command line prints: tables that line up, ladders, and nothing that could steer a terminal. */
+#include "config.h" /* first: it asks the C library for its extensions */
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+
+static struct cli cli;
+static char *text;
+static size_t text_len;
+
+static void setup(void)
+{
+    memset(&cli, 0, sizeof cli);
+    text = NULL;
+    cli.out = open_memstream(&text, &text_len);
+    ck_assert_ptr_nonnull(cli.out);
+}
+
+static void teardown(void)
+{
+    fclose(cli.out);
+    free(text);
+}
+
+static const char *printed(void)
+{
+    fflush(cli.out);
+    return text;
+}
+
+START_TEST(width_counts_columns_not_bytes)
+{
+    ck_assert_uint_eq(text_width("Zoë"), 3);
+    ck_assert_uint_eq(text_width("日本"), 4);
+    ck_assert_uint_eq(text_width("e\xcc\x81"), 1);
+    ck_assert_uint_eq(text_width("\xff\xfe"), 2);
+    ck_assert_uint_eq(text_width("a\x1b[2J"), 5);
+    ck_assert_uint_eq(text_width(""), 0);
+    ck_assert_uint_eq(text_width("\xe6\x97"), 1); /* cut in the middle */
+}
+END_TEST
+
+START_TEST(control_characters_of_a_phone_never_reach_the_terminal)
+{
+    print_clean(cli.out, "a\x1b]0;x\x07\n\xc2\x9b"
+                         "31m\xe2\x80\xaez");
+    ck_assert_str_eq(printed(), "a?]0;x???31m?z");
+}
+END_TEST
+
+START_TEST(columns_line_up_whatever_is_in_them)
+{
+    static const char *const heads[] = {"NAME", ">N", "END"};
+    struct table table;
+
+    table_init(&table, heads, 3);
+    table_row(&table, (const char *const[]){"Zoë", "1", "x"});
+    table_row(&table, (const char *const[]){"日本", "100", NULL});
+    table_print(&table, &cli);
+    ck_assert_str_eq(printed(), "NAME    N  END\n"
+                                "Zoë     1  x\n"
+                                "日本  100  \n");
+}
+END_TEST
+
+START_TEST(durations_read_like_people_say_them)
+{
+    char out[32];
+
+    ck_assert_str_eq(duration_text(0, out), "0 s");
+    ck_assert_str_eq(duration_text(185, out), "3 min 5 s");
+    ck_assert_str_eq(duration_text(7800, out), "2 h 10 min");
+    ck_assert_str_eq(duration_text(4 * 86400 + 3 * 3600, out), "4 d 3 h");
+    ck_assert_str_eq(duration_text(-5, out), "0 s");
+}
+END_TEST
+
+static json_t *sample(const char *end)
+{
+    char json[4096];
+    json_t *call;
+
+    snprintf(
+        json, sizeof json,
+        "{\"id\":\"0198f3a2-1b2c-7000-8000-000000000001\",\"from\":\"201\",\"to\":\"202\",\"started_us\":1000000,%s,"
+        "\"legs\":[{\"party\":\"201\",\"inbound\":true,\"peer\":\"192.0.2.10:5060\"},{\"party\":\"202\",\"inbound\":"
+        "false}],"
+        "\"lines\":["
+        "{\"at_us\":1000000,\"kind\":\"request\",\"from\":\"201\",\"to\":\"tandem\",\"leg\":0,\"text\":\"INVITE\","
+        "\"sdp\":true},"
+        "{\"at_us\":1001500,\"kind\":\"response\",\"from\":\"tandem\",\"to\":\"201\",\"leg\":0,\"text\":\"100 "
+        "Trying\"},"
+        "{\"at_us\":1002000,\"kind\":\"event\",\"from\":\"tandem\",\"to\":null,\"text\":\"tries 202\"},"
+        "{\"at_us\":1003000,\"kind\":\"request\",\"from\":\"tandem\",\"to\":\"202\",\"leg\":1,\"text\":\"INVITE\"},"
+        "{\"at_us\":2003000,\"kind\":\"response\",\"from\":\"202\",\"to\":\"tandem\",\"leg\":1,\"text\":\"180 "
+        "Ringing\"}]}",
+        end);
+    call = json_loads(json, 0, NULL);
+    ck_assert_ptr_nonnull(call);
+    return call;
+}
+
+static void expect_line(const char *line)
+{
+    ck_assert_msg(strstr(printed(), line) != NULL, "no \"%s\" in:\n%s", line, printed());
+}
+
+START_TEST(a_ladder_shows_parties_arrows_and_events_in_their_columns)
+{
+    json_t *call = sample("\"state\":\"talking\"");
+
+    ladder_print(&cli, call);
+    expect_line("                         201                         Tandem                          202\n");
+    expect_line("    0.000                 |------- INVITE (SDP) ------->|                             |\n");
+    expect_line("    0.001                 |<------- 100 Trying ---------|                             |\n");
+    expect_line("    0.002                 |                             | * tries 202                 |\n");
+    expect_line("    0.003                 |                             |---------- INVITE ---------->|\n");
+    expect_line("    1.003                 |                             |<------- 180 Ringing --------|\n");
+    json_decref(call);
+}
+END_TEST
+
+START_TEST(a_failed_call_ends_with_its_cause_and_what_to_do)
+{
+    json_t *call = sample("\"state\":\"ended\",\"cause\":\"unreachable\",\"cause_text\":\"No phone is registered.\","
+                          "\"remedy\":\"Switch it on.\",\"ended_by\":\"switch\"");
+
+    ladder_print(&cli, call);
+    expect_line("Not answered. No phone is registered. It was ended by the switch.\n");
+    expect_line("What to do: Switch it on.\n");
+    json_decref(call);
+}
+END_TEST
+
+START_TEST(a_ladder_fits_any_width_and_any_number_of_legs)
+{
+    json_t *call = sample("\"state\":\"talking\""), *legs = json_object_get(call, "legs");
+
+    for (int i = 0; i < 60; i++) {
+        json_array_append_new(legs, json_pack("{s:s}", "party", "a party with a rather long name 日本日本日本日本"));
+        json_array_append_new(json_object_get(call, "lines"),
+                              json_pack("{s:i,s:s,s:s,s:s,s:i,s:s}", "at_us", 3000000, "kind", "response", "from", "x",
+                                        "to", "tandem", "leg", i + 2, "text",
+                                        "407 Proxy Authentication Required 日本日本日本日本日本日本"));
+    }
+    for (unsigned width = 0; width < 300; width += 7) {
+        cli.width = width;
+        cli.utf8 = width & 1;
+        ladder_print(&cli, call);
+    }
+    json_decref(call);
+}
+END_TEST
+
+START_TEST(a_ladder_of_nothing_is_no_accident)
+{
+    json_t *call = json_object();
+
+    ladder_print(&cli, call);
+    ladder_print_raw(&cli, call);
+    json_decref(call);
+    call = json_pack("{s:s,s:i,s:[s]}", "legs", "no list", "id", 5, "lines", "no object");
+    ladder_print(&cli, call);
+    ladder_print_raw(&cli, call);
+    json_decref(call);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("cli");
+    TCase *tcase = tcase_create("cli");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, width_counts_columns_not_bytes);
+    tcase_add_test(tcase, control_characters_of_a_phone_never_reach_the_terminal);
+    tcase_add_test(tcase, columns_line_up_whatever_is_in_them);
+    tcase_add_test(tcase, durations_read_like_people_say_them);
+    tcase_add_test(tcase, a_ladder_shows_parties_arrows_and_events_in_their_columns);
+    tcase_add_test(tcase, a_failed_call_ends_with_its_cause_and_what_to_do);
+    tcase_add_test(tcase, a_ladder_fits_any_width_and_any_number_of_legs);
+    tcase_add_test(tcase, a_ladder_of_nothing_is_no_accident);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,462 @@
+/* The dialplan at work: what its verbs do to a call, and what a hangup does to it. */
+#include <stdio.h>
+
+#include "script_fixture.h"
+
+#define LUA(...) #__VA_ARGS__ /* all on line 1 */
+
+// clang-format off
+
+/* --- verbs ------------------------------------------------------------------------------------------------------- */
+
+START_TEST(an_extension_that_does_not_exist_starts_nothing)
+{
+    struct call *call;
+
+    load("extension('internal', '_2XX', function(call) log('ran') end)");
+    call = dial("300");
+    ck_assert_int_eq(call->cause, CAUSE_UNKNOWN_NUMBER);
+    ck_assert_str_eq(fx.heard, "");
+}
+END_TEST
+
+START_TEST(the_call_object_tells_who_calls_whom)
+{
+    char id[UUID_TEXT], line[200];
+    struct call *call;
+
+    load(LUA(extension("internal", "_2X",
+                       function(call) call:log("%s %s %s %s %s %s %s", call.from, call.from_name, call.to,
+                                               call.extension, call.context, call.account, call.id) end)));
+    call = dial("25");
+    snprintf(line, sizeof line, "100 Anna 25 25 internal nil %s\n", call_id_text(call, id));
+    ck_assert_str_eq(fx.heard, line);
+}
+END_TEST
+
+START_TEST(a_misspelt_field_or_option_is_an_error)
+{
+    load(LUA(extension("internal", "1", function(call) log(call.form) end)
+             extension("internal", "2", function(call) call.x = 1 end)
+             extension("internal", "3", function(call) call:dial { to = "201", tiemout = 5 } end)
+             extension("internal", "4", function(call) call:hangup("bussy") end)));
+    dial("1");
+    heard("no field or function \"form\"");
+    dial("2");
+    heard("fields of a call cannot be set");
+    dial("3");
+    heard("no option \"tiemout\"");
+    dial("4");
+    heard("no cause \"bussy\"");
+}
+END_TEST
+
+START_TEST(an_error_ends_the_call_and_names_file_and_line)
+{
+    struct call *call;
+
+    load("extension('internal', '1', function(call)\n  local t = nil\n  t.x = 1\nend)");
+    call = dial("1");
+    ck_assert_int_eq(call->cause, CAUSE_SCRIPT_ERROR);
+    ck_assert_int_eq(call->who, WHO_SCRIPT);
+    heard("ERROR init.lua:3: ");
+    ck_assert_ptr_nonnull(strstr(call->detail, "init.lua:3: "));
+}
+END_TEST
+
+START_TEST(a_script_that_returns_hangs_up_what_is_left)
+{
+    struct call *call;
+
+    load("extension('internal', '1', function(call) call:ring() end)");
+    call = dial("1");
+    ck_assert(leg_over(call));
+    ck_assert_int_eq(call->cause, CAUSE_NORMAL);
+    ck_assert_int_eq(call->who, WHO_SCRIPT);
+}
+END_TEST
+
+START_TEST(hangup_gives_its_cause_and_nothing_runs_after_it)
+{
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call) call:hangup("busy") log("after") end)));
+    call = dial("1");
+    ck_assert_int_eq(call->cause, CAUSE_BUSY);
+    ck_assert_int_eq(call->final_status, 486);
+    ck_assert_str_eq(fx.heard, "");
+}
+END_TEST
+
+START_TEST(sleep_waits_its_time_and_other_calls_go_on)
+{
+    load(LUA(extension("internal", "1", function(call) call:sleep(1.5) log("woke") end)
+             extension("internal", "2", function(call) log("two") end)));
+    dial("1");
+    dial("2");
+    advance_ms(1499);
+    ck_assert_str_eq(fx.heard, "two\n");
+    advance_ms(1);
+    ck_assert_str_eq(fx.heard, "two\nwoke\n");
+}
+END_TEST
+
+START_TEST(echo_lasts_until_the_caller_hangs_up)
+{
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call) call:sleep(1) call:echo() log("after") end)));
+    call = dial("1");
+    fsm_move(&leg_states, &call->caller->state, LEG_UP, "test"); /* as if it were answered: there is no media here */
+    advance_ms(1000);
+    advance_ms(3600 * 1000);
+    ck_assert(!leg_over(call));
+    caller_hangs_up(call);
+    ck_assert_ptr_null(call->script);
+    ck_assert_str_eq(fx.heard, "");
+}
+END_TEST
+
+START_TEST(a_call_that_cannot_be_answered_ends_with_the_reason)
+{
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call) call:answer() log("after") end)));
+    call = dial("1");
+    ck_assert_int_eq(call->cause, CAUSE_NO_COMMON_CODEC);
+    ck_assert_str_eq(fx.heard, "");
+}
+END_TEST
+
+START_TEST(dial_returns_why_nobody_was_reached)
+{
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call)
+        local r = call:dial { to = { "201" }, timeout = 5 }
+        log("%s %s %s %s", r.status, r.cause, r.answered_by, r.talk)
+        r = call:dial { to = "account:nobody" }
+        log("%s %s", r.status, r.cause)
+    end)));
+    call = dial("1");
+    heard("unreachable unreachable nil 0.0\n");
+    heard("failed unknown-number\n");
+    ck_assert_uint_eq(fx.dialled, 2);
+    ck_assert_int_eq(call->cause, CAUSE_UNKNOWN_NUMBER); /* the last dial's */
+}
+END_TEST
+
+START_TEST(goto_goes_on_elsewhere_and_does_not_return)
+{
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call)
+        pcall(function() call:goto_("other", "27") end)
+        log("after")
+    end)
+    extension("other", "_2X", function(call) log("%s %s %s", call.to, call.extension, call.context) call:sleep(1) call:goto_("x", "y") end)));
+    call = dial("1");
+    ck_assert_str_eq(fx.heard, "1 27 other\n");
+    advance_ms(1000);
+    ck_assert_int_eq(call->cause, CAUSE_UNKNOWN_NUMBER);
+    ck_assert_str_eq(fx.heard, "1 27 other\n");
+}
+END_TEST
+
+START_TEST(accounts_can_be_looked_up)
+{
+    load(LUA(extension("internal", "1", function(call)
+        local a = pbx.account("201")
+        log("%s %s %s %s", a.name, a.display_name, a.enabled, pbx.account("999"))
+    end)));
+    dial("1");
+    ck_assert_str_eq(fx.heard, "201 Front desk true nil\n");
+}
+END_TEST
+
+START_TEST(verbs_wait_inside_coroutines_too)
+{
+    load(LUA(extension("internal", "1", function(call)
+        local co = coroutine.wrap(function(a)
+            call:sleep(1)
+            local b = coroutine.yield(a + 1)
+            local inner = coroutine.create(function() call:sleep(1) return "deep" end)
+            local ok, value = coroutine.resume(inner)
+            return value .. b
+        end)
+        log("%d", co(1))
+        log(co("!"))
+        for n in coroutine.wrap(function() for i = 1, 2 do call:sleep(1) coroutine.yield(i) end end) do log("%d", n) end
+    end)));
+    dial("1");
+    ck_assert_str_eq(fx.heard, "");
+    advance_ms(1000);
+    ck_assert_str_eq(fx.heard, "2\n");
+    advance_ms(1000);
+    ck_assert_str_eq(fx.heard, "2\ndeep!\n");
+    advance_ms(1000);
+    advance_ms(1000);
+    ck_assert_str_eq(fx.heard, "2\ndeep!\n1\n2\n");
+}
+END_TEST
+
+START_TEST(a_verb_that_cannot_wait_says_so_before_it_begins)
+{
+    load(LUA(extension("internal", "1", function(call) ("x"):gsub("x", function() call:dial { to = "201" } end) end)
+             extension("internal", "2", function(call) table.sort({ 2, 1 }, function()
+                 coroutine.wrap(function() call:sleep(1) end)() end) end)));
+    dial("1");
+    heard("cannot wait inside");
+    ck_assert_uint_eq(fx.dialled, 0);
+    fx.heard[0] = '\0';
+    dial("2");
+    heard("cannot wait inside");
+    advance_ms(5000);
+}
+END_TEST
+
+/* --- hangup ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(pcall_cannot_swallow_a_hangup)
+{
+    load(LUA(extension("internal", "1", function(call)
+        while true do
+            pcall(function() call:sleep(10) end)
+            log("after pcall")
+            xpcall(function() call:sleep(10) end, function(e) log("handler") end)
+            log("after xpcall")
+        end
+    end)));
+    caller_hangs_up(dial("1"));
+    ck_assert_str_eq(fx.heard, "");
+    dial("1");
+    advance_ms(10000);
+    ck_assert_str_eq(fx.heard, "after pcall\n");
+    caller_hangs_up(fx.calls[1]);
+    ck_assert_str_eq(fx.heard, "after pcall\n");
+}
+END_TEST
+
+START_TEST(coroutines_cannot_swallow_a_hangup)
+{
+    load(LUA(extension("internal", "1", function(call)
+        local co = coroutine.create(function()
+            coroutine.wrap(function() pcall(call.sleep, call, 10) log("inner") end)()
+            log("middle")
+        end)
+        log("%s", coroutine.resume(co))
+        log("outer")
+    end)));
+    caller_hangs_up(dial("1"));
+    ck_assert_str_eq(fx.heard, "");
+}
+END_TEST
+
+START_TEST(close_variables_run_but_do_not_bring_a_script_back)
+{
+    load("extension('internal', '1', function(call)\n"
+         "  pcall(function()\n"
+         "    local a <close> = setmetatable({}, { __close = function() log('closed') error('no') end })\n"
+         "    coroutine.wrap(function()\n"
+         "      local b <close> = setmetatable({}, { __close = function()\n"
+         "        log('inner closed') pcall(log, 'not me') log('nor me') end })\n"
+         "      local d <close> = setmetatable({}, { __close = function() call:sleep(1) log('slept') end })\n"
+         "      call:sleep(10)\n"
+         "    end)()\n"
+         "  end)\n"
+         "  log('after')\n"
+         "end)");
+    caller_hangs_up(dial("1"));
+    advance_ms(60000);
+    heard("inner closed\nclosed\n");
+    not_heard("not me");
+    not_heard("nor me");
+    not_heard("slept");
+    not_heard("after");
+}
+END_TEST
+
+START_TEST(endless_close_variables_are_stopped)
+{
+    load("extension('internal', '1', function(call)\n"
+         "  local a <close> = setmetatable({}, { __close = function() while true do pcall(error) end end })\n"
+         "  local function f(n)\n"
+         "    local c <close> = setmetatable({}, { __close = function() while true do end end })\n"
+         "    if n > 0 then return (f(n - 1)) end\n"
+         "    call:sleep(10)\n"
+         "  end\n"
+         "  f(100)\n"
+         "end)");
+    caller_hangs_up(dial("1"));
+    ck_assert_ptr_null(fx.calls[0]->script);
+    ck_assert_uint_eq(obj_live("script-run"), 0);
+}
+END_TEST
+
+START_TEST(on_hangup_handlers_run_whoever_ends_the_call)
+{
+    load(LUA(local function setup(call)
+        call:on_hangup(function() log("one %s", call.from) end)
+        call:on_hangup(function() error("broken") end)
+        call:on_hangup(function() call:sleep(1) end)
+        call:on_hangup(function() call:hangup() end)
+        call:on_hangup(function() log("last") end)
+    end
+    extension("internal", "1", function(call) setup(call) call:sleep(10) end)
+    extension("internal", "2", function(call) setup(call) call:hangup() end)
+    extension("internal", "3", function(call) setup(call) end)
+    extension("internal", "4", function(call) setup(call) error("x") end)));
+    for (int i = 1; i <= 4; i++) {
+        struct call *call;
+
+        fx.heard[0] = '\0';
+        call = dial((char[]){(char)('0' + i), '\0'});
+        if (i == 1)
+            caller_hangs_up(call);
+        heard("one 100\n");
+        heard("broken");
+        heard("handlers can only look and write");
+        ck_assert_msg(strstr(fx.heard, "last\n") == strrchr(fx.heard, 'l'), "once: %s", fx.heard);
+    }
+}
+END_TEST
+
+START_TEST(an_endless_on_hangup_handler_is_stopped)
+{
+    load(LUA(extension("internal", "1", function(call)
+        call:on_hangup(function() while true do pcall(function() while true do end end) end end)
+        call:on_hangup(function() log("next") end)
+        call:sleep(10)
+    end)));
+    caller_hangs_up(dial("1"));
+    heard("ERROR init.lua:1: ");
+    heard("next\n");
+}
+END_TEST
+
+START_TEST(on_hangup_handlers_cannot_go_on_for_ever_by_adding_more)
+{
+    load(LUA(extension("internal", "1", function(call)
+        local function again() log("again") call:on_hangup(again) end
+        call:on_hangup(again)
+    end)
+    extension("internal", "2", function(call) while true do call:on_hangup(print) end end)));
+    dial("1");
+    ck_assert_str_eq(fx.heard, "again\nERROR init.lua:1: on_hangup: the call has ended\n");
+    dial("2");
+    heard("more than 16 functions");
+}
+END_TEST
+
+/* A hook that keeps every attempt waiting. */
+static enum verdict hold_back(void *arg, struct hook_walk *walk, void *subject)
+{
+    return VERDICT_DEFERRED;
+}
+
+START_TEST(a_hangup_during_a_dial_ends_the_script)
+{
+    struct hook *hook = hook_add(fx.pbx->hooks, HOOK_OUTBOUND, 0, "hold", hold_back, NULL);
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call)
+        call:on_hangup(function() log("over") end)
+        pcall(call.dial, call, { to = "201" })
+        log("after")
+    end)));
+    call = dial("1");
+    ck_assert_ptr_nonnull(call->dial);
+    caller_hangs_up(call);
+    ck_assert_ptr_null(call->dial);
+    advance_ms(100000);
+    ck_assert_str_eq(fx.heard, "over\n");
+    hook_remove(hook);
+}
+END_TEST
+
+START_TEST(a_script_that_runs_too_long_during_a_dial_ends_it)
+{
+    struct hook *hook = hook_add(fx.pbx->hooks, HOOK_OUTBOUND, 0, "hold", hold_back, NULL);
+    struct script_config limits = {.max_run_s = 2};
+    struct call *call;
+
+    load_with("extension('internal', '1', function(call)\n  call:dial { to = '201' }\nend)", &limits);
+    call = dial("1");
+    advance_ms(2000);
+    ck_assert_ptr_null(call->dial);
+    ck_assert_int_eq(call->cause, CAUSE_SCRIPT_ERROR);
+    heard("ERROR init.lua:2: ");
+    advance_ms(100000);
+    hook_remove(hook);
+}
+END_TEST
+
+START_TEST(a_call_that_ends_before_its_script_began_runs_nothing)
+{
+    struct call *call = NULL;
+
+    load("extension('internal', '1', function(call) log('ran') end)");
+    call = call_originate(fx.pbx, "internal", "100", "Anna");
+    ck_assert_int_eq(fx.pbx->script_ops->start(fx.pbx->script, call, "internal", "1"), 0);
+    fx.pbx->script_ops->hangup(fx.pbx->script, call);
+    ck_assert_ptr_null(call->script);
+    settle();
+    ck_assert_str_eq(fx.heard, "");
+    call_end(call, CAUSE_NORMAL, WHO_SWITCH, NULL);
+    obj_unref(call, "creator");
+}
+END_TEST
+
+START_TEST(closing_the_script_forgets_running_calls)
+{
+    load("extension('internal', '1', function(call) call:sleep(100) end)");
+    dial("1");
+    script_close(fx.script);
+    fx.script = NULL;
+    ck_assert_ptr_null(fx.calls[0]->script);
+    advance_ms(200000);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("script");
+    TCase *verbs = tcase_create("verbs"), *hangup = tcase_create("hangup");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(verbs, fixture_open, fixture_close);
+    tcase_add_test(verbs, an_extension_that_does_not_exist_starts_nothing);
+    tcase_add_test(verbs, the_call_object_tells_who_calls_whom);
+    tcase_add_test(verbs, a_misspelt_field_or_option_is_an_error);
+    tcase_add_test(verbs, an_error_ends_the_call_and_names_file_and_line);
+    tcase_add_test(verbs, a_script_that_returns_hangs_up_what_is_left);
+    tcase_add_test(verbs, hangup_gives_its_cause_and_nothing_runs_after_it);
+    tcase_add_test(verbs, sleep_waits_its_time_and_other_calls_go_on);
+    tcase_add_test(verbs, echo_lasts_until_the_caller_hangs_up);
+    tcase_add_test(verbs, a_call_that_cannot_be_answered_ends_with_the_reason);
+    tcase_add_test(verbs, dial_returns_why_nobody_was_reached);
+    tcase_add_test(verbs, goto_goes_on_elsewhere_and_does_not_return);
+    tcase_add_test(verbs, accounts_can_be_looked_up);
+    tcase_add_test(verbs, verbs_wait_inside_coroutines_too);
+    tcase_add_test(verbs, a_verb_that_cannot_wait_says_so_before_it_begins);
+    suite_add_tcase(suite, verbs);
+    tcase_add_checked_fixture(hangup, fixture_open, fixture_close);
+    tcase_add_test(hangup, pcall_cannot_swallow_a_hangup);
+    tcase_add_test(hangup, coroutines_cannot_swallow_a_hangup);
+    tcase_add_test(hangup, close_variables_run_but_do_not_bring_a_script_back);
+    tcase_add_test(hangup, endless_close_variables_are_stopped);
+    tcase_add_test(hangup, on_hangup_handlers_run_whoever_ends_the_call);
+    tcase_add_test(hangup, an_endless_on_hangup_handler_is_stopped);
+    tcase_add_test(hangup, on_hangup_handlers_cannot_go_on_for_ever_by_adding_more);
+    tcase_add_test(hangup, a_hangup_during_a_dial_ends_the_script);
+    tcase_add_test(hangup, a_script_that_runs_too_long_during_a_dial_ends_it);
+    tcase_add_test(hangup, a_call_that_ends_before_its_script_began_runs_nothing);
+    tcase_add_test(hangup, closing_the_script_forgets_running_calls);
+    suite_add_tcase(suite, hangup);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,154 @@
+/* Loading the dialplan: mistakes and where they are, other files, loading anew, the default dialplan. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "script_fixture.h"
+
+#define LUA(...) #__VA_ARGS__ /* all on line 1 */
+
+// clang-format off
+
+/* --- loading ----------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_mistake_in_the_dialplan_is_named_with_file_and_line)
+{
+    ck_assert_str_eq(refused("local x\n\nthis is no Lua\n"), "init.lua:3: syntax error near 'is'");
+    ck_assert_ptr_nonnull(strstr(refused("\nlocal t = nil\nt.x = 1"), "init.lua:3: "));
+    ck_assert_ptr_nonnull(strstr(refused("error({})"), "init.lua:1: "));
+    ck_assert_ptr_nonnull(strstr(refused("extension('a', '_[1', print)"), "init.lua:1: "));
+    ck_assert_ptr_nonnull(strstr(refused("extension('a', '1', 5)"), "init.lua:1: "));
+    write_file("other.lua", "\n\nerror('bad')");
+    ck_assert_ptr_nonnull(strstr(refused("include('other.lua')"), "other.lua:3: bad"));
+}
+END_TEST
+
+START_TEST(a_dialplan_that_is_not_there_is_an_error_of_its_own)
+{
+    struct script_config config = {.dir = fx.dir};
+
+    ck_assert_int_eq(script_open(fx.pbx, &config, &fx.script, fx.why, sizeof fx.why), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(fx.why, fx.dir));
+}
+END_TEST
+
+START_TEST(include_cannot_leave_the_dialplan_directory)
+{
+    static const char *const names[] = {"../x.lua", "/etc/passwd", "a/../../x", "..", "", "a/.."};
+    char text[100];
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        snprintf(text, sizeof text, "include('%s')", names[i]);
+        ck_assert_msg(strstr(refused(text), "only files inside") != NULL, "%s: %s", names[i], fx.why);
+    }
+}
+END_TEST
+
+START_TEST(include_looks_in_the_dialplan_directory_and_then_in_the_library)
+{
+    char library[100];
+    struct script_config config = {.library_dir = library};
+
+    snprintf(library, sizeof library, "%s/dialplan", getenv("TANDEM_SRC") ? getenv("TANDEM_SRC") : ".");
+    write_file("mine.lua", "mine = (mine or 0) + 1");
+    load_with("include('hours.lua') include('mine.lua') include('mine.lua')\n" LUA(
+                  extension("internal", "1",
+                            function(call)
+                                log("%d", mine)
+                                local wednesday = os.time { year = 2025, month = 1, day = 8, hour = 12 }
+                                log("%s", is_open({ "Mon-Fri 09:00-17:00" }, wednesday))
+                                log("%s", is_open({ "Sat-Tue 09:00-17:00", "Wed 12:01-13:00" }, wednesday))
+                            end)),
+              &config);
+    dial("1");
+    ck_assert_str_eq(fx.heard, "1\ntrue\nfalse\n");
+}
+END_TEST
+
+START_TEST(files_that_include_each_other_are_loaded_once)
+{
+    write_file("a.lua", "include('b.lua') log('a')");
+    write_file("b.lua", "include('a.lua') log('b')");
+    load("include('a.lua')");
+}
+END_TEST
+
+START_TEST(an_extension_defined_twice_is_refused_with_both_places)
+{
+    refused("extension('c', '1', function() end)\nextension('c', '1', function() end)");
+    ck_assert_ptr_nonnull(strstr(fx.why, "init.lua:1"));
+    ck_assert_ptr_nonnull(strstr(fx.why, "init.lua:2"));
+}
+END_TEST
+
+START_TEST(a_bad_reload_keeps_the_old_dialplan)
+{
+    load("extension('internal', '1', function(call) log('old') end)");
+    write_file("init.lua", "extension('internal', '1', function(call) log('new') end)\nnonsense(");
+    ck_assert_int_eq(script_reload(fx.script, fx.why, sizeof fx.why), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(fx.why, "init.lua:2"));
+    dial("1");
+    ck_assert_str_eq(fx.heard, "old\n");
+}
+END_TEST
+
+START_TEST(a_running_call_finishes_with_the_dialplan_it_began_with)
+{
+    struct call *old;
+
+    load("answer = 'old' extension('internal', '1', function(call) call:sleep(1) log(answer) end)");
+    old = dial("1");
+    write_file("init.lua", "extension('internal', '1', function(call) log('new') end)");
+    ck_assert_int_eq(script_reload(fx.script, fx.why, sizeof fx.why), 0);
+    ck_assert_uint_eq(obj_live("script-state"), 2);
+    dial("1");
+    advance_ms(1000);
+    ck_assert_str_eq(fx.heard, "new\nold\n");
+    ck_assert(leg_over(old));
+    ck_assert_uint_eq(obj_live("script-state"), 1);
+}
+END_TEST
+
+START_TEST(the_default_dialplan_calls_accounts_and_refuses_unknown_numbers)
+{
+    char dir[200], library[220];
+    struct script_config config = {.dir = dir, .library_dir = library};
+    struct call *call;
+
+    snprintf(dir, sizeof dir, "%s/dialplan", getenv("TANDEM_SRC") ? getenv("TANDEM_SRC") : ".");
+    str_copy(library, sizeof library, dir);
+    ck_assert_msg(script_open(fx.pbx, &config, &fx.script, fx.why, sizeof fx.why) == 0, "%s", fx.why);
+    ck_assert(script_has_extension(fx.script, "internal", "*43"));
+    ck_assert(!script_has_extension(fx.script, "outside", "201"));
+    call = dial("201");
+    ck_assert_str_eq(fx.last_target, "201");
+    ck_assert_int_eq(call->cause, CAUSE_UNREACHABLE);
+    call = dial("202");
+    ck_assert_int_eq(call->cause, CAUSE_UNKNOWN_NUMBER);
+    ck_assert_uint_eq(fx.dialled, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("script_load");
+    TCase *loading = tcase_create("loading");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(loading, fixture_open, fixture_close);
+    tcase_add_test(loading, a_mistake_in_the_dialplan_is_named_with_file_and_line);
+    tcase_add_test(loading, a_dialplan_that_is_not_there_is_an_error_of_its_own);
+    tcase_add_test(loading, include_cannot_leave_the_dialplan_directory);
+    tcase_add_test(loading, include_looks_in_the_dialplan_directory_and_then_in_the_library);
+    tcase_add_test(loading, files_that_include_each_other_are_loaded_once);
+    tcase_add_test(loading, an_extension_defined_twice_is_refused_with_both_places);
+    tcase_add_test(loading, a_bad_reload_keeps_the_old_dialplan);
+    tcase_add_test(loading, a_running_call_finishes_with_the_dialplan_it_began_with);
+    tcase_add_test(loading, the_default_dialplan_calls_accounts_and_refuses_unknown_numbers);
+    suite_add_tcase(suite, loading);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
