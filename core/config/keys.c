@@ -307,7 +307,7 @@ void config_defaults(struct config *c)
     c->run_dir = str_dup("/run/tandem");
     c->module_dir = str_dup(TANDEM_MODULEDIR);
     c->dialplan = str_dup(TANDEM_DATADIR "/dialplan");
-    c->dialplan_library = str_dup(TANDEM_DATADIR "/dialplan/library");
+    c->dialplan_library = str_dup(TANDEM_DATADIR "/dialplan");
     c->log = LOG_LEVEL_INFO;
     c->digests = (struct config_digests){2, {CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256}};
     c->media_port_min = 20000;

@@ -66,6 +66,8 @@ static int read_params(struct parts *p, char *text)
 
         if (p->param_count == PARAMS_MAX)
             return -E2BIG;
+        if (equals == word)
+            return -EINVAL;
         if (equals)
             *equals = '\0';
         even_escapes(word);
@@ -78,17 +80,24 @@ static int read_params(struct parts *p, char *text)
         p->params[p->param_count++].value = equals ? equals + 1 : "";
     }
     qsort(p->params, p->param_count, sizeof p->params[0], by_name);
+    for (unsigned i = 1; i < p->param_count; i++)
+        if (strcmp(p->params[i - 1].name, p->params[i].name) == 0)
+            return -EINVAL;
     return 0;
 }
 
 static int parse(const char *uri, struct parts *p)
 {
+    static const char host_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
     char *rest, *at, *end;
 
     memset(p, 0, sizeof *p);
-    for (const char *c = uri; *c; c++) /* nothing that could break a header line may come back in an answer */
+    for (const char *c = uri; *c; c++) { /* nothing that could break a header line may come back in an answer */
         if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7F || strchr("<>\"", *c))
             return -EINVAL;
+        if (*c == '%' && (hex_value(c[1]) < 0 || hex_value(c[2]) < 0))
+            return -EINVAL;
+    }
     if (str_copy(p->text, sizeof p->text, uri) < 0)
         return -E2BIG;
     rest = strchr(p->text, ':');
@@ -102,16 +111,17 @@ static int parse(const char *uri, struct parts *p)
     p->user = p->port = p->headers = "";
     at = strchr(rest, '@');
     if (at) {
+        if (at == rest || strchr(at + 1, '@'))
+            return -EINVAL;
         *at = '\0';
         even_escapes(rest);
         p->user = rest;
         rest = at + 1;
     }
     p->host = rest;
-    end = *rest == '[' ? strchr(rest, ']') : rest + strcspn(rest, ":;?");
-    if (!end || end == rest)
+    end = *rest == '[' ? rest + 1 + strspn(rest + 1, "0123456789abcdefABCDEF:.") : rest + strspn(rest, host_chars);
+    if (end == rest || (*rest == '[' && *end++ != ']'))
         return -EINVAL;
-    end += *rest == '[';
     if (*end == ':') {
         *end++ = '\0';
         p->port = end;

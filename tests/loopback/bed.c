@@ -68,7 +68,7 @@ struct bed *bed_open(const char *modules, const char *dialplan)
     }
     snprintf(text, sizeof text,
              "[switch]\nlisten = udp:127.0.0.1:0\nstate_dir = %s/state\nrun_dir = %s/run\nmodule_dir = %s/modules/.libs\n"
-             "dialplan = %s\ndialplan_library = %s/dialplan/library\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
+             "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
              bed->dir, bed->dir, build, plan, source, base, base + 99, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)

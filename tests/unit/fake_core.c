@@ -9,6 +9,7 @@
 #include "console/console.h"
 #include "sip/methods.h"
 
+struct loop *fake_loop;
 static char journal[8192], taken[8192];
 
 void journal_note(const char *fmt, ...)

@@ -22,4 +22,7 @@ void fake_query_ends(int err, int rows, const char *first, const char *second);
 /* For modules that load accounts: what db_snapshot() gives. */
 void fake_snapshot_set(struct snapshot *snapshot);
 
+/* The loop of fake_media.c. */
+extern struct loop *fake_loop;
+
 #endif

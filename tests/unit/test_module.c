@@ -510,6 +510,8 @@ int main(void)
     tcase_add_test(running, the_options_document_themselves);
     suite_add_tcase(suite, refused);
     suite_add_tcase(suite, running);
+    srunner_set_fork_status(runner,
+                            CK_NOFORK); /* a child that loads libraries makes LeakSanitizer see leaks of Check */
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

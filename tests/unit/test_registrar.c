@@ -557,6 +557,7 @@ START_TEST(a_uri_has_one_key)
     ck_assert_int_eq(uri_key("sip:a@b c", a, sizeof a), -EINVAL);
     ck_assert_int_eq(uri_key("sip:a@[::1", a, sizeof a), -EINVAL);
     ck_assert_int_eq(uri_key("sip:a@b:x", a, sizeof a), -EINVAL);
+    ck_assert_int_eq(uri_key("sip:a%6@b", a, sizeof a), -EINVAL);
     ck_assert_int_eq(uri_key("nothing", a, sizeof a), -EINVAL);
     ck_assert_int_eq(uri_key("sip:alice@example.org", small, sizeof small), -E2BIG);
 }

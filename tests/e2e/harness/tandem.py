@@ -18,7 +18,7 @@ run_dir = {home}/run
 log = debug
 module_dir = {build}/modules/.libs
 dialplan = {dialplan}
-dialplan_library = {source}/dialplan/library
+dialplan_library = {source}/dialplan
 {switch}
 [media]
 address = 127.0.0.1

@@ -1,0 +1,71 @@
+/* Stands in for the media client in tests of calls: ports without sockets, bridges in the journal. */
+#include <stdlib.h>
+
+#include "fake_core.h"
+#include "media/media.h"
+
+struct media_port {
+    union addr addr;
+    media_released_fn done;
+    void *arg;
+};
+
+bool media_is_up(const struct media *media)
+{
+    return true;
+}
+
+struct media_port *media_port_take(struct media *media, int family, media_event_fn on_event, void *arg)
+{
+    struct media_port *port = mem_new(sizeof *port);
+
+    addr_parse("127.0.0.1:20000", 0, &port->addr);
+    return port;
+}
+
+static void released(void *arg)
+{
+    struct media_port *port = arg;
+
+    if (port->done)
+        port->done(port->arg, NULL);
+    free(port);
+}
+
+void media_port_release(struct media_port *port, media_released_fn done, void *arg)
+{
+    port->done = done;
+    port->arg = arg;
+    loop_later(fake_loop, released, port);
+}
+
+uint64_t media_port_id(const struct media_port *port)
+{
+    return 1;
+}
+
+const union addr *media_port_addr(const struct media_port *port)
+{
+    return &port->addr;
+}
+
+void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling)
+{
+}
+
+void media_port_direction(struct media_port *port, enum stream_dir dir)
+{
+}
+
+void media_bridge(struct media_port *a, struct media_port *b)
+{
+    journal_note("bridge");
+}
+
+void media_unbridge(struct media_port *port)
+{
+}
+
+void media_port_echo(struct media_port *port, bool on)
+{
+}
