@@ -45,13 +45,12 @@ def a_hundred_calls_leave_nothing_behind(t):
 def memory_is_flat_over_thousands_of_calls(t):
     tandem = t.own_tandem(media_ports=1200)
     tandem.start()
-    caller, callee = t.account(), t.account()
-    _many_calls(t, caller, callee, 2000, 30)
+    _many_calls(t, t.account(), t.account(), 2000, 30)
     _nothing_left(t)
     media = tandem.media_pid()
     before = _memory(tandem.program.pid), _memory(media)
     for _ in range(3):
-        _many_calls(t, caller, callee, 3000, 30)
+        _many_calls(t, t.account(), t.account(), 3000, 30)
     _nothing_left(t)
     after = _memory(tandem.program.pid), _memory(media)
     assert after[0] - before[0] < 4096, f"tandemd grew from {before[0]} to {after[0]} KiB over 9,000 calls"
