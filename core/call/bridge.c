@@ -22,6 +22,30 @@ struct leg *bridge_peer(const struct leg *leg)
     return NULL;
 }
 
+/* The n-th audio stream of one with the n-th of the other, and so on for each kind. */
+static void join_streams(struct leg *a, struct leg *b)
+{
+    for (unsigned i = 0; i < a->stream_count; i++) {
+        unsigned nth = 0, found = 0;
+
+        if (!a->streams[i].port)
+            continue;
+        for (unsigned k = 0; k < i; k++)
+            nth += a->streams[k].port && a->streams[k].kind == a->streams[i].kind;
+        for (unsigned k = 0; k < b->stream_count; k++)
+            if (b->streams[k].port && b->streams[k].kind == a->streams[i].kind && found++ == nth)
+                media_bridge(a->streams[i].port, b->streams[k].port);
+    }
+}
+
+void bridge_refresh(struct leg *leg)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (peer)
+        join_streams(leg, peer);
+}
+
 static void enter(struct bridge *bridge, struct leg *leg)
 {
     leg->bridge = obj_ref(bridge, "leg");
@@ -34,10 +58,10 @@ static void enter(struct bridge *bridge, struct leg *leg)
 static void take_out(struct leg *leg)
 {
     struct bridge *bridge = leg->bridge;
-    struct media_port *port = leg_audio_port(leg);
 
-    if (port)
-        media_unbridge(port);
+    for (unsigned i = 0; i < leg->stream_count; i++)
+        if (leg->streams[i].port)
+            media_unbridge(leg->streams[i].port);
     list_unlink(&leg->in_bridge);
     bridge->count--;
     leg->bridge = NULL;
@@ -47,12 +71,11 @@ static void take_out(struct leg *leg)
 
 int bridge_join(struct leg *a, struct leg *b)
 {
-    struct media_port *pa = leg_audio_port(a), *pb = leg_audio_port(b);
     struct bridge *bridge;
 
     if (a == b)
         return -EINVAL;
-    if (!pa || !pb || !leg_is_alive(a) || !leg_is_alive(b))
+    if (!leg_audio_port(a) || !leg_audio_port(b) || !leg_is_alive(a) || !leg_is_alive(b))
         return -ENOTCONN;
     if (a->bridge && a->bridge == b->bridge)
         return 0;
@@ -64,7 +87,7 @@ int bridge_join(struct leg *a, struct leg *b)
     bridge->pbx = a->pbx;
     bridge->id = uuid_new();
     list_init(&bridge->legs);
-    media_bridge(pa, pb);
+    join_streams(a, b);
     enter(bridge, a);
     enter(bridge, b);
     obj_unref(bridge, "join");

@@ -63,6 +63,7 @@ static void call_destroy(void *obj)
     struct call *call = obj;
 
     data_clear(&call->data);
+    obj_unref(call->behalf, "call");
     list_unlink(&call->in_pbx);
     list_unlink(&call->in_hash);
 }
@@ -187,6 +188,7 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     str_copy(leg->contact, sizeof leg->contact, in->contact);
     str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
     leg->remote_offer = desc_copy(in->offer);
+    leg->late_offer = !in->offer;
     fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
     call_publish(call, EVENT_CALL_NEW, NULL);
     leg_publish(leg, EVENT_LEG_NEW, NULL);

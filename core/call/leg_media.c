@@ -16,18 +16,17 @@ static void media_event(void *arg, const struct media_event *event)
 
 int leg_media_fill(struct leg *leg, struct media_desc *desc)
 {
-    bool have_audio = false;
+    unsigned audio = 0, video = 0; /* one of each is relayed */
 
     for (unsigned i = 0; i < desc->count; i++) {
         struct stream_desc *s = &desc->streams[i];
         struct leg_stream *mine = &leg->streams[i];
 
         mine->kind = s->kind;
-        if (s->refused || s->kind != STREAM_AUDIO || have_audio) {
+        if (s->refused || !((s->kind == STREAM_AUDIO && !audio++) || (s->kind == STREAM_VIDEO && !video++))) {
             s->refused = true;
             continue;
         }
-        have_audio = true;
         if (!mine->port)
             mine->port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family, media_event, leg);
         if (!mine->port)
@@ -63,6 +62,8 @@ void leg_media_apply(struct leg *leg)
             continue;
         media_port_remote(mine->port, remote, &leg->signalling);
         media_port_direction(mine->port, dir_mirror(remote->dir) & local->dir);
+        if (remote->kind != STREAM_AUDIO)
+            continue;
         if (speech)
             snprintf(leg->codec, sizeof leg->codec, "%.12s/%u", speech->name, speech->rate / 1000);
         note_hold(leg, remote);

@@ -21,6 +21,8 @@ static const char *const known_names[] = {
     "G7221",        "G719",         "AMR",          "AMR-WB",  "EVS",     "SILK",    "GSM-EFR",
     "BV16",         "BV32",         "isac",         "L16",     "DVI4",    "LPC",     "AAL2-G726-16",
     "AAL2-G726-24", "AAL2-G726-32", "AAL2-G726-40", "QCELP",   "Codec2",  "CN",      "telephone-event",
+    "H261",         "H263",         "H263-1998",    "H264",    "H265",    "VP8",     "VP9",
+    "AV1",
 };
 
 static bool is_event(const struct codec *codec)
@@ -48,7 +50,8 @@ static bool is_plain_rtp(const char *proto)
 
 static bool can_relay(const struct stream_desc *stream)
 {
-    return !stream->refused && stream->kind == STREAM_AUDIO && is_plain_rtp(stream->proto);
+    return !stream->refused && (stream->kind == STREAM_AUDIO || stream->kind == STREAM_VIDEO) &&
+           is_plain_rtp(stream->proto);
 }
 
 /* The stream as an answer to `from` begins: same place, same words, refused. */
@@ -135,7 +138,7 @@ int negotiate_relay_offer(const struct media_desc *offer, struct media_desc **ou
         str_copy(to->proto, sizeof to->proto, "RTP/AVP"); /* feedback (AVPF) is not relayed */
         to->dir = from->dir;
         to->ptime = from->ptime;
-        usable = true;
+        usable |= from->kind == STREAM_AUDIO; /* a call without audio is not relayed */
     }
     return result_of(desc, usable, out);
 }
@@ -200,7 +203,7 @@ int negotiate_relay_answer(const struct media_desc *offer, const struct media_de
             continue;
         to->dir = answered->dir & dir_mirror(offered->dir);
         to->ptime = answered->ptime;
-        usable = true;
+        usable |= offered->kind == STREAM_AUDIO;
     }
     return result_of(desc, usable, out);
 }
@@ -245,7 +248,8 @@ int negotiate_local_answer(const struct media_desc *offer, const struct codec *a
         struct stream_desc *to = &desc->streams[i];
         struct codec codecs[2];
 
-        if (!can_relay(from) || !take_codecs(to, codecs, local_codecs(from, allowed, allowed_count, codecs)))
+        if (from->kind != STREAM_AUDIO || !can_relay(from) ||
+            !take_codecs(to, codecs, local_codecs(from, allowed, allowed_count, codecs)))
             continue;
         to->dir = want & dir_mirror(from->dir);
         to->ptime = from->ptime;

@@ -82,8 +82,12 @@ void dialog_finish(struct dialog *dialog)
         nta_incoming_destroy(dialog->offer_in);
     if (dialog->invite_out)
         nta_outgoing_destroy(dialog->invite_out);
+    if (dialog->offer_out)
+        nta_outgoing_destroy(dialog->offer_out);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
+    if (dialog->reliable)
+        nta_reliable_destroy(dialog->reliable);
     if (dialog->nta)
         nta_leg_destroy(dialog->nta);
     sip_leave(agent);
@@ -163,6 +167,17 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
 /* --- the end
  * -------------------------------------------------------------------------------------------------------------- */
 
+void dialog_send_ack(struct dialog *dialog, const sip_t *sip)
+{
+    char cseq[40];
+    nta_outgoing_t *ack;
+
+    snprintf(cseq, sizeof cseq, "%u ACK", (unsigned)sip->sip_cseq->cs_seq);
+    ack = nta_outgoing_tcreate(dialog->nta, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(cseq),
+                               SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
+    nta_outgoing_destroy(ack); /* NTA keeps it to answer repeated 200s */
+}
+
 static int bye_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
 {
     if (nta_outgoing_status(orq) >= 200)
@@ -225,7 +240,8 @@ static int leg_op_save(const struct leg *leg, void *out)
     if (!dialog || !dialog->established)
         return -EINVAL;
     nta_leg_get_route(dialog->nta, &route, &target);
-    for (route = route ? route->r_next : NULL; route; route = route->r_next) { /* the first is the edge's: it will differ */
+    for (route = route ? route->r_next : NULL; route;
+         route = route->r_next) { /* the first is the edge's: it will differ */
         char one[200];
 
         sip_header_field_e(one, sizeof one, (sip_header_t const *)route, 0);
@@ -307,6 +323,7 @@ const struct leg_ops dialog_ops = {
     .dial = invite_dial,
     .ring = invite_ring,
     .answer = invite_answer,
+    .offer = indialog_offer,
     .answer_offer = indialog_answer_offer,
     .end = leg_op_end,
     .detach = leg_op_detach,
