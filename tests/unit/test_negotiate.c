@@ -101,7 +101,7 @@ START_TEST(what_cannot_be_relayed_is_refused_in_its_place)
                    "m=audio 4000 RTP/SAVP 0\nm=audio 0 RTP/AVP 0 8\nm=audio 4000 RTP/AVP 0\n"
                    "m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 x-secret/8000\na=rtpmap:101 telephone-event/8000\n"
                    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n",
-                   "video RTP/AVP refused: 99; image udptl refused: t38; audio RTP/SAVP refused: 0; "
+                   "video RTP/AVP sendrecv: 99 H264/90000; image udptl refused: t38; audio RTP/SAVP refused: 0; "
                    "audio RTP/AVP refused: 0 8; audio RTP/AVP sendrecv: 0 PCMU/8000; audio RTP/AVP refused: 96 101; "
                    "application UDP/DTLS/SCTP refused: webrtc-datachannel");
 }
@@ -180,7 +180,7 @@ START_TEST(a_stream_is_accepted_only_when_both_sides_have_it)
 {
     relay_answer_is("m=audio 4000 RTP/AVP 0\nm=audio 4000 RTP/AVP 8\nm=video 4000 RTP/AVP 34\nm=audio 0 RTP/AVP 3\n",
                     "m=audio 0 RTP/AVP 0\nm=audio 4000 RTP/AVP 8\nm=video 4000 RTP/AVP 34\nm=audio 4000 RTP/AVP 3\n",
-                    "audio RTP/AVP refused: 0; audio RTP/AVP sendrecv: 8 PCMA/8000; video RTP/AVP refused: 34; "
+                    "audio RTP/AVP refused: 0; audio RTP/AVP sendrecv: 8 PCMA/8000; video RTP/AVP sendrecv: 34 H263/90000; "
                     "audio RTP/AVP refused: 3");
 }
 END_TEST
