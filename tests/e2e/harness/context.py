@@ -17,6 +17,9 @@ class World:
         # Short, because Unix socket paths are; open to pass through, because PostgreSQL runs as another user under root.
         self.home = tempfile.mkdtemp(prefix="tandem-e2e-")
         os.chmod(self.home, 0o711)
+        with open(os.path.join(build, "config.h"), encoding="ascii") as config:
+            # Sanitizers keep freed memory: what a process holds then says nothing.
+            self.sanitized = "#define TANDEM_SANITIZED 1" in config.read()
         self._serial = itertools.count(1)
         self.cluster = None
         self._shared = None

@@ -53,8 +53,8 @@ def memory_is_flat_over_thousands_of_calls(t):
         _many_calls(t, t.account(), t.account(), 3000, 30)
     _nothing_left(t)
     after = _memory(tandem.program.pid), _memory(media)
-    assert after[0] - before[0] < 4096, f"tandemd grew from {before[0]} to {after[0]} KiB over 9,000 calls"
-    assert after[1] - before[1] < 2048, f"tandem-media grew from {before[1]} to {after[1]} KiB over 9,000 calls"
+    assert after[0] - before[0] < 4096 or t.world.sanitized, f"tandemd grew from {before[0]} to {after[0]} KiB over 9,000 calls"
+    assert after[1] - before[1] < 2048 or t.world.sanitized, f"tandem-media grew from {before[1]} to {after[1]} KiB over 9,000 calls"
 
 
 @scenario(seconds=600, long=True)
@@ -71,4 +71,4 @@ def registrations_by_the_thousand_leave_nothing_behind(t):
     register(20000)
     after = _memory(tandem.program.pid)
     assert len(tandem.registrations(account[0])) == 1
-    assert after - before < 4096, f"20,000 registrations cost {after - before} KiB"
+    assert after - before < 4096 or t.world.sanitized, f"20,000 registrations cost {after - before} KiB"
