@@ -15,10 +15,10 @@ def _memory(pid):
 
 def _many_calls(t, caller, callee, count, rate):
     """So many whole calls between two SIPps; every one must succeed."""
-    port, seconds = t.world.ports(1)[0], 60 + 2 * count // rate
+    port, seconds = t.ports(1)[0], 60 + 2 * count // rate
     sipp.run(t, "register", port, account=callee).expect_success()
     answering = sipp.start(t, "answer", port, calls=count, seconds=seconds)
-    sipp.run(t, "call", t.world.ports(1)[0], account=caller, keys={"number": callee[0]}, calls=count, rate=rate,
+    sipp.run(t, "call", t.ports(1)[0], account=caller, keys={"number": callee[0]}, calls=count, rate=rate,
              seconds=seconds).expect_success()
     sipp.finish(answering, 30).expect_success()
 
@@ -63,7 +63,7 @@ def registrations_by_the_thousand_leave_nothing_behind(t):
     tandem.start()
     account = t.account()
     def register(count):
-        port = t.world.ports(1)[0]
+        port = t.ports(1)[0]
         sipp.run(t, "register", port, account=account, calls=count, rate=200, at_once=200,
                  seconds=60 + count // 100).expect_success()
     register(3000)
