@@ -10,6 +10,8 @@
 void call_leg_ended(struct call *call, struct leg *leg);
 void call_leg_recorded(struct call *call);
 void call_leg_finished(struct call *call);
+/* Ends a call in which nobody lives and nothing dials any more. */
+void call_check_over(struct call *call);
 
 /* leg_media.c */
 int leg_media_fill(struct leg *leg, struct media_desc *desc); /* ports and addresses for the live streams. 0, -EAGAIN */

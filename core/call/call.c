@@ -158,6 +158,10 @@ static void start_call(void *arg)
     call->start_pending = false;
     if (leg_is_alive(call->caller))
         call->hook_walk = hook_start(call->pbx->hooks, HOOK_CALL, call, call_judged, call);
+    if (call->hook_walk && !leg_is_alive(call->caller)) { /* the hook ended the call and deferred all the same */
+        hook_cancel(call->hook_walk);
+        call->hook_walk = NULL;
+    }
     obj_unref(call, "start");
 }
 
@@ -279,8 +283,22 @@ static void take_cause(struct call *call, const struct leg *leg)
     str_copy(call->detail, sizeof call->detail, leg->detail);
 }
 
+static void end_if_over(struct call *call)
+{
+    if (any_leg_alive(call) || call->dial || call->state >= CALL_ENDING)
+        return;
+    call->ended_us = loop_now_us(call->pbx->loop);
+    call_set_state(call, CALL_ENDING);
+}
+
 void call_leg_ended(struct call *call, struct leg *leg)
 {
+    if (leg->end_handled) { /* a module took care of what follows; unless nobody is left for whom it could */
+        if (!any_leg_alive(call))
+            take_cause(call, leg);
+        end_if_over(call);
+        return;
+    }
     if (leg == call->caller) {
         call->cause = CAUSE_NONE;
         take_cause(call, leg);
@@ -293,11 +311,9 @@ void call_leg_ended(struct call *call, struct leg *leg)
     } else if (!call->caller) {
         take_cause(call, leg);
     }
-    if (!any_leg_alive(call) && !call->dial && call->state < CALL_ENDING) {
+    if (!any_leg_alive(call))
         take_cause(call, leg);
-        call->ended_us = loop_now_us(call->pbx->loop);
-        call_set_state(call, CALL_ENDING);
-    }
+    end_if_over(call);
 }
 
 /* The record is complete when no leg lives and every leg's counters are in. */
@@ -314,6 +330,12 @@ void call_leg_recorded(struct call *call)
     }
     call->ended_published = true;
     call_publish(call, EVENT_CALL_ENDED, NULL);
+}
+
+void call_check_over(struct call *call)
+{
+    end_if_over(call);
+    call_leg_finished(call);
 }
 
 void call_leg_finished(struct call *call)

@@ -172,6 +172,7 @@ static void report(void *arg)
     if (!dial->cancelled) {
         detach(dial);
         dial->done(dial->arg, &result);
+        call_check_over(dial->call); /* the dial may have been all that was left of it */
     }
     dial_free(dial);
 }
@@ -228,6 +229,8 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     }
     if (result == 0)
         result = bridge_join(dial->leg, winner);
+    if (dial->finished) /* somebody who heard of the answer has ended one of the two */
+        return;
     if (result < 0) {
         enum cause cause = result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC;
 
@@ -299,6 +302,11 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
     struct media_desc *offer = NULL;
     int result;
 
+    if (!attempt->pending) { /* a hook of this very attempt has ended the caller */
+        for (unsigned i = 0; i < count; i++)
+            leg_end(legs[i], CAUSE_CANCELLED, WHO_SWITCH, NULL);
+        return;
+    }
     attempt->pending = false;
     dial->attempts_pending--;
     if (refused != CAUSE_NONE) {
@@ -354,7 +362,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     call_set_state(call, CALL_DIALLING);
     loop_timer_start(call->pbx->loop, &dial->deadline, request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS,
                      rang_too_long, dial);
-    for (unsigned i = 0; i < request->target_count && !dial->winner; i++) {
+    for (unsigned i = 0; i < request->target_count && !dial->winner && !dial->finished; i++) {
         struct dial_attempt *attempt = &dial->attempts[i];
         struct attempt_run *run;
 
@@ -364,6 +372,8 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
         run = route_out(call, request->targets[i], dial->leg->account, false, routed, attempt);
         if (attempt->pending)
             attempt->run = run;
+        else if (dial->finished)
+            route_cancel(run); /* cancelled from inside its own hook, which then deferred */
     }
     dial->starting = false;
     if (request->target_count == 0)

@@ -239,9 +239,7 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg->final_status = status;
     str_copy(leg->detail, sizeof leg->detail, detail);
     leg->ended_us = loop_now_us(leg->pbx->loop);
-    leg->offer_open = false;
-    hook_cancel(leg->offer_walk);
-    leg->offer_walk = NULL;
+    leg_on_offer_withdrawn(leg);
     leg_move(leg, LEG_ENDING);
     leg_publish(leg, EVENT_LEG_ENDED, NULL);
     if (leg->bridge)
@@ -249,8 +247,7 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg_media_release(leg);
     tell_control(leg, LEG_CHANGE_ENDED);
     leg_set_control(leg, NULL, NULL);
-    if (!leg->end_handled)
-        call_leg_ended(call, leg);
+    call_leg_ended(call, leg);
     call_leg_recorded(call);
     obj_unref(leg, "ending");
     obj_unref(call, "ending");
@@ -334,12 +331,23 @@ void leg_on_offer(struct leg *leg, const struct media_desc *offer)
 {
     if (leg->state != LEG_UP)
         return;
+    leg_on_offer_withdrawn(leg);
     replace(&leg->remote_offer, desc_copy(offer));
     leg->offer_open = true;
-    leg->offer_walk = NULL;
     obj_ref(leg, "offer");
     leg->offer_walk = hook_start(leg->pbx->hooks, HOOK_OFFER, leg, offer_judged, leg);
+    if (!leg_is_alive(leg)) /* the hook ended the leg and deferred all the same */
+        leg_on_offer_withdrawn(leg);
     obj_unref(leg, "offer");
+}
+
+void leg_on_offer_withdrawn(struct leg *leg)
+{
+    struct hook_walk *walk = leg->offer_walk;
+
+    leg->offer_open = false;
+    leg->offer_walk = NULL;
+    hook_cancel(walk);
 }
 
 static void end_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)

@@ -36,7 +36,8 @@ void pbx_free(struct pbx *pbx)
 
 void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
 {
-    struct call *call, *tmp;
+    struct call **calls, *call;
+    size_t count = 0;
 
     pbx->draining = true;
     pbx->on_empty = on_empty;
@@ -46,10 +47,14 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
         return;
     }
     log_info("stopping: %u calls are being ended", pbx->call_count);
-    LIST_FOR_EACH_SAFE(call, tmp, &pbx->calls, in_pbx)
+    calls = mem_new(list_length(&pbx->calls) * sizeof *calls); /* one end may take other calls off the list */
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx)
     {
-        obj_ref(call, "drain"); /* ending may free it */
-        call_end(call, CAUSE_STOPPING, WHO_SWITCH, NULL);
-        obj_unref(call, "drain");
+        calls[count++] = obj_ref(call, "drain");
     }
+    for (size_t i = 0; i < count; i++) {
+        call_end(calls[i], CAUSE_STOPPING, WHO_SWITCH, NULL);
+        obj_unref(calls[i], "drain");
+    }
+    free(calls);
 }

@@ -87,6 +87,7 @@ struct dialog {
     nta_incoming_t *invite_in;  /* open INVITE from the phone (until ACK) */
     nta_outgoing_t *invite_out; /* INVITE of ours */
     nta_incoming_t *offer_in;   /* re-INVITE or UPDATE that waits for an answer */
+    nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
     bool inbound, cancelled, established, ack_seen, dead;
     char flow[EDGE_FLOW_TEXT];
@@ -94,7 +95,6 @@ struct dialog {
     char call_id[160], local[400], remote[400]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
-    struct loop_timer lost_ack;
 };
 
 extern const struct leg_ops dialog_ops;
