@@ -138,12 +138,18 @@ static void start_script(struct call *call)
     }
 }
 
+/* A call can be over within the turn in which it came: it has lost its caller then. */
+static bool caller_waits(const struct call *call)
+{
+    return call->caller && leg_is_alive(call->caller);
+}
+
 static void call_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
 {
     struct call *call = arg;
 
     call->hook_walk = NULL;
-    if (!leg_is_alive(call->caller))
+    if (!caller_waits(call))
         return;
     if (verdict == VERDICT_REJECT)
         leg_end(call->caller, cause, WHO_MODULE, detail);
@@ -156,9 +162,9 @@ static void start_call(void *arg)
     struct call *call = arg;
 
     call->start_pending = false;
-    if (leg_is_alive(call->caller))
+    if (caller_waits(call))
         call->hook_walk = hook_start(call->pbx->hooks, HOOK_CALL, call, call_judged, call);
-    if (call->hook_walk && !leg_is_alive(call->caller)) { /* the hook ended the call and deferred all the same */
+    if (call->hook_walk && !caller_waits(call)) { /* the hook ended the call and deferred all the same */
         hook_cancel(call->hook_walk);
         call->hook_walk = NULL;
     }
@@ -250,7 +256,7 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
     enum who who = WHO_SCRIPT;
 
     call->script = NULL;
-    if (!call->caller || !leg_is_alive(call->caller))
+    if (!caller_waits(call))
         return;
     if (cause == CAUSE_NONE && call->dial_cause != CAUSE_NONE) { /* it ended because its dial did */
         cause = call->dial_cause;
@@ -308,8 +314,11 @@ void call_leg_ended(struct call *call, struct leg *leg)
             dial_cancel(call, leg->who == WHO_CALLER && !leg->answered_us ? CAUSE_CANCELLED : leg->cause, leg->who);
         if (call->script)
             call->pbx->script_ops->hangup(call->pbx->script, call);
-    } else if (!call->caller) {
-        take_cause(call, leg);
+    } else {
+        if (call->dial)
+            dial_leg_ended(call->dial, leg);
+        if (!call->caller)
+            take_cause(call, leg);
     }
     if (!any_leg_alive(call))
         take_cause(call, leg);

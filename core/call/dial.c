@@ -280,8 +280,11 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
     case LEG_CHANGE_ANSWERED:
         connect_winner(dial, leg);
         break;
-    case LEG_CHANGE_BRIDGE_ENDED: /* the caller was taken away: nobody is left to talk to */
-        leg_end(leg, CAUSE_NORMAL, WHO_SWITCH, "the other side left");
+    case LEG_CHANGE_BRIDGE_ENDED: /* the caller has ended or was taken away: nobody is left to talk to */
+        if (leg_is_alive(dial->leg))
+            leg_end(leg, CAUSE_NORMAL, WHO_SWITCH, "the other side left");
+        else
+            leg_end(leg, dial->leg->cause, dial->leg->who, "the other side left");
         break;
     case LEG_CHANGE_ENDED:
         if (leg == dial->winner) {
@@ -382,21 +385,27 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     return 0;
 }
 
+void dial_leg_ended(struct dial *dial, struct leg *leg)
+{
+    bool ours = leg == dial->winner;
+
+    for (unsigned i = 0; i < dial->branch_count; i++)
+        ours |= dial->branches[i] == leg;
+    if (ours)
+        branch_changed(dial, leg, LEG_CHANGE_ENDED);
+}
+
 void dial_cancel(struct call *call, enum cause cause, enum who who)
 {
     struct dial *dial = call->dial;
-    struct leg *winner;
 
-    if (!dial)
+    if (!dial || dial->cancelled)
         return;
     dial->cancelled = true;
     end_branches(dial, cause, who, NULL);
-    winner = dial->winner ? obj_ref(dial->winner, "cancel") : NULL;
+    if (dial->winner) /* while we control the caller: being left alone is no end for it */
+        leg_end(dial->winner, cause, who, NULL);
     detach(dial);
-    if (winner) {
-        leg_end(winner, cause, who, NULL);
-        obj_unref(winner, "cancel");
-    }
     if (dial->finished)
         return; /* report() is on its way and frees it */
     dial->finished = true;
