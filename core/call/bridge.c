@@ -85,6 +85,6 @@ void bridge_leave(struct leg *leg)
     if (alone->control)
         alone->control(alone->control_arg, alone, LEG_CHANGE_BRIDGE_ENDED);
     else
-        leg_end(alone, leg->cause ? leg->cause : CAUSE_NORMAL, leg->who, "the other side left");
+        leg_end(alone, leg->cause ? leg->cause : CAUSE_NORMAL, leg->who, NULL);
     obj_unref(alone, "alone");
 }

@@ -282,9 +282,9 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
         break;
     case LEG_CHANGE_BRIDGE_ENDED: /* the caller has ended or was taken away: nobody is left to talk to */
         if (leg_is_alive(dial->leg))
-            leg_end(leg, CAUSE_NORMAL, WHO_SWITCH, "the other side left");
+            leg_end(leg, CAUSE_NORMAL, WHO_SWITCH, NULL);
         else
-            leg_end(leg, dial->leg->cause, dial->leg->who, "the other side left");
+            leg_end(leg, dial->leg->cause, dial->leg->who, NULL);
         break;
     case LEG_CHANGE_ENDED:
         if (leg == dial->winner) {

@@ -34,11 +34,29 @@ void pbx_free(struct pbx *pbx)
     free(pbx);
 }
 
-void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
+static void end_all(struct pbx *pbx, enum cause cause)
 {
-    struct call **calls, *call;
+    struct call **calls = mem_new(list_length(&pbx->calls) * sizeof *calls), *call;
     size_t count = 0;
 
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx) /* one end may take other calls out of the list */
+    {
+        calls[count++] = obj_ref(call, "end all");
+    }
+    for (size_t i = 0; i < count; i++) {
+        call_end(calls[i], cause, WHO_SWITCH, NULL);
+        obj_unref(calls[i], "end all");
+    }
+    free(calls);
+}
+
+void pbx_forget_calls(struct pbx *pbx)
+{
+    end_all(pbx, CAUSE_STOPPING);
+}
+
+void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
+{
     pbx->draining = true;
     pbx->on_empty = on_empty;
     pbx->on_empty_arg = arg;
@@ -47,14 +65,5 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
         return;
     }
     log_info("stopping: %u calls are being ended", pbx->call_count);
-    calls = mem_new(list_length(&pbx->calls) * sizeof *calls); /* one end may take other calls off the list */
-    LIST_FOR_EACH(call, &pbx->calls, in_pbx)
-    {
-        calls[count++] = obj_ref(call, "drain");
-    }
-    for (size_t i = 0; i < count; i++) {
-        call_end(calls[i], CAUSE_STOPPING, WHO_SWITCH, NULL);
-        obj_unref(calls[i], "drain");
-    }
-    free(calls);
+    end_all(pbx, CAUSE_STOPPING);
 }

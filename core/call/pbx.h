@@ -43,7 +43,9 @@ struct pbx {
 
 /* loop, media, db are borrowed; bus and hooks are made. */
 struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsigned node) MUST_USE;
-/* All calls must be gone, or they are forgotten without a word (crash test). */
+/* Ends what is left of the calls when nothing can be sent any more (their dialogs were forgotten): frees them. */
+void pbx_forget_calls(struct pbx *pbx);
+/* All calls must be gone. */
 void pbx_free(struct pbx *pbx);
 /* Refuses new calls, ends all with CAUSE_STOPPING; on_empty runs when the last is gone (at once when there are none).
  */

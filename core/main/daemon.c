@@ -27,6 +27,7 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command, *reload_command;
+    struct console_status *modules_status;
     struct records *records;
     struct script *script;
     struct module_set *modules;
@@ -232,6 +233,13 @@ static void modules_shown(void *arg, struct console_request *request, json_t *pa
     console_reply(request, json_pack("{so}", "modules", modules_list(daemon->modules)));
 }
 
+static json_t *modules_status(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    return modules_list(daemon->modules);
+}
+
 static void dialplan_reload(void *arg, struct console_request *request, json_t *params)
 {
     struct daemon *daemon = arg;
@@ -284,6 +292,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     if ((result = start_modules(daemon, why, why_size)) < 0)
         return result;
+    daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     console_add(daemon->console, "dialplan.reload", "read the dialplan again", dialplan_reload, daemon,
                 &daemon->reload_command);
@@ -363,12 +372,15 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     modules_stop(daemon->modules);
     if (daemon->console) {
         console_remove(daemon->modules_command);
+        console_remove_status(daemon->modules_status);
         console_remove(daemon->reload_command);
     }
     console_close(daemon->console);
     if (daemon->script)
         script_close(daemon->script);
     agent_close(daemon->agent);
+    if (daemon->pbx)
+        pbx_forget_calls(daemon->pbx);
     loop_turn(daemon->loop, 0);
     if (daemon->media)
         media_close(daemon->media, keep_media);

@@ -240,7 +240,7 @@ void agent_close(struct agent *agent)
     agent->closing = true;
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)
     {
-        if (dialog->leg) { /* whoever closes with calls running has decided to forget them */
+        if (dialog->leg && leg_is_alive(dialog->leg)) { /* whoever closes with calls running forgets their dialogs */
             dialog->leg->usage = NULL;
             dialog->leg = obj_unref(dialog->leg, "dialog");
         }

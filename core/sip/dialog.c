@@ -127,7 +127,16 @@ const char *reason_header(enum cause cause, char *out, size_t size)
 
 int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, size_t size)
 {
-    dialog->origin.version++;
+    struct sdp_origin origin = {.address = dialog->origin.address};
+    int len = sdp_write(&origin, desc, out, size);
+    uint64_t hash;
+
+    if (len < 0)
+        return len;
+    hash = siphash((const uint8_t *)"session contents", out, (size_t)len);
+    if (hash != dialog->sdp_hash) /* RFC 3264 §8: the version goes up when, and only when, something else changed */
+        dialog->origin.version++;
+    dialog->sdp_hash = hash;
     return sdp_write(&dialog->origin, desc, out, size);
 }
 
@@ -213,12 +222,17 @@ static int leg_op_save(const struct leg *leg, void *out)
     sip_route_t const *route = NULL;
     sip_contact_t const *target = NULL;
     char routes[600] = "", uri[300] = "";
+    size_t used = 0;
 
     if (!dialog || !dialog->established)
         return -EINVAL;
     nta_leg_get_route(dialog->nta, &route, &target);
-    if (route)
-        sip_header_field_e(routes, sizeof routes, (sip_header_t const *)route, 0);
+    for (route = route ? route->r_next : NULL; route; route = route->r_next) { /* the first is the edge's: it will differ */
+        char one[200];
+
+        sip_header_field_e(one, sizeof one, (sip_header_t const *)route, 0);
+        str_append(routes, sizeof routes, &used, "%s%s", used ? ", " : "", one);
+    }
     if (target)
         url_e(uri, sizeof uri, target->m_url);
     json_object_set_new(json, "inbound", json_boolean(dialog->inbound));
@@ -232,6 +246,7 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "cseq", json_integer(nta_leg_get_seq(dialog->nta)));
     json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
+    json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
     return 0;
 }
@@ -248,6 +263,7 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *routes;
     sip_contact_t *m;
+    int result = 0;
 
     if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound,
                     "call_id", &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow",
@@ -260,6 +276,7 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     dialog->ack_seen = true; /* one that comes now has no transaction to go to */
     dialog->origin.session = (uint64_t)session;
     dialog->origin.version = (uint64_t)version;
+    dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
     dialog->origin.address = leg->media_host;
     str_copy(dialog->call_id, sizeof dialog->call_id, call_id);
     str_copy(dialog->local, sizeof dialog->local, local);
@@ -270,15 +287,15 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     dialog->nta =
         nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(call_id), SIPTAG_FROM_STR(local),
                         SIPTAG_TO_STR(remote), SIPTAG_CSEQ_STR(cseq_text), NTATAG_REMOTE_CSEQ(remote_cseq), TAG_END());
-    routes = sip_route_make(home, route);
     m = sip_contact_make(home, target);
-    if (dialog->nta && routes && m)
-        nta_leg_server_route(dialog->nta, routes, m); /* for both roles: the saved order is ours already */
+    routes = route[0] ? sip_route_make(home, route) : NULL;
+    if (!dialog->nta || !m || (route[0] && !routes) || dialog_set_route(dialog, routes, m) < 0)
+        result = -EINVAL;
     su_home_deinit(home);
     sip_leave(agent);
-    if (!dialog->nta || !routes || !m) {
+    if (result < 0) {
         dialog_finish(dialog);
-        return -EINVAL;
+        return result;
     }
     dialog->leg = obj_ref(leg, "dialog");
     leg->usage = dialog;

@@ -95,6 +95,7 @@ struct dialog {
     char call_id[160], local[400], remote[400]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
+    uint64_t sdp_hash;           /* of the last SDP without its version */
 };
 
 extern const struct leg_ops dialog_ops;

@@ -139,7 +139,7 @@ int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned
     }
     if (*star && count != 1)
         return -EINVAL;
-    return *star ? 0 : (int)count;
+    return (int)count;
 }
 
 struct account *sipmsg_account(const struct sipmsg *m)

@@ -158,6 +158,8 @@ static void mask_credentials(char *value, char *end, bool digest)
         return;
     }
     for (char *p = value; p < end; p++) {
+        if ((*p | 0x20) != 'r') /* both keys begin with it; this runs for every message of a phone that logs in */
+            continue;
         for (size_t i = 0; i < COUNT_OF(keys); i++) {
             size_t n = strlen(keys[i]);
 

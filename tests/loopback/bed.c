@@ -48,11 +48,41 @@ static void write_file(const char *dir, const char *name, const char *text)
         abort();
 }
 
+static void bed_start(struct bed *bed)
+{
+    struct snapshot *snapshot = snapshot_new(1);
+    char why[512];
+
+    if (daemon_open(bed->loop, bed->config, &bed->daemon, why, sizeof why) < 0)
+        ck_abort_msg("%s", why);
+    bed->pbx = daemon_pbx(bed->daemon);
+    snapshot_put_setting(snapshot, "realm", REALM);
+    for (int i = 201; i <= 205; i++) {
+        char name[16], secret[32];
+
+        snprintf(name, sizeof name, "%d", i);
+        snprintf(secret, sizeof secret, "secret-of-%d", i);
+        snapshot_put_account(snapshot, account_new(name, REALM, secret));
+    }
+    db_set_snapshot(bed->pbx->db, snapshot);
+    bed->sip = edge_listen_addr(daemon_edge(bed->daemon), 0);
+    bed->subscription =
+        bus_subscribe(bed->pbx->bus, EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED), happened, bed);
+    bed_until(bed, media_is_up(bed->pbx->media));
+}
+
+void bed_restart(struct bed *bed)
+{
+    bus_unsubscribe(bed->subscription);
+    bed->config->listens[0].bind = bed->sip;
+    daemon_close(bed->daemon, false);
+    bed_start(bed);
+}
+
 struct bed *bed_open(const char *modules, const char *dialplan)
 {
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
-    struct snapshot *snapshot = snapshot_new(1);
     char text[4096], why[512], plan[300];
     int base = 30000 + (int)(getpid() % 300) * 100; /* programs run in parallel: each its own piece of the range */
 
@@ -75,21 +105,7 @@ struct bed *bed_open(const char *modules, const char *dialplan)
         ck_abort_msg("%s", why);
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
     bed->loop = loop_new();
-    if (daemon_open(bed->loop, bed->config, &bed->daemon, why, sizeof why) < 0)
-        ck_abort_msg("%s", why);
-    bed->pbx = daemon_pbx(bed->daemon);
-    snapshot_put_setting(snapshot, "realm", REALM);
-    for (int i = 201; i <= 205; i++) {
-        char name[16], secret[32];
-
-        snprintf(name, sizeof name, "%d", i);
-        snprintf(secret, sizeof secret, "secret-of-%d", i);
-        snapshot_put_account(snapshot, account_new(name, REALM, secret));
-    }
-    db_set_snapshot(bed->pbx->db, snapshot);
-    bed->sip = edge_listen_addr(daemon_edge(bed->daemon), 0);
-    bed->subscription = bus_subscribe(bed->pbx->bus, EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED), happened, bed);
-    bed_until(bed, media_is_up(bed->pbx->media));
+    bed_start(bed);
     return bed;
 }
 

@@ -28,6 +28,8 @@ struct bed {
 struct bed *bed_open(const char *modules, const char *dialplan);
 /* Checks that nothing is left: no call, no leg, no dialog. */
 void bed_close(struct bed *bed);
+/* The switch is gone without a word to anybody and comes again on the same address, as after a crash. */
+void bed_restart(struct bed *bed);
 struct ua *bed_phone(struct bed *bed, const char *user);            /* not registered */
 struct ua *bed_registered(struct bed *bed, const char *user);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */

@@ -24,9 +24,9 @@ class World:
         self._ports = []
 
     def ports(self, count):
-        """Reuses no block within a run: a socket of the last scenario may still linger."""
-        while len(self._ports) < count:
-            self._ports += ports.block(200)
+        """So many in a row, as a list. None comes twice: a socket of the last scenario may still linger."""
+        if len(self._ports) < count:
+            self._ports = list(ports.block(max(count, 250)))
         taken, self._ports = self._ports[:count], self._ports[count:]
         return taken
 
@@ -44,8 +44,8 @@ class World:
                   os.path.join(self.source, "db", "migrations")])
         return conninfo
 
-    def new_tandem(self, database=None, **options):
-        return tandem.Tandem(self.directory("t"), self.build, self.source, self.ports(220),
+    def new_tandem(self, database=None, media_ports=120, **options):
+        return tandem.Tandem(self.directory("t"), self.build, self.source, self.ports(4 + media_ports),
                              database or self.database(), dialplan=options.pop("dialplan", None) or self.dialplan(),
                              **options)
 
@@ -54,7 +54,6 @@ class World:
         path = os.path.join(self.home, "dialplan")
         if not os.path.exists(path):
             shutil.copytree(os.path.join(self.source, "dialplan"), path)
-            [shutil.copy(os.path.join(path, "library", f), path) for f in os.listdir(os.path.join(path, "library"))]  # XXX
             with open(os.path.join(path, "init.lua"), "a", encoding="utf-8") as init:
                 with open(os.path.join(self.source, "tests", "e2e", "dialplan.lua"), encoding="utf-8") as more:
                     init.write("\n" + more.read())

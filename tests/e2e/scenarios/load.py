@@ -33,7 +33,7 @@ def _nothing_left(t):
 
 @scenario(seconds=120)
 def a_hundred_calls_leave_nothing_behind(t):
-    t.own_tandem().start()
+    t.own_tandem(media_ports=800).start()
     caller, callee = t.account(), t.account()
     _many_calls(t, caller, callee, 100, 20)
     _nothing_left(t)
@@ -43,15 +43,14 @@ def a_hundred_calls_leave_nothing_behind(t):
 
 @scenario(seconds=1200, long=True)
 def memory_is_flat_over_thousands_of_calls(t):
-    tandem = t.own_tandem()
+    tandem = t.own_tandem(media_ports=1200)
     tandem.start()
-    caller, callee = t.account(), t.account()
-    _many_calls(t, caller, callee, 2000, 30)
+    _many_calls(t, t.account(), t.account(), 2000, 30)
     _nothing_left(t)
     media = tandem.media_pid()
     before = _memory(tandem.program.pid), _memory(media)
     for _ in range(3):
-        _many_calls(t, caller, callee, 3000, 30)
+        _many_calls(t, t.account(), t.account(), 3000, 30)
     _nothing_left(t)
     after = _memory(tandem.program.pid), _memory(media)
     assert after[0] - before[0] < 4096, f"tandemd grew from {before[0]} to {after[0]} KiB over 9,000 calls"

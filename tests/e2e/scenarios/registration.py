@@ -91,7 +91,7 @@ def a_star_removes_all_bindings(t):
     desk.register()
     mobile.register()
     answer = desk.register(expires=0, contacts=["*"])
-    assert answer.status == 200 and not answer.all("contact"), answer.all("contact")
+    assert answer.status == 200 and not answer.all("contact"), (answer, answer.all("contact"))
     assert not t.tandem.registrations(account[0])
 
 
