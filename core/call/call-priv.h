@@ -10,6 +10,10 @@
 void call_leg_ended(struct call *call, struct leg *leg);
 void call_leg_recorded(struct call *call);
 void call_leg_finished(struct call *call);
+/* dial.c: a leg of the dial's call has ended; for the case that somebody else controls it meanwhile. */
+void dial_leg_ended(struct dial *dial, struct leg *leg);
+/* Ends a call in which nobody lives and nothing dials any more. */
+void call_check_over(struct call *call);
 
 /* leg.c */
 void leg_replace_desc(struct media_desc **slot, struct media_desc *desc); /* takes over desc */

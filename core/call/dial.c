@@ -188,6 +188,7 @@ static void report(void *arg)
     if (!dial->cancelled) {
         detach(dial);
         dial->done(dial->arg, &result);
+        call_check_over(dial->call); /* the dial may have been all that was left of it */
     }
     dial_free(dial);
 }
@@ -335,6 +336,8 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     result = answer_caller(dial, winner);
     if (result == 0)
         result = bridge_join(dial->leg, winner);
+    if (dial->finished) /* somebody who heard of the answer has ended one of the two */
+        return;
     if (result < 0) {
         enum cause cause = result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC;
 
@@ -450,8 +453,11 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
     case LEG_CHANGE_ANSWERED:
         connect_winner(dial, leg);
         break;
-    case LEG_CHANGE_BRIDGE_ENDED: /* the caller was taken away: nobody is left to talk to */
-        leg_end(leg, CAUSE_NORMAL, dial->leg->who ? dial->leg->who : WHO_SWITCH, NULL);
+    case LEG_CHANGE_BRIDGE_ENDED: /* the caller has ended or was taken away: nobody is left to talk to */
+        if (leg_is_alive(dial->leg))
+            leg_end(leg, CAUSE_NORMAL, WHO_SWITCH, NULL);
+        else
+            leg_end(leg, dial->leg->cause, dial->leg->who, NULL);
         break;
     case LEG_CHANGE_ENDED:
         if (leg == dial->winner) {
@@ -482,6 +488,11 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
     struct media_desc *offer = NULL;
     int result;
 
+    if (!attempt->pending) { /* a hook of this very attempt has ended the caller */
+        for (unsigned i = 0; i < count; i++)
+            leg_end(legs[i], CAUSE_CANCELLED, WHO_SWITCH, NULL);
+        return;
+    }
     attempt->pending = false;
     dial->attempts_pending--;
     if (refused != CAUSE_NONE) {
@@ -528,6 +539,8 @@ static void start_attempt(struct dial *dial)
     run = route_out(call, attempt->target, payer, false, routed, attempt);
     if (attempt->pending)
         attempt->run = run;
+    else if (dial->finished)
+        route_cancel(run); /* cancelled from inside its own hook, which then deferred */
 }
 
 int call_dial(struct call *call, const struct dial_request *request, dial_done_fn done, void *arg)
@@ -557,7 +570,8 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     call->dial = dial;
     call->dial_cause = CAUSE_NONE;
     call_set_state(call, CALL_DIALLING);
-    while (dial->attempts_started < dial->attempt_count && !dial->winner && !(dial->in_order && dial->attempts_started))
+    while (dial->attempts_started < dial->attempt_count && !dial->winner && !dial->finished &&
+           !(dial->in_order && dial->attempts_started))
         start_attempt(dial);
     dial->starting = false;
     if (request->target_count == 0)
@@ -566,21 +580,27 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     return 0;
 }
 
+void dial_leg_ended(struct dial *dial, struct leg *leg)
+{
+    bool ours = leg == dial->winner;
+
+    for (unsigned i = 0; i < dial->branch_count; i++)
+        ours |= dial->branches[i] == leg;
+    if (ours)
+        branch_changed(dial, leg, LEG_CHANGE_ENDED);
+}
+
 void dial_cancel(struct call *call, enum cause cause, enum who who)
 {
     struct dial *dial = call->dial;
-    struct leg *winner;
 
-    if (!dial)
+    if (!dial || dial->cancelled)
         return;
     dial->cancelled = true;
     end_branches(dial, cause, who, NULL);
-    winner = dial->winner ? obj_ref(dial->winner, "cancel") : NULL;
+    if (dial->winner) /* while we control the caller: being left alone is no end for it */
+        leg_end(dial->winner, cause, who, NULL);
     detach(dial);
-    if (winner) {
-        leg_end(winner, cause, who, NULL);
-        obj_unref(winner, "cancel");
-    }
     if (dial->finished)
         return; /* report() is on its way and frees it */
     dial->finished = true;

@@ -254,9 +254,7 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg->final_status = status;
     str_copy(leg->detail, sizeof leg->detail, detail);
     leg->ended_us = loop_now_us(leg->pbx->loop);
-    leg->offer_open = false;
-    hook_cancel(leg->offer_walk);
-    leg->offer_walk = NULL;
+    leg_on_offer_withdrawn(leg);
     leg_offer_forget(leg);
     leg_move(leg, LEG_ENDING);
     leg_publish(leg, EVENT_LEG_ENDED, NULL);
@@ -265,8 +263,7 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg_media_release(leg);
     tell_control(leg, LEG_CHANGE_ENDED);
     leg_set_control(leg, NULL, NULL);
-    if (!leg->end_handled)
-        call_leg_ended(call, leg);
+    call_leg_ended(call, leg);
     call_leg_recorded(call);
     obj_unref(leg, "ending");
     obj_unref(call, "ending");

@@ -165,6 +165,8 @@ void leg_on_reanswer(struct leg *leg, const struct media_desc *answer);
 void leg_on_answer(struct leg *leg, const struct media_desc *answer);
 /* A new offer inside the dialog; the usage keeps the transaction open until ops->answer_offer(). */
 void leg_on_offer(struct leg *leg, const struct media_desc *offer);
+/* The offer of leg_on_offer() waits for an answer no longer (it was cancelled). */
+void leg_on_offer_withdrawn(struct leg *leg);
 /* The far side ended or refused it: no more messages will go out on it, except through ops->detach. status 0: none. */
 void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail);
 /* The usage is finished (BYE answered or given up); frees the leg in the end. */

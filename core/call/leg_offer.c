@@ -223,14 +223,25 @@ void leg_on_offer(struct leg *leg, const struct media_desc *offer)
 
     if (leg->state != LEG_UP && !leg->early)
         return;
+    leg_on_offer_withdrawn(leg);
     leg_replace_desc(&leg->remote_offer, desc_copy(offer));
     leg->offer_open = true;
     if (leg->our_offer || (peer && peer->offer_open)) { /* glare: ours, or the other side's that is on its way here */
         leg_refuse_offer(leg, CAUSE_GLARE);
         return;
     }
-    leg->offer_walk = NULL;
     obj_ref(leg, "offer");
     leg->offer_walk = hook_start(leg->pbx->hooks, HOOK_OFFER, leg, offer_judged, leg);
+    if (!leg_is_alive(leg)) /* the hook ended the leg and deferred all the same */
+        leg_on_offer_withdrawn(leg);
     obj_unref(leg, "offer");
+}
+
+void leg_on_offer_withdrawn(struct leg *leg)
+{
+    struct hook_walk *walk = leg->offer_walk;
+
+    leg->offer_open = false;
+    leg->offer_walk = NULL;
+    hook_cancel(walk);
 }

@@ -80,6 +80,8 @@ void dialog_finish(struct dialog *dialog)
         nta_incoming_destroy(dialog->invite_in);
     if (dialog->offer_in)
         nta_incoming_destroy(dialog->offer_in);
+    if (dialog->answered_in)
+        nta_incoming_destroy(dialog->answered_in);
     if (dialog->invite_out)
         nta_outgoing_destroy(dialog->invite_out);
     if (dialog->offer_out)
@@ -259,7 +261,6 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "contact", json_string(dialog->contact));
     json_object_set_new(json, "cseq", json_integer(nta_leg_get_seq(dialog->nta)));
     json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
-    json_object_set_new(json, "ack_seen", json_boolean(dialog->ack_seen));
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
     json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
@@ -273,22 +274,22 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     const char *call_id, *local, *remote, *target, *route, *flow, *contact;
     struct dialog *dialog;
     json_int_t cseq, remote_cseq, session, version;
-    int inbound, ack_seen;
+    int inbound;
     char cseq_text[40];
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *routes;
     sip_contact_t *m;
     int result = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sb sI sI}", "inbound", &inbound,
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound,
                     "call_id", &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow",
-                    &flow, "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "ack_seen", &ack_seen,
+                    &flow, "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq,
                     "session", &session, "version", &version) < 0)
         return -EINVAL;
     dialog = dialog_new(agent, flow);
     dialog->inbound = inbound;
     dialog->established = true;
-    dialog->ack_seen = ack_seen;
+    dialog->ack_seen = true; /* one that comes now has no transaction to go to */
     dialog->origin.session = (uint64_t)session;
     dialog->origin.version = (uint64_t)version;
     dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));

@@ -28,7 +28,7 @@ static int reinvite_acked(struct dialog *dialog, nta_incoming_t *irq, const sip_
         if (irq == dialog->offer_in && nta_incoming_status(irq) < 200) {
             dialog->offer_in = NULL;
             if (dialog->leg)
-                dialog->leg->offer_open = false;
+                leg_on_offer_withdrawn(dialog->leg);
             reply_last(dialog, irq, SIP_487_REQUEST_CANCELLED, TAG_END());
         }
         return 0;
@@ -44,8 +44,20 @@ static int reinvite_acked(struct dialog *dialog, nta_incoming_t *irq, const sip_
         desc_free(answer);
     }
     dialog->late_offer_in = false;
+    if (irq == dialog->answered_in)
+        dialog->answered_in = NULL;
     nta_incoming_destroy(irq);
     return 0;
+}
+
+/* The transaction of an answered INVITE calls back with its ACK: it must not outlive the dialog. A phone that offers
+ * again has seen the answer before, whatever became of its ACK. */
+static void await_ack(struct dialog *dialog, nta_incoming_t *irq)
+{
+    if (dialog->answered_in)
+        nta_incoming_destroy(dialog->answered_in);
+    dialog->answered_in = irq;
+    nta_incoming_bind(irq, reinvite_acked, dialog);
 }
 
 /* Answers with a session description; an INVITE's transaction stays until its ACK. */
@@ -61,7 +73,7 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
                         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
                         SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     if (nta_incoming_method(irq) == sip_method_invite)
-        nta_incoming_bind(irq, reinvite_acked, dialog);
+        await_ack(dialog, irq);
     else
         nta_incoming_destroy(irq);
     sip_leave(dialog->agent);

@@ -90,6 +90,7 @@ struct dialog {
     nta_outgoing_t *invite_out; /* INVITE of ours */
     nta_incoming_t *offer_in;   /* re-INVITE or UPDATE that waits for an answer */
     nta_outgoing_t *offer_out;  /* re-INVITE of ours */
+    nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
     nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
