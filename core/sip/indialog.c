@@ -35,6 +35,8 @@ static int reinvite_acked(struct dialog *dialog, nta_incoming_t *irq, const sip_
     }
     if (irq == dialog->offer_in)
         dialog->offer_in = NULL;
+    if (irq == dialog->reinvite)
+        dialog->reinvite = NULL;
     nta_incoming_destroy(irq);
     return 0;
 }
@@ -51,10 +53,14 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_SERVER_STR(dialog->agent->user_agent),
                         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
                         SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
-    if (nta_incoming_method(irq) == sip_method_invite)
+    if (nta_incoming_method(irq) == sip_method_invite) {
         nta_incoming_bind(irq, reinvite_acked, dialog);
-    else
+        if (dialog->reinvite) /* the one before was never confirmed: NTA goes on without us */
+            nta_incoming_destroy(dialog->reinvite);
+        dialog->reinvite = irq;
+    } else {
         nta_incoming_destroy(irq);
+    }
     sip_leave(dialog->agent);
     return 0;
 }
@@ -142,6 +148,9 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
 
     if (dialog->dead || !dialog->leg)
         return 481;
+    if (!sip->sip_to
+             ->a_tag) /* NTA lets these pass, but only our tag proves that the sender knows the dialog (§12.2.2) */
+        return sip->sip_request->rq_method == sip_method_invite ? 482 : 481; /* §8.2.2.2: a merged request */
     agent->depth++; /* we are inside a step: its end looks at the timers */
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */
