@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bed.h"
+#include "edge/edge.h"
 
 static void connect_call(struct ua *a, struct ua *b, struct message *offer, struct message *answer)
 {
@@ -182,6 +183,33 @@ START_TEST(one_account_cannot_register_for_another)
 }
 END_TEST
 
+/* The limit of the configuration reaches the edge: 2,000 messages a second and twice that at once. */
+START_TEST(a_flood_from_one_address_is_cut_off_at_the_edge)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *noisy = bed_phone(bed, "201");
+    struct edge_stats stats;
+    char text[512], here[ADDR_TEXT];
+    int len = snprintf(text, sizeof text,
+                       "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK1;rport\r\nFrom: <sip:x>;tag=1\r\n"
+                       "To: <sip:x>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                       addr_text(&noisy->local, here));
+
+    for (int i = 0; i < 100000; i++) {
+        ua_send_raw(noisy, text, (size_t)len);
+        if (i % 50 == 0)
+            loop_turn(bed->loop, 0);
+        edge_get_stats(daemon_edge(bed->daemon), &stats);
+        if (stats.dropped_rate)
+            break;
+    }
+    ck_assert_uint_gt(stats.dropped_rate, 0);
+    ck_assert_uint_ge(stats.in, 4000);
+    ua_close(noisy);
+    bed_close(bed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hostile");
@@ -196,6 +224,7 @@ int main(void)
     tcase_add_test(tc, a_long_number_in_utf_8_makes_a_contact_that_can_be_used);
     tcase_add_test(tc, audio_that_moves_to_another_m_line_is_still_heard);
     tcase_add_test(tc, one_account_cannot_register_for_another);
+    tcase_add_test(tc, a_flood_from_one_address_is_cut_off_at_the_edge);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
