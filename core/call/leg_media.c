@@ -14,6 +14,19 @@ static void media_event(void *arg, const struct media_event *event)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
 }
 
+/* The leg's audio port serves whichever m-line has the audio now: it is the one that is bridged. */
+static struct media_port *take_audio_port(struct leg *leg)
+{
+    for (unsigned i = 0; i < leg->stream_count; i++) {
+        struct media_port *port = leg->streams[i].port;
+
+        leg->streams[i].port = NULL;
+        if (port)
+            return port;
+    }
+    return media_port_take(leg->pbx->media, leg->media_host.sa.sa_family, media_event, leg);
+}
+
 int leg_media_fill(struct leg *leg, struct media_desc *desc)
 {
     unsigned audio = 0, video = 0; /* one of each is relayed */
@@ -28,7 +41,7 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc)
             continue;
         }
         if (!mine->port)
-            mine->port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family, media_event, leg);
+            mine->port = take_audio_port(leg);
         if (!mine->port)
             return -EAGAIN;
         s->rtp = s->rtcp = leg->media_host;

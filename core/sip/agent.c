@@ -127,6 +127,7 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
         nta_msg_discard(agent->nta, msg);
         return;
     case sip_method_cancel:
+    case sip_method_bye: /* RFC 3261 §9.2, §15.1.2 */
         reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
         return;
     default:

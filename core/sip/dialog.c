@@ -20,10 +20,32 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     return dialog;
 }
 
+/* Tags carry the node, so that a request which lands on another switch says where it belongs. */
+void dialog_tag(const struct agent *agent, char out[DIALOG_TAG])
+{
+    random_token(out, 16);
+    snprintf(out + 16, DIALOG_TAG - 16, "-n%u", agent->pbx->node);
+}
+
+void user_text(const char *user, char *out, size_t size)
+{
+    char escaped[3 * 64];
+    size_t len;
+
+    if (strlen(user) > 63)
+        user = "";
+    url_escape(escaped, user, "");
+    len = strlen(escaped) < size ? strlen(escaped) : size - 1;
+    for (size_t i = len >= 2 ? len - 2 : 0; escaped[len] && i < len; i++)
+        if (escaped[i] == '%') /* an escape that the cut would split */
+            len = i;
+    str_copy_n(out, size, escaped, len);
+}
+
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host)
 {
     const struct agent_config *config = &dialog->agent->config;
-    char host[100], escaped[200];
+    char host[100], escaped[51];
     union addr peer;
     int result;
 
@@ -32,8 +54,8 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
         result = edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host);
     if (result < 0)
         return result;
-    url_escape(escaped, user, "");
-    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%.50s@%.99s>", escaped, host);
+    user_text(user, escaped, sizeof escaped);
+    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%s@%.99s>", escaped, host);
     *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
@@ -100,21 +122,6 @@ void dialog_finish(struct dialog *dialog)
         loop_unref_later(agent->pbx->loop, leg, "dialog");
     }
     loop_later(agent->pbx->loop, dialog_free, dialog);
-}
-
-void display_text(const char *display, char *out, size_t size)
-{
-    size_t at = 0;
-
-    for (const char *p = display ? display : ""; *p && at + 1 < size; p++) {
-        if (*p == '"')
-            continue;
-        if (*p == '\\' && p[1])
-            p++;
-        out[at++] = *p;
-    }
-    out[at] = '\0';
-    str_clean_utf8(out);
 }
 
 const char *reason_header(enum cause cause, char *out, size_t size)

@@ -220,6 +220,9 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
 
     if (dialog->dead || !dialog->leg)
         return 481;
+    if (!sip->sip_to
+             ->a_tag) /* NTA lets these pass, but only our tag proves that the sender knows the dialog (§12.2.2) */
+        return sip->sip_request->rq_method == sip_method_invite ? 482 : 481; /* §8.2.2.2: a merged request */
     agent->depth++; /* we are inside a step: its end looks at the timers */
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */

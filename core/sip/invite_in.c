@@ -68,33 +68,30 @@ static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t
     return 0;
 }
 
-/* Tags carry the node, so that a request which lands on another switch says where it belongs. */
-static void make_tag(const struct agent *agent, char *out, size_t size)
-{
-    char random[17];
-
-    random_token(random, 16);
-    snprintf(out, size, "%s-n%u", random, agent->pbx->node);
-}
-
 static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
     su_home_t home[1] = {SU_HOME_INIT(home)};
-    char tag[32];
+    sip_from_t *local = sip_from_dup(home, sip->sip_to);
+    char tag[DIALOG_TAG];
     char *text;
     int result;
 
-    make_tag(agent, tag, sizeof tag);
-    dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id),
-                                  SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
-                                  NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
-    if (!dialog->nta)
+    dialog_tag(agent, tag);
+    if (!local || sip_from_tag(home, local, tag) < 0) {
+        su_home_deinit(home);
         return -ENOMEM;
-    nta_leg_tag(dialog->nta, tag);
+    }
+    dialog->nta =
+        nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
+                        SIPTAG_TO(sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+    if (!dialog->nta) {
+        su_home_deinit(home);
+        return -ENOMEM;
+    }
     result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
-    text = sip_header_as_string(home, (sip_header_t *)sip->sip_to);
-    snprintf(dialog->local, sizeof dialog->local, "%.350s;tag=%s", text ? text : "", tag);
+    text = sip_header_as_string(home, (sip_header_t *)local);
+    str_copy(dialog->local, sizeof dialog->local, text);
     text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
     str_copy(dialog->remote, sizeof dialog->remote, text);
     str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
@@ -130,6 +127,25 @@ static unsigned max_forwards(const sip_t *sip)
     return sip->sip_max_forwards ? (unsigned)sip->sip_max_forwards->mf_count : 70;
 }
 
+/* What was dialled, unescaped. 0; -E2BIG: cutting it short would call somebody else; -EINVAL: control characters, which
+ * would end up in headers and logs (an escaped NUL would also cut it short). */
+static int dialled_number(const url_t *url, char *out, size_t size)
+{
+    const char *user = url->url_user ? url->url_user : "";
+    char text[256];
+    size_t len;
+
+    if (strlen(user) >= sizeof text)
+        return -E2BIG;
+    len = url_unescape_to(text, user, strlen(user));
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+            return -EINVAL;
+    text[len] = '\0';
+    str_clean_utf8(text);
+    return str_copy(out, size, text);
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
@@ -138,7 +154,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     char why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
     struct leg *leg;
-    int sdp;
+    int sdp, number;
 
     if (!sip->sip_contact || sip->sip_contact->m_url->url_type != url_sip) {
         refuse_early(agent, msg, CAUSE_BAD_REQUEST, "the INVITE has no usable Contact");
@@ -146,6 +162,12 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     if (max_forwards(sip) == 0) {
         refuse_early(agent, msg, CAUSE_LOOP, NULL);
+        return;
+    }
+    number = dialled_number(sip->sip_request->rq_url, dialled, sizeof dialled);
+    if (number < 0) {
+        refuse_early(agent, msg, number == -E2BIG ? CAUSE_UNKNOWN_NUMBER : CAUSE_BAD_REQUEST,
+                     number == -E2BIG ? "the dialled number is too long" : "the dialled number has control characters");
         return;
     }
     sdp = message_sdp(sip, &offer, why, sizeof why);
@@ -156,11 +178,6 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     if (sdp < 0 && sdp != -ENOENT) {
         refuse_early(agent, msg, CAUSE_BAD_SDP, why);
         return;
-    }
-    if (sip->sip_request->rq_url->url_user) {
-        str_copy(dialled, sizeof dialled, sip->sip_request->rq_url->url_user);
-        url_unescape(dialled, dialled);
-        str_clean_utf8(dialled);
     }
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;

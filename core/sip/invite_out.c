@@ -26,7 +26,7 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
 /* The parts of our From that the callee shows: who calls. */
 static void local_identity(const struct call *call, const char *contact, char *out, size_t size)
 {
-    char name[128], user[200];
+    char name[256], user[61];
     const char *at = strchr(contact, '@');
     size_t len = 0;
 
@@ -36,8 +36,8 @@ static void local_identity(const struct call *call, const char *contact, char *o
         name[len++] = *p;
     }
     name[len] = '\0';
-    url_escape(user, call->from_number[0] ? call->from_number : "anonymous", "");
-    snprintf(out, size, "%s%s%s<sip:%.60s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
+    user_text(call->from_number[0] ? call->from_number : "anonymous", user, sizeof user);
+    snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
 }
 
 /* The edge first, then the phone's own Path (RFC 3327 §5.2). */
@@ -182,7 +182,7 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
 {
     struct dialog *dialog = leg->usage;
     struct agent *agent = dialog->agent;
-    char sdp[4096], hops[12];
+    char sdp[4096], hops[12], tag[DIALOG_TAG];
     int len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
     size_t used = strlen(dialog->local);
     int result;
@@ -190,17 +190,13 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
     if (len < 0)
         return len;
     snprintf(hops, sizeof hops, "%u", leg->call->hops);
+    dialog_tag(agent, tag);
+    str_append(dialog->local, sizeof dialog->local, &used, ";tag=%s", tag);
     sip_enter(agent);
     dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(dialog->call_id),
                                   SIPTAG_FROM_STR(dialog->local), SIPTAG_TO_STR(dialog->remote), TAG_END());
     result = dialog->nta ? initial_route(dialog, to->path) : -ENOMEM;
     if (result == 0) {
-        char tag[32];
-
-        random_token(tag, 16);
-        snprintf(tag + 16, sizeof tag - 16, "-n%u", agent->pbx->node);
-        nta_leg_tag(dialog->nta, tag);
-        str_append(dialog->local, sizeof dialog->local, &used, ";tag=%s", tag);
         dialog->invite_out =
             nta_outgoing_tcreate(dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)to->uri,
                                  SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),

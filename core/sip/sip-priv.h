@@ -98,7 +98,7 @@ struct dialog {
     bool inbound, cancelled, established, ack_seen, dead;
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
-    char call_id[160], local[400], remote[400]; /* From/To values with tags, as they are on our side */
+    char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
     uint64_t sdp_hash; /* of the last SDP without its version */
@@ -121,8 +121,12 @@ const char *reason_header(enum cause cause, char *out, size_t size);
 int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, size_t size);
 /* SDP body of a message: 0 and *out (owned), -ENOENT (no body), -EINVAL with why. */
 int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why_size);
-/* The display name without quotes. */
-void display_text(const char *display, char *out, size_t size);
+/* A new tag of ours. NTA must know it from the moment its leg is made: of a leg that gets its tag later, it takes
+ * requests without To tag to be in the dialog. */
+#define DIALOG_TAG 32
+void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
+/* The user part of a URI of ours, escaped; what does not fit is left out, and no escape is cut in two. */
+void user_text(const char *user, char *out, size_t size);
 
 /* invite_in.c */
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
