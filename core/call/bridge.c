@@ -22,19 +22,15 @@ struct leg *bridge_peer(const struct leg *leg)
     return NULL;
 }
 
-/* The n-th audio stream of one with the n-th of the other, and so on for each kind. */
+/* Audio with audio, video with video. */
 static void join_streams(struct leg *a, struct leg *b)
 {
-    for (unsigned i = 0; i < a->stream_count; i++) {
-        unsigned nth = 0, found = 0;
-
-        if (!a->streams[i].port)
+    for (unsigned i = 0; i < COUNT_OF(a->ports); i++) {
+        if (!a->ports[i] || !b->ports[i] || a->joined[i] == b->ports[i])
             continue;
-        for (unsigned k = 0; k < i; k++)
-            nth += a->streams[k].port && a->streams[k].kind == a->streams[i].kind;
-        for (unsigned k = 0; k < b->stream_count; k++)
-            if (b->streams[k].port && b->streams[k].kind == a->streams[i].kind && found++ == nth)
-                media_bridge(a->streams[i].port, b->streams[k].port);
+        media_bridge(a->ports[i], b->ports[i]);
+        a->joined[i] = b->ports[i];
+        b->joined[i] = a->ports[i];
     }
 }
 
@@ -59,9 +55,11 @@ static void take_out(struct leg *leg)
 {
     struct bridge *bridge = leg->bridge;
 
-    for (unsigned i = 0; i < leg->stream_count; i++)
-        if (leg->streams[i].port)
-            media_unbridge(leg->streams[i].port);
+    for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {
+        if (leg->ports[i])
+            media_unbridge(leg->ports[i]);
+        leg->joined[i] = NULL;
+    }
     list_unlink(&leg->in_bridge);
     bridge->count--;
     leg->bridge = NULL;

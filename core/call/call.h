@@ -33,8 +33,8 @@ struct call {
     enum cause dial_cause; /* how the last dial failed; CAUSE_NONE: it did not */
     enum who dial_who;
     char dial_detail[128];
-    struct account *behalf;      /* ref: who redirected the call here and answers for what follows; NULL: the caller */
-    char redirected_by[8][64];   /* accounts that redirected it, in order */
+    struct account *behalf;    /* ref: who redirected the call here and answers for what follows; NULL: the caller */
+    char redirected_by[8][64]; /* accounts that redirected it, in order */
     unsigned redirect_count;
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
@@ -77,7 +77,9 @@ enum dial_status {
     DIAL_NO_ANSWER,
     DIAL_UNREACHABLE,
     DIAL_REJECTED,
-    DIAL_CANCELLED, DIAL_REDIRECTED, DIAL_FAILED
+    DIAL_CANCELLED,
+    DIAL_REDIRECTED,
+    DIAL_FAILED
 };
 const char *
 dial_status_name(enum dial_status status); /* "answered", "busy", "no-answer", "unreachable", "rejected", … */

@@ -14,7 +14,7 @@ struct dial_attempt {
     struct dial *dial;
     struct attempt_run *run; /* NULL: judged */
     bool pending;
-    char target[128];
+    char *target; /* owned */
 };
 
 struct dial {
@@ -168,6 +168,8 @@ static void dial_free(struct dial *dial)
     obj_unref(dial->redirect_by, "dial");
     loop_unref_later(loop, dial->leg, "dial");
     loop_unref_later(loop, dial->call, "dial");
+    for (unsigned i = 0; i < dial->attempt_count; i++)
+        free(dial->attempts[i].target);
     free(dial->attempts);
     free(dial);
 }
@@ -294,8 +296,12 @@ static void reoffer_caller(struct dial *dial)
 
     dial->reoffer = false;
     obj_ref(dial->call, "reoffer");
-    if (result == 0)
-        result = leg_offer(dial->leg, offer, true, reoffered, dial->call);
+    if (result == 0) {
+        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local);
+
+        result = leg_offer(dial->leg, arranged, true, reoffered, dial->call);
+        desc_free(arranged);
+    }
     desc_free(offer);
     if (result < 0)
         reoffered(dial->call, dial->leg, 488, NULL);
@@ -562,8 +568,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);
     for (unsigned i = 0; i < request->target_count; i++)
-        if (str_copy(dial->attempts[i].target, sizeof dial->attempts[i].target, request->targets[i]) < 0)
-            dial->attempts[i].target[0] = '\0'; /* too long for any destination: refused as unknown */
+        dial->attempts[i].target = str_dup(request->targets[i]);
     dial->old_control = request->leg->control;
     dial->old_control_arg = request->leg->control_arg;
     leg_set_control(request->leg, branch_changed, dial);

@@ -121,7 +121,8 @@ static void walk_end(struct hook_walk *walk, enum verdict verdict)
     done(arg, verdict, cause, detail);
 }
 
-/* Tells the module that its hook is waited for no longer. What it does then may cancel the walk: false, and it is gone. */
+/* Tells the module that its hook is waited for no longer. What it does then may cancel the walk: false, and it is gone.
+ */
 static bool tell_hook(struct hook_walk *walk)
 {
     loop_fn fn = walk->on_cancel;

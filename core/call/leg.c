@@ -69,10 +69,7 @@ bool leg_is_alive(const struct leg *leg)
 
 struct media_port *leg_audio_port(const struct leg *leg)
 {
-    for (unsigned i = 0; i < leg->stream_count; i++)
-        if (leg->streams[i].port)
-            return leg->streams[i].port;
-    return NULL;
+    return leg->ports[0];
 }
 
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg)

@@ -70,6 +70,9 @@ static void offer_done(struct leg *leg, int status, const struct media_desc *ans
 
 void leg_offer_forget(struct leg *leg)
 {
+    loop_timer_stop(leg->pbx->loop, &leg->offer_timer);
+    if (!leg->offered)
+        return;
     obj_ref(leg, "offer");
     offer_done(leg, 481, NULL);
     obj_unref(leg, "offer");
@@ -150,34 +153,47 @@ void leg_on_reanswer(struct leg *leg, const struct media_desc *answer)
 /* --- relaying
  * ----------------------------------------------------------------------------------------------------------- */
 
-/* Would the other side see any difference? Addresses do not count: it talks to us. */
+static const struct stream_desc *live_stream(const struct media_desc *desc, enum stream_kind kind)
+{
+    for (unsigned i = 0; i < desc->count; i++)
+        if (desc->streams[i].kind == kind && !desc->streams[i].refused)
+            return &desc->streams[i];
+    return NULL;
+}
+
+static bool same_stream(const struct stream_desc *x, const struct stream_desc *y)
+{
+    if (!x || !y)
+        return x == y;
+    if (x->dir != y->dir || x->codec_count != y->codec_count)
+        return false;
+    for (unsigned k = 0; k < x->codec_count; k++)
+        if (x->codecs[k].pt != y->codecs[k].pt || !codec_same(&x->codecs[k], &y->codecs[k]))
+            return false;
+    return true;
+}
+
+/* Would the other side see any difference? Addresses and places do not count: it talks to us. */
 static bool same_session(const struct media_desc *a, const struct media_desc *b)
 {
-    if (!a || !b || a->count != b->count)
-        return false;
-    for (unsigned i = 0; i < a->count; i++) {
-        const struct stream_desc *x = &a->streams[i], *y = &b->streams[i];
-
-        if (x->kind != y->kind || x->refused != y->refused || x->dir != y->dir || x->codec_count != y->codec_count)
-            return false;
-        for (unsigned k = 0; k < x->codec_count; k++)
-            if (x->codecs[k].pt != y->codecs[k].pt || !codec_same(&x->codecs[k], &y->codecs[k]))
-                return false;
-    }
-    return true;
+    return a && b && same_stream(live_stream(a, STREAM_AUDIO), live_stream(b, STREAM_AUDIO)) &&
+           same_stream(live_stream(a, STREAM_VIDEO), live_stream(b, STREAM_VIDEO));
 }
 
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */
-    struct media_desc *mine = NULL;
+    struct media_desc *mine = NULL, *arranged = NULL;
 
     if (from->offer_open && leg_is_alive(from)) {
-        if (status == 0 && negotiate_relay_answer(from->remote_offer, answer, &mine) == 0)
+        if (status == 0)
+            arranged = negotiate_arrange_answer(from->remote_offer, answer);
+        if (arranged && negotiate_relay_answer(from->remote_offer, arranged, &mine) == 0)
             answer_here(from, mine);
         else
             leg_refuse_offer(from, status == 491 ? CAUSE_GLARE : CAUSE_NO_COMMON_CODEC);
     }
+    desc_free(arranged);
     desc_free(mine);
     loop_unref_later(from->pbx->loop, from, "relay");
 }
@@ -185,21 +201,23 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
 static void relay_or_answer(struct leg *from)
 {
     struct leg *to = bridge_peer(from);
-    struct media_desc *offer = NULL;
+    struct media_desc *relay = NULL, *offer;
     int result;
 
     if (!to || to->state != LEG_UP || from->state != LEG_UP || same_session(from->accepted_offer, from->remote_offer)) {
         answer_here(from, NULL);
         return;
     }
-    result = negotiate_relay_offer(from->remote_offer, &offer);
+    result = negotiate_relay_offer(from->remote_offer, &relay);
     if (result == 0) {
+        offer = negotiate_arrange_offer(relay, to->local);
         obj_ref(from, "relay");
         result = leg_offer(to, offer, false, relayed, from);
         if (result < 0)
             obj_unref(from, "relay");
+        desc_free(offer);
     }
-    desc_free(offer);
+    desc_free(relay);
     if (result < 0)
         leg_refuse_offer(from, result == -EBUSY    ? CAUSE_GLARE
                                : result == -EAGAIN ? CAUSE_NO_MEDIA

@@ -208,6 +208,71 @@ int negotiate_relay_answer(const struct media_desc *offer, const struct media_de
     return result_of(desc, usable, out);
 }
 
+static void copy_stream(struct stream_desc *to, const struct stream_desc *from)
+{
+    *to = *from;
+    to->codecs = NULL;
+    memset(&to->rtp, 0, sizeof to->rtp);
+    memset(&to->rtcp, 0, sizeof to->rtcp);
+    desc_set_codecs(to, from->codecs, from->codec_count);
+}
+
+/* Index of the first stream of this kind that is live and not taken yet; -1: none. */
+static int find_live(const struct media_desc *desc, enum stream_kind kind, bool *taken)
+{
+    for (unsigned i = 0; i < desc->count; i++) {
+        if (taken[i] || desc->streams[i].refused || desc->streams[i].kind != kind)
+            continue;
+        taken[i] = true;
+        return (int)i;
+    }
+    return -1;
+}
+
+struct media_desc *negotiate_arrange_offer(const struct media_desc *relay, const struct media_desc *layout)
+{
+    bool taken[MEDIA_STREAMS_MAX] = {false};
+    struct media_desc *desc, *cut;
+    unsigned count;
+
+    if (!layout)
+        return desc_copy(relay);
+    count = layout->count;
+    desc = desc_new(MEDIA_STREAMS_MAX);
+    for (unsigned i = 0; i < layout->count; i++) {
+        int from = find_live(relay, layout->streams[i].kind, taken);
+
+        if (from >= 0)
+            copy_stream(&desc->streams[i], &relay->streams[from]);
+        else
+            refuse(&desc->streams[i], &layout->streams[i]);
+    }
+    for (unsigned i = 0; i < relay->count && count < MEDIA_STREAMS_MAX; i++)
+        if (!taken[i] && !relay->streams[i].refused)
+            copy_stream(&desc->streams[count++], &relay->streams[i]);
+    desc->count = count;
+    cut = desc_copy(desc);
+    desc->count = MEDIA_STREAMS_MAX;
+    desc_free(desc);
+    return cut;
+}
+
+struct media_desc *negotiate_arrange_answer(const struct media_desc *offer, const struct media_desc *answer)
+{
+    bool taken[MEDIA_STREAMS_MAX] = {false};
+    struct media_desc *desc = desc_new(offer->count);
+
+    for (unsigned i = 0; i < offer->count; i++) {
+        int from = offer->streams[i].refused ? -1 : find_live(answer, offer->streams[i].kind, taken);
+
+        if (from >= 0)
+            copy_stream(&desc->streams[i], &answer->streams[from]);
+        else
+            refuse(&desc->streams[i], &offer->streams[i]);
+    }
+    return desc;
+}
+
 /* The first speech codec of the stream that is allowed, then telephone events at its rate. */
 static unsigned local_codecs(const struct stream_desc *stream, const struct codec *allowed, unsigned allowed_count,
                              struct codec out[2])

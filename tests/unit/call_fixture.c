@@ -128,7 +128,7 @@ static int op_dial(struct leg *leg, const struct endpoint *to, const struct medi
     return fx.dial_error;
 }
 
-static int op_ring(struct leg *leg, int status)
+static int op_ring(struct leg *leg, int status, const struct media_desc *early)
 {
     note("ring:%s:%d", leg->number, status);
     return 0;
@@ -143,6 +143,12 @@ static int op_answer(struct leg *leg, const struct media_desc *answer)
 static int op_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused)
 {
     note("reoffer:%s:%s", leg->number, answer ? "ok" : cause_info(refused)->id);
+    return 0;
+}
+
+static int op_offer(struct leg *leg, const struct media_desc *offer)
+{
+    note("offer:%s", leg->number);
     return 0;
 }
 
@@ -169,6 +175,7 @@ static const struct leg_ops phone_ops = {
     .ring = op_ring,
     .answer = op_answer,
     .answer_offer = op_answer_offer,
+    .offer = op_offer,
     .end = op_end,
     .detach = op_detach,
     .save = op_save,
@@ -274,6 +281,16 @@ void phone_answers(struct leg *leg)
     ck_assert_ptr_nonnull(answer);
     addr_parse("192.0.2.2:4000", 0, &answer->streams[0].rtp);
     leg_on_answer(leg, answer);
+    desc_free(answer);
+}
+
+void phone_answers_offer(struct leg *leg, enum stream_dir dir)
+{
+    struct media_desc *answer = desc_copy(leg->our_offer);
+
+    ck_assert_ptr_nonnull(answer);
+    answer->streams[0].dir = dir;
+    leg_on_offer_answered(leg, answer);
     desc_free(answer);
 }
 

@@ -48,6 +48,8 @@ void phone_rings(struct leg *leg);
 void phone_answers(struct leg *leg);
 void phone_refuses(struct leg *leg, int status);
 void phone_hangs_up(struct leg *leg, enum who who);
+/* The phone answers the re-offer that it was sent. */
+void phone_answers_offer(struct leg *leg, enum stream_dir dir);
 void phone_gone(struct leg *leg); /* its BYE was answered */
 void all_phones_gone(void);
 /* A description of G.711 at 192.0.2.1; caller owns it. */

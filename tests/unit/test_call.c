@@ -145,7 +145,7 @@ static enum verdict hangs_up_and_defers(void *arg, struct hook_walk *w, void *su
     return VERDICT_DEFERRED;
 }
 
-START_TEST(a_new_offer_is_answered_with_the_codecs_in_use_and_holds)
+START_TEST(an_offer_that_changes_nothing_is_answered_here_and_hold_goes_to_the_other_leg)
 {
     struct leg *callee, *caller = connected(&callee);
     struct media_desc *offer = offer_new();
@@ -155,12 +155,39 @@ START_TEST(a_new_offer_is_answered_with_the_codecs_in_use_and_holds)
     ck_assert(!caller->held);
     offer->streams[0].dir = DIR_SEND;
     leg_on_offer(caller, offer);
+    ck_assert_str_eq(noted(), "offer:202");
+    phone_answers_offer(callee, DIR_RECV);
     ck_assert_str_eq(noted(), "reoffer:201:ok");
+    ck_assert_int_eq(caller->local->streams[0].dir, DIR_RECV);
     ck_assert(caller->held);
-    ck_assert_uint_eq(fx.events[EVENT_LEG_HELD], 1);
+    ck_assert_uint_ge(fx.events[EVENT_LEG_HELD], 1);
     offer->streams[0].dir = DIR_SENDRECV;
     leg_on_offer(caller, offer);
-    ck_assert_uint_eq(fx.events[EVENT_LEG_RESUMED], 1);
+    phone_answers_offer(callee, DIR_SENDRECV);
+    ck_assert_uint_ge(fx.events[EVENT_LEG_RESUMED], 1);
+    desc_free(offer);
+    leg_end(caller, CAUSE_NORMAL, WHO_SWITCH, NULL);
+}
+END_TEST
+
+START_TEST(an_offer_waits_for_the_other_leg_and_is_refused_when_that_refuses_or_goes)
+{
+    struct leg *callee, *caller = connected(&callee);
+    struct media_desc *offer = offer_new();
+
+    offer->streams[0].dir = DIR_SEND;
+    leg_on_offer(caller, offer);
+    leg_on_offer(callee, offer); /* glare */
+    ck_assert_str_eq(noted(), "offer:202 reoffer:202:glare");
+    leg_on_offer_refused(callee, 488);
+    ck_assert_str_eq(noted(), "reoffer:201:no-common-codec");
+    leg_on_offer(caller, offer);
+    leg_on_offer_refused(callee, 491);
+    ck_assert_str_eq(noted(), "offer:202 reoffer:201:glare");
+    leg_on_offer(caller, offer);
+    ck_assert(caller->offer_open);
+    leg_end(callee, CAUSE_NORMAL, WHO_SWITCH, NULL);
+    ck_assert(!caller->offer_open);
     desc_free(offer);
     leg_end(caller, CAUSE_NORMAL, WHO_SWITCH, NULL);
 }
@@ -592,7 +619,8 @@ int main(void)
     tcase_add_test(tc, ending_an_ended_leg_does_nothing);
     tcase_add_test(tc, a_refused_caller_gets_the_status_of_the_cause);
     tcase_add_loop_test(tc, an_answer_that_does_not_fit_the_offer_ends_the_leg, 0, 3);
-    tcase_add_test(tc, a_new_offer_is_answered_with_the_codecs_in_use_and_holds);
+    tcase_add_test(tc, an_offer_that_changes_nothing_is_answered_here_and_hold_goes_to_the_other_leg);
+    tcase_add_test(tc, an_offer_waits_for_the_other_leg_and_is_refused_when_that_refuses_or_goes);
     tcase_add_test(tc, an_offer_without_a_common_codec_is_refused_and_the_call_goes_on);
     tcase_add_test(tc, a_withdrawn_offer_is_waited_for_by_nobody);
     tcase_add_test(tc, a_hook_that_ends_the_leg_and_defers_is_not_waited_for);
