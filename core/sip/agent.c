@@ -101,7 +101,8 @@ static bool require_refused(struct agent *agent, msg_t *msg, const sip_t *sip)
     if (!sip->sip_require || !sip->sip_require->k_items)
         return false;
     for (msg_param_t const *item = sip->sip_require->k_items; *item; item++)
-        if (strcasecmp(*item, "100rel") != 0 || sip->sip_request->rq_method != sip_method_invite)
+        if ((strcasecmp(*item, "100rel") != 0 && strcasecmp(*item, "timer") != 0) ||
+            sip->sip_request->rq_method != sip_method_invite)
             str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", *item);
     if (!used)
         return false;

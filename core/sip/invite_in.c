@@ -151,13 +151,17 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
     struct media_desc *offer = NULL;
     struct dialog *dialog = NULL;
-    char why[160] = "", dialled[64] = "", contact[256] = "";
+    char min_se[16], why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
     struct leg *leg;
     int sdp, number;
 
     if (!sip->sip_contact || sip->sip_contact->m_url->url_type != url_sip) {
         refuse_early(agent, msg, CAUSE_BAD_REQUEST, "the INVITE has no usable Contact");
+        return;
+    }
+    if (session_timer_too_short(agent, sip, min_se)) {
+        reply_stateless(agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
         return;
     }
     if (max_forwards(sip) == 0) {
@@ -181,6 +185,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    session_timer_asked(dialog, sip);
     if (sip_has_feature(sip->sip_require, "100rel"))
         dialog->reliability = REL_ALWAYS;
     else if (sip_has_feature(sip->sip_supported, "100rel"))
@@ -283,9 +288,10 @@ int invite_answer(struct leg *leg, const struct media_desc *answer)
         return -EALREADY;
     /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
     respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
-            TAG_END());
+            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+            SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     dialog->established = true;
+    session_timer_granted(dialog);
     return 0;
 }
 

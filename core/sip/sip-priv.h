@@ -26,10 +26,11 @@ struct dialog;
 #include "sip/agent.h"
 #include "sip/methods.h"
 #include "sip/sdp.h"
+#include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
 #define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK, REGISTER"
-#define SIP_SUPPORTED "100rel"
+#define SIP_SUPPORTED "100rel, timer"
 #define SIP_SDP_TYPE "application/sdp"
 
 struct agent {
@@ -86,23 +87,29 @@ struct dialog {
     struct agent *agent;
     struct leg *leg; /* ref "dialog"; NULL after the leg has gone */
     nta_leg_t *nta;
-    nta_incoming_t *invite_in;  /* open INVITE from the phone (until ACK) */
-    nta_outgoing_t *invite_out; /* INVITE of ours */
-    nta_incoming_t *offer_in;   /* re-INVITE or UPDATE that waits for an answer */
-    nta_outgoing_t *offer_out;  /* re-INVITE of ours */
+    nta_incoming_t *invite_in;   /* open INVITE from the phone (until ACK) */
+    nta_outgoing_t *invite_out;  /* INVITE of ours */
+    nta_incoming_t *offer_in;    /* re-INVITE or UPDATE that waits for an answer */
+    nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
     nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
-    bool late_offer_in;   /* a re-INVITE without SDP: its ACK carries the answer */
-    bool inbound, cancelled, established, ack_seen, dead;
+    bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
+    bool inbound, cancelled, established, ack_seen, dead, retried_422;
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
     char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
+    struct session_timer session;
     uint64_t sdp_hash; /* of the last SDP without its version */
 };
+
+/* What a 2xx says about session timers. */
+#define SESSION_TIMER_TAGS(dialog)                                                                                     \
+    TAG_IF((dialog)->session.header[0], SIPTAG_SESSION_EXPIRES_STR((dialog)->session.header)),                         \
+        TAG_IF((dialog)->session.header[0] && !(dialog)->session.we_refresh, SIPTAG_REQUIRE_STR("timer"))
 
 extern const struct leg_ops dialog_ops;
 
