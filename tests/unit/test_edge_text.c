@@ -1,7 +1,10 @@
 /* The edge's editing of messages, and the branches it makes: pure functions over tables of messages. */
 #include "edge_messages.h"
 
-#define OURS "SIP/2.0/UDP 127.0.0.1:7777;branch=z9hG4bKnew;flow=abc"
+/* As long as a real one. */
+#define OURS                                                                                                           \
+    "SIP/2.0/UDP 127.0.0.1:7777;branch=z9hG4bKe0123456789abcdef0123456789abcdef;"                                      \
+    "flow=0123456789abcdef0123456789abcdef0123456789abcdef"
 /* ---- text ---- */
 
 static void scan(const char *message, struct edge_text *text, struct edge_via *via)
