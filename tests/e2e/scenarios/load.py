@@ -66,7 +66,7 @@ def registrations_by_the_thousand_leave_nothing_behind(t):
         account, port = t.account(), t.ports(1)[0]
         sipp.run(t, "register", port, account=account, calls=count, rate=200, at_once=200,
                  seconds=60 + count // 100).expect_success()
-    register(3000)
+    register(8000)  # 40 s: as many transactions as ever linger (RFC 3261 timer J is 32 s)
     before = _memory(tandem.program.pid)
     register(20000)
     after = _memory(tandem.program.pid)
