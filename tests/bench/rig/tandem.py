@@ -15,6 +15,8 @@ class Tandem:
     """Runs from construction to close(). account: (caller, callee, registering), each (name, secret)."""
 
     name = "Tandem"
+    helper_name = "PostgreSQL"
+    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2}
 
     def __init__(self, build, home, accounts=3):
         os.chmod(home, 0o711)  # PostgreSQL's user must pass through
@@ -41,6 +43,9 @@ class Tandem:
         """What works for it beside the measured processes: PostgreSQL's sessions."""
         with open(os.path.join(self.cluster.data, "postmaster.pid"), encoding="ascii") as f:
             return usage.children(int(f.readline()))
+
+    def budget(self, what):
+        return self.budgets.get(what)
 
     def check(self):
         """Words about what it logged and should not have."""
