@@ -228,6 +228,7 @@ int agent_start(struct agent *agent)
             addr_parse_ip("127.0.0.1", (uint16_t)port, &nta) == 0)
             edge_set_core(agent->edge, &nta);
     }
+    edge_on_fed(agent->edge, sofia_step, agent);
     sip_leave(agent);
     if (result < 0)
         log_error("sofia-sip could not open its loopback socket");
@@ -241,6 +242,7 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    edge_on_fed(agent->edge, NULL, NULL);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)
     {
         if (dialog->leg && leg_is_alive(dialog->leg)) { /* whoever closes with calls running forgets their dialogs */

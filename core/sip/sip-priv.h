@@ -56,6 +56,8 @@ void sip_enter(struct agent *agent);
 void sip_leave(struct agent *agent);
 int sofia_loop_open(struct agent *agent);
 void sofia_loop_close(struct agent *agent);
+/* Lets the agent (arg) do what is ready in sofia; what it sends leaves at once. Never from under sofia. */
+void sofia_step(void *arg);
 
 /* A request outside sofia's types: sipmsg.c. */
 struct sipmsg {
