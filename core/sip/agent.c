@@ -101,7 +101,8 @@ static bool require_refused(struct agent *agent, msg_t *msg, const sip_t *sip)
     if (!sip->sip_require || !sip->sip_require->k_items)
         return false;
     for (msg_param_t const *item = sip->sip_require->k_items; *item; item++)
-        str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", *item);
+        if (strcasecmp(*item, "100rel") != 0 || sip->sip_request->rq_method != sip_method_invite)
+            str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", *item);
     if (!used)
         return false;
     reply_stateless(agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
@@ -190,7 +191,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     if (result == 0) {
         agent->nta = nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1),
                                       NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(16384 + 1024), NTATAG_UDP_MTU(65535),
-                                      NTATAG_CANCEL_487(0), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
+                                      NTATAG_CANCEL_487(0), NTATAG_REL100(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
                                       TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
         if (!agent->nta)
             result = -ENOMEM;

@@ -16,6 +16,10 @@ static int respond(struct dialog *dialog, int status, const char *phrase, tag_ty
         return -EALREADY;
     ta_start(ta, tag, value);
     sip_enter(dialog->agent);
+    if (status >= 300 && dialog->reliable) { /* else NTA tells of it as if its PRACK had not come in time */
+        nta_reliable_destroy(dialog->reliable);
+        dialog->reliable = NULL;
+    }
     result = nta_incoming_treply(dialog->invite_in, status, phrase, SIPTAG_SERVER_STR(dialog->agent->user_agent),
                                  ta_tags(ta));
     sip_leave(dialog->agent);
@@ -34,6 +38,8 @@ static void drop_invite(struct dialog *dialog)
 static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
 {
     struct leg *leg = dialog->leg;
+    struct media_desc *answer = NULL;
+    char why[160];
 
     if (dialog->dead)
         return 0;
@@ -49,8 +55,14 @@ static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t
         return 0;
     drop_invite(dialog);
     dialog->ack_seen = true;
-    if (!sip)
+    if (!sip) {
         leg_on_ended(leg, CAUSE_NO_ACK, WHO_SWITCH, 0, NULL);
+    } else if (leg_is_alive(leg)) {
+        if (leg->late_offer)
+            message_sdp(sip, &answer, why, sizeof why);
+        leg_on_confirmed(leg, answer);
+        desc_free(answer);
+    }
     if (!leg_is_alive(leg))
         dialog_send_bye(dialog, leg->cause);
     return 0;
@@ -139,8 +151,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
     struct media_desc *offer = NULL;
     struct dialog *dialog = NULL;
-    char why[160] = "the INVITE has no SDP; calls without an offer are not taken yet", dialled[64] = "",
-         contact[256] = "";
+    char why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
     struct leg *leg;
     int sdp, number;
@@ -164,12 +175,16 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
         return;
     }
-    if (sdp < 0) {
-        refuse_early(agent, msg, sdp == -ENOENT ? CAUSE_NOT_SUPPORTED : CAUSE_BAD_SDP, why);
+    if (sdp < 0 && sdp != -ENOENT) {
+        refuse_early(agent, msg, CAUSE_BAD_SDP, why);
         return;
     }
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    if (sip_has_feature(sip->sip_require, "100rel"))
+        dialog->reliability = REL_ALWAYS;
+    else if (sip_has_feature(sip->sip_supported, "100rel"))
+        dialog->reliability = REL_WITH_SDP;
     if (dialog_address(dialog, dialled, &in.media_host) < 0 || make_nta_leg(dialog, sip) < 0) {
         refuse_early(agent, msg, CAUSE_INTERNAL, "the way back to the phone is not known");
         goto fail;
@@ -206,12 +221,54 @@ fail:
     dialog_finish(dialog);
 }
 
-int invite_ring(struct leg *leg, int status)
+/* The caller confirmed a reliable provisional response; NTA answers the PRACK with what we return. sip NULL: it never
+ * did. */
+static int pracked(struct dialog *dialog, nta_reliable_t *rel, nta_incoming_t *prack, const sip_t *sip)
+{
+    if (dialog->dead)
+        return 481;
+    if (rel == dialog->reliable)
+        dialog->reliable = NULL;
+    nta_reliable_destroy(rel);
+    if (!sip) {
+        struct leg *leg = dialog->leg;
+
+        respond(dialog, SIP_504_GATEWAY_TIME_OUT, TAG_END());
+        drop_invite(dialog);
+        leg_on_ended(leg, CAUSE_NO_ACK, WHO_SWITCH, 504, "the phone never confirmed a ringing message (PRACK)");
+        dialog_finish(dialog);
+        return 0;
+    }
+    return 200;
+}
+
+int invite_ring(struct leg *leg, int status, const struct media_desc *early)
 {
     struct dialog *dialog = leg->usage;
+    const char *phrase = status == 180 ? sip_180_Ringing : sip_183_Session_progress;
+    char sdp[4096] = "";
+    int len = early ? dialog_sdp(dialog, early, sdp, sizeof sdp) : 0;
 
-    return respond(dialog, status, status == 180 ? sip_180_Ringing : sip_183_Session_progress,
-                   SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+    if (len < 0)
+        return len;
+    if (dialog->reliability == REL_ALWAYS || (dialog->reliability == REL_WITH_SDP && early)) {
+        nta_reliable_t *rel;
+
+        if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
+            return -EALREADY;
+        sip_enter(dialog->agent);
+        rel = nta_reliable_treply(
+            dialog->invite_in, pracked, dialog, status, phrase, SIPTAG_SERVER_STR(dialog->agent->user_agent),
+            SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_REQUIRE_STR("100rel"),
+            TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+        sip_leave(dialog->agent);
+        if (rel)
+            dialog->reliable = rel;
+        return rel ? 0 : -EIO;
+    }
+    return respond(dialog, status, phrase, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                   TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)),
+                   TAG_END());
 }
 
 int invite_answer(struct leg *leg, const struct media_desc *answer)
@@ -219,15 +276,17 @@ int invite_answer(struct leg *leg, const struct media_desc *answer)
     struct dialog *dialog = leg->usage;
     char sdp[4096];
     int len = dialog_sdp(dialog, answer, sdp, sizeof sdp);
-    int result;
 
     if (len < 0)
         return len;
-    result = respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                     SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
-    if (result == 0)
-        dialog->established = true;
-    return result;
+    if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
+        return -EALREADY;
+    /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
+    respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
+            TAG_END());
+    dialog->established = true;
+    return 0;
 }
 
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail)

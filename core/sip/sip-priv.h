@@ -8,6 +8,7 @@ struct dialog;
 #define NTA_LEG_MAGIC_T struct dialog
 #define NTA_OUTGOING_MAGIC_T struct dialog
 #define NTA_INCOMING_MAGIC_T struct dialog
+#define NTA_RELIABLE_MAGIC_T struct dialog
 #define SU_ROOT_MAGIC_T struct agent
 
 #include <sofia-sip/nta.h>
@@ -27,7 +28,8 @@ struct dialog;
 #include "sip/sdp.h"
 #include "sip/sipmsg.h"
 
-#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER"
+#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK, REGISTER"
+#define SIP_SUPPORTED "100rel"
 #define SIP_SDP_TYPE "application/sdp"
 
 struct agent {
@@ -87,8 +89,12 @@ struct dialog {
     nta_incoming_t *invite_in;  /* open INVITE from the phone (until ACK) */
     nta_outgoing_t *invite_out; /* INVITE of ours */
     nta_incoming_t *offer_in;   /* re-INVITE or UPDATE that waits for an answer */
-    nta_incoming_t *reinvite;   /* re-INVITE that was answered and waits for its ACK */
+    nta_outgoing_t *offer_out;  /* re-INVITE of ours */
+    nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
+    nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
+    bool late_offer_in;   /* a re-INVITE without SDP: its ACK carries the answer */
     bool inbound, cancelled, established, ack_seen, dead;
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
@@ -124,7 +130,7 @@ void user_text(const char *user, char *out, size_t size);
 
 /* invite_in.c */
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
-int invite_ring(struct leg *leg, int status);
+int invite_ring(struct leg *leg, int status, const struct media_desc *early);
 int invite_answer(struct leg *leg, const struct media_desc *answer);
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail);
 /* invite_out.c */
@@ -133,6 +139,9 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
 void invite_cancel(struct dialog *dialog, enum cause cause);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+int indialog_offer(struct leg *leg, const struct media_desc *offer);
+/* ACKs a 2xx of ours to an INVITE in this dialog. */
+void dialog_send_ack(struct dialog *dialog, const sip_t *sip);
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);
 
 #endif
