@@ -120,14 +120,6 @@ static int check_star(const struct sipmsg *m, const struct aor *aor, int count, 
 /* --- doing
  * ------------------------------------------------------------------------------------------------------------ */
 
-static void remove_all(struct registrar *r, const char *account)
-{
-    struct aor *aor;
-
-    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
-        registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
-}
-
 static void make_room(struct registrar *r, struct aor *aor, unsigned max)
 {
     while (aor && aor->count && aor->count >= max) {
@@ -256,7 +248,7 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
     if (star) {
         if (check_star(m, aor, count, why) < 0)
             return -EINVAL;
-        remove_all(r, account->name);
+        registrar_forget(r, account->name);
         return 0;
     }
     for (int i = 0; i < count; i++)

@@ -23,6 +23,8 @@ void register_request(void *arg, struct sipmsg *request);
 /* registrar.c: a binding that has just come, or goes. Both tell the bus and the store. */
 void registrar_came(struct registrar *r, struct binding *binding);
 void registrar_goes(struct registrar *r, struct binding *binding);
+/* All bindings of the account go. */
+void registrar_forget(struct registrar *r, const char *account);
 
 /* store.c: live.binding, written behind. The reply to a phone never waits for it. */
 struct store *store_new(struct registrar *r);
