@@ -399,15 +399,21 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
     }
 }
 
-int ua_request(struct ua *ua, const char *method, const char *sdp)
+void ua_send_request(struct ua *ua, const char *method, const char *sdp)
 {
     char contact[200];
-    int ms = UA_WAIT_MS;
 
     ua->cseq++;
     new_branch(ua);
     contact_header(ua, -1, contact, sizeof contact);
     send_request(ua, method, ua->target, contact, sdp);
+}
+
+int ua_request(struct ua *ua, const char *method, const char *sdp)
+{
+    int ms = UA_WAIT_MS;
+
+    ua_send_request(ua, method, sdp);
     for (; ms > 0; ms -= 2) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {

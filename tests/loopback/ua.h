@@ -57,6 +57,8 @@ void ua_invite(struct ua *ua, const char *to_user, const char *sdp);
 void ua_cancel(struct ua *ua);
 /* ACK for the last 2xx (learns tag and target from it). */
 void ua_ack(struct ua *ua, const struct message *ok);
+/* Any request inside the dialog, and no waiting. */
+void ua_send_request(struct ua *ua, const char *method, const char *sdp);
 /* Any request inside the dialog. Returns final status. */
 int ua_request(struct ua *ua, const char *method, const char *sdp);
 /* Takes an INVITE that came (ua_wait("INVITE")) and answers it; sdp NULL with 2xx: a G.711 answer of ours. */
