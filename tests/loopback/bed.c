@@ -111,11 +111,25 @@ struct bed *bed_open(const char *modules, const char *dialplan)
     return bed;
 }
 
+static void print_object(void *arg, const char *type, const void *obj, unsigned refs, const char *holders)
+{
+    const struct leg *leg = obj;
+
+    if (strcmp(type, "leg") == 0)
+        fprintf(stderr, "leg of %s: %s, kept by %s\n", leg->number, fsm_name(&leg_states, leg->state), holders);
+    else if (strcmp(type, "call") == 0)
+        fprintf(stderr, "call: kept by %s\n", holders);
+}
+
 void bed_close(struct bed *bed)
 {
     char command[100];
 
-    bed_until(bed, bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
+    for (int left = UA_WAIT_MS; left > 0 && (bed->pbx->call_count || bed->pbx->leg_count); left -= 2)
+        loop_turn(bed->loop, 2);
+    if (bed->pbx->call_count || bed->pbx->leg_count)
+        obj_each(print_object, NULL); /* says something in debug builds only */
+    ck_assert(bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
     bus_unsubscribe(bed->subscription);
     daemon_close(bed->daemon, false);
     loop_free(bed->loop);
