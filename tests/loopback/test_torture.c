@@ -349,6 +349,7 @@ START_TEST(an_ack_that_comes_after_the_dialog_is_gone_is_ignored)
     struct party p = party_open();
     char sdp[1024];
     struct message ok;
+    unsigned cseq;
 
     ua_invite(p.odd, "203", NULL);
     ua_reply(p.b, must(ua_wait(p.b, "INVITE")), 200, "OK", NULL);
@@ -356,6 +357,7 @@ START_TEST(an_ack_that_comes_after_the_dialog_is_gone_is_ignored)
     ua_ack(p.odd, must(ua_wait(p.odd, "200")));
     ua_send_request(p.odd, "INVITE", _i ? ua_sdp(p.odd, sdp, sizeof sdp) : NULL); /* with and without an offer */
     ok = *must(ua_wait(p.odd, "200"));
+    cseq = p.odd->cseq;
     if (_i == 2) { /* a second one before the ACK of the first */
         ua_send_request(p.odd, "INVITE", sdp);
         must(ua_wait(p.odd, "200"));
@@ -363,12 +365,40 @@ START_TEST(an_ack_that_comes_after_the_dialog_is_gone_is_ignored)
     ua_bye(p.odd);
     ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
     bed_until(p.bed, p.bed->pbx->leg_count == 0);
+    p.odd->cseq = cseq;
     ua_ack(p.odd, &ok);
     ping(p.bed, p.a, "a late ACK");
+    p.odd->cseq += 10;
     for (int i = 0; i < 300; i++) /* and the 200 is repeated into the void */
         loop_turn(p.bed->loop, 2);
     p.b->local_tag[0] = '\0';
     forget(p.odd);
+    party_close(&p);
+}
+END_TEST
+
+/* INVITE and CANCEL lie in the socket together: the call is over before its dialplan could start. */
+START_TEST(a_call_that_is_cancelled_in_the_moment_it_comes_is_over)
+{
+    struct party p = party_open();
+    unsigned ended = p.bed->calls_ended;
+
+    for (unsigned i = 1; i <= 20; i++) {
+        const struct message *m;
+
+        ua_invite(p.odd, "203", NULL);
+        ua_cancel(p.odd);
+        m = must(ua_wait(p.odd, "487"));
+        ua_ack(p.odd, m);
+        p.odd->cseq++;
+        bed_until(p.bed, p.bed->calls_ended == ended + i);
+        ck_assert_str_eq(p.bed->last_cause, "cancelled");
+        for (const struct message *late; (late = ua_wait_ms(p.b, "INVITE", 4));)
+            ua_reply(p.b, late, 487, "Request Terminated", NULL);
+        forget(p.odd);
+        forget(p.b);
+    }
+    p.b->local_tag[0] = '\0';
     party_close(&p);
 }
 END_TEST
@@ -508,6 +538,7 @@ int main(void)
     tcase_add_test(tc, garbage_and_datagrams_of_all_sizes_do_no_harm);
     tcase_add_test(tc, odd_requests_inside_a_call_do_not_end_it);
     tcase_add_loop_test(tc, an_ack_that_comes_after_the_dialog_is_gone_is_ignored, 0, 3);
+    tcase_add_test(tc, a_call_that_is_cancelled_in_the_moment_it_comes_is_over);
     tcase_add_loop_test(tc, odd_answers_of_a_phone_end_at_most_its_call, 0, (int)COUNT_OF(odd_answers));
     tcase_add_test(tc, floods_without_a_password_cost_no_memory_and_make_no_call);
     suite_add_tcase(suite, tc);
