@@ -247,6 +247,9 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         result = reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_ACCEPT_STR(SIP_SDP_TYPE),
                             TAG_END());
         break;
+    case sip_method_cancel: /* NTA found nothing that it could cancel */
+        result = reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
+        break;
     default:
         result = reply_last(dialog, irq, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
         break;

@@ -162,12 +162,14 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     struct leg *leg = dialog->leg;
     struct media_desc *answer = NULL;
     char why[160] = "";
-    const char *tag = sip->sip_to->a_tag ? sip->sip_to->a_tag : "";
+    const char *tag = sip->sip_to->a_tag;
     size_t used = strlen(dialog->remote);
 
-    nta_leg_rtag(dialog->nta, tag);
+    if (tag && *tag) { /* a phone of RFC 2543 times has none, and an empty one is no tag */
+        nta_leg_rtag(dialog->nta, tag);
+        str_append(dialog->remote, sizeof dialog->remote, &used, ";tag=%s", tag);
+    }
     learn_route(dialog, sip);
-    str_append(dialog->remote, sizeof dialog->remote, &used, ";tag=%s", tag);
     dialog_send_ack(dialog, sip);
     session_timer_answered(dialog, sip);
     nta_outgoing_destroy(dialog->invite_out);
