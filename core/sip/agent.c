@@ -92,6 +92,19 @@ static void hand_to_module(struct agent *agent, const struct sip_method *method,
     sipmsg_free(m);
 }
 
+/* Extensions that a request of this method may insist on. */
+static bool option_served(const char *method, const char *option)
+{
+    static const struct {
+        const char *method, *option;
+    } served[] = {{"REGISTER", "path"}, {"REGISTER", "outbound"}};
+
+    for (size_t i = 0; i < COUNT_OF(served); i++)
+        if (strcmp(served[i].method, method) == 0 && strcasecmp(served[i].option, option) == 0)
+            return true;
+    return false;
+}
+
 /* RFC 3261 §8.2.2.3: what the request insists on and we do not do. */
 static bool require_refused(struct agent *agent, msg_t *msg, const sip_t *sip)
 {
@@ -101,7 +114,8 @@ static bool require_refused(struct agent *agent, msg_t *msg, const sip_t *sip)
     if (!sip->sip_require || !sip->sip_require->k_items)
         return false;
     for (msg_param_t const *item = sip->sip_require->k_items; *item; item++)
-        str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", *item);
+        if (!option_served(sip->sip_request->rq_method_name, *item))
+            str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", *item);
     if (!used)
         return false;
     reply_stateless(agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
