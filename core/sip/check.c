@@ -67,16 +67,30 @@ const char *agent_allow(const struct agent *agent, char *out, size_t size)
     return out;
 }
 
+int uri_refused(const sip_t *sip, const char **phrase)
+{
+    const url_t *url = sip->sip_request->rq_url;
+
+    if (url->url_type != url_sip && url->url_type != url_sips) {
+        *phrase = sip_416_Unsupported_uri;
+        return 416;
+    }
+    if (url->url_headers) { /* RFC 3261 §19.1.1: a Request-URI has none */
+        *phrase = "Bad Request: headers in the Request-URI";
+        return 400;
+    }
+    return 0;
+}
+
 bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool served)
 {
     const char *name = sip->sip_request->rq_method_name;
-    const url_t *url = sip->sip_request->rq_url;
+    const char *phrase;
     char text[256];
+    int status = uri_refused(sip, &phrase);
 
-    if (url->url_type != url_sip && url->url_type != url_sips)
-        reply_stateless(agent, msg, SIP_416_UNSUPPORTED_URI, TAG_END());
-    else if (url->url_headers) /* RFC 3261 §19.1.1: a Request-URI has none */
-        reply_stateless(agent, msg, 400, "Bad Request: headers in the Request-URI", TAG_END());
+    if (status)
+        reply_stateless(agent, msg, status, phrase, TAG_END());
     else if (!method_known(name))
         reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)),
                         TAG_END());

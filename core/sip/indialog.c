@@ -150,6 +150,29 @@ static int info_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
     return reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
 }
 
+/* NTA finds a leg without a To tag as well, as RFC 2543 had it: such a request is not in the dialog (RFC 3261 §12.2.2),
+ * and an INVITE of that kind has come by two ways (§8.2.2.2). Negative when it was refused. */
+static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
+{
+    const char *phrase;
+    char text[256];
+    int status = uri_refused(sip, &phrase);
+
+    if (sip->sip_request->rq_method == sip_method_ack)
+        return 0;
+    if (!sip->sip_to->a_tag && sip->sip_request->rq_method == sip_method_invite)
+        reply_last(dialog, irq, SIP_482_LOOP_DETECTED, TAG_END());
+    else if (!sip->sip_to->a_tag)
+        reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
+    else if (status)
+        reply_last(dialog, irq, status, phrase, TAG_END());
+    else if (request_unsupported(sip, text, sizeof text))
+        reply_last(dialog, irq, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
+    else
+        return 0;
+    return -EINVAL;
+}
+
 /* NTA found the dialog of this request. Returns 0: we answer ourselves. */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
@@ -160,10 +183,10 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
     if (dialog->dead || !dialog->leg)
         return 481;
     agent->depth++; /* we are inside a step: its end looks at the timers */
-    if (request_unsupported(sip, text, sizeof text)) {
-        result = reply_last(dialog, irq, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
+    result = check_refused(dialog, irq, sip);
+    if (result < 0) {
         agent->depth--;
-        return result;
+        return 0;
     }
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */
@@ -183,7 +206,8 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
     case sip_method_info:
         result = info_in(dialog, irq, sip);
         break;
-    case sip_method_prack: /* of a response that NTA does not wait for (RFC 3262 §3) */
+    case sip_method_cancel: /* of nothing: NTA keeps those that mean a transaction */
+    case sip_method_prack:  /* of a response that NTA does not wait for (RFC 3262 §3) */
         result = reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
         break;
     case sip_method_notify: /* nobody here has subscribed; 481 would make some phones give up the call */

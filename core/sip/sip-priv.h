@@ -90,6 +90,8 @@ const char *message_flow(const sip_t *sip);
 bool method_known(const char *name);
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
 bool request_unsupported(const sip_t *sip, char *out, size_t size);
+/* What is wrong with its Request-URI: a status with its phrase, or 0. */
+int uri_refused(const sip_t *sip, const char **phrase);
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this

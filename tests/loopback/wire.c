@@ -127,9 +127,12 @@ static void fire(struct ua *ua, const struct ask *ask, const struct shot *s, con
 
     str_append(text, sizeof text, &used,
                "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
-               "Call-ID: %s\r\nCSeq: %s\r\nContact: <sip:%s@%s>\r\n",
-               ask->method, s->uri, addr_text(&ua->local, here), s->branch, s->from, s->to, s->call_id, s->cseq,
-               ua->user, here);
+               "Call-ID: %s\r\nCSeq: %s\r\n",
+               ask->method, s->uri, addr_text(&ua->local, here), s->branch, s->from, s->to, s->call_id, s->cseq);
+    if (!ask->contact)
+        str_append(text, sizeof text, &used, "Contact: <sip:%s@%s>\r\n", ua->user, here);
+    else if (*ask->contact)
+        str_append(text, sizeof text, &used, "Contact: %s\r\n", ask->contact);
     if (authorization)
         str_append(text, sizeof text, &used, "Authorization: %s\r\n", authorization);
     str_append(text, sizeof text, &used, "%s", ask->headers ? ask->headers : "");
@@ -140,18 +143,22 @@ static void fire(struct ua *ua, const struct ask *ask, const struct shot *s, con
     ua_send_raw(ua, text, used);
 }
 
-/* RFC 3261 §17.1.1.3: the same branch and Request-URI, the response's To. */
-static void ack_refusal(struct ua *ua, const struct shot *s, const struct message *m)
+/* An INVITE's final response: a refusal is ACKed with the same branch (RFC 3261 §17.1.1.3), a 2xx in a dialog with a
+ * new one. */
+static void ack(struct ua *ua, const struct ask *ask, const struct shot *s, const struct message *m)
 {
     char to[400], text[UA_MESSAGE], here[ADDR_TEXT];
     int len;
 
+    if (!m || strcmp(ask->method, "INVITE") != 0 || (m->status < 300 && !ask->in_dialog))
+        return;
     message_header(m, "To", to, sizeof to);
-    len = snprintf(text, sizeof text,
-                   "ACK %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
-                   "Call-ID: %s\r\nCSeq: %.*s ACK\r\nContent-Length: 0\r\n\r\n",
-                   s->uri, addr_text(&ua->local, here), s->branch, s->from, to, s->call_id, (int)strcspn(s->cseq, " "),
-                   s->cseq);
+    len =
+        snprintf(text, sizeof text,
+                 "ACK %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
+                 "Call-ID: %s\r\nCSeq: %.*s ACK\r\nContent-Length: 0\r\n\r\n",
+                 s->uri, addr_text(&ua->local, here), s->branch, m->status < 300 ? "x" : "", s->from, to, s->call_id,
+                 (int)strcspn(s->cseq, " "), s->cseq);
     ua_send_raw(ua, text, (size_t)len);
 }
 
@@ -165,8 +172,7 @@ const struct message *wire_ask(struct ua *ua, const struct ask *ask)
     aim(ua, ask, &s);
     fire(ua, ask, &s, NULL);
     m = wire_response(ua, s.call_id, s.cseq, wait);
-    if (m && strcmp(ask->method, "INVITE") == 0 && m->status >= 300)
-        ack_refusal(ua, &s, m);
+    ack(ua, ask, &s, m);
     if (!m || m->status != 401 || !ask->account)
         return m;
     message_header(m, "WWW-Authenticate", challenge, sizeof challenge);
@@ -190,8 +196,7 @@ const struct message *wire_ask(struct ua *ua, const struct ask *ask)
     }
     fire(ua, ask, &s, authorization);
     m = wire_response(ua, s.call_id, s.cseq, wait);
-    if (m && strcmp(ask->method, "INVITE") == 0 && m->status >= 300)
-        ack_refusal(ua, &s, m);
+    ack(ua, ask, &s, m);
     return m;
 }
 

@@ -9,6 +9,7 @@ struct ask {
     const char *uri;     /* NULL: sip:<the switch>, or the dialog's target */
     const char *to;      /* NULL: <uri> */
     const char *from;    /* NULL: <sip:USER@switch>, without tag */
+    const char *contact; /* NULL: its own; "": none */
     const char *headers; /* more lines, each with its CRLF; NULL: none */
     const char *type, *body;
     const char *cseq; /* the whole value; NULL: as it should be */
