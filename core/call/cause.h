@@ -23,6 +23,8 @@ enum cause {
     CAUSE_BAD_REQUEST,
     CAUSE_NOT_SUPPORTED,
     CAUSE_LOOP,
+    CAUSE_GLARE,           /* an offer met another one: the far side tries again */
+    CAUSE_REDIRECTED,      /* the phone sends the caller elsewhere (3xx) */
     CAUSE_NO_MEDIA,        /* the media process is not there */
     CAUSE_MEDIA_LOST,      /* the media process died during the call */
     CAUSE_CONNECTION_LOST, /* a request inside the call was not answered (timeout, 481, 408) */

@@ -101,6 +101,10 @@ static void resolve(struct attempt_run *run)
     struct leg *legs[ROUTE_ENDPOINTS_MAX];
     int count;
 
+    if (call->state >= CALL_ENDING) {
+        run_end(run, CAUSE_CANCELLED, "the call has ended meanwhile", NULL, 0);
+        return;
+    }
     if (!kind) {
         run_end(run, CAUSE_UNKNOWN_NUMBER, "no module serves this kind of destination", NULL, 0);
         return;

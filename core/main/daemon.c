@@ -137,7 +137,10 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct edge_listen listens[CONFIG_LISTENS_MAX];
-    struct edge_config edge = {.listens = listens, .count = config->listen_count};
+    struct edge_config edge = {.listens = listens,
+                               .count = config->listen_count,
+                               .source_rate = config->source_rate,
+                               .source_burst = 2 * config->source_rate};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 

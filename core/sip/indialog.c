@@ -28,15 +28,36 @@ static int reinvite_acked(struct dialog *dialog, nta_incoming_t *irq, const sip_
         if (irq == dialog->offer_in && nta_incoming_status(irq) < 200) {
             dialog->offer_in = NULL;
             if (dialog->leg)
-                dialog->leg->offer_open = false;
+                leg_on_offer_withdrawn(dialog->leg);
             reply_last(dialog, irq, SIP_487_REQUEST_CANCELLED, TAG_END());
         }
         return 0;
     }
     if (irq == dialog->offer_in)
         dialog->offer_in = NULL;
+    if (dialog->late_offer_in && sip && dialog->leg) {
+        struct media_desc *answer = NULL;
+        char why[160];
+
+        if (message_sdp(sip, &answer, why, sizeof why) == 0)
+            leg_on_reanswer(dialog->leg, answer);
+        desc_free(answer);
+    }
+    dialog->late_offer_in = false;
+    if (irq == dialog->answered_in)
+        dialog->answered_in = NULL;
     nta_incoming_destroy(irq);
     return 0;
+}
+
+/* The transaction of an answered INVITE calls back with its ACK: it must not outlive the dialog. A phone that offers
+ * again has seen the answer before, whatever became of its ACK. */
+static void await_ack(struct dialog *dialog, nta_incoming_t *irq)
+{
+    if (dialog->answered_in)
+        nta_incoming_destroy(dialog->answered_in);
+    dialog->answered_in = irq;
+    nta_incoming_bind(irq, reinvite_acked, dialog);
 }
 
 /* Answers with a session description; an INVITE's transaction stays until its ACK. */
@@ -52,7 +73,7 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
                         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
                         SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     if (nta_incoming_method(irq) == sip_method_invite)
-        nta_incoming_bind(irq, reinvite_acked, dialog);
+        await_ack(dialog, irq);
     else
         nta_incoming_destroy(irq);
     sip_leave(dialog->agent);
@@ -72,7 +93,8 @@ static void refresh_target(struct dialog *dialog, const sip_t *sip)
     if (m && ((m->m_url->url_type != url_sip && m->m_url->url_type != url_sips) || !m->m_url->url_host))
         m = NULL;
     nta_leg_get_route(dialog->nta, &old, &target);
-    str_copy(dialog->flow, sizeof dialog->flow, flow);
+    if (sip->sip_request) /* a response came the way its request went */
+        str_copy(dialog->flow, sizeof dialog->flow, flow);
     dialog_set_route(dialog, old ? sip_route_dup(home, old->r_next) : NULL, m ? m : sip_contact_dup(home, target));
     su_home_deinit(home);
 }
@@ -84,16 +106,20 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
     char why[160] = "";
     int result;
 
-    if (!dialog->established || leg->state != LEG_UP || !leg->local)
+    bool early = leg->early && leg->state == LEG_RINGING && nta_incoming_method(irq) == sip_method_update;
+
+    if (!early && (!dialog->established || leg->state != LEG_UP || !leg->local || !leg->remote))
         return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
-    if (dialog->offer_in)
+    if (dialog->offer_in || dialog->offer_out || dialog->late_offer_in)
         return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
     result = message_sdp(sip, &offer, why, sizeof why);
     if (result == 0 || result == -ENOENT)
         refresh_target(dialog, sip);
     if (result == -ENOENT) { /* no offer: we offer what is in use; an UPDATE without SDP only refreshes */
-        if (nta_incoming_method(irq) == sip_method_invite)
+        if (nta_incoming_method(irq) == sip_method_invite) {
+            dialog->late_offer_in = true;
             return reply_sdp(dialog, irq, leg->local);
+        }
         return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), TAG_END());
     }
     if (result == -EMEDIUMTYPE)
@@ -121,6 +147,58 @@ int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum
     if (answer)
         return reply_sdp(dialog, irq, answer);
     return reply_last(dialog, irq, cause_info(refused)->sip_status, cause_info(refused)->reason, TAG_END());
+}
+
+/* --- our own re-offers ---------------------------------------------------------------------------------------------
+ */
+
+static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
+{
+    int status = nta_outgoing_status(orq);
+    struct leg *leg = dialog->leg;
+    struct media_desc *answer = NULL;
+    char why[160];
+
+    if (dialog->dead || status < 200)
+        return 0;
+    if (status < 300 && sip && sip->sip_cseq) {
+        if (sip->sip_contact)
+            refresh_target(dialog, sip);
+        dialog_send_ack(dialog, sip);
+    }
+    nta_outgoing_destroy(orq);
+    dialog->offer_out = NULL;
+    if (status < 300) {
+        message_sdp(sip, &answer, why, sizeof why);
+        leg_on_offer_answered(leg, answer);
+        desc_free(answer);
+    } else if ((status == 408 || status == 481) && leg_is_alive(leg)) { /* RFC 3261 §12.2.1.2: the dialog is gone */
+        leg_end(leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, NULL);
+    } else {
+        leg_on_offer_refused(leg, status);
+    }
+    return 0;
+}
+
+int indialog_offer(struct leg *leg, const struct media_desc *offer)
+{
+    struct dialog *dialog = leg->usage;
+    char sdp[4096];
+    int len;
+
+    if (!dialog || dialog->offer_out || dialog->offer_in || dialog->invite_in)
+        return -EBUSY;
+    len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
+    if (len < 0)
+        return len;
+    sip_enter(dialog->agent);
+    dialog->offer_out = nta_outgoing_tcreate(dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL,
+                                             SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                                             SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_MAX_FORWARDS_STR("70"),
+                                             SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+                                             SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    sip_leave(dialog->agent);
+    return dialog->offer_out ? 0 : -EIO;
 }
 
 static int bye_in(struct dialog *dialog, nta_incoming_t *irq)

@@ -49,7 +49,9 @@ static const char *user_of(struct sipmsg *m, const url_t *url)
     if (!url->url_user)
         return "";
     user = su_strdup(msg_home(m->msg), url->url_user);
-    return user ? url_unescape(user, user) : "";
+    if (!user || strstr(user, "%00")) /* unescaped, it would end there and mean somebody else */
+        return user ? user : "";
+    return url_unescape(user, user);
 }
 
 const char *sipmsg_to_user(const struct sipmsg *m)

@@ -111,9 +111,14 @@ struct bed *bed_open(const char *modules, const char *dialplan)
 
 void bed_close(struct bed *bed)
 {
+    bed_until(bed, bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
+    bed_abandon(bed);
+}
+
+void bed_abandon(struct bed *bed)
+{
     char command[100];
 
-    bed_until(bed, bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
     bus_unsubscribe(bed->subscription);
     daemon_close(bed->daemon, false);
     loop_free(bed->loop);

@@ -30,6 +30,8 @@ struct bed *bed_open(const char *modules, const char *dialplan);
 void bed_close(struct bed *bed);
 /* The switch is gone without a word to anybody and comes again on the same address, as after a crash. */
 void bed_restart(struct bed *bed);
+/* As bed_close(), for tests that leave dialogs behind on purpose. */
+void bed_abandon(struct bed *bed);
 struct ua *bed_phone(struct bed *bed, const char *user);            /* not registered */
 struct ua *bed_registered(struct bed *bed, const char *user);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */

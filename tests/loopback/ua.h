@@ -31,6 +31,8 @@ struct ua {
     char from[256], to[256]; /* values without tags */
     unsigned invite_cseq;
     bool uac;
+    const char *extra;        /* header lines added to what it sends */
+    const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite; /* received INVITE, or our own last one */
     unsigned packets_heard;
     unsigned char last_payload;
@@ -55,11 +57,18 @@ const char *message_body(const struct message *m);
 
 /* REGISTER with digest; returns the final status. expires < 0: 3600. */
 int ua_register(struct ua *ua, int expires);
-/* INVITE to user with this SDP (NULL: a G.711 offer of ours). Answers the challenge. Returns when it is on its way. */
+/* INVITE to user with this SDP (NULL: a G.711 offer of ours; "": none). Answers the challenge. Returns when it is on its way. */
 void ua_invite(struct ua *ua, const char *to_user, const char *sdp);
 void ua_cancel(struct ua *ua);
 /* ACK for the last 2xx (learns tag and target from it). */
 void ua_ack(struct ua *ua, const struct message *ok);
+void ua_ack_sdp(struct ua *ua, const struct message *ok, const char *sdp);
+/* ACK for a refused re-INVITE of ours. */
+void ua_ack_failure(struct ua *ua, const struct message *refusal);
+/* Sends a request inside the dialog without waiting for its answer. */
+void ua_start(struct ua *ua, const char *method, const char *sdp);
+/* PRACK for a reliable provisional response; returns its final status. */
+int ua_prack(struct ua *ua, const struct message *provisional);
 /* Any request inside the dialog. Returns final status. */
 int ua_request(struct ua *ua, const char *method, const char *sdp);
 /* Takes an INVITE that came (ua_wait("INVITE")) and answers it; sdp NULL with 2xx: a G.711 answer of ours. */

@@ -34,7 +34,7 @@ static int fake_dial(struct leg *leg, const struct endpoint *to, const struct me
     return 0;
 }
 
-static int fake_ring(struct leg *leg, int status)
+static int fake_ring(struct leg *leg, int status, const struct media_desc *early)
 {
     return 0;
 }
