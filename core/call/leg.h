@@ -21,9 +21,10 @@ extern const struct fsm_table leg_states;
 
 /* Where an outbound leg goes: one binding of an account, one address of a trunk. */
 struct endpoint {
-    char uri[256];           /* Request-URI */
-    char flow[72];           /* edge flow token; "": none */
-    char path[256];          /* Route set from the registration's Path, or "" */
+    char uri[256];  /* Request-URI */
+    char flow[72];  /* edge flow token; "": none */
+    char path[512]; /* Route set from the registration's Path, or "" */
+    double q;       /* preference of a registered contact, 0 to 1 (RFC 3261 §20.10); resolved ones come in its order */
     char number[64];         /* what was dialled to get there */
     struct account *account; /* ref; NULL: not one of ours */
 };

@@ -63,6 +63,15 @@ void route_kind_remove(struct route_kind *kind)
     free(kind);
 }
 
+int route_resolve(struct pbx *pbx, const char *target, struct endpoint *out, unsigned max)
+{
+    const char *colon = strchr(target, ':');
+    struct route_kind *kind =
+        colon ? kind_find(pbx, target, (size_t)(colon - target)) : kind_find(pbx, "account", strlen("account"));
+
+    return kind ? kind->fn(kind->arg, pbx, colon ? colon + 1 : target, out, max) : -ENOENT;
+}
+
 static void run_end(struct attempt_run *run, enum cause refused, const char *detail, struct leg *const *legs,
                     unsigned count)
 {

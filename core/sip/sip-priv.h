@@ -29,9 +29,24 @@ struct dialog;
 #include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
-#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK, REGISTER"
+/* What we take in a dialog; agent_allow() adds what modules serve outside. */
+#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 #define SIP_SUPPORTED "100rel, timer"
 #define SIP_SDP_TYPE "application/sdp"
+
+/* A method that a module serves: agent.c. */
+struct sip_method {
+    struct list node;
+    char name[32];
+    void (*fn)(void *, struct sipmsg *);
+    void *arg;
+};
+
+/* How often a source may still ask Tandem itself for its OPTIONS. */
+struct ping_bucket {
+    uint64_t seen_ms; /* 0: never */
+    uint32_t tokens;  /* thousandths */
+};
 
 struct agent {
     struct pbx *pbx;
@@ -48,6 +63,8 @@ struct agent {
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
+    struct ping_bucket pings[256];
+    uint8_t ping_key[16];
     bool closing;
 };
 
@@ -73,6 +90,21 @@ struct sipmsg {
 void sipmsg_free(struct sipmsg *m);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
+
+/* check.c */
+bool method_known(const char *name);
+/* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
+bool request_unsupported(const sip_t *sip, char *out, size_t size);
+/* What is wrong with its Request-URI: a status with its phrase, or 0. */
+int uri_refused(const sip_t *sip, const char **phrase);
+/* All methods that are served now, for Allow. Returns out. */
+const char *agent_allow(const struct agent *agent, char *out, size_t size);
+/* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
+ * method. */
+bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool served);
+
+/* options.c. Outside of dialogs; consumes msg. */
+void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
 
 /* auth.c. Who sent this request? Returns the account (borrowed), or NULL after the request was answered with a
  * challenge or refusal; msg is consumed then. */

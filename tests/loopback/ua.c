@@ -101,6 +101,19 @@ static void read_all(struct ua *ua)
 
 static struct message taken; /* what ua_wait() handed out */
 
+void ua_poll(struct ua *ua)
+{
+    read_all(ua);
+}
+
+const struct message *ua_take(struct ua *ua, unsigned i)
+{
+    taken = ua->in[i];
+    memmove(&ua->in[i], &ua->in[i + 1], (ua->in_count - i - 1) * sizeof ua->in[0]);
+    ua->in_count--;
+    return &taken;
+}
+
 const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
 {
     int status = atoi(what);
@@ -111,10 +124,7 @@ const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
             struct message *m = &ua->in[i];
 
             if (status ? m->status == status : strcmp(m->method, what) == 0) {
-                taken = *m;
-                memmove(m, m + 1, (ua->in_count - i - 1) * sizeof *m);
-                ua->in_count--;
-                return &taken;
+                return ua_take(ua, i);
             }
         }
         loop_turn(ua->loop, 2);

@@ -50,6 +50,9 @@ void ua_authorization(struct ua *ua, const char *method, const char *uri, char *
 const struct message *ua_wait(struct ua *ua, const char *what);
 /* The same with an own limit. */
 const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms);
+/* Reads what has come into ua->in; takes message i out of it (as ua_wait() returns it). */
+void ua_poll(struct ua *ua);
+const struct message *ua_take(struct ua *ua, unsigned i);
 /* First value of a header in a message, or "" (one static buffer a call site is enough for tests). */
 const char *message_header(const struct message *m, const char *name, char *out, size_t size);
 const char *message_body(const struct message *m);

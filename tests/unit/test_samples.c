@@ -85,7 +85,7 @@ static void script_hangs_up(void *script, struct call *call)
 {
 }
 
-static const struct script_ops scripts = {script_runs, script_hangs_up};
+static const struct script_ops scripts = {.start = script_runs, .hangup = script_hangs_up};
 
 static void setup(void)
 {
