@@ -98,11 +98,13 @@ struct bed *bed_open(const char *modules, const char *dialplan)
         mkdir(plan, 0700);
         write_file(plan, "init.lua", dialplan);
     }
-    snprintf(text, sizeof text,
-             "[switch]\nlisten = udp:127.0.0.1:0\nstate_dir = %s/state\nrun_dir = %s/run\nmodule_dir = %s/modules/.libs\n"
-             "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
-             "[module registrar]\n%s",
-             bed->dir, bed->dir, build, plan, source, base, base + 99, build, modules ? modules : "");
+    snprintf(
+        text, sizeof text,
+        "[switch]\nlisten = udp:127.0.0.1:0\nstate_dir = %s/state\nrun_dir = %s/run\nmodule_dir = %s/modules/.libs\n"
+        "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
+        "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
+        "[module registrar]\n%s",
+        bed->dir, bed->dir, build, plan, source, base, base + 99, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
@@ -123,7 +125,8 @@ static void print_object(void *arg, const char *type, const void *obj, unsigned 
 
 void bed_close(struct bed *bed)
 {
-    for (int left = UA_WAIT_MS; left > 0 && (bed->pbx->call_count || bed->pbx->leg_count); left -= 2)
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS);
+         now_ms() < until_ && ((bed->pbx->call_count || bed->pbx->leg_count));)
         loop_turn(bed->loop, 2);
     if (bed->pbx->call_count || bed->pbx->leg_count)
         obj_each(print_object, NULL); /* says something in debug builds only */
@@ -189,7 +192,7 @@ json_t *bed_hear(struct bed *bed, int fd)
     char *text = mem_new(room);
     json_t *json;
 
-    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_;) {
         ssize_t n;
 
         while (len < room && (n = recv(fd, text + len, 1, 0)) == 1 && text[len] != '\n')

@@ -118,7 +118,7 @@ const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
 {
     int status = atoi(what);
 
-    for (int left = ms; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(ms); now_ms() < until_;) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             struct message *m = &ua->in[i];
@@ -137,7 +137,8 @@ const struct message *ua_wait(struct ua *ua, const char *what)
     return ua_wait_ms(ua, what, UA_WAIT_MS);
 }
 
-/* --- building ------------------------------------------------------------------------------------------------------------ */
+/* --- building
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void hash_hex(bool sha256, const char *text, char out[65])
 {
@@ -241,7 +242,8 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     char here[ADDR_TEXT];
     size_t used = 0;
 
-    str_append(out, size, &used, "Contact: <sip:%s@%s>", ua->contact_user ? ua->contact_user : ua->user, addr_text(&ua->local, here));
+    str_append(out, size, &used, "Contact: <sip:%s@%s>", ua->contact_user ? ua->contact_user : ua->user,
+               addr_text(&ua->local, here));
     if (expires >= 0)
         str_append(out, size, &used, ";expires=%d", expires);
     str_append(out, size, &used, "\r\n");
@@ -258,7 +260,7 @@ int ua_register(struct ua *ua, int expires)
         const struct message *m = NULL;
 
         send_request(ua, "REGISTER", uri, contact, NULL);
-        for (int left = UA_WAIT_MS; left > 0 && !m; left -= 2) {
+        for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (!m);) {
             read_all(ua);
             for (unsigned i = 0; i < ua->in_count; i++)
                 if (ua->in[i].status >= 200) {
@@ -430,14 +432,15 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
         const char *at = line + 2;
         size_t len = strcspn(at, "\r\n");
 
-        if (strncasecmp(at, "Via:", 4) == 0 || strncasecmp(at, "From:", 5) == 0 || strncasecmp(at, "Call-ID:", 8) == 0 ||
-            strncasecmp(at, "CSeq:", 5) == 0 || strncasecmp(at, "Record-Route:", 13) == 0)
+        if (strncasecmp(at, "Via:", 4) == 0 || strncasecmp(at, "From:", 5) == 0 ||
+            strncasecmp(at, "Call-ID:", 8) == 0 || strncasecmp(at, "CSeq:", 5) == 0 ||
+            strncasecmp(at, "Record-Route:", 13) == 0)
             str_append(text, sizeof text, &used, "%.*s\r\n", (int)len, at);
         if (strncasecmp(at, "To:", 3) == 0) {
             bool tagged = memmem(at, len, ";tag=", 5) != NULL;
 
-            str_append(text, sizeof text, &used, "%.*s%s%s\r\n", (int)len, at, tagged || status == 100 ? "" : ";tag=",
-                       tagged || status == 100 ? "" : ua->local_tag);
+            str_append(text, sizeof text, &used, "%.*s%s%s\r\n", (int)len, at,
+                       tagged || status == 100 ? "" : ";tag=", tagged || status == 100 ? "" : ua->local_tag);
         }
     }
     if (invite)
@@ -450,9 +453,11 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
         ua->invite = copy;
         message_header(&copy, "Call-ID", ua->call_id, sizeof ua->call_id);
         message_header(&copy, "To", value, sizeof value);
-        str_copy_n(ua->from, sizeof ua->from, value, strcspn(value, ";") > strcspn(value, ">") ? strcspn(value, ">") + 1 : strlen(value));
+        str_copy_n(ua->from, sizeof ua->from, value,
+                   strcspn(value, ";") > strcspn(value, ">") ? strcspn(value, ">") + 1 : strlen(value));
         message_header(&copy, "From", value, sizeof value);
-        str_copy_n(ua->to, sizeof ua->to, value, strstr(value, ";tag=") ? (size_t)(strstr(value, ";tag=") - value) : strlen(value));
+        str_copy_n(ua->to, sizeof ua->to, value,
+                   strstr(value, ";tag=") ? (size_t)(strstr(value, ";tag=") - value) : strlen(value));
         learn_peer(ua, &copy, "From");
         ua->cseq += 100;
     }
@@ -460,7 +465,7 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
 
 static int wait_final(struct ua *ua, const char *method)
 {
-    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_;) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             char cseq[64], text[16];
@@ -491,7 +496,8 @@ void ua_bye(struct ua *ua)
         fprintf(stderr, "ua %s: BYE got %d\n", ua->user, status);
 }
 
-/* --- sound ----------------------------------------------------------------------------------------------------------------- */
+/* --- sound
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static bool peer_rtp(const char *sdp, union addr *out)
 {
@@ -526,7 +532,7 @@ void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned ch
 
 unsigned ua_hear(struct ua *ua, unsigned count)
 {
-    for (int left = UA_WAIT_MS; left > 0 && ua->packets_heard < count; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (ua->packets_heard < count);) {
         unsigned char packet[2048];
         ssize_t n;
 
