@@ -86,7 +86,7 @@ struct bed *bed_open(const char *modules, const char *dialplan)
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
-    int base = 30000 + (int)(getpid() % 300) * 100; /* programs run in parallel: each its own piece of the range */
+    int base = 20000 + (int)(getpid() % 60) * 600; /* programs run in parallel: each its own piece of the range */
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -104,7 +104,7 @@ struct bed *bed_open(const char *modules, const char *dialplan)
         "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
         "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
         "[module registrar]\n%s",
-        bed->dir, bed->dir, build, plan, source, base, base + 99, build, modules ? modules : "");
+        bed->dir, bed->dir, build, plan, source, base, base + 599, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);

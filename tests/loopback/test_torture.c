@@ -87,7 +87,7 @@ static void forget(struct ua *ua)
         ua->in_count = 0;
 }
 
-/* The switch lives: a phone's OPTIONS is answered, behind everything that was sent before. */
+/* The switch lives: a stranger's REGISTER is challenged, behind everything that was sent before. */
 static void ping(struct bed *bed, struct ua *ua, const char *after)
 {
     char text[800], here[ADDR_TEXT], token[13];
@@ -96,20 +96,20 @@ static void ping(struct bed *bed, struct ua *ua, const char *after)
     random_token(token, 12);
     addr_text(&ua->local, here);
     len = snprintf(text, sizeof text,
-                   "OPTIONS sip:tandem.example SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\n"
-                   "Max-Forwards: 70\r\nFrom: <sip:p@x>;tag=%s\r\nTo: <sip:q@x>\r\nCall-ID: %s\r\nCSeq: 77 OPTIONS\r\n"
+                   "REGISTER sip:tandem.example SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\n"
+                   "Max-Forwards: 70\r\nFrom: <sip:p@x>;tag=%s\r\nTo: <sip:q@x>\r\nCall-ID: %s\r\nCSeq: 77 REGISTER\r\n"
                    "Content-Length: 0\r\n\r\n",
                    here, token, token, token);
     forget(ua);
     ua_send_raw(ua, text, (size_t)len);
     for (int tries = 0; tries < 3; tries++) {
-        const struct message *m = ua_wait_ms(ua, "200", UA_WAIT_MS);
+        const struct message *m = ua_wait_ms(ua, "401", UA_WAIT_MS);
 
         ck_assert_msg(m != NULL, "no answer after: %s", after);
         if (strstr(m->text, token))
             return;
     }
-    ck_abort_msg("the answer to OPTIONS never came after: %s", after);
+    ck_abort_msg("the challenge never came after: %s", after);
 }
 
 static void nothing_left(struct bed *bed, const char *after)
