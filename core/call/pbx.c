@@ -34,10 +34,29 @@ void pbx_free(struct pbx *pbx)
     free(pbx);
 }
 
+static void end_all(struct pbx *pbx, enum cause cause)
+{
+    struct call **calls = mem_new(list_length(&pbx->calls) * sizeof *calls), *call;
+    size_t count = 0;
+
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx) /* one end may take other calls out of the list */
+    {
+        calls[count++] = obj_ref(call, "end all");
+    }
+    for (size_t i = 0; i < count; i++) {
+        call_end(calls[i], cause, WHO_SWITCH, NULL);
+        obj_unref(calls[i], "end all");
+    }
+    free(calls);
+}
+
+void pbx_forget_calls(struct pbx *pbx)
+{
+    end_all(pbx, CAUSE_STOPPING);
+}
+
 void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
 {
-    struct call *call, *tmp;
-
     pbx->draining = true;
     pbx->on_empty = on_empty;
     pbx->on_empty_arg = arg;
@@ -46,10 +65,5 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
         return;
     }
     log_info("stopping: %u calls are being ended", pbx->call_count);
-    LIST_FOR_EACH_SAFE(call, tmp, &pbx->calls, in_pbx)
-    {
-        obj_ref(call, "drain"); /* ending may free it */
-        call_end(call, CAUSE_STOPPING, WHO_SWITCH, NULL);
-        obj_unref(call, "drain");
-    }
+    end_all(pbx, CAUSE_STOPPING);
 }

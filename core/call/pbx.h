@@ -17,6 +17,8 @@ struct script_ops {
     int (*start)(void *script, struct call *call, const char *context, const char *extension);
     /* The controlling leg ended: raise hangup in the coroutine, run on_hangup, free it. call->script becomes NULL. */
     void (*hangup)(void *script, struct call *call);
+    /* Is there an extension for it, beside one that takes everything? May be NULL. */
+    bool (*knows)(void *script, const char *context, const char *extension);
 };
 
 struct pbx {
@@ -43,7 +45,9 @@ struct pbx {
 
 /* loop, media, db are borrowed; bus and hooks are made. */
 struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsigned node) MUST_USE;
-/* All calls must be gone, or they are forgotten without a word (crash test). */
+/* Ends what is left of the calls when nothing can be sent any more (their dialogs were forgotten): frees them. */
+void pbx_forget_calls(struct pbx *pbx);
+/* All calls must be gone. */
 void pbx_free(struct pbx *pbx);
 /* Refuses new calls, ends all with CAUSE_STOPPING; on_empty runs when the last is gone (at once when there are none).
  */

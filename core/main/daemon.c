@@ -27,6 +27,7 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command, *reload_command;
+    struct console_status *modules_status;
     struct records *records;
     struct script *script;
     struct module_set *modules;
@@ -76,6 +77,14 @@ static void db_state(void *arg, enum db_state state, const char *why)
     else
         log_warn("the database is not available: %s. Calls go on with what is known; records are kept on disk", why);
     tell(arg, EVENT_DB_STATE, state == DB_READY ? "ready" : why);
+}
+
+static void config_changed(void *arg, const struct snapshot *snapshot)
+{
+    char generation[24];
+
+    snprintf(generation, sizeof generation, "%llu", (unsigned long long)snapshot_generation(snapshot));
+    tell(arg, EVENT_CONFIG, generation);
 }
 
 static unsigned digests_for(void *arg, const union addr *source, const char *flow, enum digest_algorithm order[2])
@@ -136,7 +145,10 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct edge_listen listens[CONFIG_LISTENS_MAX];
-    struct edge_config edge = {.listens = listens, .count = config->listen_count};
+    struct edge_config edge = {.listens = listens,
+                               .count = config->listen_count,
+                               .source_rate = config->source_rate,
+                               .source_burst = 2 * config->source_rate};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 
@@ -232,6 +244,13 @@ static void modules_shown(void *arg, struct console_request *request, json_t *pa
     console_reply(request, json_pack("{so}", "modules", modules_list(daemon->modules)));
 }
 
+static json_t *modules_status(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    return modules_list(daemon->modules);
+}
+
 static void dialplan_reload(void *arg, struct console_request *request, json_t *params)
 {
     struct daemon *daemon = arg;
@@ -247,7 +266,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct db_config db = {.conninfo = config->database, .state_dir = config->state_dir, .node = config->node};
-    struct db_hooks db_hooks = {.arg = daemon, .state = db_state};
+    struct db_hooks db_hooks = {.arg = daemon, .snapshot = config_changed, .state = db_state};
     struct trace_config trace = {0};
     struct agent_config agent = {.digests = digests_for, .digests_arg = daemon,
                                  .media_address4 = config->media_address, .media_address6 = config->media_address6};
@@ -284,6 +303,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     if ((result = start_modules(daemon, why, why_size)) < 0)
         return result;
+    daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     console_add(daemon->console, "dialplan.reload", "read the dialplan again", dialplan_reload, daemon,
                 &daemon->reload_command);
@@ -363,12 +383,15 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     modules_stop(daemon->modules);
     if (daemon->console) {
         console_remove(daemon->modules_command);
+        console_remove_status(daemon->modules_status);
         console_remove(daemon->reload_command);
     }
     console_close(daemon->console);
     if (daemon->script)
         script_close(daemon->script);
     agent_close(daemon->agent);
+    if (daemon->pbx)
+        pbx_forget_calls(daemon->pbx);
     loop_turn(daemon->loop, 0);
     if (daemon->media)
         media_close(daemon->media, keep_media);

@@ -2,7 +2,10 @@
  * ended; rows of legs follow their counters. Signalling thread. Knows calls and the database room, no SIP. */
 #include "main/records.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#define CAUSE_TEXT 384
 
 struct records {
     struct pbx *pbx;
@@ -19,7 +22,17 @@ static uint64_t first_of(uint64_t a, uint64_t b)
     return a ? a : b;
 }
 
-static void fill_call(const struct call *call, struct record_call *row)
+/* A cause in words for people, and behind it what is known beyond it ("486 Rejected"). */
+static const char *cause_words(const struct cause_info *cause, const char *detail, char *out, size_t size)
+{
+    if (!detail[0])
+        return cause->words;
+    snprintf(out, size, "%s (%s)", cause->words, detail);
+    return out;
+}
+
+/* text is where the words of the cause may be put; the row points there. */
+static void fill_call(const struct call *call, struct record_call *row, char text[CAUSE_TEXT])
 {
     const struct cause_info *cause = cause_info(call->cause);
     bool ended = call->ended_us != 0;
@@ -39,9 +52,9 @@ static void fill_call(const struct call *call, struct record_call *row)
         .answered_by = call->answered_by[0] ? call->answered_by : NULL,
         .context = call->context,
         .cause = ended ? cause->id : NULL,
-        .cause_text = ended ? (call->detail[0] ? call->detail : cause->words) : NULL,
+        .cause_text = ended ? cause_words(cause, call->detail, text, CAUSE_TEXT) : NULL,
         .ended_by = ended ? who_name(call->who) : NULL,
-        .sip_status = call->final_status,
+        .sip_status = call->answered_us ? 200 : call->final_status,
         .sip_call_id = call->caller ? call->caller->sip_call_id : NULL,
     };
 }
@@ -50,6 +63,7 @@ static void write_leg(struct records *records, const struct leg *leg)
 {
     const struct cause_info *cause = cause_info(leg->cause);
     const struct media_stats *stats = &leg->stats;
+    char text[CAUSE_TEXT];
     struct record_leg row = {
         .id = leg->id,
         .call_id = leg->call->id,
@@ -64,7 +78,7 @@ static void write_leg(struct records *records, const struct leg *leg)
         .talk_ms = ms_between(leg->answered_us, leg->ended_us),
         .answered = leg->answered_us != 0,
         .cause = cause->id,
-        .cause_text = leg->detail[0] ? leg->detail : cause->words,
+        .cause_text = cause_words(cause, leg->detail, text, sizeof text),
         .ended_by = who_name(leg->who),
         .sip_status = leg->final_status,
         .codec = leg->codec[0] ? leg->codec : NULL,
@@ -97,14 +111,15 @@ static void happened(void *arg, const struct event *event)
 {
     struct records *records = arg;
     struct record_call row;
+    char text[CAUSE_TEXT];
 
     switch (event->kind) {
     case EVENT_CALL_NEW:
-        fill_call(event->call, &row);
+        fill_call(event->call, &row, text);
         db_record_call_open(records->pbx->db, &row);
         break;
     case EVENT_CALL_ENDED:
-        fill_call(event->call, &row);
+        fill_call(event->call, &row, text);
         db_record_call_close(records->pbx->db, &row);
         break;
     case EVENT_LEG_RECORDED:

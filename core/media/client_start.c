@@ -81,10 +81,10 @@ bool media_reap(struct media *media)
     pid = waitpid(media->child, &status, WNOHANG);
     if (pid == 0)
         return false;
-    if (pid == media->child && WIFSIGNALED(status))
+    if (pid == media->child && WIFSIGNALED(status) && !(media->closing && WTERMSIG(status) == SIGTERM))
         log_error("the media process (pid %d) was ended by signal %d (%s)", (int)pid, WTERMSIG(status),
                   strsignal(WTERMSIG(status)));
-    else if (pid == media->child && WEXITSTATUS(status) != 0)
+    else if (pid == media->child && WIFEXITED(status) && WEXITSTATUS(status) != 0)
         log_error("the media process (pid %d) ended with status %d; what it wrote before says why", (int)pid,
                   WEXITSTATUS(status));
     media->child = 0; /* also when somebody else has reaped it */

@@ -20,10 +20,32 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     return dialog;
 }
 
+/* Tags carry the node, so that a request which lands on another switch says where it belongs. */
+void dialog_tag(const struct agent *agent, char out[DIALOG_TAG])
+{
+    random_token(out, 16);
+    snprintf(out + 16, DIALOG_TAG - 16, "-n%u", agent->pbx->node);
+}
+
+void user_text(const char *user, char *out, size_t size)
+{
+    char escaped[3 * 64];
+    size_t len;
+
+    if (strlen(user) > 63)
+        user = "";
+    url_escape(escaped, user, "");
+    len = strlen(escaped) < size ? strlen(escaped) : size - 1;
+    for (size_t i = len >= 2 ? len - 2 : 0; escaped[len] && i < len; i++)
+        if (escaped[i] == '%') /* an escape that the cut would split */
+            len = i;
+    str_copy_n(out, size, escaped, len);
+}
+
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host)
 {
     const struct agent_config *config = &dialog->agent->config;
-    char host[100], escaped[200];
+    char host[100], escaped[51];
     union addr peer;
     int result;
 
@@ -32,8 +54,8 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
         result = edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host);
     if (result < 0)
         return result;
-    url_escape(escaped, user, "");
-    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%.50s@%.99s>", escaped, host);
+    user_text(user, escaped, sizeof escaped);
+    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%s@%.99s>", escaped, host);
     *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
@@ -75,15 +97,22 @@ void dialog_finish(struct dialog *dialog)
     if (dialog->dead)
         return;
     dialog->dead = true;
+    session_timer_stop(dialog);
     sip_enter(agent);
     if (dialog->invite_in)
         nta_incoming_destroy(dialog->invite_in);
     if (dialog->offer_in)
         nta_incoming_destroy(dialog->offer_in);
+    if (dialog->answered_in)
+        nta_incoming_destroy(dialog->answered_in);
     if (dialog->invite_out)
         nta_outgoing_destroy(dialog->invite_out);
+    if (dialog->offer_out)
+        nta_outgoing_destroy(dialog->offer_out);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
+    if (dialog->reliable)
+        nta_reliable_destroy(dialog->reliable);
     if (dialog->nta)
         nta_leg_destroy(dialog->nta);
     sip_leave(agent);
@@ -94,21 +123,6 @@ void dialog_finish(struct dialog *dialog)
         loop_unref_later(agent->pbx->loop, leg, "dialog");
     }
     loop_later(agent->pbx->loop, dialog_free, dialog);
-}
-
-void display_text(const char *display, char *out, size_t size)
-{
-    size_t at = 0;
-
-    for (const char *p = display ? display : ""; *p && at + 1 < size; p++) {
-        if (*p == '"')
-            continue;
-        if (*p == '\\' && p[1])
-            p++;
-        out[at++] = *p;
-    }
-    out[at] = '\0';
-    str_clean_utf8(out);
 }
 
 const char *reason_header(enum cause cause, char *out, size_t size)
@@ -125,7 +139,16 @@ const char *reason_header(enum cause cause, char *out, size_t size)
 
 int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, size_t size)
 {
-    dialog->origin.version++;
+    struct sdp_origin origin = {.address = dialog->origin.address};
+    int len = sdp_write(&origin, desc, out, size);
+    uint64_t hash;
+
+    if (len < 0)
+        return len;
+    hash = siphash((const uint8_t *)"session contents", out, (size_t)len);
+    if (hash != dialog->sdp_hash) /* RFC 3264 §8: the version goes up when, and only when, something else changed */
+        dialog->origin.version++;
+    dialog->sdp_hash = hash;
     return sdp_write(&dialog->origin, desc, out, size);
 }
 
@@ -154,6 +177,17 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
 /* --- the end
  * -------------------------------------------------------------------------------------------------------------- */
 
+void dialog_send_ack(struct dialog *dialog, const sip_t *sip)
+{
+    char cseq[40];
+    nta_outgoing_t *ack;
+
+    snprintf(cseq, sizeof cseq, "%u ACK", (unsigned)sip->sip_cseq->cs_seq);
+    ack = nta_outgoing_tcreate(dialog->nta, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(cseq),
+                               SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
+    nta_outgoing_destroy(ack); /* NTA keeps it to answer repeated 200s */
+}
+
 static int bye_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
 {
     if (nta_outgoing_status(orq) >= 200)
@@ -167,6 +201,7 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
 
     if (dialog->bye || dialog->dead)
         return;
+    session_timer_stop(dialog);
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
     dialog->bye = nta_outgoing_tcreate(
@@ -211,12 +246,18 @@ static int leg_op_save(const struct leg *leg, void *out)
     sip_route_t const *route = NULL;
     sip_contact_t const *target = NULL;
     char routes[600] = "", uri[300] = "";
+    size_t used = 0;
 
     if (!dialog || !dialog->established)
         return -EINVAL;
     nta_leg_get_route(dialog->nta, &route, &target);
-    if (route)
-        sip_header_field_e(routes, sizeof routes, (sip_header_t const *)route, 0);
+    for (route = route ? route->r_next : NULL; route;
+         route = route->r_next) { /* the first is the edge's: it will differ */
+        char one[200];
+
+        sip_header_field_e(one, sizeof one, (sip_header_t const *)route, 0);
+        str_append(routes, sizeof routes, &used, "%s%s", used ? ", " : "", one);
+    }
     if (target)
         url_e(uri, sizeof uri, target->m_url);
     json_object_set_new(json, "inbound", json_boolean(dialog->inbound));
@@ -229,8 +270,8 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "contact", json_string(dialog->contact));
     json_object_set_new(json, "cseq", json_integer(nta_leg_get_seq(dialog->nta)));
     json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
-    json_object_set_new(json, "ack_seen", json_boolean(dialog->ack_seen));
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
+    json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
     return 0;
 }
@@ -242,23 +283,25 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     const char *call_id, *local, *remote, *target, *route, *flow, *contact;
     struct dialog *dialog;
     json_int_t cseq, remote_cseq, session, version;
-    int inbound, ack_seen;
+    int inbound;
     char cseq_text[40];
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *routes;
     sip_contact_t *m;
+    int result = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sb sI sI}", "inbound", &inbound,
-                    "call_id", &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow",
-                    &flow, "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "ack_seen", &ack_seen,
-                    "session", &session, "version", &version) < 0)
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound, "call_id",
+                    &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow", &flow,
+                    "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "session", &session, "version",
+                    &version) < 0)
         return -EINVAL;
     dialog = dialog_new(agent, flow);
     dialog->inbound = inbound;
     dialog->established = true;
-    dialog->ack_seen = ack_seen;
+    dialog->ack_seen = true; /* one that comes now has no transaction to go to */
     dialog->origin.session = (uint64_t)session;
     dialog->origin.version = (uint64_t)version;
+    dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
     dialog->origin.address = leg->media_host;
     str_copy(dialog->call_id, sizeof dialog->call_id, call_id);
     str_copy(dialog->local, sizeof dialog->local, local);
@@ -269,15 +312,15 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     dialog->nta =
         nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(call_id), SIPTAG_FROM_STR(local),
                         SIPTAG_TO_STR(remote), SIPTAG_CSEQ_STR(cseq_text), NTATAG_REMOTE_CSEQ(remote_cseq), TAG_END());
-    routes = sip_route_make(home, route);
     m = sip_contact_make(home, target);
-    if (dialog->nta && routes && m)
-        nta_leg_server_route(dialog->nta, routes, m); /* for both roles: the saved order is ours already */
+    routes = route[0] ? sip_route_make(home, route) : NULL;
+    if (!dialog->nta || !m || (route[0] && !routes) || dialog_set_route(dialog, routes, m) < 0)
+        result = -EINVAL;
     su_home_deinit(home);
     sip_leave(agent);
-    if (!dialog->nta || !routes || !m) {
+    if (result < 0) {
         dialog_finish(dialog);
-        return -EINVAL;
+        return result;
     }
     dialog->leg = obj_ref(leg, "dialog");
     leg->usage = dialog;
@@ -290,6 +333,7 @@ const struct leg_ops dialog_ops = {
     .dial = invite_dial,
     .ring = invite_ring,
     .answer = invite_answer,
+    .offer = indialog_offer,
     .answer_offer = indialog_answer_offer,
     .end = leg_op_end,
     .detach = leg_op_detach,

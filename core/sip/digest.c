@@ -50,8 +50,8 @@ static uint32_t now_s(const struct digest *digest)
 
 #define NONCE_TEXT 33
 
-/* salt 0 is what everybody behind this address gets; a stale answer gets a salt of its own, so that a phone which starts
- * again with the same cnonce and count is not refused for ever. */
+/* salt 0 is what everybody behind this address gets; a stale answer gets a salt of its own, so that a phone which
+ * starts again with the same cnonce and count is not refused for ever. */
 static void nonce_make(const struct digest *digest, uint32_t slot, uint32_t salt, const union addr *source,
                        char out[NONCE_TEXT])
 {
@@ -60,7 +60,8 @@ static void nonce_make(const struct digest *digest, uint32_t slot, uint32_t salt
     char ip[ADDR_TEXT];
 
     len += snprintf(text + len, sizeof text - (size_t)len, "%s", addr_ip_text(source, ip));
-    snprintf(out, NONCE_TEXT, "%08x%08x%016llx", slot, salt, (unsigned long long)siphash(digest->key, text, (size_t)len));
+    snprintf(out, NONCE_TEXT, "%08x%08x%016llx", slot, salt,
+             (unsigned long long)siphash(digest->key, text, (size_t)len));
 }
 
 int digest_challenge(const struct digest *digest, enum digest_algorithm algorithm, const char *realm,
@@ -153,7 +154,8 @@ int digest_parse(const char *const *params, struct digest_credentials *out)
         return -EINVAL;
     if (!out->username[0] || !out->nonce[0] || !out->uri[0] || !out->response[0])
         return -EINVAL;
-    if (strcasecmp(out->qop, "auth") != 0 || !out->cnonce[0] || strlen(out->nc) != 8)
+    if (strcasecmp(out->qop, "auth") != 0 || !out->cnonce[0] || strspn(out->nc, "0123456789abcdefABCDEF") != 8 ||
+        out->nc[8])
         return -EINVAL; /* RFC 8760 §2.6: we always offer qop, so an answer without it is a downgrade */
     return 0;
 }
@@ -186,7 +188,8 @@ static size_t expected_response(const struct digest_credentials *given, const ch
     return size * 2;
 }
 
-/* Has this count been used with this (nonce, cnonce)? Notes it. A 64-wide window lets requests overtake each other. */
+/* Has this count been used with this (nonce, user, cnonce)? Notes it. The user is part of it because phones behind one
+ * address share a nonce and some choose poor cnonces. A 64-wide window lets requests overtake each other. */
 static bool count_is_new(struct digest *digest, const struct digest_credentials *given)
 {
     char text[256];
@@ -196,7 +199,7 @@ static bool count_is_new(struct digest *digest, const struct digest_credentials 
     uint32_t count = (uint32_t)strtoul(given->nc, NULL, 16), behind;
     struct replay *slot = NULL;
 
-    str_append(text, sizeof text, &used, "%s %s", given->nonce, given->cnonce);
+    str_append(text, sizeof text, &used, "%s %s %s", given->nonce, given->username, given->cnonce);
     key = siphash(digest->key, text, used) | 1;
     for (size_t i = 0; i < REPLAY_PROBES; i++) {
         struct replay *r = &digest->replays[(key / 2 + i) % REPLAY_SLOTS];

@@ -50,8 +50,9 @@ static bool event_text(const struct event *event, const struct trace_call *call,
         str_append(out, size, &used, "audio joined");
         return true;
     case EVENT_LEG_ENDED:
-        if (event->cause == CAUSE_NORMAL && !*detail)
-            str_append(out, size, &used, "%s ended by %s", party, text_or(who_name(event->who), "the switch"));
+        if (event->cause == CAUSE_NORMAL) /* "ended normally" would say no more than "ended" */
+            str_append(out, size, &used, "%s ended%s%s%s%s", party, event->who ? " by " : "", who_name(event->who),
+                       *detail ? ": " : "", detail);
         else
             str_append(out, size, &used, "%s ended: %s%s%s", party, cause_info(event->cause)->words, *detail ? " " : "",
                        detail);

@@ -151,20 +151,29 @@ static void stars(char *from, char *end)
  * and user name stay: they are what one looks for when a phone cannot log in. */
 static void mask_credentials(char *value, char *end, bool digest)
 {
-    static const char *const keys[] = {"response=", "rspauth="};
+    static const char *const keys[] = {"response", "rspauth"};
 
     if (!digest) {
         stars(value, end);
         return;
     }
     for (char *p = value; p < end; p++) {
+        if ((*p | 0x20) != 'r') /* both keys begin with it; this runs for every message of a phone that logs in */
+            continue;
         for (size_t i = 0; i < COUNT_OF(keys); i++) {
             size_t n = strlen(keys[i]);
 
             if ((size_t)(end - p) > n && strncasecmp(p, keys[i], n) == 0) {
                 char *from = p + n, *to;
 
-                if (*from == '"')
+                while (from < end && (*from == ' ' || *from == '\t')) /* RFC 3261 §25.1: blanks may stand around "=" */
+                    from++;
+                if (from == end || *from != '=')
+                    continue;
+                do
+                    from++;
+                while (from < end && strchr(" \t\r\n", *from));
+                if (from < end && *from == '"')
                     from++;
                 for (to = from; to < end && *to != '"' && *to != ',' && *to != '\r' && *to != '\n'; to++)
                     ;

@@ -103,8 +103,9 @@ static void stop(void *state)
 }
 
 static const struct module_option options[] = {
-    {"sql", OPTION_STRING, "select allowed, words from budget where account = $1",
-     "one row: may account $1 call target $2, and words for when it may not"},
+    /* PostgreSQL wants every parameter that is sent to be used. */
+    {"sql", OPTION_STRING, "select allowed, words from budget where account = $1 and $2 <> ''",
+     "one row: may account $1 call target $2, and words for when it may not; uses both"},
     {"fail_open", OPTION_FLAG, "yes", "let calls pass while the database is away"},
     {"deadline_ms", OPTION_NUMBER, "1000", "how long a call waits for the answer"},
     {NULL, OPTION_STRING, NULL, NULL},

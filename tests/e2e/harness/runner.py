@@ -79,6 +79,7 @@ def run_one(world, words, function):
     if report:
         if t._tandem:
             report += f"\n--- end of {t._tandem.log_path}\n{t._tandem.tail()}"
+        world.keep = True  # its directories explain it
         world.spoil()
     return not report, time.monotonic() - began, report
 

@@ -145,7 +145,7 @@ class Tandem:
 
     def unexpected(self, since=0):
         """Log lines that no test should cause: errors, broken invariants, sanitizer reports."""
-        bad = re.compile(r" error: |Sanitizer|runtime error|bug:|illegal move|assert", re.I)
+        bad = re.compile(r" error: |Sanitizer|runtime error|\bbug\b|illegal move")
         lines = [line for line in self.log()[since:].splitlines() if bad.search(line)]
         return [line for line in lines if not any(e.search(line) for e in self.expected_errors)]
 

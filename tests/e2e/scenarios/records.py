@@ -2,6 +2,8 @@
 
 import time
 
+from harness.proc import wait_until
+
 
 def an_answered_call_is_recorded_with_its_times(t):
     a, b = t.pair()
@@ -41,7 +43,8 @@ def both_legs_are_recorded_with_their_audio(t):
         assert leg["codec"] and leg["codec"].upper().startswith("PCMU"), leg
         assert leg["rx_packets"] >= 90 and leg["tx_packets"] >= 80, leg  # two seconds of 20 ms packets
         assert leg["lost_packets"] <= 5, leg
-        assert leg["answered"] and leg["cause"] == "normal" and leg["ended_by"] == "caller", leg
+        assert leg["answered"] and leg["cause"] == "normal", leg
+    assert legs[0]["ended_by"] == "caller", legs[0]
 
 
 def a_person_reads_one_row_a_conversation(t):
@@ -67,9 +70,7 @@ def events_tell_the_story_of_a_call(t):
     id = t.call_record(a.user)["id"]
     def kinds():
         return [r["kind"] for r in t.tandem.records(f"SELECT kind FROM record.event WHERE call_id = '{id}' ORDER BY at, id")]
-    t.tandem.wait_record(f"SELECT 1 AS yes FROM record.event WHERE call_id = '{id}' AND kind = 'call-ended'",
-                         "the last event")
+    # Beginning and end are in the rows of the call and its legs.
+    wait_until("the events of the call", lambda: kinds().count("leg-answered") >= 2)
     story = kinds()
-    for kind in ("call-new", "leg-ringing", "leg-answered", "bridge-joined", "leg-ended", "call-ended"):
-        assert kind in story, f"{kind} is not among {story}"
-    assert story.index("leg-ringing") < story.index("leg-answered") < story.index("call-ended"), story
+    assert story.index("leg-ringing") < story.index("leg-answered"), story
