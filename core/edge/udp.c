@@ -65,7 +65,7 @@ static void udp_ready(void *arg, int fd, unsigned what)
     ssize_t n;
 
     for (int i = 0; i < EDGE_BATCH && (n = receive(listener->edge, fd, &peer)) >= 0; i++)
-        edge_hop_in(listener, &peer, listener->edge->in, (size_t)n);
+        edge_hop_in(listener, NULL, &peer, listener->edge->in, (size_t)n);
 }
 
 void edge_udp_inner_ready(void *arg, int fd, unsigned what)
@@ -76,7 +76,7 @@ void edge_udp_inner_ready(void *arg, int fd, unsigned what)
 
     for (int i = 0; i < EDGE_BATCH && (n = receive(edge, fd, &peer)) >= 0; i++)
         if (addr_is_set(&edge->core) && addr_same(&peer, &edge->core)) /* any local program can send here */
-            edge_hop_out(edge, edge->in, (size_t)n);
+            edge_hop_out(edge, NULL, edge->in, (size_t)n);
 }
 
 static int udp_open(struct edge_listener *listener)
@@ -113,4 +113,4 @@ static int udp_send(const struct edge_listener *listener, const struct edge_flow
     return edge_send_datagram(listener->fd, &flow->peer, data, len);
 }
 
-const struct edge_transport_ops edge_udp = {udp_open, udp_close, udp_send};
+const struct edge_transport_ops edge_udp = {udp_open, udp_close, udp_send, NULL};

@@ -137,7 +137,9 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct edge_listen listens[CONFIG_LISTENS_MAX];
-    struct edge_config edge = {.listens = listens, .count = config->listen_count};
+    struct edge_config edge = {.listens = listens, .count = config->listen_count, .connections = config->connections,
+                               .connections_per_source = config->connections_per_source,
+                               .idle_s = config->connection_idle_s};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 
@@ -145,7 +147,7 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
         return result;
     memset(listens, 0, sizeof listens);
     for (unsigned i = 0; i < config->listen_count; i++) {
-        listens[i].transport = EDGE_UDP;
+        listens[i].transport = strcmp(config->listens[i].transport, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
         listens[i].bind = config->listens[i].bind;
         str_copy(listens[i].public_host, sizeof listens[i].public_host, config->public_host);
     }
@@ -318,7 +320,8 @@ int daemon_open(struct loop *loop, const struct config *config, struct daemon **
         union addr bound = edge_listen_addr(daemon->edge, i);
         char text[ADDR_TEXT];
 
-        log_info("ready: SIP over UDP on %s", addr_text(&bound, text));
+        log_info("ready: SIP over %s on %s", strcmp(config->listens[i].transport, "tcp") == 0 ? "TCP" : "UDP",
+                 addr_text(&bound, text));
     }
     *out = daemon;
     return 0;

@@ -24,16 +24,18 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
 {
     const struct agent_config *config = &dialog->agent->config;
     char host[100], escaped[200];
+    enum edge_transport transport;
     union addr peer;
     int result;
 
-    result = edge_flow_peer(dialog->agent->edge, dialog->flow, NULL, &peer);
+    result = edge_flow_peer(dialog->agent->edge, dialog->flow, &transport, &peer);
     if (result == 0)
         result = edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host);
     if (result < 0)
         return result;
     url_escape(escaped, user, "");
-    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%.50s@%.99s>", escaped, host);
+    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%.50s@%.80s%s>", escaped, host,
+             transport == EDGE_TCP ? ";transport=tcp" : "");
     *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
