@@ -62,8 +62,8 @@ struct edge_connection *edge_connection_to(const struct edge_listener *listener,
 static void release(struct edge_connection *c)
 {
     loop_timer_stop(c->edge->loop, &c->timer);
-    edge_stream_close(&c->outside, false);
-    edge_stream_close(&c->inside, true); /* NTA sees it gone at once, and no port is kept in TIME_WAIT */
+    edge_stream_close(&c->outside);
+    edge_stream_close(&c->inside); /* not with RST: NTA would throw away what it has not read, a BYE perhaps */
     list_unlink(&c->in_source);
     c->edge->connections[c->id & 0xffff] = NULL;
     c->edge->stats.connections--;

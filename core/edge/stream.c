@@ -23,17 +23,16 @@ void edge_stream_open(struct edge_stream *s, struct loop *loop, int fd, bool con
     s->watch = loop_watch(loop, fd, connecting ? LOOP_READ | LOOP_WRITE : LOOP_READ, fn, arg);
 }
 
-void edge_stream_close(struct edge_stream *s, bool reset)
+void edge_stream_close(struct edge_stream *s)
 {
-    struct linger now = {.l_onoff = 1};
-
     if (!s->watch)
         return;
     loop_unwatch(s->watch);
-    if (reset)
-        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    close(s->fd);
     s->watch = NULL;
+    /* Closing with bytes unread makes the kernel send RST, and the other side may lose what it has not read yet. */
+    for (int i = 0; i < 16 && recv(s->fd, NULL, 65536, MSG_DONTWAIT | MSG_TRUNC) > 0; i++)
+        ;
+    close(s->fd);
 }
 
 void edge_stream_free(struct edge_stream *s)

@@ -21,8 +21,8 @@ struct edge_stream {
 /* Takes the descriptor over. fn gets LOOP_READ and LOOP_WRITE; it calls edge_stream_flush() for the latter. */
 void edge_stream_open(struct edge_stream *stream, struct loop *loop, int fd, bool connecting, size_t out_max,
                       loop_fd_fn fn, void *arg);
-/* reset: the other side gets RST and the kernel keeps nothing (no TIME_WAIT). Buffers stay until edge_stream_free(). */
-void edge_stream_close(struct edge_stream *stream, bool reset);
+/* What was sent still arrives. Buffers stay until edge_stream_free(). */
+void edge_stream_close(struct edge_stream *stream);
 void edge_stream_free(struct edge_stream *stream);
 /* Sends or queues all of it. Returns 0, -ENOBUFS (more than out_max would wait: nothing was taken), or what broke it. */
 int edge_stream_send(struct edge_stream *stream, const char *data, size_t len);

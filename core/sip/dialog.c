@@ -35,7 +35,7 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
         return result;
     url_escape(escaped, user, "");
     snprintf(dialog->contact, sizeof dialog->contact, "<sip:%.50s@%.80s%s>", escaped, host,
-             transport == EDGE_TCP ? ";transport=tcp" : "");
+             dialog_transport(transport));
     *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
@@ -180,6 +180,7 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
         return;
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
+    dialog_find_flow(dialog);
     dialog->bye = nta_outgoing_tcreate(
         dialog->nta, bye_answered, dialog, NULL, SIP_METHOD_BYE, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),
         SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());

@@ -143,6 +143,7 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
     if (dialog->dead || !dialog->leg)
         return 481;
     agent->depth++; /* we are inside a step: its end looks at the timers */
+    dialog_heard(dialog, sip);
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */
         nta_incoming_destroy(irq);

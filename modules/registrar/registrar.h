@@ -24,6 +24,9 @@ void register_request(void *arg, struct sipmsg *request);
 void registrar_came(struct registrar *r, struct binding *binding);
 void registrar_goes(struct registrar *r, struct binding *binding);
 
+/* flows.c: a flow_find_fn; arg is the registrar. */
+unsigned registrar_flows(void *arg, const char *account, const char *flow, struct flow_place *out, unsigned max);
+
 /* store.c: live.binding, written behind. The reply to a phone never waits for it. */
 struct store *store_new(struct registrar *r);
 void store_free(struct store *store);

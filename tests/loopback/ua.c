@@ -18,6 +18,7 @@ struct ua *ua_open_on(struct loop *loop, enum ua_transport transport, const unio
     ua->proxy = *proxy;
     str_copy(ua->user, sizeof ua->user, user);
     str_copy(ua->secret, sizeof ua->secret, secret);
+    random_token(ua->cnonce, 10);
     ua_link_open(&ua->link, transport, proxy);
     ua->local = ua->link.local;
     do { /* RTP on an even port, as phones do */
@@ -163,12 +164,12 @@ static void authorization(struct ua *ua, const char *method, const char *uri, ch
     hash_hex(ua->sha256, text, a1);
     snprintf(text, sizeof text, "%s:%s", method, uri);
     hash_hex(ua->sha256, text, a2);
-    snprintf(text, sizeof text, "%s:%s:%08x:abcdef%s:auth:%s", a1, ua->nonce, ua->nc, ua->user, a2);
+    snprintf(text, sizeof text, "%s:%s:%08x:%s:auth:%s", a1, ua->nonce, ua->nc, ua->cnonce, a2);
     hash_hex(ua->sha256, text, response);
     snprintf(out, size,
              "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", "
-             "algorithm=%s, cnonce=\"abcdef%s\", qop=auth, nc=%08x\r\n",
-             ua->user, ua->realm, ua->nonce, uri, response, ua->sha256 ? "SHA-256" : "MD5", ua->user, ua->nc);
+             "algorithm=%s, cnonce=\"%s\", qop=auth, nc=%08x\r\n",
+             ua->user, ua->realm, ua->nonce, uri, response, ua->sha256 ? "SHA-256" : "MD5", ua->cnonce, ua->nc);
 }
 
 /* Takes realm and nonce of the challenge for our algorithm. */

@@ -24,7 +24,7 @@ struct ua {
     int rtp_fd;
     union addr local, rtp, proxy;
     char user[32], secret[64];
-    char realm[128], nonce[128];
+    char realm[128], nonce[128], cnonce[11];
     unsigned cseq, nc;
     bool sha256;
     struct message in[32]; /* received, not yet taken */
