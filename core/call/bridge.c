@@ -22,6 +22,26 @@ struct leg *bridge_peer(const struct leg *leg)
     return NULL;
 }
 
+/* Audio with audio, video with video. */
+static void join_streams(struct leg *a, struct leg *b)
+{
+    for (unsigned i = 0; i < COUNT_OF(a->ports); i++) {
+        if (!a->ports[i] || !b->ports[i] || a->joined[i] == b->ports[i])
+            continue;
+        media_bridge(a->ports[i], b->ports[i]);
+        a->joined[i] = b->ports[i];
+        b->joined[i] = a->ports[i];
+    }
+}
+
+void bridge_refresh(struct leg *leg)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (peer)
+        join_streams(leg, peer);
+}
+
 static void enter(struct bridge *bridge, struct leg *leg)
 {
     leg->bridge = obj_ref(bridge, "leg");
@@ -34,10 +54,12 @@ static void enter(struct bridge *bridge, struct leg *leg)
 static void take_out(struct leg *leg)
 {
     struct bridge *bridge = leg->bridge;
-    struct media_port *port = leg_audio_port(leg);
 
-    if (port)
-        media_unbridge(port);
+    for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {
+        if (leg->ports[i])
+            media_unbridge(leg->ports[i]);
+        leg->joined[i] = NULL;
+    }
     list_unlink(&leg->in_bridge);
     bridge->count--;
     leg->bridge = NULL;
@@ -47,12 +69,11 @@ static void take_out(struct leg *leg)
 
 int bridge_join(struct leg *a, struct leg *b)
 {
-    struct media_port *pa = leg_audio_port(a), *pb = leg_audio_port(b);
     struct bridge *bridge;
 
     if (a == b)
         return -EINVAL;
-    if (!pa || !pb || !leg_is_alive(a) || !leg_is_alive(b))
+    if (!leg_audio_port(a) || !leg_audio_port(b) || !leg_is_alive(a) || !leg_is_alive(b))
         return -ENOTCONN;
     if (a->bridge && a->bridge == b->bridge)
         return 0;
@@ -64,7 +85,7 @@ int bridge_join(struct leg *a, struct leg *b)
     bridge->pbx = a->pbx;
     bridge->id = uuid_new();
     list_init(&bridge->legs);
-    media_bridge(pa, pb);
+    join_streams(a, b);
     enter(bridge, a);
     enter(bridge, b);
     obj_unref(bridge, "join");

@@ -17,6 +17,8 @@ int bridge_join(struct leg *a, struct leg *b);
 /* Takes the leg out; a leg left alone is told through its controller (LEG_CHANGE_BRIDGE_ENDED), or ended when it has
  * none. */
 void bridge_leave(struct leg *leg);
+/* Streams may have come or gone by a re-offer: joins those that both sides have now. */
+void bridge_refresh(struct leg *leg);
 /* The other leg of a two-leg bridge, or NULL. */
 struct leg *bridge_peer(const struct leg *leg);
 

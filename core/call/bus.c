@@ -75,15 +75,19 @@ void bus_unsubscribe(struct bus_subscription *s)
 void bus_publish(struct bus *bus, const struct event *event)
 {
     struct event e = *event;
-    struct bus_subscription *s;
+    struct list *last;
 
     if (!e.at_us)
         e.at_us = loop_wall_us(bus->loop);
     bus->depth++;
-    LIST_FOR_EACH(s, &bus->subscriptions, node)
-    {
+    last = bus->subscriptions.prev; /* who subscribes meanwhile hears the next event */
+    for (struct list *node = bus->subscriptions.next; node != &bus->subscriptions; node = node->next) {
+        struct bus_subscription *s = LIST_ENTRY(node, struct bus_subscription, node);
+
         if (!s->gone && s->kinds & EVENT_BIT(e.kind))
             s->fn(s->arg, &e);
+        if (node == last)
+            break;
     }
     if (--bus->depth == 0)
         sweep(bus, false);
@@ -112,6 +116,7 @@ const char *event_name(enum event_kind kind)
         [EVENT_AUTH_FAILED] = "auth-failed",
         [EVENT_MEDIA_STATE] = "media-state",
         [EVENT_DB_STATE] = "database-state",
+        [EVENT_CONFIG] = "configuration",
     };
 
     return kind >= 0 && kind < EVENT_COUNT ? names[kind] : "?";

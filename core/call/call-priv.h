@@ -10,6 +10,18 @@
 void call_leg_ended(struct call *call, struct leg *leg);
 void call_leg_recorded(struct call *call);
 void call_leg_finished(struct call *call);
+/* dial.c: a leg of the dial's call has ended; for the case that somebody else controls it meanwhile. */
+void dial_leg_ended(struct dial *dial, struct leg *leg);
+/* Ends a call in which nobody lives and nothing dials any more. */
+void call_check_over(struct call *call);
+
+/* leg.c */
+void leg_replace_desc(struct media_desc **slot, struct media_desc *desc); /* takes over desc */
+/* Both sides agree: `remote` keeps its address but only the codecs of `agreed`. Takes over `local`. */
+void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
+               const struct media_desc *agreed);
+/* leg_offer.c: the leg ends; whoever waits for the answer to its re-offer is told 481. */
+void leg_offer_forget(struct leg *leg);
 
 /* leg_media.c */
 int leg_media_fill(struct leg *leg, struct media_desc *desc); /* ports and addresses for the live streams. 0, -EAGAIN */

@@ -63,6 +63,7 @@ static void call_destroy(void *obj)
     struct call *call = obj;
 
     data_clear(&call->data);
+    obj_unref(call->behalf, "call");
     list_unlink(&call->in_pbx);
     list_unlink(&call->in_hash);
 }
@@ -138,12 +139,18 @@ static void start_script(struct call *call)
     }
 }
 
+/* A call can be over within the turn in which it came: it has lost its caller then. */
+static bool caller_waits(const struct call *call)
+{
+    return call->caller && leg_is_alive(call->caller);
+}
+
 static void call_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
 {
     struct call *call = arg;
 
     call->hook_walk = NULL;
-    if (!leg_is_alive(call->caller))
+    if (!caller_waits(call))
         return;
     if (verdict == VERDICT_REJECT)
         leg_end(call->caller, cause, WHO_MODULE, detail);
@@ -156,8 +163,12 @@ static void start_call(void *arg)
     struct call *call = arg;
 
     call->start_pending = false;
-    if (leg_is_alive(call->caller))
+    if (caller_waits(call))
         call->hook_walk = hook_start(call->pbx->hooks, HOOK_CALL, call, call_judged, call);
+    if (call->hook_walk && !caller_waits(call)) { /* the hook ended the call and deferred all the same */
+        hook_cancel(call->hook_walk);
+        call->hook_walk = NULL;
+    }
     obj_unref(call, "start");
 }
 
@@ -187,6 +198,7 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     str_copy(leg->contact, sizeof leg->contact, in->contact);
     str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
     leg->remote_offer = desc_copy(in->offer);
+    leg->late_offer = !in->offer;
     fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
     call_publish(call, EVENT_CALL_NEW, NULL);
     leg_publish(leg, EVENT_LEG_NEW, NULL);
@@ -246,7 +258,7 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
     enum who who = WHO_SCRIPT;
 
     call->script = NULL;
-    if (!call->caller || !leg_is_alive(call->caller))
+    if (!caller_waits(call))
         return;
     if (cause == CAUSE_NONE && call->dial_cause != CAUSE_NONE) { /* it ended because its dial did */
         cause = call->dial_cause;
@@ -279,8 +291,22 @@ static void take_cause(struct call *call, const struct leg *leg)
     str_copy(call->detail, sizeof call->detail, leg->detail);
 }
 
+static void end_if_over(struct call *call)
+{
+    if (any_leg_alive(call) || call->dial || call->state >= CALL_ENDING)
+        return;
+    call->ended_us = loop_now_us(call->pbx->loop);
+    call_set_state(call, CALL_ENDING);
+}
+
 void call_leg_ended(struct call *call, struct leg *leg)
 {
+    if (leg->end_handled) { /* a module took care of what follows; unless nobody is left for whom it could */
+        if (!any_leg_alive(call))
+            take_cause(call, leg);
+        end_if_over(call);
+        return;
+    }
     if (leg == call->caller) {
         call->cause = CAUSE_NONE;
         take_cause(call, leg);
@@ -290,14 +316,15 @@ void call_leg_ended(struct call *call, struct leg *leg)
             dial_cancel(call, leg->who == WHO_CALLER && !leg->answered_us ? CAUSE_CANCELLED : leg->cause, leg->who);
         if (call->script)
             call->pbx->script_ops->hangup(call->pbx->script, call);
-    } else if (!call->caller) {
-        take_cause(call, leg);
+    } else {
+        if (call->dial)
+            dial_leg_ended(call->dial, leg);
+        if (!call->caller)
+            take_cause(call, leg);
     }
-    if (!any_leg_alive(call) && !call->dial && call->state < CALL_ENDING) {
+    if (!any_leg_alive(call))
         take_cause(call, leg);
-        call->ended_us = loop_now_us(call->pbx->loop);
-        call_set_state(call, CALL_ENDING);
-    }
+    end_if_over(call);
 }
 
 /* The record is complete when no leg lives and every leg's counters are in. */
@@ -314,6 +341,12 @@ void call_leg_recorded(struct call *call)
     }
     call->ended_published = true;
     call_publish(call, EVENT_CALL_ENDED, NULL);
+}
+
+void call_check_over(struct call *call)
+{
+    end_if_over(call);
+    call_leg_finished(call);
 }
 
 void call_leg_finished(struct call *call)

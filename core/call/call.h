@@ -33,6 +33,9 @@ struct call {
     enum cause dial_cause; /* how the last dial failed; CAUSE_NONE: it did not */
     enum who dial_who;
     char dial_detail[128];
+    struct account *behalf;    /* ref: who redirected the call here and answers for what follows; NULL: the caller */
+    char redirected_by[8][64]; /* accounts that redirected it, in order */
+    unsigned redirect_count;
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
     bool start_pending; /* the dialplan starts at the end of this turn */
@@ -43,7 +46,7 @@ struct call_incoming {
     struct account *account; /* ref is taken */
     const char *from_number, *from_name, *dialled, *context;
     const char *sip_call_id, *contact;
-    const struct media_desc *offer;
+    const struct media_desc *offer; /* NULL: the INVITE had none, the answer will carry ours */
     const struct leg_ops *ops;
     void *usage;
     union addr media_host, signalling;
@@ -75,6 +78,7 @@ enum dial_status {
     DIAL_UNREACHABLE,
     DIAL_REJECTED,
     DIAL_CANCELLED,
+    DIAL_REDIRECTED,
     DIAL_FAILED
 };
 const char *
@@ -85,6 +89,8 @@ struct dial_result {
     enum cause cause;
     const char *detail;
     const char *answered_by; /* or NULL */
+    const char *redirect;    /* DIAL_REDIRECTED: a number, to be looked up in redirect_context */
+    const char *redirect_context;
     uint64_t talk_ms;
 };
 
@@ -96,7 +102,8 @@ struct dial_request {
     struct leg *leg;            /* who is to be connected (the call's caller) */
     const char *const *targets; /* "202", or "kind:value" */
     unsigned target_count;
-    unsigned timeout_ms; /* of ringing; 0: 60 s */
+    unsigned timeout_ms; /* of ringing; 0: 60 s; in order: for each target */
+    bool in_order;       /* one target after the other, not all at once */
 };
 
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */

@@ -35,6 +35,8 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                              "The phone asked for something that Tandem does not do.", ""},
     [CAUSE_LOOP] = {"loop", 483, "Too Many Hops", 25, "The call went round in circles.",
                     "Look for extensions or forwards that point at each other."},
+    [CAUSE_GLARE] = {"glare", 491, "Request Pending", 0, "Both sides changed the call at the same moment.", ""},
+    [CAUSE_REDIRECTED] = {"redirected", 480, "Temporarily Unavailable", 23, "The phone sent the caller elsewhere.", ""},
     [CAUSE_NO_MEDIA] = {"no-media", 503, "Service Unavailable", 41,
                         "No audio port could be had: the media process is not running or all its ports are taken.",
                         "See the media line of `tandem status`."},
@@ -43,6 +45,9 @@ static const struct cause_info causes[CAUSE_COUNT] = {
     [CAUSE_CONNECTION_LOST] = {"connection-lost", 408, "Request Timeout", 102,
                                "The phone stopped answering during the call.",
                                "Check the phone's network; `tandem call ID` shows which message went unanswered."},
+    [CAUSE_SESSION_EXPIRED] = {"session-expired", 408, "Request Timeout", 102,
+                               "The phone stopped confirming that the call still exists (session timer).",
+                               "It lost its network or power; `tandem call ID` shows its last message."},
     [CAUSE_NO_ACK] = {"no-ack", 408, "Request Timeout", 102, "The phone never confirmed that the call was answered.",
                       "Often a router or SIP ALG that rewrites Contact; `tandem call ID` shows the messages."},
     [CAUSE_FAR_FAILURE] = {"far-failure", 480, "Temporarily Unavailable", 38, "The far side could not take the call.",
@@ -97,8 +102,16 @@ enum cause cause_from_sip(int status)
     case 482:
     case 483:
         return CAUSE_LOOP;
+    case 301:
+    case 302:
+    case 305:
+    case 380:
+    case 300:
+        return CAUSE_REDIRECTED;
     case 487:
         return CAUSE_CANCELLED;
+    case 491:
+        return CAUSE_GLARE;
     case 415:
     case 488:
     case 606:

@@ -1,6 +1,7 @@
 /* Dial: destinations at once, the first answer wins, the others are ended. Owns its branches until one wins, and the
  * winner until the conversation is over. Signalling thread. Knows no SIP: offers and answers are descriptions. */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/obj.h"
@@ -13,6 +14,7 @@ struct dial_attempt {
     struct dial *dial;
     struct attempt_run *run; /* NULL: judged */
     bool pending;
+    char *target; /* owned */
 };
 
 struct dial {
@@ -22,12 +24,17 @@ struct dial {
     leg_control_fn old_control;
     void *old_control_arg;
     struct leg *branches[ROUTE_ENDPOINTS_MAX]; /* live ones; ref "dial" */
-    unsigned branch_count, attempt_count, attempts_pending;
-    struct dial_attempt *attempts;
+    unsigned branch_count, attempt_count, attempts_pending, attempts_started;
+    struct dial_attempt *attempts; /* one a target */
+    struct leg *early;             /* the branch that owns early media; borrowed, it is among the branches */
+    unsigned timeout_ms;
+    bool in_order;
+    char redirect[64], redirect_context[64];
+    struct account *redirect_by; /* ref */
     struct loop_timer deadline;
     dial_done_fn done;
     void *arg;
-    bool starting, finished, cancelled;
+    bool starting, finished, cancelled, reoffer;
     enum dial_status status;
     enum cause cause;
     enum who who;
@@ -40,8 +47,8 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change);
 
 const char *dial_status_name(enum dial_status status)
 {
-    static const char *const names[] = {"answered", "busy",      "no-answer", "unreachable",
-                                        "rejected", "cancelled", "failed"};
+    static const char *const names[] = {"answered", "busy",      "no-answer",  "unreachable",
+                                        "rejected", "cancelled", "redirected", "failed"};
 
     return status >= 0 && status < (int)COUNT_OF(names) ? names[status] : "failed";
 }
@@ -62,6 +69,8 @@ static enum dial_status status_of(enum cause cause)
         return DIAL_REJECTED;
     case CAUSE_CANCELLED:
         return DIAL_CANCELLED;
+    case CAUSE_REDIRECTED:
+        return DIAL_REDIRECTED;
     default:
         return DIAL_FAILED;
     }
@@ -73,6 +82,8 @@ static int rank(enum cause cause)
 {
     switch (cause) {
     case CAUSE_REJECTED:
+        return 10;
+    case CAUSE_REDIRECTED:
         return 9;
     case CAUSE_BUSY:
         return 8;
@@ -105,6 +116,8 @@ static void note_failure(struct dial *dial, enum cause cause, enum who who, cons
 
 static void branch_drop(struct dial *dial, struct leg *leg)
 {
+    if (dial->early == leg)
+        dial->early = NULL;
     for (unsigned i = 0; i < dial->branch_count; i++) {
         if (dial->branches[i] == leg) {
             dial->branches[i] = dial->branches[--dial->branch_count];
@@ -152,8 +165,11 @@ static void dial_free(struct dial *dial)
 {
     struct loop *loop = dial->call->pbx->loop;
 
+    obj_unref(dial->redirect_by, "dial");
     loop_unref_later(loop, dial->leg, "dial");
     loop_unref_later(loop, dial->call, "dial");
+    for (unsigned i = 0; i < dial->attempt_count; i++)
+        free(dial->attempts[i].target);
     free(dial->attempts);
     free(dial);
 }
@@ -166,12 +182,15 @@ static void report(void *arg)
         .cause = dial->cause,
         .detail = dial->detail,
         .answered_by = dial->answered_by[0] ? dial->answered_by : NULL,
+        .redirect = dial->redirect[0] ? dial->redirect : NULL,
+        .redirect_context = dial->redirect_context,
         .talk_ms = dial->talk_ms,
     };
 
     if (!dial->cancelled) {
         detach(dial);
         dial->done(dial->arg, &result);
+        call_check_over(dial->call); /* the dial may have been all that was left of it */
     }
     dial_free(dial);
 }
@@ -191,10 +210,44 @@ static void finish(struct dial *dial, enum dial_status status)
     loop_later(call->pbx->loop, report, dial);
 }
 
+static void start_attempt(struct dial *dial);
+
+/* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. The same
+ * account twice in one call is a loop (A forwards to B forwards to A). */
+static void take_redirect(struct dial *dial)
+{
+    struct call *call = dial->call;
+
+    if (!dial->redirect_by)
+        return;
+    if (call->redirect_count == COUNT_OF(call->redirected_by)) {
+        dial->cause = CAUSE_LOOP;
+        return;
+    }
+    for (unsigned i = 0; i < call->redirect_count; i++) {
+        if (strcmp(call->redirected_by[i], dial->redirect_by->name) == 0) {
+            dial->cause = CAUSE_LOOP;
+            str_copy(dial->detail, sizeof dial->detail, dial->redirect_by->name);
+            strncat(dial->detail, " was asked twice: accounts forward to each other in a circle",
+                    sizeof dial->detail - strlen(dial->detail) - 1);
+            return;
+        }
+    }
+    str_copy(call->redirected_by[call->redirect_count++], sizeof call->redirected_by[0], dial->redirect_by->name);
+    obj_unref(call->behalf, "call");
+    call->behalf = obj_ref(dial->redirect_by, "call");
+}
+
 static void fail_if_nobody_left(struct dial *dial)
 {
-    if (dial->starting || dial->winner || dial->branch_count || dial->attempts_pending)
+    if (dial->starting || dial->winner || dial->branch_count || dial->attempts_pending || dial->finished)
         return;
+    if (dial->attempts_started < dial->attempt_count) {
+        start_attempt(dial);
+        return;
+    }
+    if (dial->cause == CAUSE_REDIRECTED)
+        take_redirect(dial);
     finish(dial, status_of(dial->cause));
 }
 
@@ -207,12 +260,78 @@ static void rang_too_long(void *arg)
     fail_if_nobody_left(dial);
 }
 
+/* Each speech codec that the caller may send now must be one that the winner takes. */
+static bool caller_fits(const struct leg *caller, const struct leg *winner)
+{
+    const struct stream_desc *mine = desc_audio(caller->local), *theirs = desc_audio(winner->remote);
+
+    if (!mine || !theirs)
+        return false;
+    for (unsigned i = 0; i < mine->codec_count; i++) {
+        bool found =
+            strcasecmp(mine->codecs[i].name, "telephone-event") == 0 || strcasecmp(mine->codecs[i].name, "CN") == 0;
+
+        for (unsigned k = 0; k < theirs->codec_count && !found; k++)
+            found = codec_same(&mine->codecs[i], &theirs->codecs[k]);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static void reoffered(void *arg, struct leg *leg, int status, const struct media_desc *answer)
+{
+    struct call *call = arg; /* ref "reoffer" */
+
+    if (status != 0 && leg_is_alive(leg))
+        leg_end(leg, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, "the phone refused the codec of the phone that answered");
+    loop_unref_later(call->pbx->loop, call, "reoffer");
+}
+
+/* The caller heard early media in one codec and the winner speaks another: after its ACK it gets a new offer. */
+static void reoffer_caller(struct dial *dial)
+{
+    struct media_desc *offer = NULL;
+    int result = negotiate_relay_offer(dial->winner->remote, &offer);
+
+    dial->reoffer = false;
+    obj_ref(dial->call, "reoffer");
+    if (result == 0) {
+        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local);
+
+        result = leg_offer(dial->leg, arranged, true, reoffered, dial->call);
+        desc_free(arranged);
+    }
+    desc_free(offer);
+    if (result < 0)
+        reoffered(dial->call, dial->leg, 488, NULL);
+}
+
+static int answer_caller(struct dial *dial, const struct leg *winner)
+{
+    struct leg *caller = dial->leg;
+    struct media_desc *sdp = NULL;
+    int result = 0;
+
+    if (caller->state == LEG_UP)
+        return 0;
+    if (caller->early)
+        dial->reoffer = !caller_fits(caller, winner); /* leg_answer() repeats what the caller was told */
+    else if (caller->late_offer)
+        result = negotiate_relay_offer(winner->remote, &sdp);
+    else
+        result = negotiate_relay_answer(caller->remote_offer, winner->remote, &sdp);
+    if (result == 0)
+        result = leg_answer(caller, sdp);
+    desc_free(sdp);
+    return result;
+}
+
 /* Connects the caller with the leg that answered. */
 static void connect_winner(struct dial *dial, struct leg *winner)
 {
     struct call *call = dial->call;
-    struct media_desc *answer = NULL;
-    int result = 0;
+    int result;
 
     dial->winner = winner; /* keeps the branch's reference */
     for (unsigned i = 0; i < dial->branch_count; i++)
@@ -220,14 +339,11 @@ static void connect_winner(struct dial *dial, struct leg *winner)
             dial->branches[i] = dial->branches[--dial->branch_count];
     end_branches(dial, CAUSE_ANSWERED_ELSEWHERE, WHO_SWITCH, NULL);
     loop_timer_stop(call->pbx->loop, &dial->deadline);
-    if (dial->leg->state != LEG_UP) {
-        result = negotiate_relay_answer(dial->leg->remote_offer, winner->remote, &answer);
-        if (result == 0)
-            result = leg_answer(dial->leg, answer);
-        desc_free(answer);
-    }
+    result = answer_caller(dial, winner);
     if (result == 0)
         result = bridge_join(dial->leg, winner);
+    if (dial->finished) /* somebody who heard of the answer has ended one of the two */
+        return;
     if (result < 0) {
         enum cause cause = result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC;
 
@@ -261,35 +377,114 @@ static void winner_ended(struct dial *dial)
         dial->call->dial_cause = dial->cause;
 }
 
+static void branch_rings(struct dial *dial, const struct leg *branch)
+{
+    if (branch->ring_status == 183 && dial->leg->ring_status)
+        return; /* a 183 of another branch says nothing new */
+    leg_ring(dial->leg, branch->ring_status == 183 ? 183 : 180);
+}
+
+/* The first branch with SDP owns what the caller hears before the answer; when it ends, the next one may. */
+static void early_media(struct dial *dial, struct leg *branch)
+{
+    struct leg *caller = dial->leg;
+    struct media_desc *answer = NULL;
+    int result = 0;
+
+    if (dial->early || dial->winner || caller->state == LEG_UP || caller->late_offer) {
+        branch_rings(dial, branch);
+        return;
+    }
+    if (!caller->early) {
+        result = negotiate_relay_answer(caller->remote_offer, branch->remote, &answer);
+        if (result == 0)
+            result = leg_early(caller, answer);
+        desc_free(answer);
+    }
+    if (result == 0 && bridge_join(caller, branch) == 0)
+        dial->early = branch;
+}
+
+/* What ended this branch may end others: a 6xx speaks for its whole account, not for the other accounts. */
+static void branch_ended(struct dial *dial, struct leg *leg)
+{
+    struct account *account = leg->account;
+    enum cause cause = leg->cause;
+
+    if (cause == CAUSE_REDIRECTED && (!leg->redirect[0] || !account))
+        cause = CAUSE_FAR_FAILURE;
+    if (cause == CAUSE_REDIRECTED) {
+        str_copy(dial->redirect, sizeof dial->redirect, leg->redirect);
+        str_copy(dial->redirect_context, sizeof dial->redirect_context, account->context);
+        obj_unref(dial->redirect_by, "dial");
+        dial->redirect_by = obj_ref(account, "dial");
+    }
+    note_failure(dial, cause, leg->who, leg->detail);
+    branch_drop(dial, leg);
+    for (unsigned i = 0; leg->final_status >= 600 && account && i < dial->branch_count;) {
+        struct leg *other = dial->branches[i];
+
+        if (other->account != account) {
+            i++;
+            continue;
+        }
+        branch_drop(dial, other);
+        leg_end(other, CAUSE_REJECTED, WHO_CALLEE, "rejected on another phone of this account");
+    }
+    fail_if_nobody_left(dial);
+}
+
 static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
 {
     struct dial *dial = arg;
 
-    if (dial->finished || leg == dial->leg) /* the caller's own end comes through dial_cancel() */
+    if (dial->finished)
         return;
+    if (leg == dial->leg) { /* its own end comes through dial_cancel() */
+        if (change == LEG_CHANGE_CONFIRMED && dial->reoffer && dial->winner)
+            reoffer_caller(dial);
+        return;
+    }
+    if ((change == LEG_CHANGE_RINGING || change == LEG_CHANGE_EARLY) && !dial->call->ringing_us)
+        dial->call->ringing_us = loop_now_us(dial->call->pbx->loop);
     switch (change) {
     case LEG_CHANGE_RINGING:
-        if (!dial->call->ringing_us)
-            dial->call->ringing_us = loop_now_us(dial->call->pbx->loop);
-        if (dial->leg->state == LEG_OFFERED)
-            leg_ring(dial->leg, 180);
+        branch_rings(dial, leg);
+        break;
+    case LEG_CHANGE_EARLY:
+        early_media(dial, leg);
+        break;
+    case LEG_CHANGE_CONFIRMED:
         break;
     case LEG_CHANGE_ANSWERED:
         connect_winner(dial, leg);
         break;
-    case LEG_CHANGE_BRIDGE_ENDED: /* the caller was taken away: nobody is left to talk to */
-        leg_end(leg, CAUSE_NORMAL, dial->leg->who ? dial->leg->who : WHO_SWITCH, NULL);
+    case LEG_CHANGE_BRIDGE_ENDED: /* the caller has ended or was taken away: nobody is left to talk to */
+        if (leg_is_alive(dial->leg))
+            leg_end(leg, CAUSE_NORMAL, WHO_SWITCH, NULL);
+        else
+            leg_end(leg, dial->leg->cause, dial->leg->who, NULL);
         break;
     case LEG_CHANGE_ENDED:
         if (leg == dial->winner) {
             winner_ended(dial);
             break;
         }
-        note_failure(dial, leg->cause, leg->who, leg->detail);
-        branch_drop(dial, leg);
-        fail_if_nobody_left(dial);
+        branch_ended(dial, leg);
         break;
     }
+}
+
+/* What branches are offered: the caller's offer; what it has agreed to when it was answered before; ours when it made
+ * no offer. */
+static int branch_offer(const struct leg *caller, struct media_desc **out)
+{
+    if (caller->state == LEG_UP && caller->remote)
+        return negotiate_relay_offer(caller->remote, out);
+    if (!caller->late_offer)
+        return negotiate_relay_offer(caller->remote_offer, out);
+    *out = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
+    return 0;
 }
 
 static void routed(void *arg, enum cause refused, const char *detail, struct leg *const *legs, unsigned count)
@@ -299,14 +494,19 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
     struct media_desc *offer = NULL;
     int result;
 
+    if (!attempt->pending) { /* a hook of this very attempt has ended the caller */
+        for (unsigned i = 0; i < count; i++)
+            leg_end(legs[i], CAUSE_CANCELLED, WHO_SWITCH, NULL);
+        return;
+    }
     attempt->pending = false;
-    dial->attempts_pending--;
     if (refused != CAUSE_NONE) {
         note_failure(dial, refused, WHO_SWITCH, detail);
+        dial->attempts_pending--;
         fail_if_nobody_left(dial);
         return;
     }
-    result = negotiate_relay_offer(dial->leg->state == LEG_UP ? dial->leg->remote : dial->leg->remote_offer, &offer);
+    result = branch_offer(dial->leg, &offer);
     for (unsigned i = 0; i < count; i++) {
         struct leg *leg = legs[i];
         enum cause cause = CAUSE_NO_COMMON_CODEC;
@@ -327,7 +527,27 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             note_failure(dial, cause, WHO_SWITCH, NULL);
     }
     desc_free(offer);
+    dial->attempts_pending--; /* not before: a first leg that fails at once must not end the dial */
     fail_if_nobody_left(dial);
+}
+
+static void start_attempt(struct dial *dial)
+{
+    struct dial_attempt *attempt = &dial->attempts[dial->attempts_started++];
+    struct call *call = dial->call;
+    const struct account *payer = call->behalf ? call->behalf : dial->leg->account;
+    struct attempt_run *run;
+
+    if (dial->in_order || dial->attempts_started == 1)
+        loop_timer_start(call->pbx->loop, &dial->deadline, dial->timeout_ms, rang_too_long, dial);
+    attempt->dial = dial;
+    attempt->pending = true;
+    dial->attempts_pending++;
+    run = route_out(call, attempt->target, payer, false, routed, attempt);
+    if (attempt->pending)
+        attempt->run = run;
+    else if (dial->finished)
+        route_cancel(run); /* cancelled from inside its own hook, which then deferred */
 }
 
 int call_dial(struct call *call, const struct dial_request *request, dial_done_fn done, void *arg)
@@ -344,27 +564,21 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->done = done;
     dial->arg = arg;
     dial->starting = true;
+    dial->in_order = request->in_order;
+    dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);
+    for (unsigned i = 0; i < request->target_count; i++)
+        dial->attempts[i].target = str_dup(request->targets[i]);
     dial->old_control = request->leg->control;
     dial->old_control_arg = request->leg->control_arg;
     leg_set_control(request->leg, branch_changed, dial);
     call->dial = dial;
     call->dial_cause = CAUSE_NONE;
     call_set_state(call, CALL_DIALLING);
-    loop_timer_start(call->pbx->loop, &dial->deadline, request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS,
-                     rang_too_long, dial);
-    for (unsigned i = 0; i < request->target_count && !dial->winner; i++) {
-        struct dial_attempt *attempt = &dial->attempts[i];
-        struct attempt_run *run;
-
-        attempt->dial = dial;
-        attempt->pending = true;
-        dial->attempts_pending++;
-        run = route_out(call, request->targets[i], dial->leg->account, false, routed, attempt);
-        if (attempt->pending)
-            attempt->run = run;
-    }
+    while (dial->attempts_started < dial->attempt_count && !dial->winner && !dial->finished &&
+           !(dial->in_order && dial->attempts_started))
+        start_attempt(dial);
     dial->starting = false;
     if (request->target_count == 0)
         note_failure(dial, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, "dial without a destination");
@@ -372,21 +586,27 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     return 0;
 }
 
+void dial_leg_ended(struct dial *dial, struct leg *leg)
+{
+    bool ours = leg == dial->winner;
+
+    for (unsigned i = 0; i < dial->branch_count; i++)
+        ours |= dial->branches[i] == leg;
+    if (ours)
+        branch_changed(dial, leg, LEG_CHANGE_ENDED);
+}
+
 void dial_cancel(struct call *call, enum cause cause, enum who who)
 {
     struct dial *dial = call->dial;
-    struct leg *winner;
 
-    if (!dial)
+    if (!dial || dial->cancelled)
         return;
     dial->cancelled = true;
     end_branches(dial, cause, who, NULL);
-    winner = dial->winner ? obj_ref(dial->winner, "cancel") : NULL;
+    if (dial->winner) /* while we control the caller: being left alone is no end for it */
+        leg_end(dial->winner, cause, who, NULL);
     detach(dial);
-    if (winner) {
-        leg_end(winner, cause, who, NULL);
-        obj_unref(winner, "cancel");
-    }
     if (dial->finished)
         return; /* report() is on its way and frees it */
     dial->finished = true;

@@ -33,6 +33,7 @@ struct hook_walk {
     hook_done_fn done;
     void *arg;
     bool deferred, in_hook, resumed;
+    bool cancelled;     /* while a hook of it was on the stack: freed when that returns */
     enum verdict early; /* hook_resume() from inside the hook itself */
     enum cause cause;
     char detail[128];
@@ -120,6 +121,25 @@ static void walk_end(struct hook_walk *walk, enum verdict verdict)
     done(arg, verdict, cause, detail);
 }
 
+/* Tells the module that its hook is waited for no longer. What it does then may cancel the walk: false, and it is gone.
+ */
+static bool tell_hook(struct hook_walk *walk)
+{
+    loop_fn fn = walk->on_cancel;
+
+    walk->deferred = false;
+    walk->on_cancel = NULL;
+    loop_timer_stop(walk->hooks->loop, &walk->deadline);
+    walk->in_hook = true;
+    if (fn)
+        fn(walk->on_cancel_arg);
+    walk->in_hook = false;
+    if (!walk->cancelled)
+        return true;
+    walk_free(walk);
+    return false;
+}
+
 static void deadline_passed(void *arg)
 {
     struct hook_walk *walk = arg;
@@ -127,10 +147,24 @@ static void deadline_passed(void *arg)
     log_warn("hook %s did not decide within %d s; the attempt is refused", walk->at->name, HOOK_DEFER_MS / 1000);
     walk->cause = CAUSE_INTERNAL;
     snprintf(walk->detail, sizeof walk->detail, "module hook %s did not decide in time", walk->at->name);
-    walk->deferred = false;
-    if (walk->on_cancel)
-        walk->on_cancel(walk->on_cancel_arg);
-    walk_end(walk, VERDICT_REJECT);
+    if (tell_hook(walk))
+        walk_end(walk, VERDICT_REJECT);
+}
+
+/* Asks one hook. A hook that took itself away and then deferred would be waited for in vain: it has passed. */
+static enum verdict ask(struct hook_walk *walk, struct hook *hook)
+{
+    enum verdict verdict;
+
+    walk->at = hook;
+    walk->on_cancel = NULL;
+    walk->resumed = false;
+    walk->in_hook = true;
+    verdict = hook->fn(hook->arg, walk, walk->subject);
+    walk->in_hook = false;
+    if (verdict != VERDICT_DEFERRED)
+        return verdict;
+    return walk->resumed ? walk->early : hook->removed ? VERDICT_PASS : VERDICT_DEFERRED;
 }
 
 /* Asks the hooks behind walk->at. Returns true when the walk goes on later (deferred), false when it has ended. */
@@ -142,24 +176,22 @@ static bool walk_on(struct hook_walk *walk)
     enum verdict verdict = VERDICT_PASS;
 
     hooks->depth++;
-    while (verdict == VERDICT_PASS && next != head) {
+    while (verdict == VERDICT_PASS && next != head && !walk->cancelled) {
         struct hook *hook = LIST_ENTRY(next, struct hook, node);
 
-        walk->at = hook;
-        next = next->next;
-        if (hook->removed)
-            continue;
-        walk->on_cancel = NULL;
-        walk->resumed = false;
-        walk->in_hook = true;
-        verdict = hook->fn(hook->arg, walk, walk->subject);
-        walk->in_hook = false;
-        if (verdict == VERDICT_DEFERRED && walk->resumed)
-            verdict = walk->early;
+        if (!hook->removed)
+            verdict = ask(walk, hook);
         next = hook->node.next; /* hooks may have been added meanwhile */
     }
-    if (--hooks->depth == 0 && verdict != VERDICT_DEFERRED)
+    if (--hooks->depth == 0)
         sweep(hooks, false);
+    if (walk->cancelled) { /* its hook ended what the walk was about */
+        if (verdict == VERDICT_DEFERRED)
+            tell_hook(walk);
+        else
+            walk_free(walk);
+        return false;
+    }
     if (verdict == VERDICT_DEFERRED) {
         walk->deferred = true;
         loop_timer_start(hooks->loop, &walk->deadline, HOOK_DEFER_MS, deadline_passed, walk);
@@ -191,9 +223,15 @@ void hook_cancel(struct hook_walk *walk)
 {
     if (!walk)
         return;
-    if (walk->deferred && walk->on_cancel)
-        walk->on_cancel(walk->on_cancel_arg);
-    walk_free(walk);
+    if (walk->in_hook) {
+        walk->cancelled = true;
+        return;
+    }
+    walk->cancelled = true;
+    if (walk->deferred)
+        tell_hook(walk);
+    else
+        walk_free(walk);
 }
 
 void hook_on_cancel(struct hook_walk *walk, loop_fn fn, void *arg)
@@ -244,9 +282,8 @@ void hook_remove(struct hook *hook)
         LIST_FOR_EACH(walk, &hooks->walks, node)
         {
             if (walk->deferred && walk->at == hook) {
-                if (walk->on_cancel)
-                    walk->on_cancel(walk->on_cancel_arg);
-                hook_resume(walk, VERDICT_PASS);
+                if (tell_hook(walk))
+                    walk_on(walk);
                 found = true;
                 break;
             }

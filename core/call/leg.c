@@ -38,6 +38,7 @@ static void leg_destroy(void *obj)
     desc_free(leg->remote);
     desc_free(leg->local);
     desc_free(leg->our_offer);
+    desc_free(leg->accepted_offer);
     obj_unref(leg->account, "leg");
     obj_unref(leg->call, "leg");
     leg->pbx->leg_count--;
@@ -68,10 +69,7 @@ bool leg_is_alive(const struct leg *leg)
 
 struct media_port *leg_audio_port(const struct leg *leg)
 {
-    for (unsigned i = 0; i < leg->stream_count; i++)
-        if (leg->streams[i].port)
-            return leg->streams[i].port;
-    return NULL;
+    return leg->ports[0];
 }
 
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg)
@@ -86,18 +84,18 @@ static void tell_control(struct leg *leg, enum leg_change change)
         leg->control(leg->control_arg, leg, change);
 }
 
-static void replace(struct media_desc **slot, struct media_desc *desc)
+void leg_replace_desc(struct media_desc **slot, struct media_desc *desc)
 {
     desc_free(*slot);
     *slot = desc;
 }
 
 /* Takes over `local`. The remote keeps its address but only the codecs that were agreed. */
-static void agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
-                  const struct media_desc *agreed)
+void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
+               const struct media_desc *agreed)
 {
-    replace(&leg->remote, desc_copy(remote));
-    replace(&leg->local, local);
+    leg_replace_desc(&leg->remote, desc_copy(remote));
+    leg_replace_desc(&leg->local, local);
     for (unsigned i = 0; i < leg->remote->count && i < agreed->count; i++)
         desc_set_codecs(&leg->remote->streams[i], agreed->streams[i].codecs, agreed->streams[i].codec_count);
     leg_media_apply(leg);
@@ -115,7 +113,7 @@ int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc
     result = leg->ops->prepare(leg, to);
     if (result < 0)
         return result;
-    replace(&leg->our_offer, desc_copy(offer));
+    leg_replace_desc(&leg->our_offer, desc_copy(offer));
     result = leg_media_fill(leg, leg->our_offer);
     if (result < 0)
         return result;
@@ -124,16 +122,58 @@ int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc
     return leg->ops->dial(leg, to, leg->our_offer);
 }
 
+static void start_ringing(struct leg *leg)
+{
+    if (leg->state != LEG_OFFERED && leg->state != LEG_CALLING)
+        return;
+    leg_move(leg, LEG_RINGING);
+    leg->ringing_us = loop_now_us(leg->pbx->loop);
+    leg_publish(leg, EVENT_LEG_RINGING, NULL);
+}
+
 int leg_ring(struct leg *leg, int status)
 {
     if (leg->state != LEG_OFFERED && leg->state != LEG_RINGING)
         return -EALREADY;
-    if (leg->state == LEG_OFFERED) {
-        leg_move(leg, LEG_RINGING);
-        leg->ringing_us = loop_now_us(leg->pbx->loop);
-        leg_publish(leg, EVENT_LEG_RINGING, NULL);
+    start_ringing(leg);
+    if (status == leg->ring_status)
+        return 0;
+    leg->ring_status = status;
+    return leg->ops->ring(leg, status, NULL);
+}
+
+int leg_early(struct leg *leg, const struct media_desc *answer)
+{
+    struct media_desc *local;
+    int result;
+
+    if ((leg->state != LEG_OFFERED && leg->state != LEG_RINGING) || leg->early || leg->late_offer)
+        return -EALREADY;
+    local = desc_copy(answer);
+    result = leg_media_fill(leg, local);
+    if (result < 0) {
+        desc_free(local);
+        return result;
     }
-    return leg->ops->ring(leg, status);
+    start_ringing(leg);
+    leg->early = true;
+    leg->ring_status = 183;
+    leg_agree(leg, leg->remote_offer, local, local);
+    return leg->ops->ring(leg, 183, leg->local);
+}
+
+/* What the 200 says: the answer; the one that early media had already; or an offer, when the INVITE had none. */
+static int answer_desc(struct leg *leg, const struct media_desc *wanted, struct media_desc **out)
+{
+    const struct media_desc *said = leg->early ? leg->local : wanted;
+
+    *out = said ? desc_copy(said) : NULL;
+    if (!*out && leg->late_offer)
+        *out = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
+    if (*out)
+        return 0;
+    return negotiate_local_answer(leg->remote_offer, negotiate_default_codecs, negotiate_default_codec_count,
+                                  DIR_SENDRECV, out);
 }
 
 int leg_answer(struct leg *leg, const struct media_desc *answer)
@@ -143,10 +183,8 @@ int leg_answer(struct leg *leg, const struct media_desc *answer)
 
     if (leg->state != LEG_OFFERED && leg->state != LEG_RINGING)
         return -EALREADY;
-    if (answer)
-        local = desc_copy(answer);
-    else if ((result = negotiate_local_answer(leg->remote_offer, negotiate_default_codecs,
-                                              negotiate_default_codec_count, DIR_SENDRECV, &local)) < 0)
+    result = answer_desc(leg, answer, &local);
+    if (result < 0)
         return result;
     result = leg_media_fill(leg, local);
     if (result == 0)
@@ -157,40 +195,14 @@ int leg_answer(struct leg *leg, const struct media_desc *answer)
     }
     leg_move(leg, LEG_UP);
     leg->answered_us = loop_now_us(leg->pbx->loop);
-    agree(leg, leg->remote_offer, local, local);
+    if (leg->late_offer) {
+        leg_replace_desc(&leg->our_offer, local);
+    } else {
+        leg_agree(leg, leg->remote_offer, local, local);
+        leg_replace_desc(&leg->accepted_offer, desc_copy(leg->remote_offer));
+    }
     leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
     return 0;
-}
-
-int leg_answer_offer(struct leg *leg, const struct media_desc *answer)
-{
-    struct media_desc *local = NULL;
-    const struct stream_desc *audio = desc_audio(leg->remote);
-    int result;
-
-    if (!leg->offer_open || leg->state != LEG_UP)
-        return -EALREADY;
-    if (answer)
-        local = desc_copy(answer);
-    else if ((result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL,
-                                              audio ? audio->codec_count : 0, DIR_SENDRECV, &local)) < 0)
-        return result;
-    result = leg_media_fill(leg, local);
-    if (result < 0) {
-        desc_free(local);
-        return result;
-    }
-    leg->offer_open = false;
-    agree(leg, leg->remote_offer, local, local);
-    return leg->ops->answer_offer(leg, leg->local, CAUSE_NONE);
-}
-
-void leg_refuse_offer(struct leg *leg, enum cause cause)
-{
-    if (!leg->offer_open)
-        return;
-    leg->offer_open = false;
-    leg->ops->answer_offer(leg, NULL, cause);
 }
 
 void leg_echo(struct leg *leg, bool on)
@@ -239,9 +251,8 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg->final_status = status;
     str_copy(leg->detail, sizeof leg->detail, detail);
     leg->ended_us = loop_now_us(leg->pbx->loop);
-    leg->offer_open = false;
-    hook_cancel(leg->offer_walk);
-    leg->offer_walk = NULL;
+    leg_on_offer_withdrawn(leg);
+    leg_offer_forget(leg);
     leg_move(leg, LEG_ENDING);
     leg_publish(leg, EVENT_LEG_ENDED, NULL);
     if (leg->bridge)
@@ -249,8 +260,7 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg_media_release(leg);
     tell_control(leg, LEG_CHANGE_ENDED);
     leg_set_control(leg, NULL, NULL);
-    if (!leg->end_handled)
-        call_leg_ended(call, leg);
+    call_leg_ended(call, leg);
     call_leg_recorded(call);
     obj_unref(leg, "ending");
     obj_unref(call, "ending");
@@ -278,13 +288,44 @@ void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail
 
 void leg_on_ringing(struct leg *leg, int status)
 {
-    if (leg->state == LEG_CALLING) {
-        leg_move(leg, LEG_RINGING);
-        leg->ringing_us = loop_now_us(leg->pbx->loop);
-        leg_publish(leg, EVENT_LEG_RINGING, NULL);
-    }
+    start_ringing(leg);
+    leg->ring_status = status;
     if (leg->state == LEG_RINGING)
         tell_control(leg, LEG_CHANGE_RINGING);
+}
+
+void leg_on_early(struct leg *leg, int status, const struct media_desc *answer)
+{
+    char why[128];
+
+    start_ringing(leg);
+    leg->ring_status = status;
+    if (leg->state != LEG_RINGING)
+        return;
+    if (negotiate_check_answer(leg->our_offer, answer, why, sizeof why) < 0) {
+        tell_control(leg, LEG_CHANGE_RINGING); /* the 200 will show whether the call can be had */
+        return;
+    }
+    leg_agree(leg, answer, desc_copy(leg->our_offer), answer);
+    leg->early = true;
+    tell_control(leg, LEG_CHANGE_EARLY);
+}
+
+void leg_on_confirmed(struct leg *leg, const struct media_desc *answer)
+{
+    char why[128] = "the ACK has no answer to our offer";
+
+    if (leg->state != LEG_UP)
+        return;
+    if (leg->late_offer && leg->our_offer) {
+        if (!answer || negotiate_check_answer(leg->our_offer, answer, why, sizeof why) < 0) {
+            leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, why);
+            return;
+        }
+        leg_agree(leg, answer, leg->our_offer, answer);
+        leg->our_offer = NULL;
+    }
+    tell_control(leg, LEG_CHANGE_CONFIRMED);
 }
 
 void leg_on_answer(struct leg *leg, const struct media_desc *answer)
@@ -308,38 +349,9 @@ void leg_on_answer(struct leg *leg, const struct media_desc *answer)
     leg->our_offer = NULL;
     leg_move(leg, LEG_UP);
     leg->answered_us = loop_now_us(leg->pbx->loop);
-    agree(leg, answer, local, answer);
+    leg_agree(leg, answer, local, answer);
     leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
     tell_control(leg, LEG_CHANGE_ANSWERED);
-}
-
-static void offer_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
-{
-    struct leg *leg = arg;
-    int result;
-
-    leg->offer_walk = NULL;
-    if (verdict == VERDICT_HANDLED)
-        return;
-    if (verdict == VERDICT_REJECT) {
-        leg_refuse_offer(leg, cause);
-        return;
-    }
-    result = leg_answer_offer(leg, NULL);
-    if (result < 0)
-        leg_refuse_offer(leg, result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC);
-}
-
-void leg_on_offer(struct leg *leg, const struct media_desc *offer)
-{
-    if (leg->state != LEG_UP)
-        return;
-    replace(&leg->remote_offer, desc_copy(offer));
-    leg->offer_open = true;
-    leg->offer_walk = NULL;
-    obj_ref(leg, "offer");
-    leg->offer_walk = hook_start(leg->pbx->hooks, HOOK_OFFER, leg, offer_judged, leg);
-    obj_unref(leg, "offer");
 }
 
 static void end_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)

@@ -21,9 +21,10 @@ extern const struct fsm_table leg_states;
 
 /* Where an outbound leg goes: one binding of an account, one address of a trunk. */
 struct endpoint {
-    char uri[256];           /* Request-URI */
-    char flow[72];           /* edge flow token; "": none */
-    char path[256];          /* Route set from the registration's Path, or "" */
+    char uri[256];  /* Request-URI */
+    char flow[72];  /* edge flow token; "": none */
+    char path[512]; /* Route set from the registration's Path, or "" */
+    double q;       /* preference of a registered contact, 0 to 1 (RFC 3261 §20.10); resolved ones come in its order */
     char number[64];         /* what was dialled to get there */
     struct account *account; /* ref; NULL: not one of ours */
 };
@@ -34,8 +35,9 @@ struct leg_ops {
     /* Makes the usage of an outbound leg; fills media_host, signalling, peer, contact, sip_call_id. */
     int (*prepare)(struct leg *leg, const struct endpoint *to);
     int (*dial)(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
-    int (*ring)(struct leg *leg, int status);
-    int (*answer)(struct leg *leg, const struct media_desc *answer);
+    int (*ring)(struct leg *leg, int status, const struct media_desc *early); /* early NULL: without SDP */
+    int (*answer)(struct leg *leg, const struct media_desc *sdp);  /* the answer; an offer when its INVITE had none */
+    int (*offer)(struct leg *leg, const struct media_desc *offer); /* a re-offer of ours: leg_on_offer_…() follows */
     int (*answer_offer)(struct leg *leg, const struct media_desc *answer, enum cause refused); /* answer NULL: refuse */
     void (*end)(struct leg *leg, enum cause cause, const char *detail); /* CANCEL, BYE or a final response */
     void (*detach)(struct leg *leg);                                    /* the leg object goes: forget it */
@@ -48,9 +50,19 @@ struct leg_stream {
     struct media_port *port; /* NULL: refused or not yet */
 };
 
-enum leg_change { LEG_CHANGE_RINGING, LEG_CHANGE_ANSWERED, LEG_CHANGE_ENDED, LEG_CHANGE_BRIDGE_ENDED };
+enum leg_change {
+    LEG_CHANGE_RINGING,
+    LEG_CHANGE_EARLY, /* its far side described its media before it answered */
+    LEG_CHANGE_ANSWERED,
+    LEG_CHANGE_CONFIRMED, /* inbound: our answer was confirmed (ACK) */
+    LEG_CHANGE_ENDED,
+    LEG_CHANGE_BRIDGE_ENDED,
+};
 /* The one controller of a leg: whoever decides what its changes mean (dial, a script, a module). */
 typedef void (*leg_control_fn)(void *arg, struct leg *leg, enum leg_change change);
+
+/* How a re-offer of ours ended: status 0 and the answer (borrowed), or a SIP status. */
+typedef void (*leg_offered_fn)(void *arg, struct leg *leg, int status, const struct media_desc *answer);
 
 struct leg {
     struct pbx *pbx;
@@ -72,11 +84,24 @@ struct leg {
     union addr signalling; /* where its signalling comes from */
     unsigned stream_count;
     struct leg_stream streams[MEDIA_STREAMS_MAX];
-    struct media_desc *remote_offer;                        /* open offer of the far side, or the one last answered */
-    struct media_desc *remote;                              /* what the far side last agreed to */
-    struct media_desc *local;                               /* what we last said */
-    struct media_desc *our_offer;                           /* what we offered when we dialled; until its answer */
-    bool offer_open;                                        /* the far side waits for an answer to a re-offer */
+    struct media_port *ports[2];       /* audio, video; owned. streams[] point at them */
+    struct media_port *joined[2];      /* the ports of the other leg that they are bridged with */
+    struct media_desc *remote_offer;   /* open offer of the far side, or the one last answered */
+    struct media_desc *remote;         /* what the far side last agreed to */
+    struct media_desc *local;          /* what we last said */
+    struct media_desc *our_offer;      /* what we offered when we dialled; until its answer */
+    bool offer_open;                   /* the far side waits for an answer to a re-offer */
+    bool late_offer;                   /* its INVITE had no offer: our 200 carries one, its ACK the answer */
+    bool early;                        /* media was agreed before the answer */
+    struct media_desc *accepted_offer; /* the far side's offer that is in force; NULL: we offered */
+    leg_offered_fn offered;            /* waits for the answer to a re-offer of ours */
+    void *offered_arg;
+    bool offer_again; /* after 491 it is tried again (RFC 3261 §14.1) */
+    unsigned offer_tries;
+    struct loop_timer offer_timer;
+    int ring_status; /* the last provisional sent */
+    int redirected;  /* status of a 3xx that ended it, and where to */
+    char redirect[64];
     bool end_handled;                                       /* a HOOK_LEG_END took care of the rest of the call */
     bool held;                                              /* the far side does not receive or does not send */
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic; 0: not yet */
@@ -103,8 +128,11 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
 /* Sends it out: takes media ports, offers `offer` (addresses filled in here). 0, -EAGAIN (no media port), other errno.
  */
 int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
-/* 180 or 183 to the far side. -EALREADY when a final response went out. */
+/* 180 or 183 to the far side; the same status twice is sent once. -EALREADY when a final response went out. */
 int leg_ring(struct leg *leg, int status);
+/* 183 with this answer: media flows before the call is answered, and the 200 will repeat it. 0, -EALREADY (there is
+ * early media already, or the INVITE had no offer), -EAGAIN (no media port). */
+int leg_early(struct leg *leg, const struct media_desc *answer);
 /* Answers an OFFERED or RINGING leg with `answer` (addresses filled in here; NULL: a local answer to its offer). 0,
  * -ENOENT (no common codec), -EAGAIN (no media port), -EALREADY. */
 int leg_answer(struct leg *leg, const struct media_desc *answer);
@@ -112,6 +140,9 @@ int leg_answer(struct leg *leg, const struct media_desc *answer);
  * -EALREADY. */
 int leg_answer_offer(struct leg *leg, const struct media_desc *answer);
 void leg_refuse_offer(struct leg *leg, enum cause cause);
+/* Offers new media to a leg that is UP (addresses filled in here). again: a 491 is followed by another try. done runs
+ * once. 0, -EBUSY (an offer is open in either direction), -ENOTCONN, -EAGAIN (no media port). */
+int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_offered_fn done, void *arg);
 /* The only way to refuse or end a leg. detail (words, may be NULL) is copied. Ending an ended leg does nothing. */
 void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail);
 /* Its own sound back (echo test). */
@@ -124,10 +155,21 @@ bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GON
  */
 
 void leg_on_ringing(struct leg *leg, int status);
+/* A provisional response with the answer to our offer. */
+void leg_on_early(struct leg *leg, int status, const struct media_desc *answer);
+/* Our 200 was confirmed; `answer` is what the ACK carried when the 200 had the offer, else NULL. */
+void leg_on_confirmed(struct leg *leg, const struct media_desc *answer);
+/* How our re-offer ended; 481 and 408 end the leg (RFC 3261 §12.2.1.2). */
+void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer);
+void leg_on_offer_refused(struct leg *leg, int status);
+/* The answer in the ACK of a re-INVITE that asked us for the offer. */
+void leg_on_reanswer(struct leg *leg, const struct media_desc *answer);
 /* A final 2xx with the answer to our offer. Refuses bad answers by ending the leg. */
 void leg_on_answer(struct leg *leg, const struct media_desc *answer);
 /* A new offer inside the dialog; the usage keeps the transaction open until ops->answer_offer(). */
 void leg_on_offer(struct leg *leg, const struct media_desc *offer);
+/* The offer of leg_on_offer() waits for an answer no longer (it was cancelled). */
+void leg_on_offer_withdrawn(struct leg *leg);
 /* The far side ended or refused it: no more messages will go out on it, except through ops->detach. status 0: none. */
 void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail);
 /* The usage is finished (BYE answered or given up); frees the leg in the end. */

@@ -14,22 +14,31 @@ static void media_event(void *arg, const struct media_event *event)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
 }
 
+/* The port for this kind of stream, taken when it is first needed. It stays with the kind, whichever m-line has it. */
+static struct media_port *port_for(struct leg *leg, enum stream_kind kind)
+{
+    struct media_port **port = &leg->ports[kind == STREAM_VIDEO];
+
+    if (!*port)
+        *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family, media_event, leg);
+    return *port;
+}
+
 int leg_media_fill(struct leg *leg, struct media_desc *desc)
 {
-    bool have_audio = false;
+    unsigned seen[2] = {0, 0}; /* one audio and one video stream are relayed */
 
     for (unsigned i = 0; i < desc->count; i++) {
         struct stream_desc *s = &desc->streams[i];
         struct leg_stream *mine = &leg->streams[i];
 
         mine->kind = s->kind;
-        if (s->refused || s->kind != STREAM_AUDIO || have_audio) {
+        mine->port = NULL;
+        if (s->refused || (s->kind != STREAM_AUDIO && s->kind != STREAM_VIDEO) || seen[s->kind == STREAM_VIDEO]++) {
             s->refused = true;
             continue;
         }
-        have_audio = true;
-        if (!mine->port)
-            mine->port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family, media_event, leg);
+        mine->port = port_for(leg, s->kind);
         if (!mine->port)
             return -EAGAIN;
         s->rtp = s->rtcp = leg->media_host;
@@ -37,8 +46,7 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc)
         addr_set_port(&s->rtcp, (uint16_t)(addr_port(&s->rtp) + 1));
         s->rtcp_mux = false;
     }
-    if (desc->count > leg->stream_count)
-        leg->stream_count = desc->count;
+    leg->stream_count = desc->count;
     return 0;
 }
 
@@ -63,35 +71,46 @@ void leg_media_apply(struct leg *leg)
             continue;
         media_port_remote(mine->port, remote, &leg->signalling);
         media_port_direction(mine->port, dir_mirror(remote->dir) & local->dir);
+        if (remote->kind != STREAM_AUDIO)
+            continue;
         if (speech)
             snprintf(leg->codec, sizeof leg->codec, "%.12s/%u", speech->name, speech->rate / 1000);
         note_hold(leg, remote);
     }
 }
 
+static void video_released(void *arg, const struct media_stats *stats)
+{
+    struct leg *leg = arg;
+
+    if (--leg->ports_releasing == 0)
+        leg_recorded(leg);
+    obj_unref(leg, "media");
+}
+
+/* The leg's row has the counters of its audio. */
 static void released(void *arg, const struct media_stats *stats)
 {
     struct leg *leg = arg;
 
     if (stats)
         leg->stats = *stats;
-    if (--leg->ports_releasing == 0)
-        leg_recorded(leg);
-    obj_unref(leg, "media");
+    video_released(arg, NULL);
 }
 
 void leg_media_release(struct leg *leg)
 {
     leg->ports_releasing++; /* so that a callback from inside release does not finish it early */
-    for (unsigned i = 0; i < leg->stream_count; i++) {
-        struct media_port *port = leg->streams[i].port;
+    leg->stream_count = 0;
+    for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {
+        struct media_port *port = leg->ports[i];
 
         if (!port)
             continue;
-        leg->streams[i].port = NULL;
+        leg->ports[i] = leg->joined[i] = NULL;
         leg->ports_releasing++;
         obj_ref(leg, "media");
-        media_port_release(port, released, leg);
+        media_port_release(port, i == 0 ? released : video_released, leg);
     }
     if (--leg->ports_releasing == 0)
         leg_recorded(leg);

@@ -36,22 +36,18 @@ void pbx_free(struct pbx *pbx)
 
 static void end_all(struct pbx *pbx, enum cause cause)
 {
-    struct call *call;
-    bool again;
+    struct call **calls = mem_new(list_length(&pbx->calls) * sizeof *calls), *call;
+    size_t count = 0;
 
-    do { /* from the start each time: one end may take other calls out of the list */
-        again = false;
-        LIST_FOR_EACH(call, &pbx->calls, in_pbx)
-        {
-            if (call->state >= CALL_ENDING)
-                continue;
-            obj_ref(call, "end all");
-            call_end(call, cause, WHO_SWITCH, NULL);
-            again = call->state >= CALL_ENDING;
-            obj_unref(call, "end all");
-            break;
-        }
-    } while (again);
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx) /* one end may take other calls out of the list */
+    {
+        calls[count++] = obj_ref(call, "end all");
+    }
+    for (size_t i = 0; i < count; i++) {
+        call_end(calls[i], cause, WHO_SWITCH, NULL);
+        obj_unref(calls[i], "end all");
+    }
+    free(calls);
 }
 
 void pbx_forget_calls(struct pbx *pbx)

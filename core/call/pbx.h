@@ -17,6 +17,8 @@ struct script_ops {
     int (*start)(void *script, struct call *call, const char *context, const char *extension);
     /* The controlling leg ended: raise hangup in the coroutine, run on_hangup, free it. call->script becomes NULL. */
     void (*hangup)(void *script, struct call *call);
+    /* Is there an extension for it, beside one that takes everything? May be NULL. */
+    bool (*knows)(void *script, const char *context, const char *extension);
 };
 
 /* A flow on which a phone of an account has registered. */

@@ -63,6 +63,15 @@ void route_kind_remove(struct route_kind *kind)
     free(kind);
 }
 
+int route_resolve(struct pbx *pbx, const char *target, struct endpoint *out, unsigned max)
+{
+    const char *colon = strchr(target, ':');
+    struct route_kind *kind =
+        colon ? kind_find(pbx, target, (size_t)(colon - target)) : kind_find(pbx, "account", strlen("account"));
+
+    return kind ? kind->fn(kind->arg, pbx, colon ? colon + 1 : target, out, max) : -ENOENT;
+}
+
 static void run_end(struct attempt_run *run, enum cause refused, const char *detail, struct leg *const *legs,
                     unsigned count)
 {
@@ -92,6 +101,10 @@ static void resolve(struct attempt_run *run)
     struct leg *legs[ROUTE_ENDPOINTS_MAX];
     int count;
 
+    if (call->state >= CALL_ENDING) {
+        run_end(run, CAUSE_CANCELLED, "the call has ended meanwhile", NULL, 0);
+        return;
+    }
     if (!kind) {
         run_end(run, CAUSE_UNKNOWN_NUMBER, "no module serves this kind of destination", NULL, 0);
         return;

@@ -25,6 +25,10 @@ struct attempt {
     bool emergency;                     /* hooks for cost and fraud let it pass */
 };
 
+/* What a target ("201", "kind:value") means at this moment: the endpoints, as route_resolve_fn. For questions only:
+ * calls go through route_out(). */
+int route_resolve(struct pbx *pbx, const char *target, struct endpoint *out, unsigned max);
+
 struct attempt_run;
 /* refused == CAUSE_NONE: `legs` (count ≥ 1, IDLE, with endpoint kept inside) are ready for route_send(). */
 typedef void (*route_done_fn)(void *arg, enum cause refused, const char *detail, struct leg *const *legs,

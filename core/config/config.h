@@ -63,6 +63,7 @@ struct config {
     struct config_digests digests; /* default: md5, sha-256 */
     struct config_network networks[CONFIG_NETWORKS_MAX];
     unsigned network_count;
+    unsigned source_rate; /* messages a second from one address, and twice that at once; 0: no limit; default 2000 */
     /* [media] */
     union addr media_address, media_address6; /* unset: the address on which the phone reaches us */
     uint16_t media_port_min, media_port_max;  /* default 20000-29999 */

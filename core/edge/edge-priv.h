@@ -2,6 +2,8 @@
 #ifndef EDGE_EDGE_PRIV_H
 #define EDGE_EDGE_PRIV_H
 
+#include <sys/socket.h>
+
 #include "edge/edge.h"
 #include "edge/stream.h"
 
@@ -89,6 +91,15 @@ struct edge_local {
     uint64_t until_us;
 };
 
+/* What one look at a socket brings. The buffers are as large as the largest datagram, but memory is only taken for what
+ * was ever written: of most of them a page. */
+struct edge_batch {
+    struct mmsghdr headers[EDGE_BATCH];
+    struct iovec parts[EDGE_BATCH];
+    union addr peers[EDGE_BATCH];
+    char data[EDGE_BATCH][EDGE_DATAGRAM];
+};
+
 struct edge {
     struct loop *loop;
     struct edge_hooks hooks;
@@ -112,6 +123,9 @@ struct edge {
     uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
     struct list sources[EDGE_SOURCES];
     char in[EDGE_DATAGRAM];
+    loop_fn fed; /* NULL: NTA hears from its own socket */
+    void *fed_arg;
+    struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };
 
@@ -139,6 +153,7 @@ static inline bool edge_is_stream(enum edge_transport transport)
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
 
 /* udp.c */
+void edge_batch_init(struct edge_batch *batch);
 /* A non-blocking UDP socket with large buffers, bound to *addr, which is set to what the kernel made of it. */
 int edge_udp_socket(union addr *addr);
 /* Returns 0, -EAGAIN (the socket's buffer is full) or another negative errno. */

@@ -67,6 +67,11 @@ void edge_close(struct edge *edge);
 /* Where NTA listens (loopback UDP, and TCP for streams). Before this the edge drops what comes in. */
 void edge_set_core(struct edge *edge, const union addr *nta);
 void edge_set_core_stream(struct edge *edge, const union addr *nta);
+/* fed(arg) is called whenever messages from outside have been passed on: NTA can read them at once, which spares the loop
+ * a turn for every message. */
+void edge_on_fed(struct edge *edge, loop_fn fed, void *arg);
+/* Sends on what NTA has written so far; without this call that happens in the loop's next turn. */
+void edge_collect(struct edge *edge);
 /* The edge's own loopback address, where NTA's routes must point. */
 union addr edge_inner_addr(const struct edge *edge);
 /* The bound public address of listener `index`. */

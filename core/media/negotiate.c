@@ -21,6 +21,8 @@ static const char *const known_names[] = {
     "G7221",        "G719",         "AMR",          "AMR-WB",  "EVS",     "SILK",    "GSM-EFR",
     "BV16",         "BV32",         "isac",         "L16",     "DVI4",    "LPC",     "AAL2-G726-16",
     "AAL2-G726-24", "AAL2-G726-32", "AAL2-G726-40", "QCELP",   "Codec2",  "CN",      "telephone-event",
+    "H261",         "H263",         "H263-1998",    "H264",    "H265",    "VP8",     "VP9",
+    "AV1",
 };
 
 static bool is_event(const struct codec *codec)
@@ -48,7 +50,8 @@ static bool is_plain_rtp(const char *proto)
 
 static bool can_relay(const struct stream_desc *stream)
 {
-    return !stream->refused && stream->kind == STREAM_AUDIO && is_plain_rtp(stream->proto);
+    return !stream->refused && (stream->kind == STREAM_AUDIO || stream->kind == STREAM_VIDEO) &&
+           is_plain_rtp(stream->proto);
 }
 
 /* The stream as an answer to `from` begins: same place, same words, refused. */
@@ -135,7 +138,7 @@ int negotiate_relay_offer(const struct media_desc *offer, struct media_desc **ou
         str_copy(to->proto, sizeof to->proto, "RTP/AVP"); /* feedback (AVPF) is not relayed */
         to->dir = from->dir;
         to->ptime = from->ptime;
-        usable = true;
+        usable |= from->kind == STREAM_AUDIO; /* a call without audio is not relayed */
     }
     return result_of(desc, usable, out);
 }
@@ -200,9 +203,74 @@ int negotiate_relay_answer(const struct media_desc *offer, const struct media_de
             continue;
         to->dir = answered->dir & dir_mirror(offered->dir);
         to->ptime = answered->ptime;
-        usable = true;
+        usable |= offered->kind == STREAM_AUDIO;
     }
     return result_of(desc, usable, out);
+}
+
+static void copy_stream(struct stream_desc *to, const struct stream_desc *from)
+{
+    *to = *from;
+    to->codecs = NULL;
+    memset(&to->rtp, 0, sizeof to->rtp);
+    memset(&to->rtcp, 0, sizeof to->rtcp);
+    desc_set_codecs(to, from->codecs, from->codec_count);
+}
+
+/* Index of the first stream of this kind that is live and not taken yet; -1: none. */
+static int find_live(const struct media_desc *desc, enum stream_kind kind, bool *taken)
+{
+    for (unsigned i = 0; i < desc->count; i++) {
+        if (taken[i] || desc->streams[i].refused || desc->streams[i].kind != kind)
+            continue;
+        taken[i] = true;
+        return (int)i;
+    }
+    return -1;
+}
+
+struct media_desc *negotiate_arrange_offer(const struct media_desc *relay, const struct media_desc *layout)
+{
+    bool taken[MEDIA_STREAMS_MAX] = {false};
+    struct media_desc *desc, *cut;
+    unsigned count;
+
+    if (!layout)
+        return desc_copy(relay);
+    count = layout->count;
+    desc = desc_new(MEDIA_STREAMS_MAX);
+    for (unsigned i = 0; i < layout->count; i++) {
+        int from = find_live(relay, layout->streams[i].kind, taken);
+
+        if (from >= 0)
+            copy_stream(&desc->streams[i], &relay->streams[from]);
+        else
+            refuse(&desc->streams[i], &layout->streams[i]);
+    }
+    for (unsigned i = 0; i < relay->count && count < MEDIA_STREAMS_MAX; i++)
+        if (!taken[i] && !relay->streams[i].refused)
+            copy_stream(&desc->streams[count++], &relay->streams[i]);
+    desc->count = count;
+    cut = desc_copy(desc);
+    desc->count = MEDIA_STREAMS_MAX;
+    desc_free(desc);
+    return cut;
+}
+
+struct media_desc *negotiate_arrange_answer(const struct media_desc *offer, const struct media_desc *answer)
+{
+    bool taken[MEDIA_STREAMS_MAX] = {false};
+    struct media_desc *desc = desc_new(offer->count);
+
+    for (unsigned i = 0; i < offer->count; i++) {
+        int from = offer->streams[i].refused ? -1 : find_live(answer, offer->streams[i].kind, taken);
+
+        if (from >= 0)
+            copy_stream(&desc->streams[i], &answer->streams[from]);
+        else
+            refuse(&desc->streams[i], &offer->streams[i]);
+    }
+    return desc;
 }
 
 /* The first speech codec of the stream that is allowed, then telephone events at its rate. */
@@ -245,7 +313,8 @@ int negotiate_local_answer(const struct media_desc *offer, const struct codec *a
         struct stream_desc *to = &desc->streams[i];
         struct codec codecs[2];
 
-        if (!can_relay(from) || !take_codecs(to, codecs, local_codecs(from, allowed, allowed_count, codecs)))
+        if (from->kind != STREAM_AUDIO || !can_relay(from) ||
+            !take_codecs(to, codecs, local_codecs(from, allowed, allowed_count, codecs)))
             continue;
         to->dir = want & dir_mirror(from->dir);
         to->ptime = from->ptime;

@@ -1,37 +1,45 @@
-/* Offer/answer (RFC 3264) over stream descriptions: what of one leg's offer goes into the other leg's, and how an answer
- * comes back. Pure functions; know neither SDP text nor calls. Every result belongs to the caller (desc_free).
+/* Offer/answer (RFC 3264) over stream descriptions: what of one leg's offer goes into the other leg's, and how an
+ * answer comes back. Pure functions; know neither SDP text nor calls. Every result belongs to the caller (desc_free).
  * A description that is not there (NULL: an INVITE without SDP) has no streams: nothing fits it, -ENOENT. */
 #ifndef MEDIA_NEGOTIATE_H
 #define MEDIA_NEGOTIATE_H
 
 #include "media/desc.h"
 
-/* Does Tandem relay this codec? (PCMU PCMA G722 opus G729 GSM iLBC speex telephone-event CN …: any static or named audio
- * codec that may be relayed unseen.) */
+/* Does Tandem relay this codec? (PCMU PCMA G722 opus G729 GSM iLBC speex telephone-event CN …: any static or named
+ * audio codec that may be relayed unseen.) */
 bool codec_known(const struct codec *codec);
 
-/* The offer for another leg: same m-lines in the same order; audio over RTP/AVP or RTP/AVPF (offered on as RTP/AVP) keeps
- * its known codecs, payload types, fmtp and ptime; anything else is refused (port 0, format kept). Addresses are left
- * unset: the caller puts its own ports there. Returns 0, or -ENOENT when nothing usable is left (488). */
+/* The offer for another leg: same m-lines in the same order; audio over RTP/AVP or RTP/AVPF (offered on as RTP/AVP)
+ * keeps its known codecs, payload types, fmtp and ptime; anything else is refused (port 0, format kept). Addresses are
+ * left unset: the caller puts its own ports there. Returns 0, or -ENOENT when nothing usable is left (488). */
 int negotiate_relay_offer(const struct media_desc *offer, struct media_desc **out);
 
-/* The answer for the leg that offered, from the answer the other leg gave to negotiate_relay_offer()'s result: m-lines as
- * in `offer`, a stream is accepted when the other leg accepted it, codecs are those of the other answer that the offer
- * has, with the payload types of the offer; direction as the other leg answered, narrowed to what the offer allows
- * (RFC 3264 §6.1). Addresses unset. Returns 0, -ENOENT (no common codec), -EPROTO (the other answer does not fit the
- * offer: m-line count). */
-int negotiate_relay_answer(const struct media_desc *offer, const struct media_desc *other_answer, struct media_desc **out);
+/* The answer for the leg that offered, from the answer the other leg gave to negotiate_relay_offer()'s result: m-lines
+ * as in `offer`, a stream is accepted when the other leg accepted it, codecs are those of the other answer that the
+ * offer has, with the payload types of the offer; direction as the other leg answered, narrowed to what the offer
+ * allows (RFC 3264 §6.1). Addresses unset. Returns 0, -ENOENT (no common codec), -EPROTO (the other answer does not fit
+ * the offer: m-line count). */
+int negotiate_relay_answer(const struct media_desc *offer, const struct media_desc *other_answer,
+                           struct media_desc **out);
 
-/* An answer of our own (a leg alone: echo, prompts; or a re-INVITE answered locally): the first audio stream accepted with
- * the first speech codec of `offer` that is in `allowed` (NULL: any known one) plus telephone-event when offered; the
- * rest refused; direction: what we want (`want`) within what the offer allows. Addresses unset.
- * Returns 0 or -ENOENT. */
+/* `relay` (of negotiate_relay_offer()) in the order of m-lines that another leg has had so far: m-lines keep their
+ * place and kind for the life of a dialog (RFC 3264 §8), new kinds come behind. layout NULL: as it is. */
+struct media_desc *negotiate_arrange_offer(const struct media_desc *relay, const struct media_desc *layout) MUST_USE;
+/* The answer to an arranged offer in the order of the offer that it came from. */
+struct media_desc *negotiate_arrange_answer(const struct media_desc *offer, const struct media_desc *answer) MUST_USE;
+
+/* An answer of our own (a leg alone: echo, prompts; or a re-INVITE answered locally): the first audio stream accepted
+ * with the first speech codec of `offer` that is in `allowed` (NULL: any known one) plus telephone-event when offered;
+ * the rest refused; direction: what we want (`want`) within what the offer allows. Addresses unset. Returns 0 or
+ * -ENOENT. */
 int negotiate_local_answer(const struct media_desc *offer, const struct codec *allowed, unsigned allowed_count,
                            enum stream_dir want, struct media_desc **out);
 
 /* An offer of our own: one audio stream with these codecs, sendrecv. */
 struct media_desc *negotiate_local_offer(const struct codec *codecs, unsigned count) MUST_USE;
-/* The default list for local offers: opus is not in it until Tandem can transcode; PCMA, PCMU, G722, telephone-event. */
+/* The default list for local offers: opus is not in it until Tandem can transcode; PCMA, PCMU, G722, telephone-event.
+ */
 extern const struct codec negotiate_default_codecs[];
 extern const unsigned negotiate_default_codec_count;
 

@@ -50,6 +50,9 @@ static uint8_t map_pt(const struct proto_remote *from, const struct proto_remote
      * our offer to it had the other side's numbers. */
     if (!codec)
         return codec_by_pt(to, pt) ? (uint8_t)pt : PT_DROP;
+    for (unsigned i = 0; i < to->codec_count; i++) /* the same number for the same codec: one may stand there twice */
+        if (to->codecs[i].pt == pt && strncasecmp(codec->name, to->codecs[i].name, sizeof codec->name) == 0)
+            return (uint8_t)pt;
     for (unsigned i = 0; i < to->codec_count; i++) {
         const struct proto_codec *other = &to->codecs[i];
 

@@ -5,6 +5,8 @@
 
 #include "module/module-priv.h"
 
+#define FLUSH_US 2000000 /* of each module */
+
 /* A specification on its way to running. */
 struct candidate {
     const struct module *module;
@@ -232,6 +234,23 @@ void modules_drain(struct module_set *set)
     }
 }
 
+/* Outside of any callback of the loop, as module_ctx_revoke(). */
+static void flush(struct module_ctx *ctx)
+{
+    struct loop *loop = ctx->set->pbx->loop;
+    uint64_t until = loop_now_us(loop) + FLUSH_US;
+
+    if (!ctx->started || !ctx->module->flush)
+        return;
+    while (ctx->module->flush(ctx->state)) {
+        if (loop_now_us(loop) >= until) {
+            log_warn("module %s still had something to write when the switch stopped", ctx->instance);
+            return;
+        }
+        loop_turn(loop, 10);
+    }
+}
+
 /* The code of a module that has run stays mapped until the program ends: something of it may still be due at the end of
  * this turn of the loop, and mapping it again costs nothing. */
 void modules_stop(struct module_set *set)
@@ -241,6 +260,7 @@ void modules_stop(struct module_set *set)
     while (!list_empty(&set->running)) {
         struct module_ctx *ctx = LIST_ENTRY(set->running.prev, struct module_ctx, node);
 
+        flush(ctx);
         module_ctx_revoke(ctx);
         if (ctx->started && ctx->module->stop)
             ctx->module->stop(ctx->state);

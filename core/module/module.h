@@ -35,7 +35,10 @@ struct module {
     /* 0 and *state set, or negative errno after a log line. What was added before a failure is revoked by the core. */
     int (*start)(struct module_ctx *ctx, void **state);
     void (*drain)(void *state); /* the switch stops: take no new work. May be NULL */
-    void (*stop)(void *state);  /* everything added is revoked already; free the state. May be NULL */
+    /* The switch is about to stop you: start what must still be written, and say whether something is on its way. Asked
+     * again each turn of the loop until it says no, for two seconds at most. May be NULL */
+    bool (*flush)(void *state);
+    void (*stop)(void *state); /* everything added is revoked already; free the state. May be NULL */
 };
 
 struct pbx *module_pbx(const struct module_ctx *ctx);

@@ -1,4 +1,4 @@
-/* call:dial{ to = …, timeout = … }: reads its options, waits for the dial, and makes a table of what became of it.
+/* call:dial{ to = …, timeout = …, in_order = … }: reads its options, waits for the dial, and makes a table of what became of it.
  * Signalling thread. */
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +17,8 @@ static void dial_done(void *arg, const struct dial_result *result)
     run->dialled.talk_ms = result->talk_ms;
     str_copy(run->dialled.detail, sizeof run->dialled.detail, result->detail);
     str_copy(run->dialled.answered_by, sizeof run->dialled.answered_by, result->answered_by);
+    str_copy(run->dialled.redirect, sizeof run->dialled.redirect, result->redirect);
+    str_copy(run->dialled.redirect_context, sizeof run->dialled.redirect_context, result->redirect_context);
     run_resume(run);
 }
 
@@ -30,8 +32,10 @@ static void set_text(lua_State *L, const char *key, const char *text)
 
 static int dialled(lua_State *L, int status, lua_KContext context)
 {
-    const struct script_run *run = verb_resumed(L, context);
+    struct script_run *run = verb_resumed(L, context);
 
+    if (run->dialled.status == DIAL_REDIRECTED && run->dialled.cause == CAUSE_REDIRECTED) /* the phone sent it elsewhere */
+        return verb_go(L, run, run->dialled.redirect_context, run->dialled.redirect);
     lua_createtable(L, 0, 5);
     set_text(L, "status", dial_status_name(run->dialled.status));
     set_text(L, "cause", cause_info(run->dialled.cause)->id);
@@ -49,7 +53,7 @@ static void check_options(lua_State *L)
     while (lua_next(L, 2)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
 
-        if (strcmp(key, "to") != 0 && strcmp(key, "timeout") != 0)
+        if (strcmp(key, "to") != 0 && strcmp(key, "timeout") != 0 && strcmp(key, "in_order") != 0)
             luaL_error(L, "dial: there is no option \"%s\"", key);
         lua_pop(L, 1);
     }
@@ -101,6 +105,8 @@ int verb_dial(lua_State *L)
             return luaL_error(L, "dial: `timeout` has to be a time in seconds above 0");
     }
     request.timeout_ms = (unsigned)ceil(timeout * 1000);
+    lua_getfield(L, 2, "in_order");
+    request.in_order = lua_toboolean(L, -1);
     request.target_count = read_targets(L, targets);
     result = call_dial(run->call, &request, dial_done, run);
     guard_check(L);

@@ -47,7 +47,7 @@ struct script_run {
     struct {
         enum dial_status status;
         enum cause cause;
-        char detail[128], answered_by[64];
+        char detail[128], answered_by[64], redirect[64], redirect_context[64];
         uint64_t talk_ms;
     } dialled;
 };

@@ -7,7 +7,15 @@
 #include "base/obj.h"
 #include "script/script-priv.h"
 
-static const struct script_ops ops = {.start = run_start, .hangup = run_hangup};
+static bool knows(void *arg, const char *context, const char *dialled)
+{
+    const struct script *script = arg;
+    const struct extension *found = extension_find(&script->state->extensions, context, dialled);
+
+    return found && strcmp(found->pattern, "_.") != 0 && strcmp(found->pattern, "_!") != 0;
+}
+
+static const struct script_ops ops = {.start = run_start, .hangup = run_hangup, .knows = knows};
 
 int script_open(struct pbx *pbx, const struct script_config *config, struct script **out, char *why, size_t why_size)
 {

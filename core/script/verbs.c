@@ -158,17 +158,13 @@ static int verb_echo(lua_State *L)
     return verb_wait(L, run, nothing_left); /* until somebody hangs up */
 }
 
-static int verb_goto(lua_State *L)
+int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension)
 {
-    struct script_run *run;
-    const char *context = luaL_checkstring(L, 2), *extension = luaL_checkstring(L, 3);
-    const struct extension *there;
+    const struct extension *there = extension_find(&run->state->extensions, context, extension);
     char detail[128];
 
-    verb_leg(L, &run);
-    there = extension_find(&run->state->extensions, context, extension);
     if (!there) {
-        snprintf(detail, sizeof detail, "goto_: no extension %.50s in context %.40s", extension, context);
+        snprintf(detail, sizeof detail, "no extension %.50s in context %.40s", extension, context);
         return end_call(L, run, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, detail);
     }
     guard_charge(L, GOTO_STEPS);
@@ -176,6 +172,15 @@ static int verb_goto(lua_State *L)
     str_copy(run->extension, sizeof run->extension, extension);
     guard_doom(&run->guard, DOOM_GOTO); /* leaves the whole stack: menus that go round and round do not grow */
     return guard_raise(L);
+}
+
+static int verb_goto(lua_State *L)
+{
+    struct script_run *run;
+    const char *context = luaL_checkstring(L, 2), *extension = luaL_checkstring(L, 3);
+
+    verb_leg(L, &run);
+    return verb_go(L, run, context, extension);
 }
 
 static int verb_on_hangup(lua_State *L)

@@ -22,6 +22,8 @@ struct script_run *verb_resumed(lua_State *L, lua_KContext context);
 
 /* dial_verb.c */
 int verb_dial(lua_State *L);
+/* Leaves the running extension for another one; ends the call when there is none. Never returns. */
+int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
 /* log_verb.c: call:log(), and log() for upvalue string.format */
 int verb_log(lua_State *L);
 int dialplan_log(lua_State *L);

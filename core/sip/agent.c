@@ -6,16 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "sip/sip-priv.h"
-
-struct sip_method {
-    struct list node;
-    char name[32];
-    void (*fn)(void *, struct sipmsg *);
-    void *arg;
-};
 
 int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
                    struct sip_method **out)
@@ -55,17 +49,6 @@ void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *ph
     ta_end(ta);
 }
 
-static bool method_known(const char *name)
-{
-    static const char *const names[] = {"INVITE",   "ACK",   "CANCEL",    "BYE",    "OPTIONS", "UPDATE",  "INFO",
-                                        "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"};
-
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 static void hand_to_module(struct agent *agent, const struct sip_method *method, msg_t *msg, sip_t *sip,
                            struct account *account, const union addr *source)
 {
@@ -93,27 +76,12 @@ static void hand_to_module(struct agent *agent, const struct sip_method *method,
     sipmsg_free(m);
 }
 
-/* RFC 3261 §8.2.2.3: what the request insists on and we do not do. */
-static bool require_refused(struct agent *agent, msg_t *msg, const sip_t *sip)
-{
-    char text[200] = "";
-    size_t used = 0;
-
-    if (!sip->sip_require || !sip->sip_require->k_items)
-        return false;
-    for (msg_param_t const *item = sip->sip_require->k_items; *item; item++)
-        str_append(text, sizeof text, &used, "%s%s", used ? ", " : "", *item);
-    if (!used)
-        return false;
-    reply_stateless(agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
-    return true;
-}
-
 static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
 {
     const char *name = sip->sip_request->rq_method_name;
     struct sip_method *method, *found = NULL;
     struct account *account;
+    bool invite, options;
     union addr source;
 
     agent->stats.requests++;
@@ -127,33 +95,23 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
         nta_msg_discard(agent->nta, msg);
         return;
     case sip_method_cancel:
+    case sip_method_bye: /* RFC 3261 §9.2, §15.1.2 */
         reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
         return;
     default:
         break;
-    }
-    if (sip->sip_to->a_tag) {
-        reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
-        return;
-    }
-    if (!method_known(name)) {
-        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
-        return;
     }
     LIST_FOR_EACH(method, &agent->methods, node)
     {
         if (strcmp(method->name, name) == 0)
             found = method;
     }
-    if (!found && strcmp(name, "INVITE") != 0 && strcmp(name, "OPTIONS") != 0) {
-        reply_stateless(agent, msg, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+    invite = strcmp(name, "INVITE") == 0;
+    options = strcmp(name, "OPTIONS") == 0;
+    if (request_refused(agent, msg, sip, found || invite || options))
         return;
-    }
-    if (require_refused(agent, msg, sip))
-        return;
-    if (!found && strcmp(name, "OPTIONS") == 0) {
-        reply_stateless(agent, msg, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_ACCEPT_STR(SIP_SDP_TYPE),
-                        TAG_END());
+    if (options && !found) {
+        options_incoming(agent, msg, sip, &source);
         return;
     }
     account = auth_request(agent, msg, sip, &source);
@@ -185,12 +143,13 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
+    random_bytes(agent->ping_key, sizeof agent->ping_key);
     su_init();
     result = sofia_loop_open(agent);
     if (result == 0) {
         agent->nta = nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1),
                                       NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(16384 + 1024), NTATAG_UDP_MTU(65535),
-                                      NTATAG_CANCEL_487(0), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
+                                      NTATAG_CANCEL_487(0), NTATAG_REL100(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
                                       TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
         if (!agent->nta)
             result = -ENOMEM;
@@ -246,6 +205,7 @@ int agent_start(struct agent *agent)
     }
     edge_set_core(agent->edge, &datagrams);
     edge_set_core_stream(agent->edge, &streams);
+    edge_on_fed(agent->edge, sofia_step, agent);
     return 0;
 }
 
@@ -256,6 +216,7 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    edge_on_fed(agent->edge, NULL, NULL);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)
     {
         if (dialog->leg && leg_is_alive(dialog->leg)) { /* whoever closes with calls running forgets their dialogs */

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "sip/sip-priv.h"
 
+#define CREDENTIALS_MAX 4 /* of one request: each costs three hashes */
+
 static unsigned offered(struct agent *agent, const union addr *source, const char *flow, enum digest_algorithm order[2])
 {
     if (agent->config.digests)
@@ -39,38 +41,59 @@ static void note_failure(struct agent *agent, const struct digest_credentials *g
     bus_publish(agent->pbx->bus, &event);
 }
 
+/* One set of credentials. Returns the account that it proves, or NULL with what can be said about it. */
+static const struct account *check_one(struct agent *agent, const sip_t *sip, const struct digest_credentials *given,
+                                       const union addr *source, bool *stale, const char **why)
+{
+    const struct account *account = snapshot_account(db_snapshot(agent->pbx->db), given->username);
+    const uint8_t *ha1 = NULL;
+
+    if (account && account->enabled && strcmp(account->realm, given->realm) == 0)
+        ha1 = given->algorithm == DIGEST_MD5 ? account->ha1_md5 : account->ha1_sha256;
+    switch (digest_check(agent->digest, given, sip->sip_request->rq_method_name, ha1, source)) {
+    case DIGEST_OK:
+        return account;
+    case DIGEST_STALE:
+        *stale = true;
+        break;
+    case DIGEST_WRONG:
+        *why = !account            ? "there is no such account"
+               : !account->enabled ? "the account is disabled"
+               : !ha1              ? "the phone answered for another realm"
+                                   : "wrong password";
+        break;
+    }
+    return NULL;
+}
+
+/* A request may carry credentials for several realms (RFC 3261 §22.3): one good set is enough. Without one, each wrong
+ * answer for our realm is noted, and those for other realms only when there is nothing else to tell.
+ * Proxy-Authorization counts as well: a phone that takes us for its proxy means us. */
 struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source)
 {
-    const struct snapshot *snapshot = db_snapshot(agent->pbx->db);
+    const char *realm = snapshot_setting(db_snapshot(agent->pbx->db), "realm", "tandem");
+    const msg_auth_t *const lists[] = {sip->sip_authorization, sip->sip_proxy_authorization};
+    struct digest_credentials given[CREDENTIALS_MAX];
+    const char *why[CREDENTIALS_MAX];
+    unsigned tried = 0, ours = 0;
     bool stale = false;
 
-    for (sip_authorization_t *au = sip->sip_authorization; au; au = au->au_next) {
-        struct digest_credentials given;
-        const struct account *account;
-        const uint8_t *ha1 = NULL;
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (const msg_auth_t *au = lists[i]; au && tried < CREDENTIALS_MAX; au = au->au_next) {
+            const struct account *account;
 
-        if (!au->au_scheme || strcasecmp(au->au_scheme, "Digest") != 0)
-            continue;
-        if (digest_parse((const char *const *)au->au_params, &given) < 0)
-            continue;
-        account = snapshot_account(snapshot, given.username);
-        if (account && account->enabled && strcmp(account->realm, given.realm) == 0)
-            ha1 = given.algorithm == DIGEST_MD5 ? account->ha1_md5 : account->ha1_sha256;
-        switch (digest_check(agent->digest, &given, sip->sip_request->rq_method_name, ha1, source)) {
-        case DIGEST_OK:
-            return (struct account *)(uintptr_t)account; /* counted: holders may change its count, not its value */
-        case DIGEST_STALE:
-            stale = true;
-            break;
-        case DIGEST_WRONG:
-            note_failure(agent, &given, source,
-                         !account            ? "there is no such account"
-                         : !account->enabled ? "the account is disabled"
-                         : !ha1              ? "the phone answered for another realm"
-                                             : "wrong password");
-            break;
+            if (!au->au_scheme || strcasecmp(au->au_scheme, "Digest") != 0 ||
+                digest_parse((const char *const *)au->au_params, &given[tried]) < 0)
+                continue;
+            why[tried] = NULL;
+            account = check_one(agent, sip, &given[tried], source, &stale, &why[tried]);
+            if (account)
+                return (struct account *)(uintptr_t)account; /* counted: holders may change its count, not its value */
+            ours += strcmp(given[tried++].realm, realm) == 0;
         }
-    }
+    for (unsigned i = 0; i < tried; i++)
+        if (why[i] && (!ours || strcmp(given[i].realm, realm) == 0))
+            note_failure(agent, &given[i], source, why[i]);
     challenge(agent, msg, sip, source, stale);
     return NULL;
 }

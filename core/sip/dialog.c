@@ -20,11 +20,33 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     return dialog;
 }
 
+/* Tags carry the node, so that a request which lands on another switch says where it belongs. */
+void dialog_tag(const struct agent *agent, char out[DIALOG_TAG])
+{
+    random_token(out, 16);
+    snprintf(out + 16, DIALOG_TAG - 16, "-n%u", agent->pbx->node);
+}
+
+void user_text(const char *user, char *out, size_t size)
+{
+    char escaped[3 * 64];
+    size_t len;
+
+    if (strlen(user) > 63)
+        user = "";
+    url_escape(escaped, user, "");
+    len = strlen(escaped) < size ? strlen(escaped) : size - 1;
+    for (size_t i = len >= 2 ? len - 2 : 0; escaped[len] && i < len; i++)
+        if (escaped[i] == '%') /* an escape that the cut would split */
+            len = i;
+    str_copy_n(out, size, escaped, len);
+}
+
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host)
 {
     const struct agent_config *config = &dialog->agent->config;
-    char host[100], escaped[200];
     enum edge_transport transport;
+    char host[100], escaped[51];
     union addr peer;
     int result;
 
@@ -33,9 +55,8 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
         result = edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host);
     if (result < 0)
         return result;
-    url_escape(escaped, user, "");
-    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%.50s@%.80s%s>", escaped, host,
-             dialog_transport(transport));
+    user_text(user, escaped, sizeof escaped);
+    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%s@%.80s%s>", escaped, host, dialog_transport(transport));
     *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
@@ -77,15 +98,22 @@ void dialog_finish(struct dialog *dialog)
     if (dialog->dead)
         return;
     dialog->dead = true;
+    session_timer_stop(dialog);
     sip_enter(agent);
     if (dialog->invite_in)
         nta_incoming_destroy(dialog->invite_in);
     if (dialog->offer_in)
         nta_incoming_destroy(dialog->offer_in);
+    if (dialog->answered_in)
+        nta_incoming_destroy(dialog->answered_in);
     if (dialog->invite_out)
         nta_outgoing_destroy(dialog->invite_out);
+    if (dialog->offer_out)
+        nta_outgoing_destroy(dialog->offer_out);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
+    if (dialog->reliable)
+        nta_reliable_destroy(dialog->reliable);
     if (dialog->nta)
         nta_leg_destroy(dialog->nta);
     sip_leave(agent);
@@ -96,21 +124,6 @@ void dialog_finish(struct dialog *dialog)
         loop_unref_later(agent->pbx->loop, leg, "dialog");
     }
     loop_later(agent->pbx->loop, dialog_free, dialog);
-}
-
-void display_text(const char *display, char *out, size_t size)
-{
-    size_t at = 0;
-
-    for (const char *p = display ? display : ""; *p && at + 1 < size; p++) {
-        if (*p == '"')
-            continue;
-        if (*p == '\\' && p[1])
-            p++;
-        out[at++] = *p;
-    }
-    out[at] = '\0';
-    str_clean_utf8(out);
 }
 
 const char *reason_header(enum cause cause, char *out, size_t size)
@@ -165,6 +178,17 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
 /* --- the end
  * -------------------------------------------------------------------------------------------------------------- */
 
+void dialog_send_ack(struct dialog *dialog, const sip_t *sip)
+{
+    char cseq[40];
+    nta_outgoing_t *ack;
+
+    snprintf(cseq, sizeof cseq, "%u ACK", (unsigned)sip->sip_cseq->cs_seq);
+    ack = nta_outgoing_tcreate(dialog->nta, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(cseq),
+                               SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
+    nta_outgoing_destroy(ack); /* NTA keeps it to answer repeated 200s */
+}
+
 static int bye_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
 {
     if (nta_outgoing_status(orq) >= 200)
@@ -178,6 +202,7 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
 
     if (dialog->bye || dialog->dead)
         return;
+    session_timer_stop(dialog);
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
     dialog_find_flow(dialog);
@@ -228,7 +253,8 @@ static int leg_op_save(const struct leg *leg, void *out)
     if (!dialog || !dialog->established)
         return -EINVAL;
     nta_leg_get_route(dialog->nta, &route, &target);
-    for (route = route ? route->r_next : NULL; route; route = route->r_next) { /* the first is the edge's: it will differ */
+    for (route = route ? route->r_next : NULL; route;
+         route = route->r_next) { /* the first is the edge's: it will differ */
         char one[200];
 
         sip_header_field_e(one, sizeof one, (sip_header_t const *)route, 0);
@@ -246,7 +272,6 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "contact", json_string(dialog->contact));
     json_object_set_new(json, "cseq", json_integer(nta_leg_get_seq(dialog->nta)));
     json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
-    json_object_set_new(json, "ack_seen", json_boolean(dialog->ack_seen));
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
     json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
@@ -260,22 +285,22 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     const char *call_id, *local, *remote, *target, *route, *flow, *contact;
     struct dialog *dialog;
     json_int_t cseq, remote_cseq, session, version;
-    int inbound, ack_seen;
+    int inbound;
     char cseq_text[40];
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *routes;
     sip_contact_t *m;
     int result = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sb sI sI}", "inbound", &inbound,
-                    "call_id", &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow",
-                    &flow, "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "ack_seen", &ack_seen,
-                    "session", &session, "version", &version) < 0)
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound, "call_id",
+                    &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow", &flow,
+                    "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "session", &session, "version",
+                    &version) < 0)
         return -EINVAL;
     dialog = dialog_new(agent, flow);
     dialog->inbound = inbound;
     dialog->established = true;
-    dialog->ack_seen = ack_seen;
+    dialog->ack_seen = true; /* one that comes now has no transaction to go to */
     dialog->origin.session = (uint64_t)session;
     dialog->origin.version = (uint64_t)version;
     dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
@@ -310,6 +335,7 @@ const struct leg_ops dialog_ops = {
     .dial = invite_dial,
     .ring = invite_ring,
     .answer = invite_answer,
+    .offer = indialog_offer,
     .answer_offer = indialog_answer_offer,
     .end = leg_op_end,
     .detach = leg_op_detach,

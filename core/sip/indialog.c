@@ -28,15 +28,36 @@ static int reinvite_acked(struct dialog *dialog, nta_incoming_t *irq, const sip_
         if (irq == dialog->offer_in && nta_incoming_status(irq) < 200) {
             dialog->offer_in = NULL;
             if (dialog->leg)
-                dialog->leg->offer_open = false;
+                leg_on_offer_withdrawn(dialog->leg);
             reply_last(dialog, irq, SIP_487_REQUEST_CANCELLED, TAG_END());
         }
         return 0;
     }
     if (irq == dialog->offer_in)
         dialog->offer_in = NULL;
+    if (dialog->late_offer_in && sip && dialog->leg) {
+        struct media_desc *answer = NULL;
+        char why[160];
+
+        if (message_sdp(sip, &answer, why, sizeof why) == 0)
+            leg_on_reanswer(dialog->leg, answer);
+        desc_free(answer);
+    }
+    dialog->late_offer_in = false;
+    if (irq == dialog->answered_in)
+        dialog->answered_in = NULL;
     nta_incoming_destroy(irq);
     return 0;
+}
+
+/* The transaction of an answered INVITE calls back with its ACK: it must not outlive the dialog. A phone that offers
+ * again has seen the answer before, whatever became of its ACK. */
+static void await_ack(struct dialog *dialog, nta_incoming_t *irq)
+{
+    if (dialog->answered_in)
+        nta_incoming_destroy(dialog->answered_in);
+    dialog->answered_in = irq;
+    nta_incoming_bind(irq, reinvite_acked, dialog);
 }
 
 /* Answers with a session description; an INVITE's transaction stays until its ACK. */
@@ -50,27 +71,33 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
     sip_enter(dialog->agent);
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_SERVER_STR(dialog->agent->user_agent),
                         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                        SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog),
                         SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    session_timer_granted(dialog);
     if (nta_incoming_method(irq) == sip_method_invite)
-        nta_incoming_bind(irq, reinvite_acked, dialog);
+        await_ack(dialog, irq);
     else
         nta_incoming_destroy(irq);
     sip_leave(dialog->agent);
     return 0;
 }
 
-/* The phone may have moved: requests to it go to its newest Contact (RFC 3261 §12.2.2), on the flow it came by. */
+/* The phone may have moved: requests to it go to its newest Contact (RFC 3261 §12.2.2), on the flow it came by. Only
+ * for requests that are taken, and only to where a request can be sent: whatever else a phone says, its call goes on.
+ */
 static void refresh_target(struct dialog *dialog, const sip_t *sip)
 {
     const char *flow = message_flow(sip);
     sip_route_t const *old = NULL;
-    sip_contact_t const *target = NULL;
+    sip_contact_t const *target = NULL, *m = sip->sip_contact;
     su_home_t home[1] = {SU_HOME_INIT(home)};
 
+    if (m && ((m->m_url->url_type != url_sip && m->m_url->url_type != url_sips) || !m->m_url->url_host))
+        m = NULL;
     nta_leg_get_route(dialog->nta, &old, &target);
-    str_copy(dialog->flow, sizeof dialog->flow, flow);
-    dialog_set_route(dialog, old ? sip_route_dup(home, old->r_next) : NULL,
-                     sip->sip_contact ? sip->sip_contact : sip_contact_dup(home, target));
+    if (sip->sip_request) /* a response came the way its request went */
+        str_copy(dialog->flow, sizeof dialog->flow, flow);
+    dialog_set_route(dialog, old ? sip_route_dup(home, old->r_next) : NULL, m ? m : sip_contact_dup(home, target));
     su_home_deinit(home);
 }
 
@@ -78,19 +105,28 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
 {
     struct leg *leg = dialog->leg;
     struct media_desc *offer = NULL;
-    char why[160] = "";
+    char why[160] = "", min_se[16];
     int result;
+    bool early = leg->early && leg->state == LEG_RINGING && nta_incoming_method(irq) == sip_method_update;
 
-    if (!dialog->established || leg->state != LEG_UP || !leg->local)
+    if (!early && (!dialog->established || leg->state != LEG_UP || !leg->local || !leg->remote))
         return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
-    if (dialog->offer_in)
+    if (dialog->offer_in || dialog->offer_out || dialog->late_offer_in)
         return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
-    refresh_target(dialog, sip);
+    if (session_timer_too_short(dialog->agent, sip, min_se))
+        return reply_last(dialog, irq, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
+    session_timer_asked(dialog, sip);
     result = message_sdp(sip, &offer, why, sizeof why);
+    if (result == 0 || result == -ENOENT)
+        refresh_target(dialog, sip);
     if (result == -ENOENT) { /* no offer: we offer what is in use; an UPDATE without SDP only refreshes */
-        if (nta_incoming_method(irq) == sip_method_invite)
+        if (nta_incoming_method(irq) == sip_method_invite) {
+            dialog->late_offer_in = true;
             return reply_sdp(dialog, irq, leg->local);
-        return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), TAG_END());
+        }
+        session_timer_granted(dialog);
+        return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact),
+                          SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), TAG_END());
     }
     if (result == -EMEDIUMTYPE)
         return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
@@ -119,6 +155,60 @@ int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum
     return reply_last(dialog, irq, cause_info(refused)->sip_status, cause_info(refused)->reason, TAG_END());
 }
 
+/* --- our own re-offers ---------------------------------------------------------------------------------------------
+ */
+
+static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
+{
+    int status = nta_outgoing_status(orq);
+    struct leg *leg = dialog->leg;
+    struct media_desc *answer = NULL;
+    char why[160];
+
+    if (dialog->dead || status < 200)
+        return 0;
+    if (status < 300 && sip && sip->sip_cseq) {
+        if (sip->sip_contact)
+            refresh_target(dialog, sip);
+        dialog_send_ack(dialog, sip);
+        session_timer_answered(dialog, sip);
+    }
+    nta_outgoing_destroy(orq);
+    dialog->offer_out = NULL;
+    if (status < 300) {
+        message_sdp(sip, &answer, why, sizeof why);
+        leg_on_offer_answered(leg, answer);
+        desc_free(answer);
+    } else if ((status == 408 || status == 481) && leg_is_alive(leg)) { /* RFC 3261 §12.2.1.2: the dialog is gone */
+        leg_end(leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, NULL);
+    } else {
+        leg_on_offer_refused(leg, status);
+    }
+    return 0;
+}
+
+int indialog_offer(struct leg *leg, const struct media_desc *offer)
+{
+    struct dialog *dialog = leg->usage;
+    char sdp[4096];
+    int len;
+
+    if (!dialog || dialog->offer_out || dialog->offer_in || dialog->invite_in)
+        return -EBUSY;
+    len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
+    if (len < 0)
+        return len;
+    sip_enter(dialog->agent);
+    dialog_find_flow(dialog);
+    dialog->offer_out = nta_outgoing_tcreate(dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL,
+                                             SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                                             SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_MAX_FORWARDS_STR("70"),
+                                             SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+                                             SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    sip_leave(dialog->agent);
+    return dialog->offer_out ? 0 : -EIO;
+}
+
 static int bye_in(struct dialog *dialog, nta_incoming_t *irq)
 {
     struct leg *leg = dialog->leg;
@@ -134,16 +224,58 @@ static int bye_in(struct dialog *dialog, nta_incoming_t *irq)
     return 0;
 }
 
+/* Without a body it only asks whether we are there. No Info-Package is offered (RFC 6086 §4.2.2), and no body means
+ * anything yet. */
+static int info_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
+{
+    for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
+        if (un->un_name && strcasecmp(un->un_name, "Info-Package") == 0)
+            return reply_last(dialog, irq, 469, "Bad Info Package", SIPTAG_HEADER_STR("Recv-Info:"), TAG_END());
+    if (sip->sip_payload && sip->sip_payload->pl_len)
+        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+    return reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+}
+
+/* NTA finds a leg without a To tag as well, as RFC 2543 had it: such a request is not in the dialog (RFC 3261 §12.2.2),
+ * and an INVITE of that kind has come by two ways (§8.2.2.2). Negative when it was refused. */
+static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
+{
+    const char *phrase;
+    char text[256];
+    int status = uri_refused(sip, &phrase);
+
+    if (sip->sip_request->rq_method == sip_method_ack)
+        return 0;
+    if (!sip->sip_to->a_tag && sip->sip_request->rq_method == sip_method_invite)
+        reply_last(dialog, irq, SIP_482_LOOP_DETECTED, TAG_END());
+    else if (!sip->sip_to->a_tag)
+        reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
+    else if (status)
+        reply_last(dialog, irq, status, phrase, TAG_END());
+    else if (request_unsupported(sip, text, sizeof text))
+        reply_last(dialog, irq, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
+    else
+        return 0;
+    return -EINVAL;
+}
+
 /* NTA found the dialog of this request. Returns 0: we answer ourselves. */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
+    char text[256];
     int result = 0;
 
     if (dialog->dead || !dialog->leg)
         return 481;
     agent->depth++; /* we are inside a step: its end looks at the timers */
-    dialog_heard(dialog, sip);
+    result = check_refused(dialog, irq, sip);
+    if (result < 0) {
+        agent->depth--;
+        return 0;
+    }
+    if (sip->sip_request->rq_method != sip_method_ack)
+        dialog_heard(dialog, sip);
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */
         nta_incoming_destroy(irq);
@@ -156,12 +288,26 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         result = offer_in(dialog, irq, sip);
         break;
     case sip_method_options:
+        result = reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)),
+                            SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        break;
     case sip_method_info:
-        result = reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_ACCEPT_STR(SIP_SDP_TYPE),
-                            TAG_END());
+        result = info_in(dialog, irq, sip);
+        break;
+    case sip_method_cancel: /* of nothing: NTA keeps those that mean a transaction */
+    case sip_method_prack:  /* of a response that NTA does not wait for (RFC 3262 §3) */
+        result = reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
+        break;
+    case sip_method_notify: /* nobody here has subscribed; 481 would make some phones give up the call */
+        result = reply_last(dialog, irq, SIP_489_BAD_EVENT, TAG_END());
+        break;
+    case sip_method_unknown:
+        result = reply_last(dialog, irq, SIP_501_NOT_IMPLEMENTED,
+                            SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)), TAG_END());
         break;
     default:
-        result = reply_last(dialog, irq, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+        result = reply_last(dialog, irq, SIP_405_METHOD_NOT_ALLOWED,
+                            SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)), TAG_END());
         break;
     }
     agent->depth--;

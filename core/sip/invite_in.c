@@ -16,6 +16,10 @@ static int respond(struct dialog *dialog, int status, const char *phrase, tag_ty
         return -EALREADY;
     ta_start(ta, tag, value);
     sip_enter(dialog->agent);
+    if (status >= 300 && dialog->reliable) { /* else NTA tells of it as if its PRACK had not come in time */
+        nta_reliable_destroy(dialog->reliable);
+        dialog->reliable = NULL;
+    }
     result = nta_incoming_treply(dialog->invite_in, status, phrase, SIPTAG_SERVER_STR(dialog->agent->user_agent),
                                  ta_tags(ta));
     sip_leave(dialog->agent);
@@ -34,6 +38,8 @@ static void drop_invite(struct dialog *dialog)
 static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
 {
     struct leg *leg = dialog->leg;
+    struct media_desc *answer = NULL;
+    char why[160];
 
     if (dialog->dead)
         return 0;
@@ -49,40 +55,43 @@ static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t
         return 0;
     drop_invite(dialog);
     dialog->ack_seen = true;
-    if (!sip)
+    if (!sip) {
         leg_on_ended(leg, CAUSE_NO_ACK, WHO_SWITCH, 0, NULL);
+    } else if (leg_is_alive(leg)) {
+        if (leg->late_offer)
+            message_sdp(sip, &answer, why, sizeof why);
+        leg_on_confirmed(leg, answer);
+        desc_free(answer);
+    }
     if (!leg_is_alive(leg))
         dialog_send_bye(dialog, leg->cause);
     return 0;
-}
-
-/* Tags carry the node, so that a request which lands on another switch says where it belongs. */
-static void make_tag(const struct agent *agent, char *out, size_t size)
-{
-    char random[17];
-
-    random_token(random, 16);
-    snprintf(out, size, "%s-n%u", random, agent->pbx->node);
 }
 
 static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
     su_home_t home[1] = {SU_HOME_INIT(home)};
-    char tag[32];
+    sip_from_t *local = sip_from_dup(home, sip->sip_to);
+    char tag[DIALOG_TAG];
     char *text;
     int result;
 
-    make_tag(agent, tag, sizeof tag);
-    dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id),
-                                  SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
-                                  NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
-    if (!dialog->nta)
+    dialog_tag(agent, tag);
+    if (!local || sip_from_tag(home, local, tag) < 0) {
+        su_home_deinit(home);
         return -ENOMEM;
-    nta_leg_tag(dialog->nta, tag);
+    }
+    dialog->nta =
+        nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
+                        SIPTAG_TO(sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+    if (!dialog->nta) {
+        su_home_deinit(home);
+        return -ENOMEM;
+    }
     result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
-    text = sip_header_as_string(home, (sip_header_t *)sip->sip_to);
-    snprintf(dialog->local, sizeof dialog->local, "%.350s;tag=%s", text ? text : "", tag);
+    text = sip_header_as_string(home, (sip_header_t *)local);
+    str_copy(dialog->local, sizeof dialog->local, text);
     text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
     str_copy(dialog->remote, sizeof dialog->remote, text);
     str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
@@ -118,23 +127,51 @@ static unsigned max_forwards(const sip_t *sip)
     return sip->sip_max_forwards ? (unsigned)sip->sip_max_forwards->mf_count : 70;
 }
 
+/* What was dialled, unescaped. 0; -E2BIG: cutting it short would call somebody else; -EINVAL: control characters, which
+ * would end up in headers and logs (an escaped NUL would also cut it short). */
+static int dialled_number(const url_t *url, char *out, size_t size)
+{
+    const char *user = url->url_user ? url->url_user : "";
+    char text[256];
+    size_t len;
+
+    if (strlen(user) >= sizeof text)
+        return -E2BIG;
+    len = url_unescape_to(text, user, strlen(user));
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+            return -EINVAL;
+    text[len] = '\0';
+    str_clean_utf8(text);
+    return str_copy(out, size, text);
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
     struct media_desc *offer = NULL;
     struct dialog *dialog = NULL;
-    char why[160] = "the INVITE has no SDP; calls without an offer are not taken yet", dialled[64] = "",
-         contact[256] = "";
+    char min_se[16], why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
     struct leg *leg;
-    int sdp;
+    int sdp, number;
 
     if (!sip->sip_contact || sip->sip_contact->m_url->url_type != url_sip) {
         refuse_early(agent, msg, CAUSE_BAD_REQUEST, "the INVITE has no usable Contact");
         return;
     }
+    if (session_timer_too_short(agent, sip, min_se)) {
+        reply_stateless(agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
+        return;
+    }
     if (max_forwards(sip) == 0) {
         refuse_early(agent, msg, CAUSE_LOOP, NULL);
+        return;
+    }
+    number = dialled_number(sip->sip_request->rq_url, dialled, sizeof dialled);
+    if (number < 0) {
+        refuse_early(agent, msg, number == -E2BIG ? CAUSE_UNKNOWN_NUMBER : CAUSE_BAD_REQUEST,
+                     number == -E2BIG ? "the dialled number is too long" : "the dialled number has control characters");
         return;
     }
     sdp = message_sdp(sip, &offer, why, sizeof why);
@@ -142,17 +179,17 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
         return;
     }
-    if (sdp < 0) {
-        refuse_early(agent, msg, sdp == -ENOENT ? CAUSE_NOT_SUPPORTED : CAUSE_BAD_SDP, why);
+    if (sdp < 0 && sdp != -ENOENT) {
+        refuse_early(agent, msg, CAUSE_BAD_SDP, why);
         return;
-    }
-    if (sip->sip_request->rq_url->url_user) {
-        str_copy(dialled, sizeof dialled, sip->sip_request->rq_url->url_user);
-        url_unescape(dialled, dialled);
-        str_clean_utf8(dialled);
     }
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    session_timer_asked(dialog, sip);
+    if (sip_has_feature(sip->sip_require, "100rel"))
+        dialog->reliability = REL_ALWAYS;
+    else if (sip_has_feature(sip->sip_supported, "100rel"))
+        dialog->reliability = REL_WITH_SDP;
     if (dialog_address(dialog, dialled, &in.media_host) < 0 || make_nta_leg(dialog, sip) < 0) {
         refuse_early(agent, msg, CAUSE_INTERNAL, "the way back to the phone is not known");
         goto fail;
@@ -189,12 +226,54 @@ fail:
     dialog_finish(dialog);
 }
 
-int invite_ring(struct leg *leg, int status)
+/* The caller confirmed a reliable provisional response; NTA answers the PRACK with what we return. sip NULL: it never
+ * did. */
+static int pracked(struct dialog *dialog, nta_reliable_t *rel, nta_incoming_t *prack, const sip_t *sip)
+{
+    if (dialog->dead)
+        return 481;
+    if (rel == dialog->reliable)
+        dialog->reliable = NULL;
+    nta_reliable_destroy(rel);
+    if (!sip) {
+        struct leg *leg = dialog->leg;
+
+        respond(dialog, SIP_504_GATEWAY_TIME_OUT, TAG_END());
+        drop_invite(dialog);
+        leg_on_ended(leg, CAUSE_NO_ACK, WHO_SWITCH, 504, "the phone never confirmed a ringing message (PRACK)");
+        dialog_finish(dialog);
+        return 0;
+    }
+    return 200;
+}
+
+int invite_ring(struct leg *leg, int status, const struct media_desc *early)
 {
     struct dialog *dialog = leg->usage;
+    const char *phrase = status == 180 ? sip_180_Ringing : sip_183_Session_progress;
+    char sdp[4096] = "";
+    int len = early ? dialog_sdp(dialog, early, sdp, sizeof sdp) : 0;
 
-    return respond(dialog, status, status == 180 ? sip_180_Ringing : sip_183_Session_progress,
-                   SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+    if (len < 0)
+        return len;
+    if (dialog->reliability == REL_ALWAYS || (dialog->reliability == REL_WITH_SDP && early)) {
+        nta_reliable_t *rel;
+
+        if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
+            return -EALREADY;
+        sip_enter(dialog->agent);
+        rel = nta_reliable_treply(
+            dialog->invite_in, pracked, dialog, status, phrase, SIPTAG_SERVER_STR(dialog->agent->user_agent),
+            SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_REQUIRE_STR("100rel"),
+            TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+        sip_leave(dialog->agent);
+        if (rel)
+            dialog->reliable = rel;
+        return rel ? 0 : -EIO;
+    }
+    return respond(dialog, status, phrase, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                   TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)),
+                   TAG_END());
 }
 
 int invite_answer(struct leg *leg, const struct media_desc *answer)
@@ -202,15 +281,18 @@ int invite_answer(struct leg *leg, const struct media_desc *answer)
     struct dialog *dialog = leg->usage;
     char sdp[4096];
     int len = dialog_sdp(dialog, answer, sdp, sizeof sdp);
-    int result;
 
     if (len < 0)
         return len;
-    result = respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                     SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
-    if (result == 0)
-        dialog->established = true;
-    return result;
+    if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
+        return -EALREADY;
+    /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
+    respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+            SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    dialog->established = true;
+    session_timer_granted(dialog);
+    return 0;
 }
 
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail)

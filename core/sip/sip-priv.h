@@ -8,6 +8,7 @@ struct dialog;
 #define NTA_LEG_MAGIC_T struct dialog
 #define NTA_OUTGOING_MAGIC_T struct dialog
 #define NTA_INCOMING_MAGIC_T struct dialog
+#define NTA_RELIABLE_MAGIC_T struct dialog
 #define SU_ROOT_MAGIC_T struct agent
 
 #include <sofia-sip/nta.h>
@@ -25,10 +26,27 @@ struct dialog;
 #include "sip/agent.h"
 #include "sip/methods.h"
 #include "sip/sdp.h"
+#include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
-#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER"
+/* What we take in a dialog; agent_allow() adds what modules serve outside. */
+#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
+#define SIP_SUPPORTED "100rel, timer"
 #define SIP_SDP_TYPE "application/sdp"
+
+/* A method that a module serves: agent.c. */
+struct sip_method {
+    struct list node;
+    char name[32];
+    void (*fn)(void *, struct sipmsg *);
+    void *arg;
+};
+
+/* How often a source may still ask Tandem itself for its OPTIONS. */
+struct ping_bucket {
+    uint64_t seen_ms; /* 0: never */
+    uint32_t tokens;  /* thousandths */
+};
 
 struct agent {
     struct pbx *pbx;
@@ -45,6 +63,8 @@ struct agent {
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
+    struct ping_bucket pings[256];
+    uint8_t ping_key[16];
     bool closing;
 };
 
@@ -53,6 +73,8 @@ void sip_enter(struct agent *agent);
 void sip_leave(struct agent *agent);
 int sofia_loop_open(struct agent *agent);
 void sofia_loop_close(struct agent *agent);
+/* Lets the agent (arg) do what is ready in sofia; what it sends leaves at once. Never from under sofia. */
+void sofia_step(void *arg);
 
 /* A request outside sofia's types: sipmsg.c. */
 struct sipmsg {
@@ -69,6 +91,21 @@ void sipmsg_free(struct sipmsg *m);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
 
+/* check.c */
+bool method_known(const char *name);
+/* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
+bool request_unsupported(const sip_t *sip, char *out, size_t size);
+/* What is wrong with its Request-URI: a status with its phrase, or 0. */
+int uri_refused(const sip_t *sip, const char **phrase);
+/* All methods that are served now, for Allow. Returns out. */
+const char *agent_allow(const struct agent *agent, char *out, size_t size);
+/* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
+ * method. */
+bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool served);
+
+/* options.c. Outside of dialogs; consumes msg. */
+void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
+
 /* auth.c. Who sent this request? Returns the account (borrowed), or NULL after the request was answered with a
  * challenge or refusal; msg is consumed then. */
 struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
@@ -84,18 +121,29 @@ struct dialog {
     struct agent *agent;
     struct leg *leg; /* ref "dialog"; NULL after the leg has gone */
     nta_leg_t *nta;
-    nta_incoming_t *invite_in;  /* open INVITE from the phone (until ACK) */
-    nta_outgoing_t *invite_out; /* INVITE of ours */
-    nta_incoming_t *offer_in;   /* re-INVITE or UPDATE that waits for an answer */
+    nta_incoming_t *invite_in;   /* open INVITE from the phone (until ACK) */
+    nta_outgoing_t *invite_out;  /* INVITE of ours */
+    nta_incoming_t *offer_in;    /* re-INVITE or UPDATE that waits for an answer */
+    nta_outgoing_t *offer_out;   /* re-INVITE of ours */
+    nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
-    bool inbound, cancelled, established, ack_seen, dead;
+    nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
+    bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
+    bool inbound, cancelled, established, ack_seen, dead, retried_422;
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
-    char call_id[160], local[400], remote[400]; /* From/To values with tags, as they are on our side */
+    char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
-    uint64_t sdp_hash;           /* of the last SDP without its version */
+    struct session_timer session;
+    uint64_t sdp_hash; /* of the last SDP without its version */
 };
+
+/* What a 2xx says about session timers. */
+#define SESSION_TIMER_TAGS(dialog)                                                                                     \
+    TAG_IF((dialog)->session.header[0], SIPTAG_SESSION_EXPIRES_STR((dialog)->session.header)),                         \
+        TAG_IF((dialog)->session.header[0] && !(dialog)->session.we_refresh, SIPTAG_REQUIRE_STR("timer"))
 
 extern const struct leg_ops dialog_ops;
 
@@ -121,12 +169,16 @@ const char *reason_header(enum cause cause, char *out, size_t size);
 int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, size_t size);
 /* SDP body of a message: 0 and *out (owned), -ENOENT (no body), -EINVAL with why. */
 int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why_size);
-/* The display name without quotes. */
-void display_text(const char *display, char *out, size_t size);
+/* A new tag of ours. NTA must know it from the moment its leg is made: of a leg that gets its tag later, it takes
+ * requests without To tag to be in the dialog. */
+#define DIALOG_TAG 32
+void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
+/* The user part of a URI of ours, escaped; what does not fit is left out, and no escape is cut in two. */
+void user_text(const char *user, char *out, size_t size);
 
 /* invite_in.c */
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
-int invite_ring(struct leg *leg, int status);
+int invite_ring(struct leg *leg, int status, const struct media_desc *early);
 int invite_answer(struct leg *leg, const struct media_desc *answer);
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail);
 /* invite_out.c */
@@ -135,6 +187,9 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
 void invite_cancel(struct dialog *dialog, enum cause cause);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+int indialog_offer(struct leg *leg, const struct media_desc *offer);
+/* ACKs a 2xx of ours to an INVITE in this dialog. */
+void dialog_send_ack(struct dialog *dialog, const sip_t *sip);
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);
 
 #endif

@@ -49,7 +49,9 @@ static const char *user_of(struct sipmsg *m, const url_t *url)
     if (!url->url_user)
         return "";
     user = su_strdup(msg_home(m->msg), url->url_user);
-    return user ? url_unescape(user, user) : "";
+    if (!user || strstr(user, "%00")) /* unescaped, it would end there and mean somebody else */
+        return user ? user : "";
+    return url_unescape(user, user);
 }
 
 const char *sipmsg_to_user(const struct sipmsg *m)
@@ -81,6 +83,54 @@ const char *sipmsg_header(const struct sipmsg *m, const char *name)
     return NULL;
 }
 
+static int list_add(char *out, size_t size, size_t *used, const char *value)
+{
+    return str_append(out, size, used, "%s%s", *used ? ", " : "", value ? value : "");
+}
+
+int sipmsg_header_list(const struct sipmsg *m, const char *name, char *out, size_t size)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    size_t used = 0;
+    int count = 0, result = 0;
+
+    out[0] = '\0';
+    for (msg_header_t *h = (msg_header_t *)m->sip->sip_request; h && result == 0; h = h->sh_succ) {
+        const char *hc_name = h->sh_class->hc_name;
+
+        if (!hc_name || strcasecmp(hc_name, name) != 0)
+            continue;
+        result = list_add(out, size, &used, sip_header_as_string(home, (sip_header_t *)h));
+        count++;
+    }
+    for (sip_unknown_t *un = m->sip->sip_unknown; un && result == 0; un = un->un_next)
+        if (un->un_name && strcasecmp(un->un_name, name) == 0) {
+            result = list_add(out, size, &used, un->un_value);
+            count++;
+        }
+    su_home_deinit(home);
+    return result < 0 ? result : count;
+}
+
+static bool has_option(const msg_list_t *list, const char *option)
+{
+    for (; list; list = list->k_next)
+        for (msg_param_t const *item = list->k_items; item && *item; item++)
+            if (strcasecmp(*item, option) == 0)
+                return true;
+    return false;
+}
+
+bool sipmsg_requires(const struct sipmsg *m, const char *option)
+{
+    return has_option(m->sip->sip_require, option);
+}
+
+bool sipmsg_supports(const struct sipmsg *m, const char *option)
+{
+    return has_option(m->sip->sip_supported, option) || sipmsg_requires(m, option);
+}
+
 int sipmsg_expires(const struct sipmsg *m)
 {
     if (!m->sip->sip_expires)
@@ -95,6 +145,27 @@ static int unquoted(const char *value, char *out, size_t size)
     if (len >= 2 && value[0] == '"' && value[len - 1] == '"')
         value++, len -= 2;
     return str_copy_n(out, size, value, len);
+}
+
+/* What a phone says about a contact beyond what the registrar acts on. GRUUs (RFC 5627 §4.2) are the registrar's to
+ * give, not the phone's. What does not fit is left out. */
+static void other_params(const sip_contact_t *c, char *out, size_t size)
+{
+    static const char *const known[] = {"expires", "q", "+sip.instance", "reg-id", "pub-gruu", "temp-gruu"};
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (msg_param_t const *p = c->m_params; p && *p; p++) {
+        size_t len = strcspn(*p, "=");
+        bool skip = len == 0 || strlen(*p) + 2 > size - used;
+
+        for (size_t i = 0; i < COUNT_OF(known); i++)
+            skip = skip || (strlen(known[i]) == len && strncasecmp(known[i], *p, len) == 0);
+        for (const char *at = *p; *at; at++)
+            skip = skip || (unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7F;
+        if (!skip)
+            str_append(out, size, &used, ";%s", *p);
+    }
 }
 
 static int contact_fill(const sip_contact_t *c, struct sipmsg_contact *out)
@@ -117,6 +188,7 @@ static int contact_fill(const sip_contact_t *c, struct sipmsg_contact *out)
         return -EINVAL;
     if (reg_id && str_to_u64(reg_id, INT32_MAX, &number) == 0)
         out->reg_id = (unsigned)number;
+    other_params(c, out->params, sizeof out->params);
     return 0;
 }
 
@@ -155,6 +227,20 @@ const union addr *sipmsg_source(const struct sipmsg *m)
 const char *sipmsg_flow(const struct sipmsg *m)
 {
     return m->flow;
+}
+
+bool sipmsg_over_stream(const struct sipmsg *m)
+{
+    enum edge_transport transport;
+
+    return edge_flow_peer(m->agent->edge, m->flow, &transport, NULL) == 0 && transport != EDGE_UDP;
+}
+
+bool sip_flow_usable(const struct pbx *pbx, const char *flow)
+{
+    const struct agent *agent = pbx->sip;
+
+    return agent && edge_flow_peer(agent->edge, flow, NULL, NULL) == 0;
 }
 
 int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers)

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 
 struct account;
+struct pbx;
 struct sipmsg;
 
 struct sipmsg_contact {
@@ -14,6 +15,7 @@ struct sipmsg_contact {
     double q;           /* 1.0 when not said */
     char instance[128]; /* +sip.instance, without quotes; "" when not said */
     unsigned reg_id;    /* 0: not said */
+    char params[256];   /* other parameters of the header as they came: ";methods=\"INVITE\";audio" */
 };
 
 const char *sipmsg_method(const struct sipmsg *m);
@@ -25,6 +27,11 @@ const char *sipmsg_from_user(const struct sipmsg *m);
 const char *sipmsg_request_user(const struct sipmsg *m);
 /* Text of the first header of that name (any name), or NULL. Valid as long as the message. */
 const char *sipmsg_header(const struct sipmsg *m, const char *name);
+/* All values of a header that is a list, in order, with ", " between them. Their number; -E2BIG. */
+int sipmsg_header_list(const struct sipmsg *m, const char *name, char *out, size_t size);
+/* Does the sender know this extension (Supported or Require)? Does it insist on it (Require)? */
+bool sipmsg_supports(const struct sipmsg *m, const char *option);
+bool sipmsg_requires(const struct sipmsg *m, const char *option);
 /* Expires header, or -1. */
 int sipmsg_expires(const struct sipmsg *m);
 /* Fills out[0..max); returns how many contacts there are in all; -EINVAL: a contact that cannot be used; *star set for
@@ -35,6 +42,10 @@ struct account *sipmsg_account(const struct sipmsg *m);
 /* Real source, and the edge's token for the way back. */
 const union addr *sipmsg_source(const struct sipmsg *m);
 const char *sipmsg_flow(const struct sipmsg *m);
+/* Did it come over a connection (TCP, TLS, WebSocket)? */
+bool sipmsg_over_stream(const struct sipmsg *m);
+/* Can a message still go out on this flow? False when its connection is closed. */
+bool sip_flow_usable(const struct pbx *pbx, const char *flow);
 
 /* Answers, once. headers: "Name: value" lines ended by NULL, or NULL. -EALREADY when a final answer went out. */
 int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers);

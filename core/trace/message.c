@@ -151,7 +151,7 @@ static void stars(char *from, char *end)
  * and user name stay: they are what one looks for when a phone cannot log in. */
 static void mask_credentials(char *value, char *end, bool digest)
 {
-    static const char *const keys[] = {"response=", "rspauth="};
+    static const char *const keys[] = {"response", "rspauth"};
 
     if (!digest) {
         stars(value, end);
@@ -166,7 +166,14 @@ static void mask_credentials(char *value, char *end, bool digest)
             if ((size_t)(end - p) > n && strncasecmp(p, keys[i], n) == 0) {
                 char *from = p + n, *to;
 
-                if (*from == '"')
+                while (from < end && (*from == ' ' || *from == '\t')) /* RFC 3261 §25.1: blanks may stand around "=" */
+                    from++;
+                if (from == end || *from != '=')
+                    continue;
+                do
+                    from++;
+                while (from < end && strchr(" \t\r\n", *from));
+                if (from < end && *from == '"')
                     from++;
                 for (to = from; to < end && *to != '"' && *to != ',' && *to != '\r' && *to != '\n'; to++)
                     ;

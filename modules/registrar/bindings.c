@@ -73,14 +73,14 @@ static struct aor *aor_get(struct bindings *table, const char *account)
 
 static void aor_free_if_empty(struct aor *aor)
 {
-    if (!list_empty(&aor->bindings) || !list_empty(&aor->removed))
+    if (!list_empty(&aor->bindings) || !list_empty(&aor->removed) || aor->cleared_us)
         return;
     list_unlink(&aor->in_hash);
     aor->table->aor_count--;
     free(aor);
 }
 
-static bool means(const struct binding *b, const char *uri, const char *instance, unsigned reg_id)
+bool binding_means(const struct binding *b, const char *uri, const char *instance, unsigned reg_id)
 {
     if (*instance && *b->instance)
         return strcmp(b->instance, instance) == 0 && b->reg_id == reg_id;
@@ -95,7 +95,7 @@ struct binding *bindings_match(const struct aor *aor, const char *uri, const cha
         return NULL;
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
     {
-        if (means(b, uri, instance, reg_id))
+        if (binding_means(b, uri, instance, reg_id))
             return b;
     }
     return NULL;
@@ -132,6 +132,7 @@ void binding_update(struct binding *b, const struct binding_facts *facts)
     set(&b->flow, facts->flow);
     set(&b->peer, facts->peer);
     set(&b->path, facts->path);
+    set(&b->params, facts->params);
     b->reg_id = facts->reg_id;
     b->cseq = facts->cseq;
     b->q = facts->q;
@@ -144,6 +145,8 @@ static int make_key(const struct binding_facts *facts, char *out, size_t size)
 {
     size_t used = 0;
 
+    if (facts->key)
+        return str_copy(out, size, facts->key);
     if (facts->instance && *facts->instance)
         return str_append(out, size, &used, "%s#%u", facts->instance, facts->reg_id);
     return uri_key(facts->uri, out, size);
@@ -158,6 +161,13 @@ struct binding *bindings_add(struct bindings *table, const char *account, const 
     if (make_key(facts, key, sizeof key) < 0)
         return NULL;
     aor = aor_get(table, account);
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        if (strcmp(b->key, key) == 0) { /* a phone that left its instance id out for a while */
+            binding_update(b, facts);
+            return b;
+        }
+    }
     LIST_FOR_EACH(b, &aor->removed, in_aor)
     {
         if (strcmp(b->key, key) == 0)
@@ -176,6 +186,23 @@ struct binding *bindings_add(struct bindings *table, const char *account, const 
     aor->count++;
     binding_update(found, facts);
     return found;
+}
+
+void bindings_note_cleared(struct bindings *table, const char *account, uint64_t when_us)
+{
+    aor_get(table, account)->cleared_us = when_us;
+}
+
+void bindings_forget_cleared(struct bindings *table)
+{
+    struct aor *aor, *tmp;
+
+    for (size_t i = 0; i < table->bucket_count; i++)
+        LIST_FOR_EACH_SAFE(aor, tmp, &table->buckets[i], in_hash)
+        {
+            aor->cleared_us = 0;
+            aor_free_if_empty(aor);
+        }
 }
 
 void binding_remove(struct binding *b)
@@ -204,6 +231,7 @@ void binding_free(struct binding *b)
     free(b->flow_before);
     free(b->peer);
     free(b->path);
+    free(b->params);
     free(b);
 }
 
@@ -212,6 +240,22 @@ uint64_t binding_seconds(const struct binding *b)
     uint64_t now = loop_wall_us(b->aor->table->loop);
 
     return b->expires_us > now ? (b->expires_us - now + 999999) / 1000000 : 0;
+}
+
+void bindings_each(struct bindings *table, bool (*fn)(void *arg, struct aor *aor), void *arg)
+{
+    struct aor *aor;
+    bool changed;
+
+    for (size_t i = 0; i < table->bucket_count; i++)
+        do { /* from the start of the bucket after a change: entries may be gone */
+            changed = false;
+            LIST_FOR_EACH(aor, &table->buckets[i], in_hash)
+            {
+                if (aor->count && (changed = fn(arg, aor)))
+                    break;
+            }
+        } while (changed);
 }
 
 static int by_account(const void *a, const void *b)
@@ -236,6 +280,7 @@ struct aor **bindings_sorted(const struct bindings *table, size_t *count)
 
 void bindings_clear(struct bindings *table)
 {
+    bindings_forget_cleared(table);
     for (size_t i = 0; i < table->bucket_count; i++)
         while (!list_empty(&table->buckets[i])) {
             struct aor *aor = LIST_ENTRY(table->buckets[i].next, struct aor, in_hash);

@@ -14,6 +14,7 @@ struct aor {
     struct list in_hash;
     struct bindings *table;
     unsigned count;
+    uint64_t cleared_us; /* wall clock: a "Contact: *" that came before the table was loaded; 0: none */
     struct list bindings;
     struct list removed; /* gone, but the database has not heard of it */
     char account[64];
@@ -30,13 +31,14 @@ struct binding {
     double q;
     uint64_t expires_us, updated_us; /* wall clock */
     char *key;                       /* what identifies it in the database; never changes */
-    char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path; /* "" when there is none */
-    char *flow_before;                                                /* which `flow` replaced */
+    char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params; /* "" when there is none */
+    char *flow_before; /* which `flow` replaced */
 };
 
 /* What a REGISTER (or a row) says about one contact; text is copied. */
 struct binding_facts {
-    const char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path;
+    const char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params;
+    const char *key; /* NULL: made of the others */
     unsigned reg_id;
     uint32_t cseq;
     double q;
@@ -61,8 +63,15 @@ struct aor *bindings_find(const struct bindings *table, const char *account);
 /* The binding that this contact means (RFC 3261 §10.3, RFC 5626 §6): the phone's instance and reg-id when both sides
  * name an instance, the URI otherwise. NULL: none. */
 struct binding *bindings_match(const struct aor *aor, const char *uri, const char *instance, unsigned reg_id);
-/* A new binding (one that was removed and not written yet comes back to life). NULL: the URI has no key. */
+/* A new binding (one that was removed and not written yet comes back to life, and one of the same key is taken over).
+ * NULL: the URI has no key. */
 struct binding *bindings_add(struct bindings *table, const char *account, const struct binding_facts *facts);
+/* Remembers that the account removed all of its bindings, whatever the database still says. */
+void bindings_note_cleared(struct bindings *table, const char *account, uint64_t when_us);
+/* The database has been read: forgets those notes. */
+void bindings_forget_cleared(struct bindings *table);
+/* Does this binding mean this contact? The rule of bindings_match(); for bindings that were removed too. */
+bool binding_means(const struct binding *binding, const char *uri, const char *instance, unsigned reg_id);
 /* Takes over the facts and starts the timer anew. */
 void binding_update(struct binding *binding, const struct binding_facts *facts);
 /* Out of the account's list, into its list of removed ones; binding_free() follows when the database knows. */
@@ -72,6 +81,9 @@ void binding_free(struct binding *binding);
 /* Whole seconds left, rounded up. */
 uint64_t binding_seconds(const struct binding *binding);
 
+/* Calls fn for each account that has bindings. It returns true when it has changed the table (removals only), and then
+ * must have left this account without any. */
+void bindings_each(struct bindings *table, bool (*fn)(void *arg, struct aor *aor), void *arg);
 /* All accounts that have bindings, by name. Caller frees the array. */
 struct aor **bindings_sorted(const struct bindings *table, size_t *count);
 

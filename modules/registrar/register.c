@@ -9,7 +9,14 @@
 #include "sip/sipmsg.h"
 
 #define CONTACTS_MAX 16 /* in one request */
-#define CONTACT_HEADER_MAX 640
+#define CONTACT_HEADER_MAX 900
+#define PATH_MAX_LEN 511 /* what an endpoint can carry */
+
+/* What one request says beside its contacts. */
+struct extras {
+    char path[PATH_MAX_LEN + 1]; /* all Path headers in order (RFC 3327), "" when there are none */
+    bool outbound;               /* RFC 5626 is in force for it */
+};
 
 struct refusal {
     int status;
@@ -117,16 +124,57 @@ static int check_star(const struct sipmsg *m, const struct aor *aor, int count, 
     return 0;
 }
 
+/* RFC 3327 §5.3: Path is for senders that know it; what we could not route by later is refused now. */
+static int check_path(const struct sipmsg *m, struct extras *extras, struct refusal *why)
+{
+    char copy[sizeof extras->path], key[URI_KEY_MAX], *at = copy;
+    int count = sipmsg_header_list(m, "Path", extras->path, sizeof extras->path);
+
+    if (count < 0)
+        return refuse(why, 400, "Bad Request: more than %d characters of Path", PATH_MAX_LEN);
+    if (count == 0)
+        return 0;
+    if (!sipmsg_supports(m, "path")) {
+        snprintf(why->header, sizeof why->header, "Unsupported: path");
+        return refuse(why, 420, "Bad Extension: a Path, but no Supported: path");
+    }
+    str_copy(copy, sizeof copy, extras->path);
+    for (char *end; at; at = end) { /* <uri>;params, <uri> … */
+        char *uri = at + strspn(at, " \t");
+
+        end = *uri == '<' ? strchr(uri, '>') : NULL;
+        if (!end || strpbrk(at, "\r\n"))
+            return refuse(why, 400, "Bad Request: the Path header cannot be read");
+        *end++ = '\0';
+        if (uri_key(uri + 1, key, sizeof key) < 0)
+            return refuse(why, 400, "Bad Request: Path takes sip: and sips: URIs only");
+        end = strchr(end, ',');
+        if (end)
+            end++;
+    }
+    return 0;
+}
+
+/* RFC 5626 §6: we are the first hop, or the one that is puts ";ob" into its Path. Over datagrams a phone would have to
+ * ping with STUN, which nobody answers here, so outbound is for connections only; elsewhere reg-id still tells a
+ * phone's flows apart. */
+static int check_outbound(const struct sipmsg *m, const struct sipmsg_contact *contacts, unsigned count,
+                          struct extras *extras, struct refusal *why)
+{
+    bool wanted = false;
+
+    for (unsigned i = 0; i < count; i++)
+        wanted = wanted || (contacts[i].reg_id && contacts[i].instance[0]);
+    if (!wanted || !sipmsg_supports(m, "outbound"))
+        return 0;
+    extras->outbound = sipmsg_over_stream(m) && (!extras->path[0] || strstr(extras->path, ";ob"));
+    if (!extras->outbound && sipmsg_requires(m, "outbound"))
+        return refuse(why, 439, "First Hop Lacks Outbound Support");
+    return 0;
+}
+
 /* --- doing
  * ------------------------------------------------------------------------------------------------------------ */
-
-static void remove_all(struct registrar *r, const char *account)
-{
-    struct aor *aor;
-
-    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
-        registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
-}
 
 static void make_room(struct registrar *r, struct aor *aor, unsigned max)
 {
@@ -144,7 +192,7 @@ static void make_room(struct registrar *r, struct aor *aor, unsigned max)
 }
 
 static void apply(struct registrar *r, const struct sipmsg *m, const struct account *account,
-                  const struct sipmsg_contact *contact)
+                  const struct sipmsg_contact *contact, const struct extras *extras)
 {
     struct aor *aor = bindings_find(&r->table, account->name);
     struct binding *b = bindings_match(aor, contact->uri, contact->instance, contact->reg_id);
@@ -157,7 +205,8 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
         .user_agent = agent,
         .flow = sipmsg_flow(m),
         .peer = peer,
-        .path = sipmsg_header(m, "Path"),
+        .path = extras->path,
+        .params = contact->params,
         .reg_id = contact->reg_id,
         .cseq = sipmsg_cseq(m),
         .q = contact->q,
@@ -167,6 +216,8 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
     if (!contact->expires) {
         if (b)
             registrar_goes(r, b);
+        else if (!store_is_loaded(r->store)) /* it may still come from there */
+            registrar_buries(r, account->name, &facts);
         return;
     }
     facts.expires_us = facts.updated_us + (uint64_t)contact->expires * 1000000;
@@ -200,16 +251,16 @@ static void contact_header(const struct binding *b, char out[CONTACT_HEADER_MAX]
         str_append(out, CONTACT_HEADER_MAX, &used, ";+sip.instance=\"%s\"", b->instance);
     if (b->reg_id)
         str_append(out, CONTACT_HEADER_MAX, &used, ";reg-id=%u", b->reg_id);
+    str_append(out, CONTACT_HEADER_MAX, &used, "%s", b->params);
 }
 
-static void answer(struct registrar *r, struct sipmsg *m, const char *account)
+static void answer(struct registrar *r, struct sipmsg *m, const char *account, const struct extras *extras)
 {
     const struct aor *aor = bindings_find(&r->table, account);
-    unsigned count = aor ? aor->count : 0, n = 0, room = count + 3; /* Date, Path, the NULL at the end */
+    unsigned count = aor ? aor->count : 0, n = 0, room = count + 4; /* Date, Path, Require, the NULL at the end */
     char(*contacts)[CONTACT_HEADER_MAX] = mem_new(room * sizeof *contacts);
     const char **headers = mem_new(room * sizeof *headers);
-    const char *path = sipmsg_header(m, "Path");
-    char date[64], path_header[280];
+    char date[64], path_header[PATH_MAX_LEN + 8];
     time_t now = (time_t)(loop_wall_us(r->loop) / 1000000);
     struct tm tm;
     const struct binding *b;
@@ -217,10 +268,12 @@ static void answer(struct registrar *r, struct sipmsg *m, const char *account)
     gmtime_r(&now, &tm);
     strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT", &tm);
     headers[n++] = date;
-    if (path) { /* RFC 3327 §5.3 */
-        snprintf(path_header, sizeof path_header, "Path: %s", path);
+    if (extras->path[0]) { /* RFC 3327 §5.3 */
+        snprintf(path_header, sizeof path_header, "Path: %s", extras->path);
         headers[n++] = path_header;
     }
+    if (extras->outbound)
+        headers[n++] = "Require: outbound";
     if (aor)
         LIST_FOR_EACH(b, &aor->bindings, in_aor)
         {
@@ -233,10 +286,10 @@ static void answer(struct registrar *r, struct sipmsg *m, const char *account)
     free(contacts);
 }
 
-static int serve(struct registrar *r, struct sipmsg *m, const struct account *account, struct refusal *why)
+static int serve(struct registrar *r, struct sipmsg *m, const struct account *account, struct extras *extras,
+                 struct refusal *why)
 {
     struct sipmsg_contact contacts[CONTACTS_MAX];
-    const char *path = sipmsg_header(m, "Path");
     struct aor *aor;
     bool star = false;
     int count;
@@ -245,8 +298,10 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
         return refuse(why, 403, "Forbidden: nobody authenticated");
     if (strcmp(sipmsg_to_user(m), account->name) != 0)
         return refuse(why, 403, "Forbidden: account %s cannot register %s", account->name, sipmsg_to_user(m));
-    if (path && (strlen(path) > 255 || strpbrk(path, "\r\n")))
-        return refuse(why, 400, "Bad Request: the Path header is too long");
+    if (strcmp(sipmsg_from_user(m), account->name) != 0) /* RFC 3261 §10.3 step 4: nobody registers for others here */
+        return refuse(why, 403, "Forbidden: %s may not register account %s", sipmsg_from_user(m), account->name);
+    if (check_path(m, extras, why) < 0)
+        return -EINVAL;
     count = sipmsg_contacts(m, contacts, CONTACTS_MAX, &star);
     if (count < 0)
         return refuse(why, 400, "Bad Contact");
@@ -256,18 +311,22 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
     if (star) {
         if (check_star(m, aor, count, why) < 0)
             return -EINVAL;
-        remove_all(r, account->name);
+        registrar_forget(r, account->name);
+        if (!store_is_loaded(r->store))
+            bindings_note_cleared(&r->table, account->name, loop_wall_us(r->loop));
         return 0;
     }
     for (int i = 0; i < count; i++)
         if (check_contact(r, m, aor, &contacts[i], why) < 0)
             return -EINVAL;
+    if (check_outbound(m, contacts, (unsigned)count, extras, why) < 0)
+        return -EINVAL;
     if (check_count(r, aor, account, contacts, (unsigned)count, why) < 0)
         return -EINVAL;
     for (int pass = 0; pass < 2; pass++) /* removals first: they make room */
         for (int i = 0; i < count; i++)
             if ((contacts[i].expires == 0) == (pass == 0))
-                apply(r, m, account, &contacts[i]);
+                apply(r, m, account, &contacts[i], extras);
     return 0;
 }
 
@@ -276,10 +335,11 @@ void register_request(void *arg, struct sipmsg *m)
     struct registrar *r = arg;
     const struct account *account = sipmsg_account(m);
     struct refusal why = {.status = 500};
+    struct extras extras = {.outbound = false};
     char peer[ADDR_TEXT] = "?";
 
-    if (serve(r, m, account, &why) == 0) {
-        answer(r, m, account->name);
+    if (serve(r, m, account, &extras, &why) == 0) {
+        answer(r, m, account->name, &extras);
         return;
     }
     if (sipmsg_source(m) && addr_is_set(sipmsg_source(m)))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/obj.h"
+#include "sip/sipmsg.h"
 
 static void publish(struct registrar *r, enum event_kind kind, const struct binding *b)
 {
@@ -29,6 +30,25 @@ void registrar_goes(struct registrar *r, struct binding *b)
     store_changed(r->store, b);
 }
 
+void registrar_forget(struct registrar *r, const char *account)
+{
+    struct aor *aor;
+
+    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
+        registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
+}
+
+void registrar_buries(struct registrar *r, const char *account, const struct binding_facts *facts)
+{
+    struct binding *b = bindings_add(&r->table, account, facts);
+
+    if (!b)
+        return;
+    binding_remove(b);
+    b->updated_us = loop_wall_us(r->loop);
+    store_changed(r->store, b);
+}
+
 static void expired(void *arg, struct binding *b)
 {
     log_info("registration of %s at %s has expired", b->aor->account, b->uri);
@@ -44,12 +64,35 @@ static void fill_endpoint(struct endpoint *to, const struct binding *b, const st
     str_copy(to->uri, sizeof to->uri, b->uri);
     str_copy(to->flow, sizeof to->flow, b->flow);
     str_copy(to->path, sizeof to->path, b->path);
+    to->q = b->q;
     str_copy(to->number, sizeof to->number, account->name);
     to->account = obj_ref((void *)(uintptr_t)account, "endpoint"); /* counted: the count is not part of its value */
 }
 
+/* A phone with several flows (RFC 5626) is called on one of them (§7): one that is up, the newest of those. */
+static bool has_better_flow(const struct registrar *r, const struct aor *aor, const struct binding *b)
+{
+    const struct binding *other;
+    bool usable;
+
+    if (!*b->instance)
+        return false;
+    usable = sip_flow_usable(r->pbx, b->flow);
+    LIST_FOR_EACH(other, &aor->bindings, in_aor)
+    {
+        bool other_usable;
+
+        if (other == b || strcmp(other->instance, b->instance) != 0 || binding_seconds(other) == 0)
+            continue;
+        other_usable = sip_flow_usable(r->pbx, other->flow);
+        if (other_usable != usable ? other_usable : other->updated_us > b->updated_us)
+            return true;
+    }
+    return false;
+}
+
 /* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. */
-static unsigned pick(const struct aor *aor, const struct binding **out, unsigned max)
+static unsigned pick(const struct registrar *r, const struct aor *aor, const struct binding **out, unsigned max)
 {
     const struct binding *b;
     unsigned count = 0;
@@ -58,7 +101,7 @@ static unsigned pick(const struct aor *aor, const struct binding **out, unsigned
     {
         unsigned at;
 
-        if (binding_seconds(b) == 0)
+        if (binding_seconds(b) == 0 || has_better_flow(r, aor, b))
             continue;
         for (at = count; at && out[at - 1]->q < b->q; at--)
             ;
@@ -84,7 +127,7 @@ static int resolve(void *arg, struct pbx *pbx, const char *value, struct endpoin
         return -ENOENT;
     if (!account->enabled || !aor)
         return 0;
-    count = pick(aor, chosen, max < ROUTE_ENDPOINTS_MAX ? max : ROUTE_ENDPOINTS_MAX);
+    count = pick(r, aor, chosen, max < ROUTE_ENDPOINTS_MAX ? max : ROUTE_ENDPOINTS_MAX);
     for (unsigned i = 0; i < count; i++)
         fill_endpoint(&out[i], chosen[i], account);
     return (int)count;
@@ -137,6 +180,27 @@ static void database_changed(void *arg, const struct event *event)
     store_hurry(r->store);
 }
 
+static bool forget_removed(void *arg, struct aor *aor)
+{
+    struct registrar *r = arg;
+    char account[sizeof aor->account];
+
+    if (snapshot_account(db_snapshot(r->pbx->db), aor->account))
+        return false;
+    str_copy(account, sizeof account, aor->account);
+    log_info("account %s does not exist any more: its registrations are forgotten", account);
+    registrar_forget(r, account);
+    return true;
+}
+
+/* Whoever gets the name of a removed account must not share its calls with the phones of the old one. */
+static void config_changed(void *arg, const struct event *event)
+{
+    struct registrar *r = arg;
+
+    bindings_each(&r->table, forget_removed, r);
+}
+
 static void registrar_stop(void *state)
 {
     struct registrar *r = state;
@@ -148,11 +212,11 @@ static void registrar_stop(void *state)
     free(r);
 }
 
-static void registrar_drain(void *state)
+static bool registrar_flush(void *state)
 {
     struct registrar *r = state;
 
-    store_hurry(r->store);
+    return store_flush(r->store);
 }
 
 static int registrar_start(struct module_ctx *ctx, void **state)
@@ -181,6 +245,8 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         err = module_add_command(ctx, "registrations", "phones that are registered now", registrations, r);
     if (!err)
         err = module_on_event(ctx, EVENT_BIT(EVENT_DB_STATE), database_changed, r);
+    if (!err)
+        err = module_on_event(ctx, EVENT_BIT(EVENT_CONFIG), config_changed, r);
     if (err) {
         registrar_stop(r);
         return err;
@@ -208,6 +274,6 @@ const struct module tandem_module = {
     .summary = "knows where the phones of each account are",
     .options = options,
     .start = registrar_start,
-    .drain = registrar_drain,
+    .flush = registrar_flush,
     .stop = registrar_stop,
 };

@@ -20,6 +20,7 @@ struct store {
     unsigned flight_count;                /* rows of the query under way */
     unsigned batch;                       /* rows in the next query; 1 while looking for a bad row */
     bool busy, loaded;
+    bool away; /* the last query did not reach the database */
     unsigned retry_ms;
     struct module_timer *timer;
     char node[12];
@@ -30,7 +31,7 @@ static const char load_sql[] =
     "select account, contact_uri, coalesce(instance, ''), coalesce(reg_id, 0), coalesce(call_id, ''), "
     "coalesce(cseq, 0), coalesce(path, ''), coalesce(user_agent, ''), coalesce(flow, ''), coalesce(peer, ''), "
     "(coalesce(q, 1) * 1000)::integer, (extract(epoch from expires_at) * 1000000)::bigint, "
-    "(extract(epoch from updated_at) * 1000000)::bigint "
+    "(extract(epoch from updated_at) * 1000000)::bigint, contact_key "
     "from live.binding where node = $1::integer and expires_at > now()";
 
 /* The time of the change decides, so that a statement that comes late undoes nothing. */
@@ -128,6 +129,7 @@ static void written(void *arg, int err, const char *message, const struct db_res
     struct store *s = arg;
 
     s->busy = false;
+    s->away = err && err != -EIO;
     if (err == 0) {
         forget_flight(s);
         s->retry_ms = RETRY_FIRST_MS;
@@ -191,23 +193,27 @@ static uint64_t number(const struct db_result *result, int at, int column)
     return text && str_to_u64(text, INT64_MAX, &value) == 0 ? value : 0;
 }
 
-/* Does memory know better? A phone that registered since the start, or went away since. */
-static bool known(const struct registrar *r, const char *account, const struct binding_facts *facts)
+/* Does memory know better? A phone that registered since the start, or went away since. What is not to come back and is
+ * not about to be overwritten or deleted under its own key has to be deleted. */
+static bool known(struct registrar *r, const char *account, const struct binding_facts *facts)
 {
     const struct aor *aor = bindings_find(&r->table, account);
-    const struct binding *b;
+    const struct binding *b, *found;
 
     if (!aor)
         return false;
-    if (bindings_match(aor, facts->uri, facts->instance, facts->reg_id))
-        return true;
-    LIST_FOR_EACH(b, &aor->removed, in_aor)
-    {
-        if (*b->instance && *facts->instance ? strcmp(b->instance, facts->instance) == 0 && b->reg_id == facts->reg_id
-                                             : uri_same(b->uri, facts->uri))
-            return true;
-    }
-    return false;
+    found = bindings_match(aor, facts->uri, facts->instance, facts->reg_id);
+    if (!found)
+        LIST_FOR_EACH(b, &aor->removed, in_aor)
+        {
+            if (binding_means(b, facts->uri, facts->instance, facts->reg_id))
+                found = b;
+        }
+    if (!found && aor->cleared_us < facts->updated_us)
+        return false;
+    if (!found || strcmp(found->key, facts->key) != 0)
+        registrar_buries(r, account, facts);
+    return true;
 }
 
 static bool load_row(struct registrar *r, const struct db_result *result, int at)
@@ -226,9 +232,11 @@ static bool load_row(struct registrar *r, const struct db_result *result, int at
         .q = (double)number(result, at, 10) / 1000,
         .expires_us = number(result, at, 11),
         .updated_us = number(result, at, 12),
+        .key = db_value(result, at, 13),
     };
 
-    if (!account || strlen(account) > 63 || !facts.uri || !facts.instance || facts.expires_us <= loop_wall_us(r->loop))
+    if (!account || strlen(account) > 63 || !facts.uri || !facts.instance || !facts.key ||
+        facts.expires_us <= loop_wall_us(r->loop))
         return false;
     return !known(r, account, &facts) && bindings_add(&r->table, account, &facts);
 }
@@ -239,6 +247,7 @@ static void loaded(void *arg, int err, const char *message, const struct db_resu
     unsigned count = 0;
 
     s->busy = false;
+    s->away = err && err != -EIO;
     if (err) {
         if (err == -EIO)
             log_warn("registrar: registrations cannot be loaded: %s", message ? message : "?");
@@ -249,6 +258,7 @@ static void loaded(void *arg, int err, const char *message, const struct db_resu
     s->retry_ms = RETRY_FIRST_MS;
     for (int i = 0; i < db_rows(result); i++)
         count += load_row(s->r, result, i);
+    bindings_forget_cleared(&s->r->table);
     if (count)
         log_info("registrar: %u registrations are back from the database", count);
     go_on(s);
@@ -312,6 +322,19 @@ void store_changed(struct store *s, struct binding *b)
         drop_oldest_removal(s);
     if (idle && !s->busy && s->loaded)
         module_timer_start(s->timer, WRITE_DELAY_MS);
+}
+
+bool store_is_loaded(const struct store *s)
+{
+    return s->loaded;
+}
+
+bool store_flush(struct store *s)
+{
+    if (s->away || (list_empty(&s->changed) && list_empty(&s->removed) && list_empty(&s->flight)))
+        return false;
+    due(s);
+    return true;
 }
 
 void store_hurry(struct store *s)

@@ -33,7 +33,8 @@ def main():
                      f"(tandem account del …) and run contrib/up again")
     shutil.rmtree(o.home, ignore_errors=True)
     os.makedirs(o.home, mode=0o700)
-    phones = {n: phone.Phone(os.path.join(o.home, n), list(ports.block(14)), o.server, n, secrets[n], tone, codecs="pcmu")
+    leases = {n: ports.lease(10) for n in TONES}
+    phones = {n: phone.Phone(os.path.join(o.home, n), leases[n].ports, o.server, n, secrets[n], tone, codecs="pcmu")
               for n, tone in TONES.items()}
     a, b = phones["201"], phones["202"]
     try:

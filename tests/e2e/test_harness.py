@@ -82,9 +82,9 @@ class Messages(unittest.TestCase):
                          (200, "SIP/2.0/UDP a;branch=x", "one two", "INVITE", "body"))
 
     def test_blocks_of_ports_never_meet(self):
-        first, second = ports.block(120), ports.block(60)
-        self.assertEqual(len(first), 120)
-        self.assertFalse(set(first) & set(second))
+        first, second = ports.lease(125), ports.lease(60)
+        self.assertEqual(first.ports, list(range(first.ports[0], first.ports[0] + 125)))
+        self.assertFalse(set(first.ports) & set(second.ports))
 
     def test_waiting_for_what_never_comes_fails_in_words(self):
         with self.assertRaisesRegex(proc.Failed, "waited 0.1 s for a miracle"):

@@ -4,6 +4,7 @@
 #define LOOPBACK_BED_H
 
 #include <check.h>
+#include <jansson.h>
 
 #include "call/pbx.h"
 #include "main/daemon.h"
@@ -30,6 +31,8 @@ struct bed *bed_open(const char *modules, const char *dialplan);
 void bed_close(struct bed *bed);
 /* The switch is gone without a word to anybody and comes again on the same address, as after a crash. */
 void bed_restart(struct bed *bed);
+/* As bed_close(), for tests that leave dialogs behind on purpose. */
+void bed_abandon(struct bed *bed);
 struct ua *bed_phone(struct bed *bed, const char *user);            /* not registered */
 struct ua *bed_registered(struct bed *bed, const char *user);
 /* The same over another transport and family. */
@@ -44,6 +47,11 @@ bool bed_has_ip6(void);
         ck_assert(condition);                                                                                          \
     } while (0)
 #define must(message) bed_must(message, #message, __FILE__, __LINE__)
+/* The control socket: a connection; its next line as JSON; one request on a connection of its own (params: JSON text),
+ * whose whole answer the caller owns. */
+int bed_dial(struct bed *bed);
+json_t *bed_hear(struct bed *bed, int fd);
+json_t *bed_ask(struct bed *bed, const char *cmd, const char *params);
 const struct message *bed_must(const struct message *m, const char *what, const char *file, int line);
 
 #endif

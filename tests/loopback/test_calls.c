@@ -249,8 +249,11 @@ START_TEST(a_reinvite_is_answered_and_hold_stops_the_sound)
     ua_sdp(a, sdp, sizeof sdp);
     dir = strstr(sdp, "a=sendrecv");
     memcpy(dir, "a=sendonly", 10);
-    ck_assert_int_eq(ua_request(a, "INVITE", sdp), 200);
-    ua_request(a, "OPTIONS", NULL); /* in its order behind the re-INVITE's ACK-less 200 */
+    ua_start(a, "INVITE", sdp);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ua_request(a, "OPTIONS", NULL); /* behind the ACK */
     {
         unsigned heard = a->packets_heard;
 

@@ -105,6 +105,19 @@ static void read_all(struct ua *ua)
 
 static struct message taken; /* what ua_wait() handed out */
 
+void ua_poll(struct ua *ua)
+{
+    read_all(ua);
+}
+
+const struct message *ua_take(struct ua *ua, unsigned i)
+{
+    taken = ua->in[i];
+    memmove(&ua->in[i], &ua->in[i + 1], (ua->in_count - i - 1) * sizeof ua->in[0]);
+    ua->in_count--;
+    return &taken;
+}
+
 const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
 {
     int status = atoi(what);
@@ -115,10 +128,7 @@ const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
             struct message *m = &ua->in[i];
 
             if (status ? m->status == status : strcmp(m->method, what) == 0) {
-                taken = *m;
-                memmove(m, m + 1, (ua->in_count - i - 1) * sizeof *m);
-                ua->in_count--;
-                return &taken;
+                return ua_take(ua, i);
             }
         }
         loop_turn(ua->loop, 2);
@@ -152,7 +162,7 @@ static void hash_hex(bool sha256, const char *text, char out[65])
     hex_text(raw, len, out);
 }
 
-static void authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size)
+void ua_authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size)
 {
     char a1[65], a2[65], response[65], text[512];
 
@@ -197,7 +207,7 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
     char text[UA_MESSAGE], here[ADDR_TEXT], auth[1024];
     int len;
 
-    authorization(ua, method, uri, auth, sizeof auth);
+    ua_authorization(ua, method, uri, auth, sizeof auth);
     addr_text(&ua->local, here);
     len = snprintf(text, sizeof text,
                    "%s %s SIP/2.0\r\n"
@@ -207,12 +217,13 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "To: %s%s%s\r\n"
                    "Call-ID: %s\r\n"
                    "CSeq: %u %s\r\n"
-                   "%s%s"
+                   "%s%s%s"
                    "User-Agent: scripted\r\n"
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
                    method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch, ua->from, ua->local_tag, ua->to, ua->remote_tag[0] ? ";tag=" : "",
                    ua->remote_tag, ua->call_id, ua->cseq, method, extra, strcmp(method, "ACK") == 0 ? "" : auth,
+                   ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
     ua_send_raw(ua, text, (size_t)len);
 }
@@ -244,8 +255,8 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     char here[ADDR_TEXT];
     size_t used = 0;
 
-    str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->user, addr_text(&ua->local, here),
-               ua->link.transport == UA_TCP ? ";transport=tcp" : "");
+    str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
+               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
     if (expires >= 0)
         str_append(out, size, &used, ";expires=%d", expires);
     str_append(out, size, &used, "\r\n");
@@ -305,6 +316,8 @@ void ua_invite(struct ua *ua, const char *to_user, const char *sdp)
     str_copy(ua->target, sizeof ua->target, uri);
     if (!sdp)
         sdp = ua_sdp(ua, own, sizeof own);
+    if (!*sdp)
+        sdp = NULL;
     new_dialog(ua, to_user);
     ua->uac = true;
     contact_header(ua, -1, contact, sizeof contact);
@@ -354,21 +367,67 @@ static void learn_peer(struct ua *ua, const struct message *m, const char *side)
         str_copy_n(ua->target, sizeof ua->target, value + 1, strcspn(value + 1, ">"));
 }
 
-void ua_ack(struct ua *ua, const struct message *ok)
+void ua_ack_sdp(struct ua *ua, const struct message *ok, const char *sdp)
 {
-    if (ok->status >= 300) {
-        char to[300];
-        const char *p;
+    unsigned cseq = ua->cseq;
+    char value[64];
 
-        message_header(ok, "To", to, sizeof to);
-        p = strstr(to, ";tag=");
-        str_copy(ua->remote_tag, sizeof ua->remote_tag, p ? p + 5 : "");
-        str_copy(ua->branch, sizeof ua->branch, ua->invite_branch);
-    } else {
-        learn_peer(ua, ok, "To");
-        new_branch(ua);
-    }
+    ua->cseq = (unsigned)atoi(message_header(ok, "CSeq", value, sizeof value));
+    learn_peer(ua, ok, "To");
+    new_branch(ua);
+    send_request(ua, "ACK", ua->target, "", sdp);
+    ua->cseq = cseq > ua->cseq ? cseq : ua->cseq;
+}
+
+void ua_ack_failure(struct ua *ua, const struct message *refusal)
+{
+    unsigned cseq = ua->cseq;
+    char value[300];
+    const char *p;
+
+    ua->cseq = (unsigned)atoi(message_header(refusal, "CSeq", value, sizeof value));
+    p = strstr(message_header(refusal, "To", value, sizeof value), ";tag=");
+    str_copy(ua->remote_tag, sizeof ua->remote_tag, p ? p + 5 : "");
+    str_copy(ua->branch, sizeof ua->branch, ua->invite_branch);
     send_request(ua, "ACK", ua->target, "", NULL);
+    ua->cseq = cseq;
+}
+
+void ua_ack(struct ua *ua, const struct message *answer)
+{
+    if (answer->status >= 300)
+        ua_ack_failure(ua, answer);
+    else
+        ua_ack_sdp(ua, answer, NULL);
+}
+
+void ua_start(struct ua *ua, const char *method, const char *sdp)
+{
+    char contact[200];
+
+    ua->cseq++;
+    new_branch(ua);
+    if (strcmp(method, "INVITE") == 0) {
+        ua->invite_cseq = ua->cseq;
+        str_copy(ua->invite_branch, sizeof ua->invite_branch, ua->branch);
+    }
+    contact_header(ua, -1, contact, sizeof contact);
+    send_request(ua, method, ua->target, contact, sdp);
+}
+
+static int wait_final(struct ua *ua, const char *method);
+
+int ua_prack(struct ua *ua, const struct message *provisional)
+{
+    char rseq[32], cseq[64], rack[128];
+
+    learn_peer(ua, provisional, "To");
+    snprintf(rack, sizeof rack, "RAck: %s %s\r\n", message_header(provisional, "RSeq", rseq, sizeof rseq),
+             message_header(provisional, "CSeq", cseq, sizeof cseq));
+    ua->cseq++;
+    new_branch(ua);
+    send_request(ua, "PRACK", ua->target, rack, NULL);
+    return wait_final(ua, "PRACK");
 }
 
 void ua_reply(struct ua *ua, const struct message *request, int status, const char *phrase, const char *sdp)
@@ -400,7 +459,7 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
     }
     if (invite)
         contact_header(ua, -1, contact, sizeof contact);
-    str_append(text, sizeof text, &used, "%s%sContent-Length: %zu\r\n\r\n%s", contact,
+    str_append(text, sizeof text, &used, "%s%s%sContent-Length: %zu\r\n\r\n%s", contact, ua->extra ? ua->extra : "",
                sdp ? "Content-Type: application/sdp\r\n" : "", sdp ? strlen(sdp) : 0, sdp ? sdp : "");
     ua_send_raw(ua, text, used);
     if (invite && !strstr(message_header(&copy, "To", value, sizeof value), ";tag=")) { /* a new dialog */
@@ -416,16 +475,9 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
     }
 }
 
-int ua_request(struct ua *ua, const char *method, const char *sdp)
+static int wait_final(struct ua *ua, const char *method)
 {
-    char contact[200];
-    int ms = UA_WAIT_MS;
-
-    ua->cseq++;
-    new_branch(ua);
-    contact_header(ua, -1, contact, sizeof contact);
-    send_request(ua, method, ua->target, contact, sdp);
-    for (; ms > 0; ms -= 2) {
+    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             char cseq[64], text[16];
@@ -440,6 +492,12 @@ int ua_request(struct ua *ua, const char *method, const char *sdp)
         loop_turn(ua->loop, 2);
     }
     return 0;
+}
+
+int ua_request(struct ua *ua, const char *method, const char *sdp)
+{
+    ua_start(ua, method, sdp);
+    return wait_final(ua, method);
 }
 
 void ua_bye(struct ua *ua)

@@ -34,6 +34,8 @@ struct ua {
     char from[256], to[256]; /* values without tags */
     unsigned invite_cseq;
     bool uac;
+    const char *extra;        /* header lines added to what it sends */
+    const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite; /* received INVITE, or our own last one */
     unsigned packets_heard;
     unsigned char last_payload;
@@ -50,22 +52,34 @@ bool ua_wait_lost(struct ua *ua);
 
 /* Sends text as it is. */
 void ua_send_raw(struct ua *ua, const char *text, size_t len);
+/* The Authorization line for a request, after a challenge was seen (any request was answered); else "". */
+void ua_authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size);
 /* Waits for a request of this method, or a response when what is a number ("200"); other messages stay queued. 1xx are
  * only returned when asked for. NULL: it did not come in time. Result valid until the next ua_ call with the same ua. */
 const struct message *ua_wait(struct ua *ua, const char *what);
 /* The same with an own limit. */
 const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms);
+/* Reads what has come into ua->in; takes message i out of it (as ua_wait() returns it). */
+void ua_poll(struct ua *ua);
+const struct message *ua_take(struct ua *ua, unsigned i);
 /* First value of a header in a message, or "" (one static buffer a call site is enough for tests). */
 const char *message_header(const struct message *m, const char *name, char *out, size_t size);
 const char *message_body(const struct message *m);
 
 /* REGISTER with digest; returns the final status. expires < 0: 3600. */
 int ua_register(struct ua *ua, int expires);
-/* INVITE to user with this SDP (NULL: a G.711 offer of ours). Answers the challenge. Returns when it is on its way. */
+/* INVITE to user with this SDP (NULL: a G.711 offer of ours; "": none). Answers the challenge. Returns when it is on its way. */
 void ua_invite(struct ua *ua, const char *to_user, const char *sdp);
 void ua_cancel(struct ua *ua);
 /* ACK for the last 2xx (learns tag and target from it). */
 void ua_ack(struct ua *ua, const struct message *ok);
+void ua_ack_sdp(struct ua *ua, const struct message *ok, const char *sdp);
+/* ACK for a refused re-INVITE of ours. */
+void ua_ack_failure(struct ua *ua, const struct message *refusal);
+/* Sends a request inside the dialog without waiting for its answer. */
+void ua_start(struct ua *ua, const char *method, const char *sdp);
+/* PRACK for a reliable provisional response; returns its final status. */
+int ua_prack(struct ua *ua, const struct message *provisional);
 /* Any request inside the dialog. Returns final status. */
 int ua_request(struct ua *ua, const char *method, const char *sdp);
 /* Takes an INVITE that came (ua_wait("INVITE")) and answers it; sdp NULL with 2xx: a G.711 answer of ours. */

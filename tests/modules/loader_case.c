@@ -15,6 +15,7 @@
 /* In the test program. */
 int case_start(struct module_ctx *ctx, const char *name, void **state);
 void case_drain(void *state);
+bool case_flush(void *state);
 void case_stop(void *state);
 
 #ifdef CASE_NO_SYMBOL
@@ -44,6 +45,7 @@ const struct module tandem_module = {
     .options = options,
     .start = start,
     .drain = case_drain,
+    .flush = case_flush,
     .stop = case_stop,
 };
 #endif

@@ -228,9 +228,39 @@ const char *sipmsg_to_user(const struct sipmsg *m)
     return m->to_user;
 }
 
+const char *sipmsg_from_user(const struct sipmsg *m)
+{
+    return m->from_user ? m->from_user : m->to_user;
+}
+
+int sipmsg_header_list(const struct sipmsg *m, const char *name, char *out, size_t size)
+{
+    return str_copy(out, size, m->path ? m->path : "") < 0 ? -E2BIG : m->path != NULL;
+}
+
+bool sipmsg_requires(const struct sipmsg *m, const char *option)
+{
+    return m->require && strcmp(m->require, option) == 0;
+}
+
+bool sipmsg_supports(const struct sipmsg *m, const char *option)
+{
+    return sipmsg_requires(m, option) || (m->supported && strcmp(m->supported, option) == 0);
+}
+
+bool sipmsg_over_stream(const struct sipmsg *m)
+{
+    return m->stream;
+}
+
+bool sip_flow_usable(const struct pbx *pbx, const char *flow)
+{
+    return !the_core->dead_flow || strcmp(the_core->dead_flow, flow) != 0;
+}
+
 const char *sipmsg_header(const struct sipmsg *m, const char *name)
 {
-    return strcmp(name, "Path") == 0 ? m->path : strcmp(name, "User-Agent") == 0 ? m->user_agent : NULL;
+    return strcmp(name, "User-Agent") == 0 ? m->user_agent : NULL;
 }
 
 int sipmsg_expires(const struct sipmsg *m)

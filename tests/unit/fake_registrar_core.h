@@ -8,7 +8,9 @@
 
 struct sipmsg {
     struct account *account;
-    const char *to_user, *call_id, *user_agent, *path, *flow;
+    const char *to_user, *from_user, *call_id, *user_agent, *path, *flow; /* from_user NULL: as to_user */
+    const char *supported, *require;                                      /* one option each; NULL: none */
+    bool stream;
     uint32_t cseq;
     int expires; /* -1: no header */
     union addr source;
@@ -18,13 +20,13 @@ struct sipmsg {
     /* the answer */
     int status;
     char phrase[200];
-    char headers[24][700];
+    char headers[24][900];
     unsigned header_count;
 };
 
 struct db_result {
     int rows;
-    const char *(*values)[13];
+    const char *(*values)[14];
 };
 
 struct module_ctx {
@@ -47,6 +49,7 @@ struct module_ctx {
     unsigned queries;
     /* events on the bus */
     unsigned registered, unregistered;
+    const char *dead_flow; /* a connection that is closed */
     char last_contact[256];
 };
 

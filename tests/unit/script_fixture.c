@@ -15,7 +15,7 @@ struct fixture fx;
 
 /* --- legs -------------------------------------------------------------------------------------------------------- */
 
-static int fake_ring(struct leg *leg, int status)
+static int fake_ring(struct leg *leg, int status, const struct media_desc *early)
 {
     return 0;
 }

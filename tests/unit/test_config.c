@@ -50,6 +50,7 @@ START_TEST(an_empty_file_gives_the_defaults)
     ck_assert_uint_eq(c->media_port_min, 20000);
     ck_assert_uint_eq(c->media_port_max, 29999);
     ck_assert_uint_eq(c->media_orphan_s, 600);
+    ck_assert_uint_eq(c->source_rate, 2000);
     ck_assert_str_eq(c->media_program, TANDEM_LIBEXECDIR "/tandem-media");
     ck_assert_uint_eq(c->module_count, 0);
     config_free(c);

@@ -281,12 +281,29 @@ END_TEST
 /* --- port numbers
  * ----------------------------------------------------------------------------------------------------- */
 
+static bool number_is_free(union addr addr, unsigned number)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    bool is_free;
+
+    addr_set_port(&addr, (uint16_t)number);
+    is_free = bind(fd, &addr.sa, addr_len(&addr)) == 0;
+    close(fd);
+    return is_free;
+}
+
+/* Numbers that no test running beside this one holds. */
 static struct range new_range(unsigned pairs)
 {
     union addr bind = at("127.0.0.1");
     struct range range;
-    unsigned low = 21000u + (unsigned)getpid() % 5000u * 2u;
+    unsigned low = 21000u + (unsigned)getpid() % 5000u * 2u, number = low;
 
+    while (number < low + 2 * pairs) {
+        if (!number_is_free(bind, number))
+            low = number + 2 - number % 2;
+        number = number < low ? low : number + 1;
+    }
     range_init(&range, &bind, low, low + 2 * pairs - 1);
     return range;
 }

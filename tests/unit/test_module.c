@@ -19,10 +19,12 @@ static char why[512];
 /* What the case modules do; exported to them. */
 int case_start(struct module_ctx *ctx, const char *name, void **state);
 void case_drain(void *state);
+bool case_flush(void *state);
 void case_stop(void *state);
 
 static int (*on_start)(struct module_ctx *ctx, const char *name);
 static struct module_ctx *last_ctx;
+static unsigned flushes; /* how often a module still has something to write */
 
 struct case_state {
     char name[32];
@@ -47,6 +49,14 @@ int case_start(struct module_ctx *ctx, const char *name, void **state)
 void case_drain(void *state)
 {
     journal_note("drain:%s", ((struct case_state *)state)->name);
+}
+
+bool case_flush(void *state)
+{
+    if (!flushes)
+        return false;
+    journal_note("flush:%s", ((struct case_state *)state)->name);
+    return --flushes > 0;
 }
 
 void case_stop(void *state)
@@ -89,6 +99,7 @@ static void setup(void)
     set = NULL;
     on_start = NULL;
     last_ctx = NULL;
+    flushes = 0;
     journal_take();
 }
 
@@ -227,6 +238,18 @@ START_TEST(modules_start_by_need_and_stop_in_reverse)
     modules_stop(set);
     set = NULL;
     ck_assert_str_eq(journal_take(), "drain:beta drain:alpha stop:beta stop:alpha");
+}
+END_TEST
+
+START_TEST(a_module_is_waited_for_while_it_has_something_to_write)
+{
+    want("alpha");
+    start();
+    journal_take();
+    flushes = 3;
+    modules_stop(set);
+    set = NULL;
+    ck_assert_str_eq(journal_take(), "flush:alpha flush:alpha flush:alpha stop:alpha");
 }
 END_TEST
 
@@ -497,6 +520,7 @@ int main(void)
     tcase_add_test(refused, two_instances_need_two_names);
     tcase_add_test(refused, a_check_runs_nothing);
     tcase_add_test(running, modules_start_by_need_and_stop_in_reverse);
+    tcase_add_test(running, a_module_is_waited_for_while_it_has_something_to_write);
     tcase_add_test(running, a_failing_start_rolls_everything_back);
     tcase_add_test(running, options_reach_the_module);
     tcase_add_test(running, two_instances_run_side_by_side_and_in_two_switches);

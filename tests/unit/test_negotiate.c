@@ -95,13 +95,32 @@ START_TEST(an_offer_is_relayed_with_its_codecs_and_numbers)
 }
 END_TEST
 
+START_TEST(m_lines_keep_their_place_for_the_life_of_a_dialog)
+{
+    struct media_desc *relay = desc_of("m=video 1 RTP/AVP 34\nm=audio 1 RTP/AVP 0\n");
+    struct media_desc *layout = desc_of("m=audio 1 RTP/AVP 8\nm=image 0 udptl t38\n");
+    struct media_desc *out = negotiate_arrange_offer(relay, layout), *answer, *back;
+
+    ck_assert_str_eq(text_of(out), "audio RTP/AVP sendrecv: 0 PCMU/8000; image udptl refused: t38; "
+                                   "video RTP/AVP sendrecv: 34 H263/90000");
+    answer = desc_of("m=audio 1 RTP/AVP 0\nm=image 0 udptl t38\nm=video 0 RTP/AVP 34\n");
+    back = negotiate_arrange_answer(relay, answer);
+    ck_assert_str_eq(text_of(back), "video RTP/AVP refused: 34; audio RTP/AVP sendrecv: 0 PCMU/8000");
+    desc_free(relay);
+    desc_free(layout);
+    desc_free(out);
+    desc_free(answer);
+    desc_free(back);
+}
+END_TEST
+
 START_TEST(what_cannot_be_relayed_is_refused_in_its_place)
 {
     relay_offer_is("m=video 4000 RTP/AVP 99\na=rtpmap:99 H264/90000\nm=image 4000 udptl t38\n"
                    "m=audio 4000 RTP/SAVP 0\nm=audio 0 RTP/AVP 0 8\nm=audio 4000 RTP/AVP 0\n"
                    "m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 x-secret/8000\na=rtpmap:101 telephone-event/8000\n"
                    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n",
-                   "video RTP/AVP refused: 99; image udptl refused: t38; audio RTP/SAVP refused: 0; "
+                   "video RTP/AVP sendrecv: 99 H264/90000; image udptl refused: t38; audio RTP/SAVP refused: 0; "
                    "audio RTP/AVP refused: 0 8; audio RTP/AVP sendrecv: 0 PCMU/8000; audio RTP/AVP refused: 96 101; "
                    "application UDP/DTLS/SCTP refused: webrtc-datachannel");
 }
@@ -180,7 +199,7 @@ START_TEST(a_stream_is_accepted_only_when_both_sides_have_it)
 {
     relay_answer_is("m=audio 4000 RTP/AVP 0\nm=audio 4000 RTP/AVP 8\nm=video 4000 RTP/AVP 34\nm=audio 0 RTP/AVP 3\n",
                     "m=audio 0 RTP/AVP 0\nm=audio 4000 RTP/AVP 8\nm=video 4000 RTP/AVP 34\nm=audio 4000 RTP/AVP 3\n",
-                    "audio RTP/AVP refused: 0; audio RTP/AVP sendrecv: 8 PCMA/8000; video RTP/AVP refused: 34; "
+                    "audio RTP/AVP refused: 0; audio RTP/AVP sendrecv: 8 PCMA/8000; video RTP/AVP sendrecv: 34 H263/90000; "
                     "audio RTP/AVP refused: 3");
 }
 END_TEST
@@ -343,6 +362,7 @@ int main(void)
 
     tcase_add_test(tests, an_offer_is_relayed_with_its_codecs_and_numbers);
     tcase_add_test(tests, what_cannot_be_relayed_is_refused_in_its_place);
+    tcase_add_test(tests, m_lines_keep_their_place_for_the_life_of_a_dialog);
     tcase_add_test(tests, an_offer_without_anything_usable_is_refused);
     tcase_add_test(tests, an_invite_without_sdp_has_nothing_to_negotiate);
     tcase_add_test(tests, telephone_events_need_speech_at_their_rate);

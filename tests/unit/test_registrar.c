@@ -103,6 +103,7 @@ START_TEST(a_phone_registers_and_can_be_called)
 
     with_contact(&m, "sip:201@192.0.2.7:5060", -1);
     m.path = "<sip:proxy.example.org;lr>";
+    m.supported = "path";
     ck_assert_int_eq(serve(&m), 200);
     ck_assert(answers_with(&m, "Contact: <sip:201@192.0.2.7:5060>;expires=3600"));
     ck_assert(answers_with(&m, "Path: <sip:proxy.example.org;lr>"));
@@ -334,6 +335,126 @@ START_TEST(a_phone_with_an_instance_keeps_its_binding_at_a_new_address)
 }
 END_TEST
 
+START_TEST(nobody_registers_for_somebody_else)
+{
+    struct sipmsg m = request(1);
+
+    with_contact(&m, "sip:201@192.0.2.7", 600);
+    m.from_user = "secretary";
+    ck_assert_int_eq(serve(&m), 403);
+    ck_assert_ptr_nonnull(strstr(m.phrase, "secretary may not register account 201"));
+    ck_assert_uint_eq(reachable("201"), 0);
+}
+END_TEST
+
+START_TEST(a_path_is_for_those_who_know_it_and_must_be_usable)
+{
+    struct sipmsg unsaid = request(1), unreadable = request(1), foreign = request(1), two = request(1);
+    struct endpoint to[1];
+
+    with_contact(&unsaid, "sip:201@192.0.2.7", 600);
+    unreadable.contacts[0] = foreign.contacts[0] = two.contacts[0] = unsaid.contacts[0];
+    unreadable.contact_count = foreign.contact_count = two.contact_count = 1;
+    unreadable.supported = foreign.supported = two.supported = "path";
+    unsaid.path = "<sip:p1.example.org;lr>";
+    ck_assert_int_eq(serve(&unsaid), 420);
+    ck_assert(answers_with(&unsaid, "Unsupported: path"));
+    unreadable.path = "sip:p1.example.org";
+    ck_assert_int_eq(serve(&unreadable), 400);
+    foreign.path = "<sip:p1.example.org;lr>, <tel:123>";
+    ck_assert_int_eq(serve(&foreign), 400);
+    ck_assert_uint_eq(reachable("201"), 0);
+    two.path = "<sip:p2.example.org;lr>, <sip:p1.example.org;lr>;x=1";
+    ck_assert_int_eq(serve(&two), 200);
+    ck_assert(answers_with(&two, "Path: <sip:p2.example.org;lr>, <sip:p1.example.org;lr>;x=1"));
+    ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "201", to, 1), 1);
+    ck_assert_str_eq(to[0].path, "<sip:p2.example.org;lr>, <sip:p1.example.org;lr>;x=1");
+    obj_unref(to[0].account, "endpoint");
+}
+END_TEST
+
+static struct sipmsg with_flow(uint32_t cseq, const char *uri, unsigned reg_id, const char *flow)
+{
+    struct sipmsg m = request(cseq);
+
+    with_contact(&m, uri, 600);
+    str_copy(m.contacts[0].instance, sizeof m.contacts[0].instance, "<urn:uuid:1>");
+    m.contacts[0].reg_id = reg_id;
+    m.flow = flow;
+    return m;
+}
+
+START_TEST(outbound_is_in_force_over_connections_only)
+{
+    struct sipmsg udp = with_flow(1, "sip:201@192.0.2.7", 1, "f"), tcp = with_flow(2, "sip:201@192.0.2.7", 1, "f"),
+                  insists = with_flow(3, "sip:201@192.0.2.7", 1, "f"),
+                  behind = with_flow(4, "sip:201@192.0.2.7", 1, "f");
+
+    udp.supported = tcp.supported = "outbound";
+    insists.require = "outbound";
+    tcp.stream = true;
+    ck_assert_int_eq(serve(&udp), 200);
+    ck_assert(!answers_with(&udp, "Require:"));
+    ck_assert_int_eq(serve(&tcp), 200);
+    ck_assert(answers_with(&tcp, "Require: outbound"));
+    ck_assert_int_eq(serve(&insists), 439);
+    behind.contacts[0].reg_id = 0; /* without a reg-id there is nothing to insist on (RFC 5626 §6) */
+    behind.require = "outbound";
+    ck_assert_int_eq(serve(&behind), 200);
+    ck_assert(!answers_with(&behind, "Require:"));
+}
+END_TEST
+
+START_TEST(a_phone_with_two_flows_rings_once_on_one_that_is_up)
+{
+    struct sipmsg one = with_flow(1, "sip:201@192.0.2.7", 1, "flow-a"),
+                  two = with_flow(2, "sip:201@192.0.2.7", 2, "flow-b");
+    struct endpoint to[4];
+
+    ck_assert_int_eq(serve(&one), 200);
+    advance(1000);
+    core_query_ends(core, 0, NULL);
+    ck_assert_int_eq(serve(&two), 200);
+    ck_assert(answers_with(&two, ";reg-id=1"));
+    ck_assert(answers_with(&two, ";reg-id=2"));
+    ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "201", to, 4), 1);
+    ck_assert_str_eq(to[0].flow, "flow-b");
+    obj_unref(to[0].account, "endpoint");
+    core->dead_flow = "flow-b";
+    ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "201", to, 4), 1);
+    ck_assert_str_eq(to[0].flow, "flow-a");
+    obj_unref(to[0].account, "endpoint");
+}
+END_TEST
+
+START_TEST(what_a_contact_says_beside_comes_back)
+{
+    struct sipmsg m = request(1), query = request(2);
+
+    with_contact(&m, "sip:201@192.0.2.7", 600);
+    str_copy(m.contacts[0].params, sizeof m.contacts[0].params, ";audio;methods=\"INVITE, ACK\"");
+    ck_assert_int_eq(serve(&m), 200);
+    ck_assert_int_eq(serve(&query), 200);
+    ck_assert(answers_with(&query, ">;expires=600;audio;methods=\"INVITE, ACK\""));
+}
+END_TEST
+
+START_TEST(a_phone_that_leaves_its_instance_out_for_a_while_stays_one_row)
+{
+    struct sipmsg with = with_flow(1, "sip:201@192.0.2.7", 0, "f"), moved = with_flow(3, "sip:201@192.0.2.8", 0, "f");
+
+    ck_assert_int_eq(serve(&with), 200);
+    ck_assert_int_eq(registers(2, "sip:201@192.0.2.7", 600), 200);
+    ck_assert_int_eq(serve(&moved), 200);
+    ck_assert_uint_eq(reachable("201"), 1);
+    advance(1000);
+    ck_assert_uint_eq(json_array_size(core->rows), 1);
+    ck_assert_str_eq(row_text(0, "contact_key"), "<urn:uuid:1>#0");
+    ck_assert_str_eq(row_text(0, "contact_uri"), "sip:201@192.0.2.8");
+    core_query_ends(core, 0, NULL);
+}
+END_TEST
+
 START_TEST(preferred_contacts_come_first)
 {
     struct sipmsg m = request(1);
@@ -346,6 +467,7 @@ START_TEST(preferred_contacts_come_first)
     ck_assert(answers_with(&m, ";q=0.5"));
     ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "201", to, 1), 1);
     ck_assert_str_eq(to[0].uri, "sip:201@192.0.2.8");
+    ck_assert(to[0].q == 1);
     obj_unref(to[0].account, "endpoint");
 }
 END_TEST
@@ -493,10 +615,13 @@ START_TEST(retries_wait_longer_each_time_but_not_for_ever)
 }
 END_TEST
 
-static const char *loaded_rows[][13] = {
-    {"201", "sip:201@192.0.2.7", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.7:5060", "1000", NULL, "1"},
-    {"201", "sip:201@192.0.2.8", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.8:5060", "500", NULL, "1"},
-    {"201", "sip:201@192.0.2.9", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.9:5060", "1000", "1", "1"},
+static const char *loaded_rows[][14] = {
+    {"201", "sip:201@192.0.2.7", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.7:5060", "1000", NULL, "1",
+     "sip:201@192.0.2.7"},
+    {"201", "sip:201@192.0.2.8", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.8:5060", "500", NULL, "1",
+     "sip:201@192.0.2.8"},
+    {"201", "sip:201@192.0.2.9", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.9:5060", "1000", "1", "1",
+     "sip:201@192.0.2.9"},
 };
 
 START_TEST(what_was_registered_before_is_loaded_but_memory_knows_better)
@@ -526,6 +651,110 @@ START_TEST(what_was_registered_before_is_loaded_but_memory_knows_better)
     ck_assert_uint_eq(core->registered, 1); /* what comes back is no news */
     advance(101000);
     ck_assert_uint_eq(reachable("201"), 1);
+}
+END_TEST
+
+/* Restarts the registrar; the database is not there yet. */
+static void restart(void)
+{
+    tandem_module.stop(state);
+    ck_assert_int_eq(tandem_module.start(core, &state), 0);
+    advance(0);
+    core_query_ends(core, -ENOTCONN, NULL);
+}
+
+/* The database has come, with row 0 and 1 of loaded_rows. */
+static void database_comes(void)
+{
+    static char expires[24];
+    struct db_result result = {2, loaded_rows};
+
+    for (int i = 0; i < 31 && !core->done; i++)
+        advance(1000);
+    ck_assert_ptr_nonnull(strstr(core->sql, "select account, contact_uri"));
+    snprintf(expires, sizeof expires, "%llu", (unsigned long long)loop_wall_us(core->pbx.loop) + 100000000);
+    loaded_rows[0][11] = loaded_rows[1][11] = expires;
+    core_query_ends(core, 0, &result);
+}
+
+START_TEST(a_phone_that_went_away_before_the_load_does_not_come_back)
+{
+    restart();
+    ck_assert_int_eq(registers(1, "sip:201@192.0.2.7", 0), 200);
+    ck_assert_uint_eq(core->unregistered, 0); /* nobody knew of it */
+    database_comes();
+    ck_assert_uint_eq(reachable("201"), 1);
+    advance(1000);
+    ck_assert_uint_eq(json_array_size(core->rows), 1);
+    ck_assert_str_eq(row_text(0, "contact_key"), "sip:201@192.0.2.7");
+    ck_assert(json_is_true(json_object_get(json_array_get(core->rows, 0), "gone")));
+    core_query_ends(core, 0, NULL);
+}
+END_TEST
+
+START_TEST(a_star_before_the_load_clears_the_table_too)
+{
+    struct sipmsg m = request(1);
+
+    restart();
+    m.star = true;
+    m.contact_count = 1;
+    m.expires = 0;
+    ck_assert_int_eq(serve(&m), 200);
+    ck_assert_int_eq(registers(2, "sip:201@192.0.2.8", 600), 200); /* and it comes again */
+    database_comes();
+    ck_assert_uint_eq(reachable("201"), 1);
+    advance(1000);
+    ck_assert_uint_eq(json_array_size(core->rows), 2);
+    ck_assert_str_eq(row_text(0, "contact_key"), "sip:201@192.0.2.7");
+    ck_assert(json_is_true(json_object_get(json_array_get(core->rows, 0), "gone")));
+    ck_assert_str_eq(row_text(1, "contact_key"), "sip:201@192.0.2.8");
+    core_query_ends(core, 0, NULL);
+    ck_assert_int_eq(registers(3, "sip:201@192.0.2.8", 0), 200);
+    ck_assert_uint_eq(reachable("201"), 0);
+}
+END_TEST
+
+START_TEST(a_row_under_another_key_is_deleted_when_its_phone_is_known)
+{
+    struct sipmsg m = with_flow(1, "sip:201@192.0.2.50", 0, "f");
+
+    restart();
+    ck_assert_int_eq(serve(&m), 200);
+    loaded_rows[0][2] = "<urn:uuid:1>"; /* it was written before the phone said who it is */
+    database_comes();
+    loaded_rows[0][2] = "";
+    advance(1000);
+    ck_assert_str_eq(row_text(0, "contact_key"), "sip:201@192.0.2.7");
+    ck_assert(json_is_true(json_object_get(json_array_get(core->rows, 0), "gone")));
+    core_query_ends(core, 0, NULL);
+    ck_assert_uint_eq(reachable("201"), 2);
+}
+END_TEST
+
+START_TEST(what_changed_just_before_the_stop_is_written)
+{
+    registers(1, "sip:201@192.0.2.7", 600);
+    ck_assert_ptr_null(core->done);
+    ck_assert(tandem_module.flush(state));
+    ck_assert_ptr_nonnull(core->done); /* no delay any more */
+    ck_assert_str_eq(row_text(0, "contact_key"), "sip:201@192.0.2.7");
+    ck_assert(tandem_module.flush(state));
+    registers(2, "sip:201@192.0.2.8", 600);
+    core_query_ends(core, 0, NULL);
+    ck_assert(tandem_module.flush(state));
+    ck_assert_str_eq(row_text(0, "contact_key"), "sip:201@192.0.2.8");
+    core_query_ends(core, 0, NULL);
+    ck_assert(!tandem_module.flush(state));
+}
+END_TEST
+
+START_TEST(a_stop_does_not_wait_for_a_database_that_is_away)
+{
+    registers(1, "sip:201@192.0.2.7", 600);
+    ck_assert(tandem_module.flush(state));
+    core_query_ends(core, -ENOTCONN, NULL);
+    ck_assert(!tandem_module.flush(state));
 }
 END_TEST
 
@@ -588,6 +817,12 @@ int main(void)
     tcase_add_test(reg, the_oldest_makes_room_when_the_option_says_so);
     tcase_add_test(reg, bad_contacts_are_refused);
     tcase_add_test(reg, a_phone_with_an_instance_keeps_its_binding_at_a_new_address);
+    tcase_add_test(reg, nobody_registers_for_somebody_else);
+    tcase_add_test(reg, a_path_is_for_those_who_know_it_and_must_be_usable);
+    tcase_add_test(reg, outbound_is_in_force_over_connections_only);
+    tcase_add_test(reg, a_phone_with_two_flows_rings_once_on_one_that_is_up);
+    tcase_add_test(reg, what_a_contact_says_beside_comes_back);
+    tcase_add_test(reg, a_phone_that_leaves_its_instance_out_for_a_while_stays_one_row);
     tcase_add_test(reg, preferred_contacts_come_first);
     tcase_add_test(reg, the_command_lists_registrations_by_account);
     tcase_add_test(reg, many_accounts_stay_small_and_are_found);
@@ -597,6 +832,11 @@ int main(void)
     tcase_add_test(store, one_bad_row_does_not_keep_the_others_back);
     tcase_add_test(store, retries_wait_longer_each_time_but_not_for_ever);
     tcase_add_test(store, what_was_registered_before_is_loaded_but_memory_knows_better);
+    tcase_add_test(store, a_phone_that_went_away_before_the_load_does_not_come_back);
+    tcase_add_test(store, a_star_before_the_load_clears_the_table_too);
+    tcase_add_test(store, a_row_under_another_key_is_deleted_when_its_phone_is_known);
+    tcase_add_test(store, what_changed_just_before_the_stop_is_written);
+    tcase_add_test(store, a_stop_does_not_wait_for_a_database_that_is_away);
     tcase_add_test(uri, uris_are_compared_as_the_standard_says);
     tcase_add_test(uri, a_uri_has_one_key);
     suite_add_tcase(suite, reg);

@@ -34,7 +34,7 @@ static int fake_dial(struct leg *leg, const struct endpoint *to, const struct me
     return 0;
 }
 
-static int fake_ring(struct leg *leg, int status)
+static int fake_ring(struct leg *leg, int status, const struct media_desc *early)
 {
     return 0;
 }
@@ -85,7 +85,7 @@ static void script_hangs_up(void *script, struct call *call)
 {
 }
 
-static const struct script_ops scripts = {script_runs, script_hangs_up};
+static const struct script_ops scripts = {.start = script_runs, .hangup = script_hangs_up};
 
 static void setup(void)
 {

@@ -220,13 +220,14 @@ END_TEST
 START_TEST(digest_answers_and_srtp_keys_and_pressed_keys_are_masked)
 {
     static const char *const secrets[] = {
-        "6629fae49393a053", "WVNfX19zZW1jdGwg", "c2VjcmV0OnBhc3M", "bearertoken", "4711", "hunter2"};
+        "6629fae49393a053", "0123beef", "WVNfX19zZW1jdGwg", "c2VjcmV0OnBhc3M", "bearertoken", "4711", "hunter2"};
     json_t *json;
     const char *message;
 
     tell(EVENT_LEG_NEW, legs[0], CAUSE_NONE, WHO_NOBODY, NULL);
     say(true, "INVITE sip:202@pbx SIP/2.0", CALL_ID_A, "1 INVITE",
         "Authorization: Digest username=\"201\",\r\n realm=\"t\", nonce=\"n1\", response=\"6629fae49393a053\"\r\n"
+        "Authorization: Digest username = \"201\", Response = \"0123beef\", nc = 1\r\n"
         "proxy-authorization : Basic c2VjcmV0OnBhc3M=\r\n"
         "Proxy-Authorization: Bearer\r\n bearertoken\r\n"
         "Content-Type: application/sdp\r\n\r\n"

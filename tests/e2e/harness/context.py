@@ -17,18 +17,13 @@ class World:
         # Short, because Unix socket paths are; open to pass through, because PostgreSQL runs as another user under root.
         self.home = tempfile.mkdtemp(prefix="tandem-e2e-")
         os.chmod(self.home, 0o711)
+        with open(os.path.join(build, "config.h"), encoding="ascii") as config:
+            # Sanitizers keep freed memory: what a process holds then says nothing.
+            self.sanitized = "#define TANDEM_SANITIZED 1" in config.read()
         self._serial = itertools.count(1)
         self.cluster = None
-        self._shared = None
+        self._shared = self._lease = None
         self._account = itertools.count(0)
-        self._ports = []
-
-    def ports(self, count):
-        """So many in a row, as a list. None comes twice: a socket of the last scenario may still linger."""
-        if len(self._ports) < count:
-            self._ports = list(ports.block(max(count, 250)))
-        taken, self._ports = self._ports[:count], self._ports[count:]
-        return taken
 
     def directory(self, name):
         path = os.path.join(self.home, f"{name}{next(self._serial)}")
@@ -44,8 +39,8 @@ class World:
                   os.path.join(self.source, "db", "migrations")])
         return conninfo
 
-    def new_tandem(self, database=None, media_ports=120, **options):
-        return tandem.Tandem(self.directory("t"), self.build, self.source, self.ports(4 + media_ports),
+    def new_tandem(self, port_numbers, database=None, **options):
+        return tandem.Tandem(self.directory("t"), self.build, self.source, port_numbers,
                              database or self.database(), dialplan=options.pop("dialplan", None) or self.dialplan(),
                              **options)
 
@@ -61,7 +56,8 @@ class World:
 
     def shared(self):
         if self._shared is None:
-            self._shared = self.new_tandem()
+            self._lease = ports.lease(300)
+            self._shared = self.new_tandem(self._lease.ports)
             self._shared.start()
         return self._shared
 
@@ -104,6 +100,7 @@ class Context:
         self.world, self.name = world, name
         self._phones, self._endpoints, self._tandems, self._clusters, self._programs = [], [], [], [], []
         self._tandem, self._log_mark = None, 0
+        self._leases = []
 
     @property
     def tandem(self):
@@ -113,9 +110,14 @@ class Context:
             self._log_mark = len(self._tandem.log())
         return self._tandem
 
-    def own_tandem(self, **options):
+    def ports(self, count):
+        """So many ports in a row, as a list; given back at the end of the scenario."""
+        self._leases.append(ports.lease(count))
+        return self._leases[-1].ports
+
+    def own_tandem(self, media_ports=100, **options):
         """A Tandem of its own, not yet started."""
-        self._tandem = self.world.new_tandem(**options)
+        self._tandem = self.world.new_tandem(self.ports(4 + media_ports), **options)
         self._tandems.append(self._tandem)
         return self._tandem
 
@@ -137,7 +139,7 @@ class Context:
     def phone(self, account=None, registered=True, **options):
         """A registered baresip with an account (default: a new one)."""
         name, secret = account or self.account()
-        p = phone.Phone(self.world.directory(f"phone{name}-"), self.world.ports(14), self.tandem.server, name, secret,
+        p = phone.Phone(self.world.directory(f"phone{name}-"), self.ports(10), self.tandem.server, name, secret,
                         **options)
         self._phones.append(p)
         return p.start(registered=registered)
@@ -192,4 +194,6 @@ class Context:
                 own.discard()
             for cluster in self._clusters:
                 cluster.stop("immediate")
+            for lease in self._leases:
+                lease.release()
         return words

@@ -8,8 +8,21 @@ import errno
 import os
 import socket
 
-FIRST, LAST, SIZE = 12000, 31900, 50
-_held = []
+FIRST, LAST, SIZE = 12000, 31990, 10
+COUNT = (LAST - FIRST) // SIZE
+_cursor = os.getpid() * 97  # where this process looks next: what was given back rests until the whole range went by
+
+
+class Lease:
+    """`ports`: numbers in a row, ours until release() or the end of the process."""
+
+    def __init__(self, start, count, locks):
+        self.ports, self._locks = list(range(start, start + count)), locks
+
+    def release(self):
+        for lock in self._locks:
+            lock.close()
+        self._locks = []
 
 
 def _claim(start):
@@ -37,36 +50,30 @@ def _quiet(port):
     return True
 
 
-def block(count=SIZE):
-    """A range of `count` ports in a row that are ours until this process ends."""
+def _claim_quiet(start):
+    lock = _claim(start)
+    if lock and not all(_quiet(port) for port in range(start, start + SIZE)):
+        lock.close()
+        return None
+    return lock
+
+
+def lease(count):
+    """So many ports in a row."""
+    global _cursor
     blocks = -(-count // SIZE)
-    starts = range(FIRST, LAST - blocks * SIZE, SIZE)
-    offset = (os.getpid() * 7) % len(starts)
-    for i in range(len(starts)):
-        start = starts[(offset + i) % len(starts)]
-        locks = []
-        for b in range(blocks):
-            lock = _claim(start + b * SIZE)
-            if lock is None:
-                break
+    first, locks, left = _cursor % COUNT, [], 2 * COUNT
+    while left:
+        left -= 1
+        at = first + len(locks)
+        lock = _claim_quiet(FIRST + at * SIZE) if at < COUNT else None
+        if lock:
             locks.append(lock)
-        ports = range(start, start + blocks * SIZE)
-        if len(locks) == blocks and all(_quiet(p) for p in ports):
-            _held.extend(locks)
-            return ports[:count]
-        for lock in locks:
-            lock.close()
-    raise RuntimeError("no free block of ports left: are old tests still running?")
-
-
-class Pool:
-    """Ports one at a time, from blocks that are claimed as needed."""
-
-    def __init__(self):
-        self._free = iter(())
-
-    def take(self):
-        for port in self._free:
-            return port
-        self._free = iter(block())
-        return next(self._free)
+            if len(locks) == blocks:
+                _cursor = at + 1
+                return Lease(FIRST + first * SIZE, count, locks)
+            continue
+        for held in locks:
+            held.close()
+        first, locks = (at + 1) % COUNT, []
+    raise RuntimeError(f"no {count} free ports in a row between {FIRST} and {LAST}: are old tests still running?")

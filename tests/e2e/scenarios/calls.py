@@ -154,7 +154,7 @@ def three_calls_at_a_time_do_not_disturb_each_other(t):
 def an_offer_without_a_common_codec_gets_488(t):
     callee = t.phone()
     caller = t.account()
-    sipp.run(t, "call_without_common_codec", t.world.ports(1)[0], account=caller,
+    sipp.run(t, "call_without_common_codec", t.ports(1)[0], account=caller,
              keys={"number": callee.user}).expect_success()
     record = t.call_record(caller[0])
     assert record["cause"] == "no-common-codec" and record["sip_status"] == 488, record
@@ -192,10 +192,10 @@ def a_retransmitted_invite_is_one_call(t):
 
 def a_whole_call_of_sipp_works(t):
     caller, callee = t.account(), t.account()
-    port = t.world.ports(1)[0]
+    port = t.ports(1)[0]
     sipp.run(t, "register", port, account=callee).expect_success()
     answering = sipp.start(t, "answer", port)
-    sipp.run(t, "call", t.world.ports(1)[0], account=caller, keys={"number": callee[0]}).expect_success()
+    sipp.run(t, "call", t.ports(1)[0], account=caller, keys={"number": callee[0]}).expect_success()
     sipp.finish(answering).expect_success()
     record = t.call_record(caller[0])
     assert record["answered"] and record["cause"] == "normal" and record["ended_by"] == "caller", record
@@ -203,16 +203,16 @@ def a_whole_call_of_sipp_works(t):
 
 def sipp_agrees_about_a_busy_phone(t):
     caller, callee = t.account(), t.account()
-    port = t.world.ports(1)[0]
+    port = t.ports(1)[0]
     sipp.run(t, "register", port, account=callee).expect_success()
     answering = sipp.start(t, "answer_busy", port)
-    sipp.run(t, "call_busy", t.world.ports(1)[0], account=caller, keys={"number": callee[0]}).expect_success()
+    sipp.run(t, "call_busy", t.ports(1)[0], account=caller, keys={"number": callee[0]}).expect_success()
     sipp.finish(answering).expect_success()
 
 
 def sipp_agrees_about_a_cancelled_phone(t):
     caller, callee = t.endpoint(), t.account()
-    port = t.world.ports(1)[0]
+    port = t.ports(1)[0]
     sipp.run(t, "register", port, account=callee).expect_success()
     answering = sipp.start(t, "answer_never", port)
     assert caller.invite(callee[0]).status == 180

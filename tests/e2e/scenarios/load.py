@@ -15,10 +15,10 @@ def _memory(pid):
 
 def _many_calls(t, caller, callee, count, rate):
     """So many whole calls between two SIPps; every one must succeed."""
-    port, seconds = t.world.ports(1)[0], 60 + 2 * count // rate
+    port, seconds = t.ports(1)[0], 60 + 2 * count // rate
     sipp.run(t, "register", port, account=callee).expect_success()
     answering = sipp.start(t, "answer", port, calls=count, seconds=seconds)
-    sipp.run(t, "call", t.world.ports(1)[0], account=caller, keys={"number": callee[0]}, calls=count, rate=rate,
+    sipp.run(t, "call", t.ports(1)[0], account=caller, keys={"number": callee[0]}, calls=count, rate=rate,
              seconds=seconds).expect_success()
     sipp.finish(answering, 30).expect_success()
 
@@ -53,22 +53,21 @@ def memory_is_flat_over_thousands_of_calls(t):
         _many_calls(t, t.account(), t.account(), 3000, 30)
     _nothing_left(t)
     after = _memory(tandem.program.pid), _memory(media)
-    assert after[0] - before[0] < 4096, f"tandemd grew from {before[0]} to {after[0]} KiB over 9,000 calls"
-    assert after[1] - before[1] < 2048, f"tandem-media grew from {before[1]} to {after[1]} KiB over 9,000 calls"
+    assert after[0] - before[0] < 4096 or t.world.sanitized, f"tandemd grew from {before[0]} to {after[0]} KiB over 9,000 calls"
+    assert after[1] - before[1] < 2048 or t.world.sanitized, f"tandem-media grew from {before[1]} to {after[1]} KiB over 9,000 calls"
 
 
 @scenario(seconds=600, long=True)
 def registrations_by_the_thousand_leave_nothing_behind(t):
     tandem = t.own_tandem()
     tandem.start()
-    account = t.account()
     def register(count):
-        port = t.world.ports(1)[0]
+        # A new account each time: a new SIPp repeats the client nonces of the last one, which is a replay.
+        account, port = t.account(), t.ports(1)[0]
         sipp.run(t, "register", port, account=account, calls=count, rate=200, at_once=200,
                  seconds=60 + count // 100).expect_success()
-    register(3000)
+    register(8000)  # 40 s: as many transactions as ever linger (RFC 3261 timer J is 32 s)
     before = _memory(tandem.program.pid)
     register(20000)
     after = _memory(tandem.program.pid)
-    assert len(tandem.registrations(account[0])) == 1
-    assert after - before < 4096, f"20,000 registrations cost {after - before} KiB"
+    assert after - before < 4096 or t.world.sanitized, f"20,000 registrations cost {after - before} KiB"

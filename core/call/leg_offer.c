@@ -1,0 +1,265 @@
+/* Offers inside a running call (RFC 3264 §8): a far side's re-offer is judged by hooks, then relayed to the other leg
+ * of the bridge or answered here; our own re-offers and their retry after 491. Signalling thread. Knows no SDP. */
+#include "base/id.h"
+#include "base/log.h"
+#include "base/obj.h"
+#include "call/call-priv.h"
+#include "media/negotiate.h"
+
+#define OFFER_TRIES_MAX 5
+
+/* --- answering
+ * -------------------------------------------------------------------------------------------------------- */
+
+int leg_answer_offer(struct leg *leg, const struct media_desc *answer)
+{
+    struct media_desc *local = NULL;
+    const struct stream_desc *audio = desc_audio(leg->remote);
+    int result;
+
+    if (!leg->offer_open || (leg->state != LEG_UP && !leg->early))
+        return -EALREADY;
+    if (answer)
+        local = desc_copy(answer);
+    else if ((result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL,
+                                              audio ? audio->codec_count : 0, DIR_SENDRECV, &local)) < 0)
+        return result;
+    result = leg_media_fill(leg, local);
+    if (result < 0) {
+        desc_free(local);
+        return result;
+    }
+    leg->offer_open = false;
+    leg_agree(leg, leg->remote_offer, local, local);
+    leg_replace_desc(&leg->accepted_offer, desc_copy(leg->remote_offer));
+    return leg->ops->answer_offer(leg, leg->local, CAUSE_NONE);
+}
+
+void leg_refuse_offer(struct leg *leg, enum cause cause)
+{
+    if (!leg->offer_open)
+        return;
+    leg->offer_open = false;
+    leg->ops->answer_offer(leg, NULL, cause);
+}
+
+static void answer_here(struct leg *leg, const struct media_desc *answer)
+{
+    int result = leg_answer_offer(leg, answer);
+
+    if (result == 0)
+        bridge_refresh(leg);
+    else if (result != -EALREADY)
+        leg_refuse_offer(leg, result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC);
+}
+
+/* --- offering
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void offer_done(struct leg *leg, int status, const struct media_desc *answer)
+{
+    leg_offered_fn fn = leg->offered;
+
+    loop_timer_stop(leg->pbx->loop, &leg->offer_timer);
+    leg->offered = NULL;
+    if (status != 0)
+        leg_replace_desc(&leg->our_offer, NULL);
+    if (fn)
+        fn(leg->offered_arg, leg, status, answer);
+}
+
+void leg_offer_forget(struct leg *leg)
+{
+    loop_timer_stop(leg->pbx->loop, &leg->offer_timer);
+    if (!leg->offered)
+        return;
+    obj_ref(leg, "offer");
+    offer_done(leg, 481, NULL);
+    obj_unref(leg, "offer");
+}
+
+static void offer_send(void *arg)
+{
+    struct leg *leg = arg;
+
+    if (leg->offer_open || leg->ops->offer(leg, leg->our_offer) < 0)
+        leg_on_offer_refused(leg, 491);
+}
+
+int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_offered_fn done, void *arg)
+{
+    int result;
+
+    if (leg->state != LEG_UP)
+        return -ENOTCONN;
+    if (leg->offered || leg->our_offer || leg->offer_open)
+        return -EBUSY;
+    leg_replace_desc(&leg->our_offer, desc_copy(offer));
+    result = leg_media_fill(leg, leg->our_offer);
+    if (result == 0)
+        result = leg->ops->offer(leg, leg->our_offer);
+    if (result < 0) {
+        leg_replace_desc(&leg->our_offer, NULL);
+        return result;
+    }
+    leg->offered = done;
+    leg->offered_arg = arg;
+    leg->offer_again = again;
+    leg->offer_tries = 1;
+    return 0;
+}
+
+void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer)
+{
+    char why[128];
+
+    if (leg->state != LEG_UP || !leg->our_offer)
+        return;
+    if (!answer || negotiate_check_answer(leg->our_offer, answer, why, sizeof why) < 0) {
+        leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, answer ? why : "the answer has no SDP");
+        return;
+    }
+    leg_agree(leg, answer, leg->our_offer, answer);
+    leg->our_offer = NULL;
+    leg_replace_desc(&leg->accepted_offer, NULL);
+    offer_done(leg, 0, answer);
+}
+
+void leg_on_offer_refused(struct leg *leg, int status)
+{
+    uint16_t random;
+
+    if (!leg->our_offer)
+        return;
+    if (status == 491 && leg->offer_again && leg->offer_tries < OFFER_TRIES_MAX) {
+        /* RFC 3261 §14.1: who made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms. */
+        random_bytes(&random, sizeof random);
+        leg->offer_tries++;
+        loop_timer_start(leg->pbx->loop, &leg->offer_timer,
+                         leg->inbound ? random % 201 * 10u : 2100 + random % 191 * 10u, offer_send, leg);
+        return;
+    }
+    offer_done(leg, status, NULL);
+}
+
+void leg_on_reanswer(struct leg *leg, const struct media_desc *answer)
+{
+    char why[128];
+
+    if (leg->state == LEG_UP && negotiate_check_answer(leg->local, answer, why, sizeof why) == 0)
+        leg_agree(leg, answer, desc_copy(leg->local), answer);
+}
+
+/* --- relaying
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static const struct stream_desc *live_stream(const struct media_desc *desc, enum stream_kind kind)
+{
+    for (unsigned i = 0; i < desc->count; i++)
+        if (desc->streams[i].kind == kind && !desc->streams[i].refused)
+            return &desc->streams[i];
+    return NULL;
+}
+
+static bool same_stream(const struct stream_desc *x, const struct stream_desc *y)
+{
+    if (!x || !y)
+        return x == y;
+    if (x->dir != y->dir || x->codec_count != y->codec_count)
+        return false;
+    for (unsigned k = 0; k < x->codec_count; k++)
+        if (x->codecs[k].pt != y->codecs[k].pt || !codec_same(&x->codecs[k], &y->codecs[k]))
+            return false;
+    return true;
+}
+
+/* Would the other side see any difference? Addresses and places do not count: it talks to us. */
+static bool same_session(const struct media_desc *a, const struct media_desc *b)
+{
+    return a && b && same_stream(live_stream(a, STREAM_AUDIO), live_stream(b, STREAM_AUDIO)) &&
+           same_stream(live_stream(a, STREAM_VIDEO), live_stream(b, STREAM_VIDEO));
+}
+
+static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
+{
+    struct leg *from = arg; /* ref "relay" */
+    struct media_desc *mine = NULL, *arranged = NULL;
+
+    if (from->offer_open && leg_is_alive(from)) {
+        if (status == 0)
+            arranged = negotiate_arrange_answer(from->remote_offer, answer);
+        if (arranged && negotiate_relay_answer(from->remote_offer, arranged, &mine) == 0)
+            answer_here(from, mine);
+        else
+            leg_refuse_offer(from, status == 491 ? CAUSE_GLARE : CAUSE_NO_COMMON_CODEC);
+    }
+    desc_free(arranged);
+    desc_free(mine);
+    loop_unref_later(from->pbx->loop, from, "relay");
+}
+
+static void relay_or_answer(struct leg *from)
+{
+    struct leg *to = bridge_peer(from);
+    struct media_desc *relay = NULL, *offer;
+    int result;
+
+    if (!to || to->state != LEG_UP || from->state != LEG_UP || same_session(from->accepted_offer, from->remote_offer)) {
+        answer_here(from, NULL);
+        return;
+    }
+    result = negotiate_relay_offer(from->remote_offer, &relay);
+    if (result == 0) {
+        offer = negotiate_arrange_offer(relay, to->local);
+        obj_ref(from, "relay");
+        result = leg_offer(to, offer, false, relayed, from);
+        if (result < 0)
+            obj_unref(from, "relay");
+        desc_free(offer);
+    }
+    desc_free(relay);
+    if (result < 0)
+        leg_refuse_offer(from, result == -EBUSY    ? CAUSE_GLARE
+                               : result == -EAGAIN ? CAUSE_NO_MEDIA
+                                                   : CAUSE_NO_COMMON_CODEC);
+}
+
+static void offer_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
+{
+    struct leg *leg = arg;
+
+    leg->offer_walk = NULL;
+    if (verdict == VERDICT_REJECT)
+        leg_refuse_offer(leg, cause);
+    else if (verdict == VERDICT_PASS)
+        relay_or_answer(leg);
+}
+
+void leg_on_offer(struct leg *leg, const struct media_desc *offer)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (leg->state != LEG_UP && !leg->early)
+        return;
+    leg_on_offer_withdrawn(leg);
+    leg_replace_desc(&leg->remote_offer, desc_copy(offer));
+    leg->offer_open = true;
+    if (leg->our_offer || (peer && peer->offer_open)) { /* glare: ours, or the other side's that is on its way here */
+        leg_refuse_offer(leg, CAUSE_GLARE);
+        return;
+    }
+    obj_ref(leg, "offer");
+    leg->offer_walk = hook_start(leg->pbx->hooks, HOOK_OFFER, leg, offer_judged, leg);
+    if (!leg_is_alive(leg)) /* the hook ended the leg and deferred all the same */
+        leg_on_offer_withdrawn(leg);
+    obj_unref(leg, "offer");
+}
+
+void leg_on_offer_withdrawn(struct leg *leg)
+{
+    struct hook_walk *walk = leg->offer_walk;
+
+    leg->offer_open = false;
+    leg->offer_walk = NULL;
+    hook_cancel(walk);
+}

@@ -1,0 +1,107 @@
+/* What can be held against a request whoever sent it, in the order in which RFC 3261 §8.2 and §16.3 look: Request-URI,
+ * method, extensions. Signalling thread. Knows messages only; keeps nothing. */
+#include "sip/sip-priv.h"
+
+bool method_known(const char *name)
+{
+    static const char *const names[] = {"INVITE",   "ACK",   "CANCEL",    "BYE",    "OPTIONS", "UPDATE",  "INFO",
+                                        "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Methods that mean a dialog or a subscription that must be there already: without one the answer is 481 (RFC 3261
+ * §15.1.2, 3262 §3, 3311 §5.2, 6086 §4.2.2, 6665 §4.1.3), not "this method is not served". */
+static bool method_needs_dialog(const char *name)
+{
+    static const char *const names[] = {"BYE", "PRACK", "UPDATE", "INFO", "NOTIFY"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Extensions that a request of this method may insist on. */
+static bool option_served(const char *method, const char *option)
+{
+    static const struct {
+        const char *method, *option;
+    } served[] = {{"INVITE", "100rel"}, {"INVITE", "timer"}, {"UPDATE", "timer"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
+
+    for (size_t i = 0; i < COUNT_OF(served); i++)
+        if (strcmp(served[i].method, method) == 0 && strcasecmp(served[i].option, option) == 0)
+            return true;
+    return false;
+}
+
+bool request_unsupported(const sip_t *sip, char *out, size_t size)
+{
+    const char *method = sip->sip_request->rq_method_name;
+    size_t used = 0;
+
+    out[0] = '\0';
+    if (strcmp(method, "ACK") == 0 || strcmp(method, "CANCEL") == 0) /* RFC 3261 §8.2.2.3: ignored in these */
+        return false;
+    for (const sip_require_t *require = sip->sip_require; require; require = require->k_next)
+        for (msg_param_t const *item = require->k_items; item && *item; item++)
+            if (!option_served(method, *item))
+                str_append(out, size, &used, "%s%s", used ? ", " : "", *item);
+    return used > 0;
+}
+
+const char *agent_allow(const struct agent *agent, char *out, size_t size)
+{
+    const struct sip_method *method;
+    size_t used = 0;
+
+    str_append(out, size, &used, "%s", SIP_ALLOW);
+    LIST_FOR_EACH(method, &agent->methods, node)
+    {
+        if (!strstr(SIP_ALLOW, method->name))
+            str_append(out, size, &used, ", %s", method->name);
+    }
+    return out;
+}
+
+int uri_refused(const sip_t *sip, const char **phrase)
+{
+    const url_t *url = sip->sip_request->rq_url;
+
+    if (url->url_type != url_sip && url->url_type != url_sips) {
+        *phrase = sip_416_Unsupported_uri;
+        return 416;
+    }
+    if (url->url_headers) { /* RFC 3261 §19.1.1: a Request-URI has none */
+        *phrase = "Bad Request: headers in the Request-URI";
+        return 400;
+    }
+    return 0;
+}
+
+bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool served)
+{
+    const char *name = sip->sip_request->rq_method_name;
+    const char *phrase;
+    char text[256];
+    int status = uri_refused(sip, &phrase);
+
+    if (status)
+        reply_stateless(agent, msg, status, phrase, TAG_END());
+    else if (!method_known(name))
+        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)),
+                        TAG_END());
+    else if (sip->sip_to->a_tag || (!served && method_needs_dialog(name)))
+        reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
+    else if (!served)
+        reply_stateless(agent, msg, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)),
+                        TAG_END());
+    else if (request_unsupported(sip, text, sizeof text))
+        reply_stateless(agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
+    else
+        return false;
+    return true;
+}

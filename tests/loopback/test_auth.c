@@ -1,0 +1,302 @@
+/* Digest authentication as phones meet it on the wire (RFC 3261 §22, RFC 7616, RFC 8760). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bed.h"
+#include "sip/agent.h"
+#include "wire.h"
+
+static struct bed *bed;
+static struct ua *phone;
+static char realm[128], nonce[128];
+
+/* What a challenge says now: a source sees the same nonce for a while. */
+static void learn(const struct message *m)
+{
+    char challenge[512];
+
+    ck_assert_ptr_nonnull(m);
+    ck_assert_int_eq(m->status, 401);
+    message_header(m, "WWW-Authenticate", challenge, sizeof challenge);
+    wire_param(challenge, "realm", realm, sizeof realm);
+    wire_param(challenge, "nonce", nonce, sizeof nonce);
+    ck_assert_uint_gt(strlen(nonce), 0);
+}
+
+static void setup(void)
+{
+    bed = bed_open(NULL, NULL);
+    phone = bed_phone(bed, "201");
+    learn(wire_ask(phone, &(struct ask){.method = "REGISTER", .to = "<sip:201@tandem>"}));
+}
+
+static void teardown(void)
+{
+    ua_close(phone);
+    bed_close(bed);
+}
+
+static const char *switch_uri(void)
+{
+    static char uri[ADDR_TEXT + 8];
+    char host[ADDR_TEXT];
+
+    snprintf(uri, sizeof uri, "sip:%s", addr_text(&phone->proxy, host));
+    return uri;
+}
+
+static struct answer good(const char *cnonce, const char *nc)
+{
+    return (struct answer){.user = "201",
+                           .secret = "secret-of-201",
+                           .realm = realm,
+                           .nonce = nonce,
+                           .method = "REGISTER",
+                           .uri = switch_uri(),
+                           .cnonce = cnonce,
+                           .nc = nc};
+}
+
+/* REGISTER (a query) with these header lines. */
+static const struct message *asks(const char *lines)
+{
+    return wire_ask(phone, &(struct ask){.method = "REGISTER", .to = "<sip:201@tandem>", .headers = lines});
+}
+
+static const struct message *answers(const struct answer *a)
+{
+    char value[1024], lines[1100];
+
+    snprintf(lines, sizeof lines, "Authorization: %s\r\n", wire_digest(a, value, sizeof value));
+    return asks(lines);
+}
+
+static int status(const struct answer *a)
+{
+    const struct message *m = answers(a);
+
+    return m ? m->status : 0;
+}
+
+static bool is_stale(const struct message *m)
+{
+    return strstr(m->text, "stale=true") != NULL;
+}
+
+START_TEST(the_challenge_offers_md5_then_sha256_and_keeps_its_nonce)
+{
+    const struct message *m = asks(NULL);
+    const char *first = strstr(m->text, "WWW-Authenticate:"), *second = strstr(first + 1, "WWW-Authenticate:");
+
+    ck_assert_ptr_nonnull(second);
+    ck_assert_ptr_null(strstr(second + 1, "WWW-Authenticate:"));
+    ck_assert_ptr_nonnull(strstr(first, "algorithm=MD5"));
+    ck_assert(strstr(first, "algorithm=MD5") < second);
+    ck_assert_ptr_nonnull(strstr(second, "algorithm=SHA-256"));
+    ck_assert_ptr_nonnull(strstr(m->text, nonce));
+    ck_assert(!is_stale(m));
+}
+END_TEST
+
+START_TEST(all_shapes_of_a_right_answer_are_taken)
+{
+    struct answer plain = good("a", "00000001"), quoted = good("b", "00000001"), bare = good("c", "00000001"),
+                  sha = good("d", "00000001"), elsewhere = good("e", "00000001");
+
+    quoted.format = ANSWER_QUOTED;
+    bare.format = ANSWER_NO_ALGORITHM;
+    sha.sha256 = true;
+    elsewhere.uri = "sip:some.other.name.example.org;transport=udp";
+    ck_assert_int_eq(status(&plain), 200);
+    ck_assert_int_eq(status(&quoted), 200);
+    ck_assert_int_eq(status(&bare), 200);
+    ck_assert_int_eq(status(&sha), 200);
+    ck_assert_int_eq(status(&elsewhere), 200);
+}
+END_TEST
+
+START_TEST(an_answer_without_qop_or_with_auth_int_is_challenged_again)
+{
+    struct answer old = good("a", "00000001"), with_body = good("b", "00000001");
+
+    old.format = ANSWER_NO_QOP;
+    with_body.format = ANSWER_AUTH_INT;
+    ck_assert_int_eq(status(&old), 401);
+    ck_assert_int_eq(status(&with_body), 401);
+}
+END_TEST
+
+/* The headers of a response without what differs from request to request. */
+static void face(const struct message *m, char *out, size_t size)
+{
+    size_t used = 0;
+
+    ck_assert_ptr_nonnull(m);
+    for (const char *line = m->text; *line != '\r' && *line; line = strstr(line, "\r\n") + 2) {
+        size_t len = strcspn(line, "\r");
+
+        if (strncmp(line, "Via:", 4) == 0 || strncmp(line, "To:", 3) == 0 || strncmp(line, "From:", 5) == 0 ||
+            strncmp(line, "Call-ID:", 8) == 0 || strncmp(line, "CSeq:", 5) == 0)
+            len = strcspn(line, ":");
+        str_append(out, size, &used, "%.*s\n", (int)len, line);
+    }
+}
+
+START_TEST(unknown_user_wrong_password_and_disabled_account_look_alike)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *out_of_use = account_new("298", realm, "secret-of-298");
+    struct answer wrong = good("a", "00000001"), unknown = good("b", "00000001"), disabled = good("c", "00000001");
+    char seen[3][2048];
+
+    out_of_use->enabled = false;
+    snapshot_put_account(snapshot, out_of_use);
+    db_set_snapshot(bed->pbx->db, snapshot);
+    wrong.secret = "not-the-secret";
+    unknown.user = "299";
+    disabled.user = "298";
+    disabled.secret = "secret-of-298";
+    face(answers(&wrong), seen[0], sizeof seen[0]);
+    face(answers(&unknown), seen[1], sizeof seen[1]);
+    face(answers(&disabled), seen[2], sizeof seen[2]);
+    ck_assert(strncmp(seen[0], "SIP/2.0 401 ", 12) == 0);
+    ck_assert_str_eq(seen[0], seen[1]);
+    ck_assert_str_eq(seen[0], seen[2]);
+    ck_assert_ptr_null(strstr(seen[0], "stale"));
+}
+END_TEST
+
+START_TEST(a_used_count_is_stale_and_never_the_end)
+{
+    struct answer once = good("a", "00000001"), again = good("a", "00000001");
+    const struct message *m;
+    struct agent_stats before, after;
+
+    ck_assert_int_eq(status(&once), 200);
+    agent_get_stats(bed->pbx->sip, &before);
+    for (int i = 0; i < 50; i++) {
+        m = answers(&again);
+        ck_assert_int_eq(m->status, 401);
+        ck_assert(is_stale(m));
+    }
+    agent_get_stats(bed->pbx->sip, &after);
+    ck_assert_uint_eq(after.auth_failed, before.auth_failed); /* what bans are made of */
+    learn(m);                                                 /* the new nonce takes the same cnonce and count */
+    ck_assert_int_eq(status(&again), 200);
+}
+END_TEST
+
+START_TEST(two_sessions_of_one_phone_share_a_nonce)
+{
+    struct answer a = good("registering", "00000001"), b = good("calling", "00000001");
+    struct answer a2 = good("registering", "00000002"), b2 = good("calling", "00000002");
+
+    ck_assert_int_eq(status(&a), 200);
+    ck_assert_int_eq(status(&b), 200);
+    ck_assert_int_eq(status(&b2), 200);
+    ck_assert_int_eq(status(&a2), 200);
+}
+END_TEST
+
+START_TEST(requests_may_overtake_each_other)
+{
+    struct answer fifth = good("a", "00000005"), third = good("a", "00000003");
+
+    ck_assert_int_eq(status(&fifth), 200);
+    ck_assert_int_eq(status(&third), 200);
+    ck_assert_int_eq(status(&third), 401);
+}
+END_TEST
+
+START_TEST(one_good_set_of_credentials_is_enough)
+{
+    struct answer foreign = good("a", "00000001"), ours = good("b", "00000001"), proxy = good("c", "00000001");
+    char first[1024], second[1024], lines[2300];
+    struct agent_stats before, after;
+
+    agent_get_stats(bed->pbx->sip, &before);
+    foreign.realm = "the-other-provider";
+    snprintf(lines, sizeof lines, "Authorization: Basic MjAxOjIwMQ==\r\nAuthorization: %s\r\nAuthorization: %s\r\n",
+             wire_digest(&foreign, first, sizeof first), wire_digest(&ours, second, sizeof second));
+    ck_assert_int_eq(asks(lines)->status, 200);
+    snprintf(lines, sizeof lines, "Proxy-Authorization: %s\r\n", wire_digest(&proxy, first, sizeof first));
+    ck_assert_int_eq(asks(lines)->status, 200);
+    agent_get_stats(bed->pbx->sip, &after);
+    ck_assert_uint_eq(after.auth_failed, before.auth_failed);
+    foreign.cnonce = "d";
+    ck_assert_int_eq(status(&foreign), 401);
+    agent_get_stats(bed->pbx->sip, &after);
+    ck_assert_uint_eq(after.auth_failed, before.auth_failed + 1);
+}
+END_TEST
+
+START_TEST(many_guesses_in_one_request_are_all_noted)
+{
+    struct answer guess = good("a", "00000001");
+    char value[1024], lines[8192] = "";
+    size_t used = 0;
+    struct agent_stats before, after;
+
+    for (int i = 0; i < 4; i++) {
+        char secret[20];
+
+        snprintf(secret, sizeof secret, "guess-%d", i);
+        guess.secret = secret;
+        str_append(lines, sizeof lines, &used, "Authorization: %s\r\n", wire_digest(&guess, value, sizeof value));
+    }
+    guess.secret = "secret-of-201"; /* right, but behind too many wrong ones */
+    str_append(lines, sizeof lines, &used, "Authorization: %s\r\n", wire_digest(&guess, value, sizeof value));
+    agent_get_stats(bed->pbx->sip, &before);
+    ck_assert_int_eq(asks(lines)->status, 401);
+    agent_get_stats(bed->pbx->sip, &after);
+    ck_assert_uint_eq(after.auth_failed, before.auth_failed + 4);
+}
+END_TEST
+
+START_TEST(forbidden_is_said_only_to_who_proved_who_he_is)
+{
+    struct answer wrong = good("a", "00000001"), right = good("b", "00000001");
+    char value[1024], lines[1100];
+    struct ask ask = {.method = "REGISTER", .to = "<sip:202@tandem>", .headers = lines};
+
+    wrong.secret = "not-the-secret";
+    snprintf(lines, sizeof lines, "Authorization: %s\r\n", wire_digest(&wrong, value, sizeof value));
+    ck_assert_int_eq(wire_status(phone, &ask), 401);
+    snprintf(lines, sizeof lines, "Authorization: %s\r\n", wire_digest(&right, value, sizeof value));
+    ck_assert_int_eq(wire_status(phone, &ask), 403);
+}
+END_TEST
+
+START_TEST(ack_and_cancel_are_never_challenged)
+{
+    ck_assert_ptr_null(wire_ask(phone, &(struct ask){.method = "ACK", .uri = "sip:202@tandem", .wait_ms = 300}));
+    ck_assert_int_eq(wire_status(phone, &(struct ask){.method = "CANCEL", .uri = "sip:202@tandem"}), 481);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("authentication");
+    TCase *tcase = tcase_create("wire");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, the_challenge_offers_md5_then_sha256_and_keeps_its_nonce);
+    tcase_add_test(tcase, all_shapes_of_a_right_answer_are_taken);
+    tcase_add_test(tcase, an_answer_without_qop_or_with_auth_int_is_challenged_again);
+    tcase_add_test(tcase, unknown_user_wrong_password_and_disabled_account_look_alike);
+    tcase_add_test(tcase, a_used_count_is_stale_and_never_the_end);
+    tcase_add_test(tcase, two_sessions_of_one_phone_share_a_nonce);
+    tcase_add_test(tcase, requests_may_overtake_each_other);
+    tcase_add_test(tcase, one_good_set_of_credentials_is_enough);
+    tcase_add_test(tcase, many_guesses_in_one_request_are_all_noted);
+    tcase_add_test(tcase, forbidden_is_said_only_to_who_proved_who_he_is);
+    tcase_add_test(tcase, ack_and_cancel_are_never_challenged);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

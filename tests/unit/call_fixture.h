@@ -1,0 +1,61 @@
+/* The call room alone: a fake clock, phones that do what the test says, audio ports without sockets, a script that only
+ * remembers. All of it is written to a journal in words. File-scope state: one test at a time. */
+#ifndef TEST_CALL_FIXTURE_H
+#define TEST_CALL_FIXTURE_H
+
+#include <check.h>
+
+#include "call/bridge.h"
+#include "call/pbx.h"
+#include "call/route.h"
+
+struct fixture {
+    struct loop *loop;
+    struct pbx *pbx;
+    unsigned events[EVENT_COUNT]; /* published so far */
+    enum cause last_cause;        /* of the last call that ended */
+    enum who last_who;
+    char last_detail[128];
+    int start_result;   /* what the script's start answers */
+    bool no_media;      /* no port can be had */
+    bool gone_at_once;  /* an ended phone is gone before ops->end() returns */
+    int dial_error;     /* what ops->dial answers */
+    unsigned dials_done;
+    struct dial_result dialled; /* what the last dial came to */
+    char dialled_detail[128], answered_by[64];
+};
+extern struct fixture fx;
+
+void fixture_setup(void);
+/* Ends with an assertion that no call, leg, bridge or port is left. */
+void fixture_teardown(void);
+
+void note(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* What was noted since the last time, words separated by blanks. Valid until the next call. */
+const char *noted(void);
+void turn(void);
+
+/* A phone calls `dialled`; the turn in which the dialplan starts is over when this returns. */
+struct leg *incoming(const char *dialled);
+/* The leg of this number that came last, in any live call; aborts the test when there is none. */
+struct leg *leg_of(const char *number);
+bool has_leg(const char *number);
+/* Dials these destinations ("202 203 fork") for the leg. */
+int dial(struct leg *leg, const char *targets, unsigned timeout_ms);
+
+/* What the far phones do. */
+void phone_rings(struct leg *leg);
+void phone_answers(struct leg *leg);
+void phone_refuses(struct leg *leg, int status);
+void phone_hangs_up(struct leg *leg, enum who who);
+/* The phone answers the re-offer that it was sent. */
+void phone_answers_offer(struct leg *leg, enum stream_dir dir);
+void phone_gone(struct leg *leg); /* its BYE was answered */
+void all_phones_gone(void);
+/* A description of G.711 at 192.0.2.1; caller owns it. */
+struct media_desc *offer_new(void);
+
+/* A connected call: caller 201, callee 202. */
+struct leg *connected(struct leg **callee);
+
+#endif
