@@ -186,7 +186,7 @@ static const struct {
                                                "CSeq: 1 INVITE\nContact: <sip:c@{ME}>\nContent-Length: 0\n\n"},
     {"4475 3.3.11: no hop is left",
      "INVITE sip:999@tandem.example SIP/2.0\n" ODD_VIA "Max-Forwards: 0\nFrom: <sip:201@tandem.example>;tag={ID}\nTo: "
-                                                       "<sip:999@tandem.example>\nCall-ID: {ID}\nCSeq: 1 INVITE\n"
+     "<sip:999@tandem.example>\nCall-ID: {ID}\nCSeq: 1 INVITE\n"
      "Contact: <sip:201@{ME}>\n{AUTH}Content-Type: application/sdp\nContent-Length: {LEN}\n\n" ODD_SDP(ODD_AUDIO)},
     {"4475 3.3.12: a Contact with headers in its URI",
      "REGISTER sip:tandem.example SIP/2.0\n" ODD_VIA

@@ -502,7 +502,7 @@ static void flood(struct party *p, const char *text, unsigned count)
         send_odd(p->odd, text, false);
         if (i % 16 == 15)
             ping(p->bed, p->a, "a flood");
-        while (recv(p->odd->fd, (char[2048]){0}, 2048, MSG_DONTWAIT) >= 0)
+        while (recv(p->odd->link.fd, (char[2048]){0}, 2048, MSG_DONTWAIT) >= 0)
             ;
     }
 }

@@ -1,14 +1,15 @@
-/* A scripted phone for the loopback ring: raw SIP over UDP, no sofia, so that a fault in the library or in our glue
- * shows on the wire. Verbs turn the switch's loop until what they wait for has come. */
+/* A scripted phone for the loopback ring: raw SIP over UDP or TCP, no sofia, so that a fault in the library or in our
+ * glue shows on the wire. Verbs turn the switch's loop until what they wait for has come. */
 #ifndef LOOPBACK_UA_H
 #define LOOPBACK_UA_H
 
 #include "base/addr.h"
 #include "base/loop.h"
+#include "ua_link.h"
 
 #include <time.h>
 
-#define UA_MESSAGE 8192
+#define UA_MESSAGE 20000
 #define UA_WAIT_MS 20000 /* nothing waits this long unless it is broken */
 
 /* Limits are of the clock: turns of a loop say little about time on a busy machine. */
@@ -29,10 +30,12 @@ struct message {
 
 struct ua {
     struct loop *loop;
-    int fd, rtp_fd;
+    struct ua_link link;
+    bool lost; /* the switch has closed the connection */
+    int rtp_fd;
     union addr local, rtp, proxy;
     char user[32], secret[64];
-    char realm[128], nonce[128];
+    char realm[128], nonce[128], cnonce[11];
     unsigned cseq, nc;
     bool sha256;
     struct message in[32]; /* received, not yet taken */
@@ -50,7 +53,13 @@ struct ua {
 };
 
 struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret);
+struct ua *ua_open_on(struct loop *loop, enum ua_transport transport, const union addr *proxy, const char *user,
+                      const char *secret);
 void ua_close(struct ua *ua);
+/* The connection breaks, and there is a new one; nothing is registered again. */
+void ua_reconnect(struct ua *ua);
+/* Waits until the switch has closed the connection. */
+bool ua_wait_lost(struct ua *ua);
 
 /* Sends text as it is. */
 void ua_send_raw(struct ua *ua, const char *text, size_t len);
