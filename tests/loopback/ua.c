@@ -10,12 +10,14 @@
 
 #include "base/id.h"
 
-static int bound_socket(union addr *out)
+static int bound_socket(unsigned last, union addr *out)
 {
+    char ip[20];
     socklen_t len = sizeof *out;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    addr_parse_ip("127.0.0.1", 0, out);
+    snprintf(ip, sizeof ip, "127.0.0.%u", last);
+    addr_parse_ip(ip, 0, out);
     if (fd < 0 || bind(fd, &out->sa, addr_len(out)) < 0 || getsockname(fd, &out->sa, &len) < 0) {
         perror("ua: socket");
         abort();
@@ -23,7 +25,7 @@ static int bound_socket(union addr *out)
     return fd;
 }
 
-struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret)
+struct ua *ua_open_at(struct loop *loop, const union addr *proxy, const char *user, const char *secret, unsigned last)
 {
     struct ua *ua = mem_new(sizeof *ua);
 
@@ -31,13 +33,18 @@ struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user,
     ua->proxy = *proxy;
     str_copy(ua->user, sizeof ua->user, user);
     str_copy(ua->secret, sizeof ua->secret, secret);
-    ua->fd = bound_socket(&ua->local);
+    ua->fd = bound_socket(last, &ua->local);
     do { /* RTP on an even port, as phones do */
         if (ua->rtp_fd > 0)
             close(ua->rtp_fd);
-        ua->rtp_fd = bound_socket(&ua->rtp);
+        ua->rtp_fd = bound_socket(last, &ua->rtp);
     } while (addr_port(&ua->rtp) % 2);
     return ua;
+}
+
+struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret)
+{
+    return ua_open_at(loop, proxy, user, secret, 1);
 }
 
 void ua_close(struct ua *ua)

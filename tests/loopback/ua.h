@@ -39,6 +39,8 @@ struct ua {
 };
 
 struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret);
+/* The same at 127.0.0.`last`. */
+struct ua *ua_open_at(struct loop *loop, const union addr *proxy, const char *user, const char *secret, unsigned last);
 void ua_close(struct ua *ua);
 
 /* Sends text as it is. */
