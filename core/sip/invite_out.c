@@ -12,13 +12,20 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
     url_t *url = url_make(home, uri);
+    enum edge_transport transport = EDGE_UDP;
+    char name[16] = "udp";
     union addr peer;
     uint64_t port = 5060;
     int result = -EINVAL;
 
+    if (url && url_param(url->url_params, "transport", name, sizeof name) > 0 && strcasecmp(name, "tcp") == 0)
+        transport = EDGE_TCP;
+    else if (strcasecmp(name, "udp") != 0)
+        url = NULL;
+
     if (url && url->url_host && (!url->url_port || str_to_u64(url->url_port, 65535, &port) == 0) &&
         addr_parse_ip(url->url_host, (uint16_t)port, &peer) == 0)
-        result = edge_flow_open(agent->edge, EDGE_UDP, &peer, flow);
+        result = edge_flow_open(agent->edge, transport, &peer, flow);
     su_home_deinit(home);
     return result;
 }
@@ -138,8 +145,8 @@ static int send_invite(struct dialog *dialog, const char *sdp, const char *expir
         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
         TAG_IF(timers, SIPTAG_SESSION_EXPIRES_STR(expires ? expires : own_expires)),
         TAG_IF(timers, SIPTAG_MIN_SE_STR(expires ? expires : min_se)), SIPTAG_MAX_FORWARDS_STR(hops),
-        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
-        TAG_END());
+        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
 }
 
