@@ -98,12 +98,77 @@ bool bed_has_ip6(void)
     return false;
 }
 
+/* --- port numbers that no other test takes: blocks of ten belong to whoever holds a socket of their name, which the
+ * kernel takes back when the process ends; tests/e2e/harness/ports.py does the same -------------------------------- */
+
+#define PORTS_FIRST 12000
+#define PORTS_LAST 31990
+#define PORTS_BLOCK 10
+
+static int claim(int start)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int len = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "tandem-e2e-ports-%d", start);
+
+    if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Somebody without a lease may sit there: a media process that a failed test left behind. */
+static bool quiet(int start)
+{
+    bool free_ = true;
+
+    for (int port = start; free_ && port < start + PORTS_BLOCK; port++) {
+        union addr at = {.in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        free_ = bind(fd, &at.sa, addr_len(&at)) == 0;
+        close(fd);
+    }
+    return free_;
+}
+
+static void give_back(struct bed *bed)
+{
+    while (bed->lock_count)
+        close(bed->locks[--bed->lock_count]);
+}
+
+/* The first of as many ports in a row as there are locks. */
+static int lease_ports(struct bed *bed)
+{
+    int slots = (PORTS_LAST - PORTS_FIRST) / PORTS_BLOCK, at = (int)(getpid() * 97u % (unsigned)slots);
+
+    for (int tried = 0; tried < 2 * slots; tried++, at++) {
+        int start, fd;
+
+        if (at == slots) {
+            give_back(bed);
+            at = 0;
+        }
+        start = PORTS_FIRST + at * PORTS_BLOCK;
+        fd = claim(start);
+        if (fd >= 0)
+            bed->locks[bed->lock_count++] = fd;
+        if (fd < 0 || !quiet(start))
+            give_back(bed);
+        if (bed->lock_count == COUNT_OF(bed->locks))
+            return start + PORTS_BLOCK - (int)COUNT_OF(bed->locks) * PORTS_BLOCK;
+    }
+    ck_abort_msg("no range of ports is free for the test");
+    return 0;
+}
+
 struct bed *bed_open(const char *modules, const char *dialplan)
 {
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
-    int base = 20000 + (int)(getpid() % 60) * 600; /* programs run in parallel: each its own piece of the range */
+    int base = lease_ports(bed);
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -122,7 +187,7 @@ struct bed *bed_open(const char *modules, const char *dialplan)
              "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
              bed_has_ip6() ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", bed->dir, bed->dir, build, plan,
-             source, base, base + 599, build, modules ? modules : "");
+             source, base, base + BED_PORTS - 1, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
@@ -160,6 +225,7 @@ void bed_abandon(struct bed *bed)
     daemon_close(bed->daemon, false);
     loop_free(bed->loop);
     config_free(bed->config);
+    give_back(bed);
     ck_assert_uint_eq(obj_live("call"), 0);
     ck_assert_uint_eq(obj_live("leg"), 0);
     ck_assert_uint_eq(obj_live("bridge"), 0);

@@ -10,7 +10,11 @@
 #include "main/daemon.h"
 #include "ua.h"
 
+#define BED_PORTS 600 /* numbers rest for five seconds after use */
+
 struct bed {
+    int locks[BED_PORTS / 10]; /* hold the port numbers */
+    unsigned lock_count;
     struct loop *loop;
     struct config *config;
     struct daemon *daemon;
