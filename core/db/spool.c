@@ -1,6 +1,7 @@
 /* The spool's books: which records are where (memory, file, delivered). A segment is one file; the newest one grows,
  * the oldest one is being delivered. Delivery reads from memory as long as records are there; the files are for a
- * crash, and for a database that stays away: what it takes at once never sees the disk. Signalling thread; file work goes to spool_file.c on a worker. */
+ * crash, and for a database that stays away: what it takes at once never sees the disk. Signalling thread; file work
+ * goes to spool_file.c on a worker. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -19,8 +20,9 @@
 #include "db/spool-priv.h"
 
 #define LANE 0
-#define WRITE_DELAY_MS 40 /* a database that is there has taken a record by then: no file, no fdatasync */
-#define RETRY_MS 5000     /* after a disk error */
+#define WRITE_DELAY_MS                                                                                                 \
+    10                /* a database that is there has mostly taken a record by the second look: no file, no fdatasync */
+#define RETRY_MS 5000 /* after a disk error */
 #define SEGMENT_BYTES (256u << 10)
 #define ROTATE_BYTES                                                                                                   \
     (32u << 10) /* a delivered file of this size is removed at once: bounds what a crash delivers again */
