@@ -98,12 +98,39 @@ bool bed_has_ip6(void)
     return false;
 }
 
+static bool is_free(int port)
+{
+    union addr at;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool ok;
+
+    addr_parse_ip("127.0.0.1", (uint16_t)port, &at);
+    ok = fd >= 0 && bind(fd, &at.sa, addr_len(&at)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* The first of a hundred ports for media. Programs run in parallel, and a media process takes all of its ports at once:
+ * each its own piece of the range, by chance and by looking. */
+static int free_ports(void)
+{
+    for (unsigned piece = (unsigned)getpid();; piece += 7) {
+        int base = 20000 + (int)(piece % 120) * 100, port = base; /* below the kernel's own choices */
+
+        while (port < base + 100 && is_free(port))
+            port++;
+        if (port == base + 100)
+            return base;
+    }
+}
+
 struct bed *bed_open(const char *modules, const char *dialplan)
 {
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
-    int base = 30000 + (int)(getpid() % 300) * 100; /* programs run in parallel: each its own piece of the range */
+    int base = free_ports();
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))

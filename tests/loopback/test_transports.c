@@ -1,8 +1,9 @@
 /* Calls over TCP and IPv6, and what becomes of calls and connections when either breaks. */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <dirent.h>
+#include <unistd.h>
 
 #include "bed.h"
 
@@ -233,27 +234,28 @@ START_TEST(over_tcp_only_the_200_is_repeated)
 }
 END_TEST
 
-/* An OPTIONS as text, with a header of `padding` bytes and a body of `body` bytes. */
-static size_t options_text(struct ua *ua, unsigned cseq, size_t padding, size_t body, char *out, size_t size)
+/* A REGISTER as text, with a header of `padding` bytes and a body of `body` bytes. It will be challenged. */
+static size_t register_text(struct ua *ua, unsigned cseq, size_t padding, size_t body, char *out, size_t size)
 {
     char here[ADDR_TEXT];
     size_t used = 0;
 
     str_append(out, size, &used,
-               "OPTIONS sip:tandem SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bKo%u%u;rport\r\nMax-Forwards: 70\r\n"
-               "From: <sip:%s@x>;tag=1\r\nTo: <sip:tandem>\r\nCall-ID: options%u%u\r\nCSeq: %u OPTIONS\r\n",
-               addr_text(&ua->local, here), cseq, addr_port(&ua->local), ua->user, cseq, addr_port(&ua->local), cseq);
+               "REGISTER sip:tandem SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bKo%u%u;rport\r\nMax-Forwards: 70\r\n"
+               "From: <sip:%s@x>;tag=1\r\nTo: <sip:%s@x>\r\nCall-ID: stream%u%u\r\nCSeq: %u REGISTER\r\n",
+               addr_text(&ua->local, here), cseq, addr_port(&ua->local), ua->user, ua->user, cseq,
+               addr_port(&ua->local), cseq);
     str_append(out, size, &used, "Subject: %*s\r\nContent-Length: %zu\r\n\r\n", (int)padding, "x", body);
     memset(out + used, 'b', body);
     return used + body;
 }
 
-static void expect_options(struct ua *ua, unsigned cseq)
+static void expect_challenge(struct ua *ua, unsigned cseq)
 {
     char value[64], expected[32];
 
-    snprintf(expected, sizeof expected, "%u OPTIONS", cseq);
-    ck_assert_str_eq(message_header(must(ua_wait(ua, "200")), "CSeq", value, sizeof value), expected);
+    snprintf(expected, sizeof expected, "%u REGISTER", cseq);
+    ck_assert_str_eq(message_header(must(ua_wait(ua, "401")), "CSeq", value, sizeof value), expected);
 }
 
 START_TEST(messages_arrive_however_the_stream_is_cut)
@@ -261,29 +263,29 @@ START_TEST(messages_arrive_however_the_stream_is_cut)
     struct bed *bed = bed_open(NULL, NULL);
     struct ua *a = bed_phone_on(bed, UA_TCP, false, "201");
     char text[40000];
-    size_t len = options_text(a, 1, 20, 5, text, sizeof text), at;
+    size_t len = register_text(a, 1, 20, 5, text, sizeof text), at;
 
     for (at = 0; at < len; at++) {
         ua_send_raw(a, text + at, 1);
         loop_turn(bed->loop, 1);
     }
-    expect_options(a, 1);
+    expect_challenge(a, 1);
     for (len = 0, at = 2; at < 5; at++)
-        len += options_text(a, (unsigned)at, 10 * at, at, text + len, sizeof text - len);
+        len += register_text(a, (unsigned)at, 10 * at, at, text + len, sizeof text - len);
     ua_send_raw(a, text, len);
-    expect_options(a, 2);
-    expect_options(a, 3);
-    expect_options(a, 4);
-    len = options_text(a, 5, 8000, 7000, text, sizeof text);
+    expect_challenge(a, 2);
+    expect_challenge(a, 3);
+    expect_challenge(a, 4);
+    len = register_text(a, 5, 8000, 7000, text, sizeof text);
     ua_send_raw(a, text, len);
-    expect_options(a, 5);
+    expect_challenge(a, 5);
     for (unsigned cut = 1; cut < 60; cut += 7) { /* the end of one with the beginning of the next */
-        len = options_text(a, 10 + cut, 0, 3, text, sizeof text);
-        len += options_text(a, 100 + cut, 0, 3, text + len, sizeof text - len);
+        len = register_text(a, 10 + cut, 0, 3, text, sizeof text);
+        len += register_text(a, 100 + cut, 0, 3, text + len, sizeof text - len);
         ua_send_raw(a, text, len - cut);
-        expect_options(a, 10 + cut);
+        expect_challenge(a, 10 + cut);
         ua_send_raw(a, text + len - cut, cut);
-        expect_options(a, 100 + cut);
+        expect_challenge(a, 100 + cut);
     }
     ua_close(a);
     bed_close(bed);
@@ -363,13 +365,18 @@ START_TEST(a_connection_that_sends_garbage_is_closed_and_no_other)
 }
 END_TEST
 
-static unsigned open_descriptors(void)
+static unsigned open_sockets(void)
 {
     DIR *dir = opendir("/proc/self/fd");
+    struct dirent *entry;
     unsigned count = 0;
 
-    while (readdir(dir))
-        count++;
+    while ((entry = readdir(dir))) {
+        char path[300], target[64] = "";
+
+        snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
+        count += readlink(path, target, sizeof target - 1) > 0 && strncmp(target, "socket:", 7) == 0;
+    }
     closedir(dir);
     return count;
 }
@@ -382,12 +389,12 @@ static void reset_at(struct bed *bed, struct ua *b, unsigned stage)
     const struct message *m;
 
     if (stage == 1) {
-        size_t len = options_text(x, 1, 100, 100, text, sizeof text);
+        size_t len = register_text(x, 1, 100, 100, text, sizeof text);
 
         ua_send_raw(x, text, len * (unsigned)rand() / ((size_t)RAND_MAX + 1));
         loop_turn(bed->loop, 1);
     } else if (stage == 2) { /* the challenge cannot be delivered */
-        ua_send_raw(x, text, options_text(x, 1, 100, 100, text, sizeof text));
+        ua_send_raw(x, text, register_text(x, 1, 100, 100, text, sizeof text));
     } else if (stage > 2) {
         ua_invite(x, b->user, NULL);
         if (stage == 3) /* when its INVITE is read after that, there is no call */
@@ -429,12 +436,12 @@ START_TEST(connections_that_are_reset_at_any_stage_leave_nothing)
         reset_at(bed, b, stage);
     bed_until(bed, connections(bed) == 0);
     turn_ms(bed, 50);
-    before = open_descriptors();
+    before = open_sockets();
     for (unsigned i = 0; i < count; i++)
         reset_at(bed, b, i % calls ? i % 3 : 3 + i / calls % 3); /* media ports rest after use: few calls */
     bed_until(bed, connections(bed) == 0);
     turn_ms(bed, 50);
-    ck_assert_uint_eq(open_descriptors(), before);
+    ck_assert_uint_eq(open_sockets(), before);
     ck_assert_uint_eq(bed->pbx->call_count, 0);
     ua_close(b);
     bed_close(bed);
