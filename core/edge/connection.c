@@ -1,5 +1,5 @@
-/* The connections of peers: limits, timeouts, and the two streams of each, to the peer and to NTA. Signalling thread. It
- * must not know how a connection comes about (tcp.c does) nor what a message says (hop.c does). */
+/* The connections of peers: limits, timeouts, and the two streams of each, to the peer and to NTA. Signalling thread.
+ * It must not know how a connection comes about (tcp.c does) nor what a message says (hop.c does). */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -9,10 +9,10 @@
 #include "base/log.h"
 #include "edge/edge-priv.h"
 
-#define READS_A_WAKE 4             /* then others have their turn */
-#define DESCRIPTORS_RESERVED 512   /* for everything that is no connection */
-#define DESCRIPTORS_EACH 3         /* the peer's, ours to NTA, NTA's end of that */
-#define INSIDE_OUT_MAX (1 << 20)   /* what one read can become; nothing more is read until NTA has taken it */
+#define READS_A_WAKE 4           /* then others have their turn */
+#define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
+#define DESCRIPTORS_EACH 3       /* the peer's, ours to NTA, NTA's end of that */
+#define INSIDE_OUT_MAX (1 << 20) /* what one read can become; nothing more is read until NTA has taken it */
 
 void edge_connections_init(struct edge *edge, const struct edge_config *config)
 {

@@ -16,9 +16,9 @@
 /* A decoded flow token: for datagrams all there is to know, for streams the id of a connection. */
 struct edge_flow {
     enum edge_transport transport;
-    unsigned listen;         /* index of the listener */
-    union addr peer;         /* of a stream: filled in from the connection */
-    uint64_t connection;     /* streams only: its slot in the low 16 bits, the rest is random */
+    unsigned listen;     /* index of the listener */
+    union addr peer;     /* of a stream: filled in from the connection */
+    uint64_t connection; /* streams only: its slot in the low 16 bits, the rest is random */
 };
 
 /* Under the key: flow tokens and branches never share an input. */
@@ -52,8 +52,8 @@ struct edge_listener {
     struct loop_timer pause; /* streams: no more descriptors just now */
 };
 
-/* One connection of a peer: its own socket, and one to NTA, so that NTA's transactions see a reliable transport, learn at
- * once when the peer is gone, and lose only this connection over a message that they cannot read. */
+/* One connection of a peer: its own socket, and one to NTA, so that NTA's transactions see a reliable transport, learn
+ * at once when the peer is gone, and lose only this connection over a message that they cannot read. */
 struct edge_connection {
     struct list in_source; /* of edge->sources */
     struct edge *edge;

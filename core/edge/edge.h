@@ -31,7 +31,7 @@ struct edge_config {
     unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
     unsigned source_burst; /* bucket size (0: 2000) */
     /* Streams. */
-    unsigned connections;            /* at a time (0: 4096); each costs three descriptors, and the process's limit counts */
+    unsigned connections; /* at a time (0: 4096); each costs three descriptors, and the process's limit counts */
     unsigned connections_per_source; /* of one address, IPv6: /64 (0: 256) */
     unsigned idle_s;                 /* without a byte from the peer (0: 7500, beyond the longest registration) */
     unsigned partial_s;              /* for the first message, for the rest of a message, for a connect (0: 10) */
@@ -67,8 +67,8 @@ void edge_close(struct edge *edge);
 /* Where NTA listens (loopback UDP, and TCP for streams). Before this the edge drops what comes in. */
 void edge_set_core(struct edge *edge, const union addr *nta);
 void edge_set_core_stream(struct edge *edge, const union addr *nta);
-/* fed(arg) is called whenever messages from outside have been passed on: NTA can read them at once, which spares the loop
- * a turn for every message. */
+/* fed(arg) is called whenever messages from outside have been passed on: NTA can read them at once, which spares the
+ * loop a turn for every message. */
 void edge_on_fed(struct edge *edge, loop_fn fed, void *arg);
 /* Sends on what NTA has written so far; without this call that happens in the loop's next turn. */
 void edge_collect(struct edge *edge);

@@ -1,5 +1,5 @@
-/* Where one SIP message ends and the next begins in a stream of bytes (RFC 3261 §18.3), and the empty lines between them
- * that keep a connection alive (RFC 5626 §3.5.1). Pure functions; any thread. */
+/* Where one SIP message ends and the next begins in a stream of bytes (RFC 3261 §18.3), and the empty lines between
+ * them that keep a connection alive (RFC 5626 §3.5.1). Pure functions; any thread. */
 #ifndef EDGE_FRAMING_H
 #define EDGE_FRAMING_H
 
@@ -7,14 +7,14 @@
 
 /* How far the bytes of one connection have been read; zeroed memory is the start of a stream. */
 struct edge_framer {
-    size_t line; /* where the line begins whose end has not come */
-    size_t seen; /* bytes searched for it */
-    size_t need; /* length of the whole message; 0: its header is not complete */
+    size_t line;    /* where the line begins whose end has not come */
+    size_t seen;    /* bytes searched for it */
+    size_t need;    /* length of the whole message; 0: its header is not complete */
     unsigned blank; /* how much of CRLF CRLF has come */
 };
 
 enum edge_frame {
-    EDGE_FRAME_MORE,    /* what is left in *bytes is the beginning of a message: keep it, call again with more behind it */
+    EDGE_FRAME_MORE, /* what is left in *bytes is the beginning of a message: keep it, call again with more behind it */
     EDGE_FRAME_MESSAGE, /* *message is complete */
     EDGE_FRAME_PING,    /* CRLF CRLF: to be answered with CRLF */
     EDGE_FRAME_BAD,     /* *why: this is not SIP, or too large; nothing behind it can be trusted */

@@ -1,5 +1,5 @@
-/* Reads and writes one stream socket. Signalling thread; never waits. It must not know whose connection this is nor what
- * the bytes mean. */
+/* Reads and writes one stream socket. Signalling thread; never waits. It must not know whose connection this is nor
+ * what the bytes mean. */
 #include "edge/stream.h"
 
 #include <stdlib.h>

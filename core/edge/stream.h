@@ -24,7 +24,8 @@ void edge_stream_open(struct edge_stream *stream, struct loop *loop, int fd, boo
 /* What was sent still arrives. Buffers stay until edge_stream_free(). */
 void edge_stream_close(struct edge_stream *stream);
 void edge_stream_free(struct edge_stream *stream);
-/* Sends or queues all of it. Returns 0, -ENOBUFS (more than out_max would wait: nothing was taken), or what broke it. */
+/* Sends or queues all of it. Returns 0, -ENOBUFS (more than out_max would wait: nothing was taken), or what broke it.
+ */
 int edge_stream_send(struct edge_stream *stream, const char *data, size_t len);
 /* Sends what waits; tells first whether a connection was made. Returns 0 or what broke it. */
 int edge_stream_flush(struct edge_stream *stream);

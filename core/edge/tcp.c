@@ -8,8 +8,8 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_A_WAKE 64
-#define PAUSE_MS 100         /* when there are no descriptors left */
-#define PROBE_AFTER_S 120    /* of silence: is the peer still there? also keeps a NAT's memory fresh */
+#define PAUSE_MS 100      /* when there are no descriptors left */
+#define PROBE_AFTER_S 120 /* of silence: is the peer still there? also keeps a NAT's memory fresh */
 #define PROBE_EVERY_S 20
 #define PROBES 3
 #define UNACKED_MS 32000 /* a peer that acknowledges nothing for so long is gone */

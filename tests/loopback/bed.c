@@ -98,31 +98,69 @@ bool bed_has_ip6(void)
     return false;
 }
 
-static bool is_free(int port)
-{
-    union addr at;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool ok;
+/* --- port numbers that no other test takes: blocks of ten belong to whoever holds a socket of their name, which the
+ * kernel takes back when the process ends; tests/e2e/harness/ports.py does the same -------------------------------- */
 
-    addr_parse_ip("127.0.0.1", (uint16_t)port, &at);
-    ok = fd >= 0 && bind(fd, &at.sa, addr_len(&at)) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
+#define PORTS_FIRST 12000
+#define PORTS_LAST 31990
+#define PORTS_BLOCK 10
+
+static int claim(int start)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int len = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "tandem-e2e-ports-%d", start);
+
+    if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+        return fd;
+    close(fd);
+    return -1;
 }
 
-/* The first of a hundred ports for media. Programs run in parallel, and a media process takes all of its ports at once:
- * each its own piece of the range, by chance and by looking. */
-static int free_ports(void)
+/* Somebody without a lease may sit there: a media process that a failed test left behind. */
+static bool quiet(int start)
 {
-    for (unsigned piece = (unsigned)getpid();; piece += 7) {
-        int base = 20000 + (int)(piece % 120) * 100, port = base; /* below the kernel's own choices */
+    bool free_ = true;
 
-        while (port < base + 100 && is_free(port))
-            port++;
-        if (port == base + 100)
-            return base;
+    for (int port = start; free_ && port < start + PORTS_BLOCK; port++) {
+        union addr at = {.in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        free_ = bind(fd, &at.sa, addr_len(&at)) == 0;
+        close(fd);
     }
+    return free_;
+}
+
+static void give_back(struct bed *bed)
+{
+    while (bed->lock_count)
+        close(bed->locks[--bed->lock_count]);
+}
+
+/* The first of as many ports in a row as there are locks. */
+static int lease_ports(struct bed *bed)
+{
+    int slots = (PORTS_LAST - PORTS_FIRST) / PORTS_BLOCK, at = (int)(getpid() * 97u % (unsigned)slots);
+
+    for (int tried = 0; tried < 2 * slots; tried++, at++) {
+        int start, fd;
+
+        if (at == slots) {
+            give_back(bed);
+            at = 0;
+        }
+        start = PORTS_FIRST + at * PORTS_BLOCK;
+        fd = claim(start);
+        if (fd >= 0)
+            bed->locks[bed->lock_count++] = fd;
+        if (fd < 0 || !quiet(start))
+            give_back(bed);
+        if (bed->lock_count == COUNT_OF(bed->locks))
+            return start + PORTS_BLOCK - (int)COUNT_OF(bed->locks) * PORTS_BLOCK;
+    }
+    ck_abort_msg("no range of ports is free for the test");
+    return 0;
 }
 
 struct bed *bed_open(const char *modules, const char *dialplan)
@@ -130,7 +168,7 @@ struct bed *bed_open(const char *modules, const char *dialplan)
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
-    int base = free_ports();
+    int base = lease_ports(bed);
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -143,10 +181,13 @@ struct bed *bed_open(const char *modules, const char *dialplan)
         write_file(plan, "init.lua", dialplan);
     }
     snprintf(text, sizeof text,
-             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%sstate_dir = %s/state\nrun_dir = %s/run\nmodule_dir = %s/modules/.libs\n"
-             "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
+             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%sstate_dir = %s/state\nrun_dir = "
+             "%s/run\nmodule_dir = %s/modules/.libs\n"
+             "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
+             "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             bed_has_ip6() ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", bed->dir, bed->dir, build, plan, source, base, base + 99, build, modules ? modules : "");
+             bed_has_ip6() ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", bed->dir, bed->dir, build, plan,
+             source, base, base + BED_PORTS - 1, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
@@ -167,7 +208,8 @@ static void print_object(void *arg, const char *type, const void *obj, unsigned 
 
 void bed_close(struct bed *bed)
 {
-    for (int left = UA_WAIT_MS; left > 0 && (bed->pbx->call_count || bed->pbx->leg_count); left -= 2)
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS);
+         now_ms() < until_ && ((bed->pbx->call_count || bed->pbx->leg_count));)
         loop_turn(bed->loop, 2);
     if (bed->pbx->call_count || bed->pbx->leg_count)
         obj_each(print_object, NULL); /* says something in debug builds only */
@@ -183,6 +225,7 @@ void bed_abandon(struct bed *bed)
     daemon_close(bed->daemon, false);
     loop_free(bed->loop);
     config_free(bed->config);
+    give_back(bed);
     ck_assert_uint_eq(obj_live("call"), 0);
     ck_assert_uint_eq(obj_live("leg"), 0);
     ck_assert_uint_eq(obj_live("bridge"), 0);
@@ -243,7 +286,7 @@ json_t *bed_hear(struct bed *bed, int fd)
     char *text = mem_new(room);
     json_t *json;
 
-    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_;) {
         ssize_t n;
 
         while (len < room && (n = recv(fd, text + len, 1, 0)) == 1 && text[len] != '\n')

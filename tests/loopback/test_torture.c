@@ -1,5 +1,5 @@
 /* What no phone should send: malformed and merely odd messages, garbage, floods. Whatever comes, the switch answers the
- * next OPTIONS, has no call of it left, and the next good call works. */
+ * next good request, has no call of it left, and the next good call works. */
 #include "config.h"
 
 #include <dirent.h>
@@ -31,8 +31,11 @@ static size_t expand(struct ua *sender, const char *text, const char *auth, cons
     char id[13], me[ADDR_TEXT];
     const struct {
         const char *name, *value;
-    } words[] = {{"{ME}", addr_text(&sender->local, me)}, {"{ID}", id},           {"{AUTH}", auth},
-                 {"{LEN}", length},                       {"{LONG}", long_word()}};
+    } words[] = {{"{ME}", addr_text(&sender->local, me)},
+                 {"{ID}", id},
+                 {"{AUTH}", auth},
+                 {"{LEN}", length},
+                 {"{LONG}", long_word()}};
     size_t at = 0;
 
     random_token(id, 12);
@@ -57,12 +60,12 @@ static size_t expand(struct ua *sender, const char *text, const char *auth, cons
     return at;
 }
 
-static void send_odd(struct ua *sender, const char *text, bool authenticated)
+/* The message on the wire. Returns its length; valid until the next. */
+static size_t odd_text(struct ua *sender, const char *text, bool authenticated, const char **wire)
 {
     static char out[LARGE], measured[LARGE];
     char auth[1024] = "", method[64], length[16];
     const char *body;
-    size_t len;
 
     str_copy_n(method, sizeof method, text, strcspn(text, " "));
     if (authenticated)
@@ -70,9 +73,16 @@ static void send_odd(struct ua *sender, const char *text, bool authenticated)
     expand(sender, text, auth, "0", measured, sizeof measured);
     body = strstr(measured, "\r\n\r\n");
     snprintf(length, sizeof length, "%zu", body ? strlen(body + 4) : 0);
-    /* The credentials end their line with \r\n themselves. */
-    len = expand(sender, text, auth, length, out, sizeof out);
-    ua_send_raw(sender, out, len);
+    *wire = out;
+    return expand(sender, text, auth, length, out, sizeof out);
+}
+
+static void send_odd(struct ua *sender, const char *text, bool authenticated)
+{
+    const char *wire;
+    size_t len = odd_text(sender, text, authenticated, &wire);
+
+    ua_send_raw(sender, wire, len);
 }
 
 /* --- judging ------------------------------------------------------------------------------------------------------ */
@@ -84,7 +94,7 @@ static void forget(struct ua *ua)
         ua->in_count = 0;
 }
 
-/* The switch lives: a phone's OPTIONS is answered, behind everything that was sent before. */
+/* The switch lives: a BYE to no dialog is answered, behind everything that was sent before. */
 static void ping(struct bed *bed, struct ua *ua, const char *after)
 {
     char text[800], here[ADDR_TEXT], token[13];
@@ -93,25 +103,25 @@ static void ping(struct bed *bed, struct ua *ua, const char *after)
     random_token(token, 12);
     addr_text(&ua->local, here);
     len = snprintf(text, sizeof text,
-                   "OPTIONS sip:ping@tandem.example SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\n"
-                   "Max-Forwards: 70\r\nFrom: <sip:p@x>;tag=%s\r\nTo: <sip:q@x>\r\nCall-ID: %s\r\nCSeq: 77 OPTIONS\r\n"
-                   "Content-Length: 0\r\n\r\n",
+                   "BYE sip:tandem.example SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\n"
+                   "Max-Forwards: 70\r\nFrom: <sip:p@x>;tag=%s\r\nTo: <sip:q@x>;tag=none\r\nCall-ID: %s\r\n"
+                   "CSeq: 77 BYE\r\nContent-Length: 0\r\n\r\n",
                    here, token, token, token);
     forget(ua);
-    ua_send_raw(ua, text, (size_t)len);
-    for (int tries = 0; tries < 3; tries++) {
-        const struct message *m = ua_wait_ms(ua, "200", UA_WAIT_MS);
+    for (int left = UA_WAIT_MS; left > 0; left -= 500) { /* again: a burst may have filled the socket */
+        const struct message *m;
 
-        ck_assert_msg(m != NULL, "no answer after: %s", after);
-        if (strstr(m->text, token))
-            return;
+        ua_send_raw(ua, text, (size_t)len);
+        while ((m = ua_wait_ms(ua, "481", 500)))
+            if (strstr(m->text, token))
+                return;
     }
-    ck_abort_msg("the answer to OPTIONS never came after: %s", after);
+    ck_abort_msg("no answer after: %s", after);
 }
 
 static void nothing_left(struct bed *bed, const char *after)
 {
-    for (int left = UA_WAIT_MS; left > 0 && bed->pbx->call_count; left -= 2)
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (bed->pbx->call_count);)
         loop_turn(bed->loop, 2);
     ck_assert_msg(bed->pbx->call_count == 0, "%u calls are left of: %s", bed->pbx->call_count, after);
 }
@@ -304,11 +314,14 @@ END_TEST
 START_TEST(odd_requests_inside_a_call_do_not_end_it)
 {
     static const char *const bodies[] = {
-        "nonsense", "v=0\r\n", "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image 5000 udptl \"\r\n",
+        "nonsense",
+        "v=0\r\n",
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image 5000 udptl \"\r\n",
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n",
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 4000 RTP/AVP 99\r\n",
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n"};
-    static const char *const methods[] = {"INVITE", "UPDATE", "INFO", "MESSAGE", "REFER", "SUBSCRIBE", "PRACK", "NONSENSE"};
+    static const char *const methods[] = {"INVITE", "UPDATE",    "INFO",  "MESSAGE",
+                                          "REFER",  "SUBSCRIBE", "PRACK", "NONSENSE"};
     struct party p = party_open();
     unsigned ended = p.bed->calls_ended;
 
@@ -349,7 +362,6 @@ START_TEST(an_ack_that_comes_after_the_dialog_is_gone_is_ignored)
     struct party p = party_open();
     char sdp[1024];
     struct message ok;
-    unsigned cseq;
 
     ua_invite(p.odd, "203", NULL);
     ua_reply(p.b, must(ua_wait(p.b, "INVITE")), 200, "OK", NULL);
@@ -357,7 +369,6 @@ START_TEST(an_ack_that_comes_after_the_dialog_is_gone_is_ignored)
     ua_ack(p.odd, must(ua_wait(p.odd, "200")));
     ua_start(p.odd, "INVITE", _i ? ua_sdp(p.odd, sdp, sizeof sdp) : NULL); /* with and without an offer */
     ok = *must(ua_wait(p.odd, "200"));
-    cseq = p.odd->cseq;
     if (_i == 2) { /* a second one before the ACK of the first */
         ua_start(p.odd, "INVITE", sdp);
         must(ua_wait(p.odd, "200"));
@@ -365,10 +376,8 @@ START_TEST(an_ack_that_comes_after_the_dialog_is_gone_is_ignored)
     ua_bye(p.odd);
     ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
     bed_until(p.bed, p.bed->pbx->leg_count == 0);
-    p.odd->cseq = cseq;
     ua_ack(p.odd, &ok);
     ping(p.bed, p.a, "a late ACK");
-    p.odd->cseq += 10;
     for (int i = 0; i < 300; i++) /* and the 200 is repeated into the void */
         loop_turn(p.bed->loop, 2);
     p.b->local_tag[0] = '\0';
@@ -454,7 +463,7 @@ START_TEST(odd_answers_of_a_phone_end_at_most_its_call)
                    odd_answers[_i].body);
     ping(p.bed, p.a, odd_answers[_i].status);
     answer_odd(p.b, &invite, "486 Busy Here", "t", "", ""); /* what cannot be read is as if it had not come */
-    for (int left = UA_WAIT_MS; left > 0 && p.bed->calls_ended == ended; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (p.bed->calls_ended == ended);) {
         const struct message *bye = ua_wait_ms(p.b, "BYE", 2);
 
         if (bye)
@@ -490,21 +499,37 @@ static long rss_kb(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* From several addresses, so that the limit for one address does not take the work away. */
 static void flood(struct party *p, const char *text, unsigned count)
 {
+    int fds[8];
+
+    for (unsigned k = 0; k < COUNT_OF(fds); k++) {
+        union addr from = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + k)}};
+
+        fds[k] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(bind(fds[k], &from.sa, addr_len(&from)), 0);
+    }
     for (unsigned i = 0; i < count; i++) {
-        send_odd(p->odd, text, false);
+        int fd = fds[i % COUNT_OF(fds)];
+        const char *wire;
+        size_t len = odd_text(p->odd, text, false, &wire);
+
+        ck_assert_int_eq(sendto(fd, wire, len, 0, &p->bed->sip.sa, addr_len(&p->bed->sip)), (ssize_t)len);
         if (i % 16 == 15)
             ping(p->bed, p->a, "a flood");
-        while (recv(p->odd->link.fd, (char[2048]){0}, 2048, MSG_DONTWAIT) >= 0)
+        while (recv(fd, (char[2048]){0}, 2048, MSG_DONTWAIT) >= 0)
             ;
     }
+    for (unsigned k = 0; k < COUNT_OF(fds); k++)
+        close(fds[k]);
 }
 
 START_TEST(floods_without_a_password_cost_no_memory_and_make_no_call)
 {
     static const char invite[] = ODD_INVITE("", ODD_SDP(ODD_AUDIO));
-    static const char reg[] = "REGISTER sip:tandem.example SIP/2.0\n" ODD_VIA ODD_REST("REGISTER") "Content-Length: 0\n\n";
+    static const char reg[] =
+        "REGISTER sip:tandem.example SIP/2.0\n" ODD_VIA ODD_REST("REGISTER") "Content-Length: 0\n\n";
     struct party p = party_open();
     size_t objects;
     long before, after;

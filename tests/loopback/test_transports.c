@@ -195,11 +195,12 @@ START_TEST(a_bye_whose_sender_closes_at_once_counts)
         int len;
 
         connect_call(a, b);
-        len = snprintf(bye, sizeof bye,
-                       "BYE %s SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bKbye%d\r\nMax-Forwards: 70\r\nFrom: %s;tag=%s\r\n"
-                       "To: %s;tag=%s\r\nCall-ID: %s\r\nCSeq: %u BYE\r\nContent-Length: 0\r\n\r\n",
-                       a->target, addr_text(&a->local, here), i, a->from, a->local_tag, a->to, a->remote_tag,
-                       a->call_id, a->cseq + 1);
+        len = snprintf(
+            bye, sizeof bye,
+            "BYE %s SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bKbye%d\r\nMax-Forwards: 70\r\nFrom: %s;tag=%s\r\n"
+            "To: %s;tag=%s\r\nCall-ID: %s\r\nCSeq: %u BYE\r\nContent-Length: 0\r\n\r\n",
+            a->target, addr_text(&a->local, here), i, a->from, a->local_tag, a->to, a->remote_tag, a->call_id,
+            a->cseq + 1);
         ua_send_raw(a, bye, (size_t)len);
         ua_reconnect(a); /* RST, with the response unread */
         ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
@@ -234,17 +235,16 @@ START_TEST(over_tcp_only_the_200_is_repeated)
 }
 END_TEST
 
-/* A REGISTER as text, with a header of `padding` bytes and a body of `body` bytes. It will be challenged. */
-static size_t register_text(struct ua *ua, unsigned cseq, size_t padding, size_t body, char *out, size_t size)
+/* A stranger's REGISTER as text, with a header of `padding` bytes and a body of `body` bytes. */
+static size_t probe_text(struct ua *ua, unsigned cseq, size_t padding, size_t body, char *out, size_t size)
 {
     char here[ADDR_TEXT];
     size_t used = 0;
 
     str_append(out, size, &used,
                "REGISTER sip:tandem SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bKo%u%u;rport\r\nMax-Forwards: 70\r\n"
-               "From: <sip:%s@x>;tag=1\r\nTo: <sip:%s@x>\r\nCall-ID: stream%u%u\r\nCSeq: %u REGISTER\r\n",
-               addr_text(&ua->local, here), cseq, addr_port(&ua->local), ua->user, ua->user, cseq,
-               addr_port(&ua->local), cseq);
+               "From: <sip:%s@x>;tag=1\r\nTo: <sip:tandem>\r\nCall-ID: probe%u%u\r\nCSeq: %u REGISTER\r\n",
+               addr_text(&ua->local, here), cseq, addr_port(&ua->local), ua->user, cseq, addr_port(&ua->local), cseq);
     str_append(out, size, &used, "Subject: %*s\r\nContent-Length: %zu\r\n\r\n", (int)padding, "x", body);
     memset(out + used, 'b', body);
     return used + body;
@@ -263,7 +263,7 @@ START_TEST(messages_arrive_however_the_stream_is_cut)
     struct bed *bed = bed_open(NULL, NULL);
     struct ua *a = bed_phone_on(bed, UA_TCP, false, "201");
     char text[40000];
-    size_t len = register_text(a, 1, 20, 5, text, sizeof text), at;
+    size_t len = probe_text(a, 1, 20, 5, text, sizeof text), at;
 
     for (at = 0; at < len; at++) {
         ua_send_raw(a, text + at, 1);
@@ -271,17 +271,17 @@ START_TEST(messages_arrive_however_the_stream_is_cut)
     }
     expect_challenge(a, 1);
     for (len = 0, at = 2; at < 5; at++)
-        len += register_text(a, (unsigned)at, 10 * at, at, text + len, sizeof text - len);
+        len += probe_text(a, (unsigned)at, 10 * at, at, text + len, sizeof text - len);
     ua_send_raw(a, text, len);
     expect_challenge(a, 2);
     expect_challenge(a, 3);
     expect_challenge(a, 4);
-    len = register_text(a, 5, 8000, 7000, text, sizeof text);
+    len = probe_text(a, 5, 8000, 7000, text, sizeof text);
     ua_send_raw(a, text, len);
     expect_challenge(a, 5);
     for (unsigned cut = 1; cut < 60; cut += 7) { /* the end of one with the beginning of the next */
-        len = register_text(a, 10 + cut, 0, 3, text, sizeof text);
-        len += register_text(a, 100 + cut, 0, 3, text + len, sizeof text - len);
+        len = probe_text(a, 10 + cut, 0, 3, text, sizeof text);
+        len += probe_text(a, 100 + cut, 0, 3, text + len, sizeof text - len);
         ua_send_raw(a, text, len - cut);
         expect_challenge(a, 10 + cut);
         ua_send_raw(a, text + len - cut, cut);
@@ -347,9 +347,10 @@ START_TEST(a_connection_that_sends_garbage_is_closed_and_no_other)
     for (size_t i = 0; i < COUNT_OF(unreadable); i++) {
         struct ua *x = bed_phone_on(bed, UA_TCP, false, "203");
         char text[600];
-        int len = snprintf(text, sizeof text,
-                           "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1%zu\r\n%sContent-Length: 0\r\n\r\n",
-                           i, unreadable[i]);
+        int len =
+            snprintf(text, sizeof text,
+                     "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1%zu\r\n%sContent-Length: 0\r\n\r\n", i,
+                     unreadable[i]);
 
         ua_send_raw(x, text, (size_t)len);
         turn_ms(bed, 100);
@@ -389,12 +390,12 @@ static void reset_at(struct bed *bed, struct ua *b, unsigned stage)
     const struct message *m;
 
     if (stage == 1) {
-        size_t len = register_text(x, 1, 100, 100, text, sizeof text);
+        size_t len = probe_text(x, 1, 100, 100, text, sizeof text);
 
         ua_send_raw(x, text, len * (unsigned)rand() / ((size_t)RAND_MAX + 1));
         loop_turn(bed->loop, 1);
     } else if (stage == 2) { /* the challenge cannot be delivered */
-        ua_send_raw(x, text, register_text(x, 1, 100, 100, text, sizeof text));
+        ua_send_raw(x, text, probe_text(x, 1, 100, 100, text, sizeof text));
     } else if (stage > 2) {
         ua_invite(x, b->user, NULL);
         if (stage == 3) /* when its INVITE is read after that, there is no call */

@@ -122,7 +122,7 @@ const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
 {
     int status = atoi(what);
 
-    for (int left = ms; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(ms); now_ms() < until_;) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             struct message *m = &ua->in[i];
@@ -151,7 +151,8 @@ const struct message *ua_wait(struct ua *ua, const char *what)
     return ua_wait_ms(ua, what, UA_WAIT_MS);
 }
 
-/* --- building ------------------------------------------------------------------------------------------------------------ */
+/* --- building
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void hash_hex(bool sha256, const char *text, char out[65])
 {
@@ -221,9 +222,9 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "User-Agent: scripted\r\n"
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
-                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch, ua->from, ua->local_tag, ua->to, ua->remote_tag[0] ? ";tag=" : "",
-                   ua->remote_tag, ua->call_id, ua->cseq, method, extra, strcmp(method, "ACK") == 0 ? "" : auth,
-                   ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
+                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch, ua->from, ua->local_tag,
+                   ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
+                   strcmp(method, "ACK") == 0 ? "" : auth, ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
     ua_send_raw(ua, text, (size_t)len);
 }
@@ -273,7 +274,7 @@ int ua_register(struct ua *ua, int expires)
         const struct message *m = NULL;
 
         send_request(ua, "REGISTER", uri, contact, NULL);
-        for (int left = UA_WAIT_MS; left > 0 && !m; left -= 2) {
+        for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (!m);) {
             read_all(ua);
             for (unsigned i = 0; i < ua->in_count; i++)
                 if (ua->in[i].status >= 200) {
@@ -447,14 +448,15 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
         const char *at = line + 2;
         size_t len = strcspn(at, "\r\n");
 
-        if (strncasecmp(at, "Via:", 4) == 0 || strncasecmp(at, "From:", 5) == 0 || strncasecmp(at, "Call-ID:", 8) == 0 ||
-            strncasecmp(at, "CSeq:", 5) == 0 || strncasecmp(at, "Record-Route:", 13) == 0)
+        if (strncasecmp(at, "Via:", 4) == 0 || strncasecmp(at, "From:", 5) == 0 ||
+            strncasecmp(at, "Call-ID:", 8) == 0 || strncasecmp(at, "CSeq:", 5) == 0 ||
+            strncasecmp(at, "Record-Route:", 13) == 0)
             str_append(text, sizeof text, &used, "%.*s\r\n", (int)len, at);
         if (strncasecmp(at, "To:", 3) == 0) {
             bool tagged = memmem(at, len, ";tag=", 5) != NULL;
 
-            str_append(text, sizeof text, &used, "%.*s%s%s\r\n", (int)len, at, tagged || status == 100 ? "" : ";tag=",
-                       tagged || status == 100 ? "" : ua->local_tag);
+            str_append(text, sizeof text, &used, "%.*s%s%s\r\n", (int)len, at,
+                       tagged || status == 100 ? "" : ";tag=", tagged || status == 100 ? "" : ua->local_tag);
         }
     }
     if (invite)
@@ -467,9 +469,11 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
         ua->invite = copy;
         message_header(&copy, "Call-ID", ua->call_id, sizeof ua->call_id);
         message_header(&copy, "To", value, sizeof value);
-        str_copy_n(ua->from, sizeof ua->from, value, strcspn(value, ";") > strcspn(value, ">") ? strcspn(value, ">") + 1 : strlen(value));
+        str_copy_n(ua->from, sizeof ua->from, value,
+                   strcspn(value, ";") > strcspn(value, ">") ? strcspn(value, ">") + 1 : strlen(value));
         message_header(&copy, "From", value, sizeof value);
-        str_copy_n(ua->to, sizeof ua->to, value, strstr(value, ";tag=") ? (size_t)(strstr(value, ";tag=") - value) : strlen(value));
+        str_copy_n(ua->to, sizeof ua->to, value,
+                   strstr(value, ";tag=") ? (size_t)(strstr(value, ";tag=") - value) : strlen(value));
         learn_peer(ua, &copy, "From");
         ua->cseq += 100;
     }
@@ -477,7 +481,7 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
 
 static int wait_final(struct ua *ua, const char *method)
 {
-    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_;) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             char cseq[64], text[16];
@@ -508,7 +512,8 @@ void ua_bye(struct ua *ua)
         fprintf(stderr, "ua %s: BYE got %d\n", ua->user, status);
 }
 
-/* --- sound ----------------------------------------------------------------------------------------------------------------- */
+/* --- sound
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static bool peer_rtp(const char *sdp, union addr *out)
 {
@@ -543,7 +548,7 @@ void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned ch
 
 unsigned ua_hear(struct ua *ua, unsigned count)
 {
-    for (int left = UA_WAIT_MS; left > 0 && ua->packets_heard < count; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (ua->packets_heard < count);) {
         unsigned char packet[2048];
         ssize_t n;
 
