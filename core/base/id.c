@@ -6,10 +6,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-void random_bytes(void *out, size_t len)
+static void kernel_random(uint8_t *p, size_t len)
 {
-    uint8_t *p = out;
-
     while (len) {
         ssize_t n = getrandom(p, len, 0);
 
@@ -22,6 +20,26 @@ void random_bytes(void *out, size_t len)
         p += n;
         len -= (size_t)n;
     }
+}
+
+/* A call draws a dozen ids: one system call for many of them. What was handed out is wiped, and nothing here forks
+ * without exec, so no two processes ever share what is left. */
+void random_bytes(void *out, size_t len)
+{
+    static _Thread_local uint8_t pool[512];
+    static _Thread_local size_t left;
+
+    if (len > sizeof pool / 4) {
+        kernel_random(out, len);
+        return;
+    }
+    if (left < len) {
+        kernel_random(pool, sizeof pool);
+        left = sizeof pool;
+    }
+    left -= len;
+    memcpy(out, pool + left, len);
+    explicit_bzero(pool + left, len);
 }
 
 void random_token(char *out, size_t chars)

@@ -33,6 +33,7 @@ enum event_kind {
     EVENT_AUTH_FAILED,
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
+    EVENT_CONFIG, /* another configuration is in force; detail: its generation */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (1u << (kind))

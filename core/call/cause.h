@@ -28,6 +28,7 @@ enum cause {
     CAUSE_NO_MEDIA,        /* the media process is not there */
     CAUSE_MEDIA_LOST,      /* the media process died during the call */
     CAUSE_CONNECTION_LOST, /* a request inside the call was not answered (timeout, 481, 408) */
+    CAUSE_SESSION_EXPIRED,    /* the phone stopped refreshing the session (RFC 4028) */
     CAUSE_NO_ACK,          /* the phone never confirmed the answer */
     CAUSE_FAR_FAILURE,     /* the far side failed: its status and words are in the detail */
     CAUSE_SCRIPT_ERROR,

@@ -500,9 +500,9 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
         return;
     }
     attempt->pending = false;
-    dial->attempts_pending--;
     if (refused != CAUSE_NONE) {
         note_failure(dial, refused, WHO_SWITCH, detail);
+        dial->attempts_pending--;
         fail_if_nobody_left(dial);
         return;
     }
@@ -527,6 +527,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             note_failure(dial, cause, WHO_SWITCH, NULL);
     }
     desc_free(offer);
+    dial->attempts_pending--; /* not before: a first leg that fails at once must not end the dial */
     fail_if_nobody_left(dial);
 }
 

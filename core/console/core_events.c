@@ -22,6 +22,7 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_AUTH_FAILED] = "registration",
     [EVENT_MEDIA_STATE] = "media",
     [EVENT_DB_STATE] = "database",
+    [EVENT_CONFIG] = "database",
 };
 
 static void set_text(json_t *json, const char *key, const char *text)

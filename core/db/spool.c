@@ -1,6 +1,6 @@
 /* The spool's books: which records are where (memory, file, delivered). A segment is one file; the newest one grows,
  * the oldest one is being delivered. Delivery reads from memory as long as records are there; the files are for a
- * crash, and for a database that stays away long. Signalling thread; file work goes to spool_file.c on a worker. */
+ * crash, and for a database that stays away: what it takes at once never sees the disk. Signalling thread; file work goes to spool_file.c on a worker. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -19,7 +19,7 @@
 #include "db/spool-priv.h"
 
 #define LANE 0
-#define WRITE_DELAY_MS 10 /* gathers what belongs together into one fdatasync */
+#define WRITE_DELAY_MS 40 /* a database that is there has taken a record by then: no file, no fdatasync */
 #define RETRY_MS 5000     /* after a disk error */
 #define SEGMENT_BYTES (256u << 10)
 #define ROTATE_BYTES                                                                                                   \
@@ -34,8 +34,11 @@ struct segment {
     size_t len, room;
     size_t acked;     /* bytes in front that are delivered or set aside */
     size_t durable;   /* bytes in the file */
+    size_t looked;    /* bytes that were there when the timer last looked: they wait for long enough to be written */
+    size_t dropped;   /* bytes that were delivered before there was a file, and taken out in front */
     uint64_t waiting; /* records */
     unsigned jobs;    /* of the worker, with this segment */
+    bool file;        /* there is one */
     bool writing, reading, counted, sealed, damaged, gone;
 };
 
@@ -117,16 +120,36 @@ static void read_segment(struct spool *spool, struct segment *s)
 /* Takes a segment off the books; its file goes after the writes that are on their way. */
 static void segment_remove(struct spool *spool, struct segment *s)
 {
-    struct file_job *job = job_new(spool, s, s->damaged ? FILE_KEEP_BAD : FILE_REMOVE);
+    struct file_job *job;
 
-    snprintf(job->aside, sizeof job->aside, "%s/bad/%016llu.damaged", spool->dir, (unsigned long long)s->number);
     list_unlink(&s->node);
     s->gone = true;
     spool->status.bytes -= s->len;
     if (s->len > s->durable)
         spool->status.unwritten -= s->len - s->durable;
     segment_forget_data(spool, s);
+    if (!s->file) {
+        if (!s->jobs)
+            free(s);
+        return;
+    }
+    job = job_new(spool, s, s->damaged ? FILE_KEEP_BAD : FILE_REMOVE);
+    snprintf(job->aside, sizeof job->aside, "%s/bad/%016llu.damaged", spool->dir, (unsigned long long)s->number);
     job_start(job);
+}
+
+/* Delivered before anything of the segment was written: it begins behind that. */
+static void drop_delivered(struct spool *spool, struct segment *s)
+{
+    if (s->file || !s->acked)
+        return;
+    s->len -= s->acked;
+    s->looked -= s->looked < s->acked ? s->looked : s->acked;
+    memmove(s->data, s->data + s->acked, s->len);
+    spool->status.bytes -= s->acked;
+    spool->status.unwritten -= s->acked;
+    s->dropped += s->acked;
+    s->acked = 0;
 }
 
 /* Finished segments at the head go; the next head must be in memory. */
@@ -231,7 +254,8 @@ static void job_done(void *arg)
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
-static struct file_job *next_write(struct spool *spool)
+/* What to write now. all: also what has come since the last look. */
+static struct file_job *next_write(struct spool *spool, bool all)
 {
     struct segment *s;
 
@@ -241,8 +265,16 @@ static struct file_job *next_write(struct spool *spool)
 
         if (s->writing)
             return NULL; /* one at a time: what comes meanwhile goes with the next */
-        if (!s->data || s->durable == s->len)
+        if (!s->data)
             continue;
+        drop_delivered(spool, s);
+        if (!all && !s->sealed && s->looked <= s->durable) {
+            s->looked = s->len;
+            continue;
+        }
+        if (s->durable == s->len)
+            continue;
+        s->file = true;
         job = job_new(spool, s, FILE_WRITE);
         job->offset = s->durable;
         job->len = s->len - s->durable;
@@ -257,10 +289,13 @@ static struct file_job *next_write(struct spool *spool)
 
 static void write_now(void *arg)
 {
-    struct file_job *job = next_write(arg);
+    struct spool *spool = arg;
+    struct file_job *job = next_write(spool, false);
 
-    if (!job)
+    if (!job) {
+        write_soon(spool, WRITE_DELAY_MS);
         return;
+    }
     job->segment->writing = true;
     job_start(job);
 }
@@ -388,7 +423,7 @@ void spool_set_aside(struct spool *spool, size_t index, const char *why)
         struct file_job *job = job_new(spool, s, FILE_SET_ASIDE);
 
         snprintf(job->aside, sizeof job->aside, "%s/bad/%016llu-%zu", spool->dir, (unsigned long long)s->number,
-                 (size_t)(frame - s->data));
+                 s->dropped + (size_t)(frame - s->data));
         job->len = SPOOL_FRAME + frame_payload(frame);
         job->data = mem_new(job->len);
         memcpy(job->data, frame, job->len);
@@ -500,7 +535,7 @@ static int find_old_files(struct spool *spool)
         char path[SPOOL_PATH];
         struct stat st;
 
-        s->sealed = true;
+        s->sealed = s->file = true;
         snprintf(path, sizeof path, "%s/%016llu.spool", spool->dir, (unsigned long long)s->number);
         s->len = s->durable = stat(path, &st) == 0 ? (size_t)st.st_size : 0;
         spool->status.bytes += s->len;
@@ -570,7 +605,7 @@ void spool_close(struct spool *spool)
     spool->closing = true;
     while (spool->jobs)
         loop_turn(spool->loop, 100);
-    while ((job = next_write(spool))) {
+    while ((job = next_write(spool, true))) {
         file_job_run(job);
         if (job->err) {
             log_error("record spool: %s cannot be written: %s. %llu bytes of records are lost", job->path,

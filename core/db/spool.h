@@ -29,7 +29,8 @@ int spool_open(struct loop *loop, const struct spool_config *config, struct spoo
 /* Makes the rest durable (blocking), turns the loop until the worker has finished, removes what was delivered. */
 void spool_close(struct spool *spool);
 
-/* Appends a record: in memory at once, in the file soon. false: lost (counted), because the spool is full. */
+/* Appends a record: in memory at once, in the file unless it is acknowledged within a moment (40 to 80 ms). false: lost
+ * (counted), because the spool is full. */
 bool spool_add(struct spool *spool, const void *data, size_t len);
 
 /* The next undelivered records in order, at most `max` and about `bytes`. The same ones until they are acknowledged.

@@ -2,6 +2,8 @@
 #ifndef EDGE_EDGE_PRIV_H
 #define EDGE_EDGE_PRIV_H
 
+#include <sys/socket.h>
+
 #include "edge/edge.h"
 #include "edge/edge_text.h"
 
@@ -63,6 +65,15 @@ struct edge_local {
     uint64_t until_us;
 };
 
+/* What one look at a socket brings. The buffers are as large as the largest datagram, but memory is only taken for what
+ * was ever written: of most of them a page. */
+struct edge_batch {
+    struct mmsghdr headers[EDGE_BATCH];
+    struct iovec parts[EDGE_BATCH];
+    union addr peers[EDGE_BATCH];
+    char data[EDGE_BATCH][EDGE_DATAGRAM];
+};
+
 struct edge {
     struct loop *loop;
     struct edge_hooks hooks;
@@ -79,7 +90,9 @@ struct edge {
     struct edge_local locals[EDGE_LOCALS];
     uint64_t rate_quiet_us; /* no more warnings about senders until then */
     struct edge_bucket buckets[EDGE_BUCKET_SETS][EDGE_BUCKET_WAYS];
-    char in[EDGE_DATAGRAM];
+    loop_fn fed; /* NULL: NTA hears from its own socket */
+    void *fed_arg;
+    struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };
 
@@ -103,6 +116,7 @@ const struct edge_listener *edge_flow_listener(const struct edge *edge, const st
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
 
 /* udp.c */
+void edge_batch_init(struct edge_batch *batch);
 /* A non-blocking UDP socket with large buffers, bound to *addr, which is set to what the kernel made of it. */
 int edge_udp_socket(union addr *addr);
 /* Returns 0, -EAGAIN (the socket's buffer is full) or another negative errno. */

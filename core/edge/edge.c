@@ -99,6 +99,7 @@ int edge_open(struct loop *loop, const struct edge_config *config, const struct 
     }
     edge = mem_new(sizeof *edge);
     edge->loop = loop;
+    edge_batch_init(&edge->batch);
     if (hooks)
         edge->hooks = *hooks;
     memcpy(edge->key, config->key, sizeof edge->key);
@@ -136,6 +137,17 @@ void edge_set_core(struct edge *edge, const union addr *nta)
 {
     edge->core = *nta;
     addr_text(nta, edge->core_text);
+}
+
+void edge_on_fed(struct edge *edge, loop_fn fed, void *arg)
+{
+    edge->fed = fed;
+    edge->fed_arg = arg;
+}
+
+void edge_collect(struct edge *edge)
+{
+    edge_udp_inner_ready(edge, edge->inner_fd, LOOP_READ);
 }
 
 union addr edge_inner_addr(const struct edge *edge)

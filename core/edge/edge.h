@@ -58,6 +58,11 @@ void edge_close(struct edge *edge);
 
 /* Where NTA listens (loopback UDP). Before this the edge drops what comes in. */
 void edge_set_core(struct edge *edge, const union addr *nta);
+/* fed(arg) is called whenever messages from outside have been passed on: NTA can read them at once, which spares the
+ * loop a turn for every message. */
+void edge_on_fed(struct edge *edge, loop_fn fed, void *arg);
+/* Sends on what NTA has written so far; without this call that happens in the loop's next turn. */
+void edge_collect(struct edge *edge);
 /* The edge's own loopback address, where NTA's routes must point. */
 union addr edge_inner_addr(const struct edge *edge);
 /* The bound public address of listener `index`. */
@@ -73,7 +78,8 @@ int edge_flow_peer(const struct edge *edge, const char *token, enum edge_transpo
 /* Which listener (index in edge_config.listens) a flow came in by; negative errno as edge_flow_peer(). */
 int edge_flow_listen(const struct edge *edge, const char *token);
 
-/* The Route value that sends a request of NTA's through this flow: "<sip:127.0.0.1:PORT;lr;flow=TOKEN>". 0 or -E2BIG. */
+/* The Route value that sends a request of NTA's through this flow: "<sip:127.0.0.1:PORT;lr;flow=TOKEN>". 0 or -E2BIG.
+ */
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size);
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);

@@ -82,6 +82,7 @@ size_t edge_text_push_via(const struct edge_text *text, const struct edge_via *v
     if (n < 0 || (size_t)n >= sizeof top)
         return 0;
     edit_add(&edits, text->via.line, 0, (struct slice){top, (size_t)n});
+    n = 0; /* no stamp yet */
     if (via->received.at)
         edit_add(&edits, via->received.at, via->received.len, SLICE(""));
     if (host.len > 2 && host.at[0] == '[')
@@ -94,7 +95,7 @@ size_t edge_text_push_via(const struct edge_text *text, const struct edge_via *v
         n = snprintf(stamp, sizeof stamp, ";received=%.*s", (int)source_ip.len, source_ip.at);
         edit_add(&edits, via->value.at + via->value.len, 0, (struct slice){stamp, (size_t)n});
     }
-    return n > 0 && (size_t)n < sizeof stamp ? edits_apply(&edits, text, out, size) : 0;
+    return n >= 0 && (size_t)n < sizeof stamp ? edits_apply(&edits, text, out, size) : 0;
 }
 
 size_t edge_text_pop_via(const struct edge_text *text, const struct edge_via *via, char *out, size_t size)

@@ -31,8 +31,9 @@ static void warn(struct edge *edge, const union addr *source)
     if (now < edge->rate_quiet_us)
         return;
     edge->rate_quiet_us = now + 10000000;
-    log_warn("edge: %s sends more than %u messages a second; the rest is dropped (if they are wanted, raise source_rate)",
-             addr_ip_text(source, ip), edge->source_rate);
+    log_warn(
+        "edge: %s sends more than %u messages a second; the rest is dropped (if they are wanted, raise source_rate)",
+        addr_ip_text(source, ip), edge->source_rate);
 }
 
 bool edge_source_take(struct edge *edge, const union addr *source)

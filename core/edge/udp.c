@@ -45,38 +45,52 @@ int edge_udp_socket(union addr *addr)
     return fd;
 }
 
-/* One datagram into edge->in. Returns its length, or -1 when there is none. */
-static ssize_t receive(struct edge *edge, int fd, union addr *peer)
+void edge_batch_init(struct edge_batch *batch)
 {
-    socklen_t len;
-    ssize_t n;
+    for (unsigned i = 0; i < EDGE_BATCH; i++) {
+        struct msghdr *header = &batch->headers[i].msg_hdr;
 
-    do {
-        len = sizeof *peer;
-        n = recvfrom(fd, edge->in, sizeof edge->in, 0, &peer->sa, &len);
-    } while (n < 0 && (errno == EINTR || errno == ECONNREFUSED)); /* the latter tells of a datagram sent before */
-    return n;
+        batch->parts[i] = (struct iovec){batch->data[i], sizeof batch->data[i]};
+        header->msg_iov = &batch->parts[i];
+        header->msg_iovlen = 1;
+        header->msg_name = &batch->peers[i];
+    }
+}
+
+/* What waits, in one system call: asking again until there is nothing left would cost one more for each message. */
+static unsigned receive(struct edge_batch *batch, int fd)
+{
+    int n;
+
+    for (unsigned i = 0; i < EDGE_BATCH; i++)
+        batch->headers[i].msg_hdr.msg_namelen = sizeof batch->peers[i];
+    do
+        n = recvmmsg(fd, batch->headers, EDGE_BATCH, 0, NULL);
+    while (n < 0 && (errno == EINTR || errno == ECONNREFUSED)); /* the latter tells of a datagram sent before */
+    return n < 0 ? 0 : (unsigned)n;
 }
 
 static void udp_ready(void *arg, int fd, unsigned what)
 {
     struct edge_listener *listener = arg;
-    union addr peer;
-    ssize_t n;
+    struct edge_batch *batch = &listener->edge->batch;
+    unsigned count = receive(batch, fd);
 
-    for (int i = 0; i < EDGE_BATCH && (n = receive(listener->edge, fd, &peer)) >= 0; i++)
-        edge_hop_in(listener, &peer, listener->edge->in, (size_t)n);
+    for (unsigned i = 0; i < count; i++)
+        edge_hop_in(listener, &batch->peers[i], batch->data[i], batch->headers[i].msg_len);
+    if (count && listener->edge->fed)
+        listener->edge->fed(listener->edge->fed_arg);
 }
 
 void edge_udp_inner_ready(void *arg, int fd, unsigned what)
 {
     struct edge *edge = arg;
-    union addr peer;
-    ssize_t n;
+    struct edge_batch *batch = &edge->batch;
+    unsigned count = receive(batch, fd);
 
-    for (int i = 0; i < EDGE_BATCH && (n = receive(edge, fd, &peer)) >= 0; i++)
-        if (addr_is_set(&edge->core) && addr_same(&peer, &edge->core)) /* any local program can send here */
-            edge_hop_out(edge, edge->in, (size_t)n);
+    for (unsigned i = 0; i < count; i++)
+        if (addr_is_set(&edge->core) && addr_same(&batch->peers[i], &edge->core)) /* any local program can send here */
+            edge_hop_out(edge, batch->data[i], batch->headers[i].msg_len);
 }
 
 static int udp_open(struct edge_listener *listener)

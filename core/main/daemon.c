@@ -79,6 +79,14 @@ static void db_state(void *arg, enum db_state state, const char *why)
     tell(arg, EVENT_DB_STATE, state == DB_READY ? "ready" : why);
 }
 
+static void config_changed(void *arg, const struct snapshot *snapshot)
+{
+    char generation[24];
+
+    snprintf(generation, sizeof generation, "%llu", (unsigned long long)snapshot_generation(snapshot));
+    tell(arg, EVENT_CONFIG, generation);
+}
+
 static unsigned digests_for(void *arg, const union addr *source, const char *flow, enum digest_algorithm order[2])
 {
     const struct daemon *daemon = arg;
@@ -258,7 +266,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct db_config db = {.conninfo = config->database, .state_dir = config->state_dir, .node = config->node};
-    struct db_hooks db_hooks = {.arg = daemon, .state = db_state};
+    struct db_hooks db_hooks = {.arg = daemon, .snapshot = config_changed, .state = db_state};
     struct trace_config trace = {0};
     struct agent_config agent = {.digests = digests_for, .digests_arg = daemon,
                                  .media_address4 = config->media_address, .media_address6 = config->media_address6};

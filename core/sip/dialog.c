@@ -97,6 +97,7 @@ void dialog_finish(struct dialog *dialog)
     if (dialog->dead)
         return;
     dialog->dead = true;
+    session_timer_stop(dialog);
     sip_enter(agent);
     if (dialog->invite_in)
         nta_incoming_destroy(dialog->invite_in);
@@ -200,6 +201,7 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
 
     if (dialog->bye || dialog->dead)
         return;
+    session_timer_stop(dialog);
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
     dialog->bye = nta_outgoing_tcreate(
@@ -288,10 +290,10 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     sip_contact_t *m;
     int result = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound,
-                    "call_id", &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow",
-                    &flow, "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq,
-                    "session", &session, "version", &version) < 0)
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound, "call_id",
+                    &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow", &flow,
+                    "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "session", &session, "version",
+                    &version) < 0)
         return -EINVAL;
     dialog = dialog_new(agent, flow);
     dialog->inbound = inbound;

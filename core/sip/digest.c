@@ -154,7 +154,8 @@ int digest_parse(const char *const *params, struct digest_credentials *out)
         return -EINVAL;
     if (!out->username[0] || !out->nonce[0] || !out->uri[0] || !out->response[0])
         return -EINVAL;
-    if (strcasecmp(out->qop, "auth") != 0 || !out->cnonce[0] || strspn(out->nc, "0123456789abcdefABCDEF") != 8 || out->nc[8])
+    if (strcasecmp(out->qop, "auth") != 0 || !out->cnonce[0] || strspn(out->nc, "0123456789abcdefABCDEF") != 8 ||
+        out->nc[8])
         return -EINVAL; /* RFC 8760 §2.6: we always offer qop, so an answer without it is a downgrade */
     return 0;
 }

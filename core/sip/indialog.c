@@ -71,7 +71,9 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
     sip_enter(dialog->agent);
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_SERVER_STR(dialog->agent->user_agent),
                         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                        SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog),
                         SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    session_timer_granted(dialog);
     if (nta_incoming_method(irq) == sip_method_invite)
         await_ack(dialog, irq);
     else
@@ -103,15 +105,17 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
 {
     struct leg *leg = dialog->leg;
     struct media_desc *offer = NULL;
-    char why[160] = "";
+    char why[160] = "", min_se[16];
     int result;
-
     bool early = leg->early && leg->state == LEG_RINGING && nta_incoming_method(irq) == sip_method_update;
 
     if (!early && (!dialog->established || leg->state != LEG_UP || !leg->local || !leg->remote))
         return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
     if (dialog->offer_in || dialog->offer_out || dialog->late_offer_in)
         return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
+    if (session_timer_too_short(dialog->agent, sip, min_se))
+        return reply_last(dialog, irq, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
+    session_timer_asked(dialog, sip);
     result = message_sdp(sip, &offer, why, sizeof why);
     if (result == 0 || result == -ENOENT)
         refresh_target(dialog, sip);
@@ -120,7 +124,9 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
             dialog->late_offer_in = true;
             return reply_sdp(dialog, irq, leg->local);
         }
-        return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), TAG_END());
+        session_timer_granted(dialog);
+        return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact),
+                          SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), TAG_END());
     }
     if (result == -EMEDIUMTYPE)
         return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
@@ -165,6 +171,7 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
         if (sip->sip_contact)
             refresh_target(dialog, sip);
         dialog_send_ack(dialog, sip);
+        session_timer_answered(dialog, sip);
     }
     nta_outgoing_destroy(orq);
     dialog->offer_out = NULL;
@@ -290,10 +297,6 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         break;
     case sip_method_notify: /* nobody here has subscribed; 481 would make some phones give up the call */
         result = reply_last(dialog, irq, SIP_489_BAD_EVENT, TAG_END());
-        break;
-    case sip_method_unknown:
-        result = reply_last(dialog, irq, SIP_501_NOT_IMPLEMENTED,
-                            SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)), TAG_END());
         break;
     default:
         result = reply_last(dialog, irq, SIP_405_METHOD_NOT_ALLOWED,

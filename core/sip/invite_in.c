@@ -127,9 +127,7 @@ static unsigned max_forwards(const sip_t *sip)
     return sip->sip_max_forwards ? (unsigned)sip->sip_max_forwards->mf_count : 70;
 }
 
-/* What was dialled, unescaped. 0; -E2BIG: cutting it short would call somebody else; -EINVAL: control characters, which
- * would end up in headers and logs (an escaped NUL would also cut it short). */
-static int dialled_number(const url_t *url, char *out, size_t size)
+int url_number(const url_t *url, char *out, size_t size)
 {
     const char *user = url->url_user ? url->url_user : "";
     char text[256];
@@ -151,7 +149,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
     struct media_desc *offer = NULL;
     struct dialog *dialog = NULL;
-    char why[160] = "", dialled[64] = "", contact[256] = "";
+    char min_se[16], why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
     struct leg *leg;
     int sdp, number;
@@ -160,11 +158,20 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         refuse_early(agent, msg, CAUSE_BAD_REQUEST, "the INVITE has no usable Contact");
         return;
     }
+    if (session_timer_too_short(agent, sip, min_se)) {
+        reply_stateless(agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
+        return;
+    }
     if (max_forwards(sip) == 0) {
         refuse_early(agent, msg, CAUSE_LOOP, NULL);
         return;
     }
-    number = dialled_number(sip->sip_request->rq_url, dialled, sizeof dialled);
+    if (!request_accepts_sdp(sip)) {
+        reply_stateless(agent, msg, SIP_406_NOT_ACCEPTABLE,
+                        SIPTAG_WARNING_STR("399 tandem \"an answer is always application/sdp\""), TAG_END());
+        return;
+    }
+    number = url_number(sip->sip_request->rq_url, dialled, sizeof dialled);
     if (number < 0) {
         refuse_early(agent, msg, number == -E2BIG ? CAUSE_UNKNOWN_NUMBER : CAUSE_BAD_REQUEST,
                      number == -E2BIG ? "the dialled number is too long" : "the dialled number has control characters");
@@ -181,6 +188,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    session_timer_asked(dialog, sip);
     if (sip_has_feature(sip->sip_require, "100rel"))
         dialog->reliability = REL_ALWAYS;
     else if (sip_has_feature(sip->sip_supported, "100rel"))
@@ -283,9 +291,10 @@ int invite_answer(struct leg *leg, const struct media_desc *answer)
         return -EALREADY;
     /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
     respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
-            TAG_END());
+            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+            SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     dialog->established = true;
+    session_timer_granted(dialog);
     return 0;
 }
 

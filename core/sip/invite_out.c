@@ -123,18 +123,55 @@ static void provisional(struct dialog *dialog, nta_outgoing_t *orq, const sip_t 
     desc_free(early);
 }
 
+static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip);
+
+/* The INVITE itself. expires: what a 422 asked for, or NULL. */
+static int send_invite(struct dialog *dialog, const char *sdp, const char *expires)
+{
+    struct leg *leg = dialog->leg;
+    char hops[12], own_expires[16] = "", min_se[16] = "";
+    bool timers = session_timer_offer(dialog->agent, own_expires, min_se);
+
+    snprintf(hops, sizeof hops, "%u", leg->call->hops);
+    dialog->invite_out = nta_outgoing_tcreate(
+        dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
+        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
+        TAG_IF(timers, SIPTAG_SESSION_EXPIRES_STR(expires ? expires : own_expires)),
+        TAG_IF(timers, SIPTAG_MIN_SE_STR(expires ? expires : min_se)), SIPTAG_MAX_FORWARDS_STR(hops),
+        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
+}
+
+/* RFC 4028 §7.3: the phone wants a longer interval; the same INVITE again with it. */
+static bool retry_422(struct dialog *dialog, const sip_t *sip)
+{
+    char sdp[4096], expires[16];
+
+    if (!sip || !sip->sip_min_se || dialog->retried_422 || dialog->cancelled || !dialog->leg->our_offer ||
+        dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0)
+        return false;
+    dialog->retried_422 = true;
+    snprintf(expires, sizeof expires, "%lu", (unsigned long)sip->sip_min_se->min_delta);
+    nta_outgoing_destroy(dialog->invite_out);
+    return send_invite(dialog, sdp, expires) == 0;
+}
+
 static void answered(struct dialog *dialog, const sip_t *sip)
 {
     struct leg *leg = dialog->leg;
     struct media_desc *answer = NULL;
     char why[160] = "";
-    const char *tag = sip->sip_to->a_tag ? sip->sip_to->a_tag : "";
+    const char *tag = sip->sip_to->a_tag;
     size_t used = strlen(dialog->remote);
 
-    nta_leg_rtag(dialog->nta, tag);
+    if (tag && *tag) { /* a phone of RFC 2543 times has none, and an empty one is no tag */
+        nta_leg_rtag(dialog->nta, tag);
+        str_append(dialog->remote, sizeof dialog->remote, &used, ";tag=%s", tag);
+    }
     learn_route(dialog, sip);
-    str_append(dialog->remote, sizeof dialog->remote, &used, ";tag=%s", tag);
     dialog_send_ack(dialog, sip);
+    session_timer_answered(dialog, sip);
     nta_outgoing_destroy(dialog->invite_out);
     dialog->invite_out = NULL;
     dialog->established = dialog->ack_seen = true;
@@ -167,6 +204,8 @@ static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip
         answered(dialog, sip);
         return 0;
     }
+    if (status == 422 && retry_422(dialog, sip))
+        return 0;
     if (sip && sip->sip_status && sip->sip_status->st_phrase)
         snprintf(detail, sizeof detail, "%d %.100s", status, sip->sip_status->st_phrase);
     if (status < 400 && sip && sip->sip_contact && sip->sip_contact->m_url->url_user) {
@@ -182,29 +221,21 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
 {
     struct dialog *dialog = leg->usage;
     struct agent *agent = dialog->agent;
-    char sdp[4096], hops[12], tag[DIALOG_TAG];
+    char sdp[4096], tag[DIALOG_TAG];
     int len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
     size_t used = strlen(dialog->local);
     int result;
 
     if (len < 0)
         return len;
-    snprintf(hops, sizeof hops, "%u", leg->call->hops);
     dialog_tag(agent, tag);
     str_append(dialog->local, sizeof dialog->local, &used, ";tag=%s", tag);
     sip_enter(agent);
     dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(dialog->call_id),
                                   SIPTAG_FROM_STR(dialog->local), SIPTAG_TO_STR(dialog->remote), TAG_END());
     result = dialog->nta ? initial_route(dialog, to->path) : -ENOMEM;
-    if (result == 0) {
-        dialog->invite_out =
-            nta_outgoing_tcreate(dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)to->uri,
-                                 SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                                 SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(agent->user_agent),
-                                 SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
-        if (!dialog->invite_out)
-            result = -EINVAL; /* sofia cannot use the URI */
-    }
+    if (result == 0)
+        result = send_invite(dialog, sdp, NULL);
     sip_leave(agent);
     return result;
 }

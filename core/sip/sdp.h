@@ -6,7 +6,7 @@
 #include "media/desc.h"
 
 #define SDP_TEXT_MAX 16384
-#define SDP_MEDIA_MAX 32      /* m-lines parsed; only the first MEDIA_STREAMS_MAX may be used, more is refused */
+#define SDP_MEDIA_MAX 32 /* m-lines parsed; only the first MEDIA_STREAMS_MAX may be used, more is refused */
 #define SDP_ATTRIBUTES_MAX 512
 
 struct sdp_attribute {
@@ -17,7 +17,7 @@ struct sdp_attribute {
 struct sdp_media {
     const char *media, *proto, *formats; /* formats: the rest of the m-line, single spaces */
     uint32_t port, port_count;
-    const char *connection;              /* address of its own c-line, or NULL */
+    const char *connection; /* address of its own c-line, or NULL */
     bool connection_ip6;
     unsigned attribute_count;
     const struct sdp_attribute *attributes;

@@ -26,11 +26,12 @@ struct dialog;
 #include "sip/agent.h"
 #include "sip/methods.h"
 #include "sip/sdp.h"
+#include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
 /* What we take in a dialog; agent_allow() adds what modules serve outside. */
 #define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
-#define SIP_SUPPORTED "100rel"
+#define SIP_SUPPORTED "100rel, timer"
 #define SIP_SDP_TYPE "application/sdp"
 
 /* A method that a module serves: agent.c. */
@@ -72,6 +73,8 @@ void sip_enter(struct agent *agent);
 void sip_leave(struct agent *agent);
 int sofia_loop_open(struct agent *agent);
 void sofia_loop_close(struct agent *agent);
+/* Lets the agent (arg) do what is ready in sofia; what it sends leaves at once. Never from under sofia. */
+void sofia_step(void *arg);
 
 /* A request outside sofia's types: sipmsg.c. */
 struct sipmsg {
@@ -89,11 +92,12 @@ void sipmsg_free(struct sipmsg *m);
 const char *message_flow(const sip_t *sip);
 
 /* check.c */
-bool method_known(const char *name);
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
 bool request_unsupported(const sip_t *sip, char *out, size_t size);
 /* What is wrong with its Request-URI: a status with its phrase, or 0. */
 int uri_refused(const sip_t *sip, const char **phrase);
+/* May the answer carry a session description (Accept)? */
+bool request_accepts_sdp(const sip_t *sip);
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
@@ -118,23 +122,29 @@ struct dialog {
     struct agent *agent;
     struct leg *leg; /* ref "dialog"; NULL after the leg has gone */
     nta_leg_t *nta;
-    nta_incoming_t *invite_in;  /* open INVITE from the phone (until ACK) */
-    nta_outgoing_t *invite_out; /* INVITE of ours */
-    nta_incoming_t *offer_in;   /* re-INVITE or UPDATE that waits for an answer */
-    nta_outgoing_t *offer_out;  /* re-INVITE of ours */
+    nta_incoming_t *invite_in;   /* open INVITE from the phone (until ACK) */
+    nta_outgoing_t *invite_out;  /* INVITE of ours */
+    nta_incoming_t *offer_in;    /* re-INVITE or UPDATE that waits for an answer */
+    nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
     nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
-    bool late_offer_in;   /* a re-INVITE without SDP: its ACK carries the answer */
-    bool inbound, cancelled, established, ack_seen, dead;
+    bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
+    bool inbound, cancelled, established, ack_seen, dead, retried_422;
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
     char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
+    struct session_timer session;
     uint64_t sdp_hash; /* of the last SDP without its version */
 };
+
+/* What a 2xx says about session timers. */
+#define SESSION_TIMER_TAGS(dialog)                                                                                     \
+    TAG_IF((dialog)->session.header[0], SIPTAG_SESSION_EXPIRES_STR((dialog)->session.header)),                         \
+        TAG_IF((dialog)->session.header[0] && !(dialog)->session.we_refresh, SIPTAG_REQUIRE_STR("timer"))
 
 extern const struct leg_ops dialog_ops;
 
@@ -161,6 +171,9 @@ void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
 void user_text(const char *user, char *out, size_t size);
 
 /* invite_in.c */
+/* The user part of a URI, unescaped. 0; -E2BIG: cutting it short would make it somebody else; -EINVAL: control
+ * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
+int url_number(const url_t *url, char *out, size_t size);
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
 int invite_ring(struct leg *leg, int status, const struct media_desc *early);
 int invite_answer(struct leg *leg, const struct media_desc *answer);

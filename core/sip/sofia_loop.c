@@ -68,7 +68,7 @@ static size_t list_epolls(int *fds)
     return count;
 }
 
-static void step(void *arg)
+void sofia_step(void *arg)
 {
     struct agent *agent = arg;
     su_duration_t next;
@@ -78,18 +78,19 @@ static void step(void *arg)
     agent->depth--;
     if (agent->closing)
         return;
+    edge_collect(agent->edge);
     if (next < 0 || next > 1000)
         next = 1000;
     if (agent->epoll_fd < 0)
         next = 5; /* nothing else wakes us */
     else if (next + 1 < STEP_MIN_MS)
         next = STEP_MIN_MS - 1;
-    loop_timer_start(agent->pbx->loop, &agent->timer, (uint64_t)next + 1, step, agent);
+    loop_timer_start(agent->pbx->loop, &agent->timer, (uint64_t)next + 1, sofia_step, agent);
 }
 
 static void readable(void *arg, int fd, unsigned what)
 {
-    step(arg);
+    sofia_step(arg);
 }
 
 void sip_enter(struct agent *agent)
@@ -105,7 +106,7 @@ void sip_leave(struct agent *agent)
         return;
     /* An earlier timer may have been set than the one we wait for. */
     if (!loop_timer_running(&agent->timer) || agent->timer.at_us > loop_now_us(loop) + STEP_MIN_MS * 1000)
-        loop_timer_start(loop, &agent->timer, STEP_MIN_MS, step, agent);
+        loop_timer_start(loop, &agent->timer, STEP_MIN_MS, sofia_step, agent);
 }
 
 int sofia_loop_open(struct agent *agent)
@@ -137,7 +138,7 @@ int sofia_loop_open(struct agent *agent)
         agent->watch = loop_watch(agent->pbx->loop, agent->epoll_fd, LOOP_READ, readable, agent);
     else
         log_warn("sofia's epoll descriptor was not found: its sockets are polled every 5 ms, which costs CPU");
-    loop_timer_start(agent->pbx->loop, &agent->timer, STEP_MIN_MS, step, agent);
+    loop_timer_start(agent->pbx->loop, &agent->timer, STEP_MIN_MS, sofia_step, agent);
     return 0;
 }
 

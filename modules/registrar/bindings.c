@@ -239,6 +239,22 @@ uint64_t binding_seconds(const struct binding *b)
     return b->expires_us > now ? (b->expires_us - now + 999999) / 1000000 : 0;
 }
 
+void bindings_each(struct bindings *table, bool (*fn)(void *arg, struct aor *aor), void *arg)
+{
+    struct aor *aor;
+    bool changed;
+
+    for (size_t i = 0; i < table->bucket_count; i++)
+        do { /* from the start of the bucket after a change: entries may be gone */
+            changed = false;
+            LIST_FOR_EACH(aor, &table->buckets[i], in_hash)
+            {
+                if (aor->count && (changed = fn(arg, aor)))
+                    break;
+            }
+        } while (changed);
+}
+
 static int by_account(const void *a, const void *b)
 {
     return strcmp((*(struct aor *const *)a)->account, (*(struct aor *const *)b)->account);

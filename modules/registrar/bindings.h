@@ -80,6 +80,9 @@ void binding_free(struct binding *binding);
 /* Whole seconds left, rounded up. */
 uint64_t binding_seconds(const struct binding *binding);
 
+/* Calls fn for each account that has bindings. It returns true when it has changed the table (removals only), and then
+ * must have left this account without any. */
+void bindings_each(struct bindings *table, bool (*fn)(void *arg, struct aor *aor), void *arg);
 /* All accounts that have bindings, by name. Caller frees the array. */
 struct aor **bindings_sorted(const struct bindings *table, size_t *count);
 

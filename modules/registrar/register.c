@@ -176,14 +176,6 @@ static int check_outbound(const struct sipmsg *m, const struct sipmsg_contact *c
 /* --- doing
  * ------------------------------------------------------------------------------------------------------------ */
 
-static void remove_all(struct registrar *r, const char *account)
-{
-    struct aor *aor;
-
-    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
-        registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
-}
-
 static void make_room(struct registrar *r, struct aor *aor, unsigned max)
 {
     while (aor && aor->count && aor->count >= max) {
@@ -304,6 +296,8 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
 
     if (!account)
         return refuse(why, 403, "Forbidden: nobody authenticated");
+    if (!*sipmsg_to_user(m)) /* RFC 3261 §10.3 step 5 */
+        return refuse(why, 404, "Not Found: this address cannot be registered");
     if (strcmp(sipmsg_to_user(m), account->name) != 0)
         return refuse(why, 403, "Forbidden: account %s cannot register %s", account->name, sipmsg_to_user(m));
     if (strcmp(sipmsg_from_user(m), account->name) != 0) /* RFC 3261 §10.3 step 4: nobody registers for others here */
@@ -319,7 +313,7 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
     if (star) {
         if (check_star(m, aor, count, why) < 0)
             return -EINVAL;
-        remove_all(r, account->name);
+        registrar_forget(r, account->name);
         if (!store_is_loaded(r->store))
             bindings_note_cleared(&r->table, account->name, loop_wall_us(r->loop));
         return 0;

@@ -30,6 +30,14 @@ void registrar_goes(struct registrar *r, struct binding *b)
     store_changed(r->store, b);
 }
 
+void registrar_forget(struct registrar *r, const char *account)
+{
+    struct aor *aor;
+
+    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
+        registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
+}
+
 void registrar_buries(struct registrar *r, const char *account, const struct binding_facts *facts)
 {
     struct binding *b = bindings_add(&r->table, account, facts);
@@ -172,6 +180,27 @@ static void database_changed(void *arg, const struct event *event)
     store_hurry(r->store);
 }
 
+static bool forget_removed(void *arg, struct aor *aor)
+{
+    struct registrar *r = arg;
+    char account[sizeof aor->account];
+
+    if (snapshot_account(db_snapshot(r->pbx->db), aor->account))
+        return false;
+    str_copy(account, sizeof account, aor->account);
+    log_info("account %s does not exist any more: its registrations are forgotten", account);
+    registrar_forget(r, account);
+    return true;
+}
+
+/* Whoever gets the name of a removed account must not share its calls with the phones of the old one. */
+static void config_changed(void *arg, const struct event *event)
+{
+    struct registrar *r = arg;
+
+    bindings_each(&r->table, forget_removed, r);
+}
+
 static void registrar_stop(void *state)
 {
     struct registrar *r = state;
@@ -214,6 +243,8 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         err = module_add_command(ctx, "registrations", "phones that are registered now", registrations, r);
     if (!err)
         err = module_on_event(ctx, EVENT_BIT(EVENT_DB_STATE), database_changed, r);
+    if (!err)
+        err = module_on_event(ctx, EVENT_BIT(EVENT_CONFIG), config_changed, r);
     if (err) {
         registrar_stop(r);
         return err;

@@ -23,6 +23,8 @@ void register_request(void *arg, struct sipmsg *request);
 /* registrar.c: a binding that has just come, or goes. Both tell the bus and the store. */
 void registrar_came(struct registrar *r, struct binding *binding);
 void registrar_goes(struct registrar *r, struct binding *binding);
+/* All bindings of the account go. */
+void registrar_forget(struct registrar *r, const char *account);
 /* Notes that this contact is gone, which memory does not have: the database may, and forgets it. No news to anybody. */
 void registrar_buries(struct registrar *r, const char *account, const struct binding_facts *facts);
 

@@ -4,6 +4,7 @@
 #define LOOPBACK_BED_H
 
 #include <check.h>
+#include <jansson.h>
 
 #include "call/pbx.h"
 #include "main/daemon.h"
@@ -42,6 +43,11 @@ struct ua *bed_registered(struct bed *bed, const char *user);
         ck_assert(condition);                                                                                          \
     } while (0)
 #define must(message) bed_must(message, #message, __FILE__, __LINE__)
+/* The control socket: a connection; its next line as JSON; one request on a connection of its own (params: JSON text),
+ * whose whole answer the caller owns. */
+int bed_dial(struct bed *bed);
+json_t *bed_hear(struct bed *bed, int fd);
+json_t *bed_ask(struct bed *bed, const char *cmd, const char *params);
 const struct message *bed_must(const struct message *m, const char *what, const char *file, int line);
 
 #endif

@@ -8,62 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bed.h"
 
-static int dial(struct bed *bed)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/run/control.sock", bed->dir);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, sizeof addr), 0);
-    return fd;
-}
-
-/* The next line of the connection as JSON. */
-static json_t *hear(struct bed *bed, int fd)
-{
-    size_t room = 1 << 20, len = 0;
-    char *text = mem_new(room);
-    json_t *json;
-
-    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
-        ssize_t n;
-
-        while (len < room && (n = recv(fd, text + len, 1, 0)) == 1 && text[len] != '\n')
-            len++;
-        if (len && text[len] == '\n')
-            break;
-        loop_turn(bed->loop, 2);
-    }
-    json = json_loadb(text, len, 0, NULL);
-    ck_assert_msg(json != NULL, "no line, or no JSON: %.200s", text);
-    free(text);
-    return json;
-}
-
-/* One request on a connection of its own. params: JSON text. Returns the whole answer. */
-static json_t *ask(struct bed *bed, const char *cmd, const char *params)
-{
-    int fd = dial(bed);
-    char line[1024];
-    json_t *answer;
-
-    snprintf(line, sizeof line, "{\"v\":1,\"id\":1,\"cmd\":\"%s\",\"params\":%s}\n", cmd, params);
-    ck_assert_int_eq(send(fd, line, strlen(line), MSG_NOSIGNAL), (ssize_t)strlen(line));
-    json_decref(hear(bed, fd)); /* the greeting */
-    answer = hear(bed, fd);
-    close(fd);
-    return answer;
-}
-
 static json_t *result(struct bed *bed, const char *cmd, const char *params)
 {
-    json_t *answer = ask(bed, cmd, params), *value = json_incref(json_object_get(answer, "result"));
+    json_t *answer = bed_ask(bed, cmd, params), *value = json_incref(json_object_get(answer, "result"));
 
     ck_assert_msg(json_is_true(json_object_get(answer, "ok")), "%s: %s", cmd,
                   json_string_value(json_object_get(json_object_get(answer, "error"), "text")));
@@ -73,7 +25,7 @@ static json_t *result(struct bed *bed, const char *cmd, const char *params)
 
 static void refused(struct bed *bed, const char *cmd, const char *params, const char *code)
 {
-    json_t *answer = ask(bed, cmd, params);
+    json_t *answer = bed_ask(bed, cmd, params);
 
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(answer, "error"), "code")), code);
     json_decref(answer);
@@ -251,20 +203,20 @@ START_TEST(events_tell_the_story_of_a_call)
     struct bed *bed = bed_open(NULL, NULL);
     struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
     const char *request = "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"topics\":[\"call\",\"leg\"]}}\n";
-    int fd = dial(bed);
+    int fd = bed_dial(bed);
     const struct message *m;
     unsigned seen = 0;
 
-    json_decref(hear(bed, fd));
+    json_decref(bed_hear(bed, fd));
     ck_assert_int_gt(send(fd, request, strlen(request), 0), 0);
-    json_decref(hear(bed, fd));
+    json_decref(bed_hear(bed, fd));
     connect_call(bed, a, b);
     ua_bye(a);
     m = must(ua_wait(b, "BYE"));
     ua_reply(b, m, 200, "OK", NULL);
     bed_until(bed, bed->calls_ended == 1);
     for (;;) {
-        json_t *event = hear(bed, fd);
+        json_t *event = bed_hear(bed, fd);
         json_t *data = json_object_get(event, "data");
         const char *kind = json_string_value(json_object_get(data, "kind"));
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bed.h"
+#include "call/hook.h"
 #include "edge/edge.h"
 
 static void connect_call(struct ua *a, struct ua *b, struct message *offer, struct message *answer)
@@ -183,6 +184,74 @@ START_TEST(one_account_cannot_register_for_another)
 }
 END_TEST
 
+START_TEST(a_phone_of_a_removed_account_gets_no_calls_of_its_successor)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct snapshot *without = snapshot_next(db_snapshot(bed->pbx->db)), *again;
+
+    snapshot_drop_account(without, "202");
+    db_set_snapshot(bed->pbx->db, without);
+    again = snapshot_next(without);
+    snapshot_put_account(again, account_new("202", "tandem-test", "another secret"));
+    db_set_snapshot(bed->pbx->db, again);
+    ua_invite(a, "202", NULL);
+    ua_ack(a, must(ua_wait(a, "480")));
+    bed_until(bed, bed->calls_ended == 1);
+    ck_assert_str_eq(bed->last_cause, "unreachable");
+    ck_assert_ptr_null(ua_wait_ms(b, "INVITE", 50));
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+static const struct leg_ops *real_ops;
+static unsigned failures;
+
+static int prepare_fails_once(struct leg *leg, const struct endpoint *to)
+{
+    if (failures == 0)
+        return real_ops->prepare(leg, to);
+    failures--;
+    return -ENOTCONN;
+}
+
+static void let_pass(void *arg)
+{
+    hook_resume(arg, VERDICT_PASS);
+}
+
+static enum verdict ask_somebody(void *arg, struct hook_walk *walk, void *subject)
+{
+    loop_later(arg, let_pass, walk);
+    return VERDICT_DEFERRED;
+}
+
+START_TEST(a_phone_that_cannot_be_reached_does_not_end_the_ringing_of_the_other)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *lost = bed_registered(bed, "202"), *b = bed_registered(bed, "202");
+    struct leg_ops ops = *bed->pbx->leg_ops;
+    struct hook *hook = hook_add(bed->pbx->hooks, HOOK_OUTBOUND, 0, "ask", ask_somebody, bed->loop);
+
+    real_ops = bed->pbx->leg_ops;
+    failures = 1;
+    ops.prepare = prepare_fails_once;
+    bed->pbx->leg_ops = &ops;
+    ua_invite(a, "202", NULL);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 486, "Busy Here", NULL);
+    ua_ack(a, must(ua_wait(a, "486")));
+    bed_until(bed, bed->calls_ended == 1 && bed->pbx->leg_count == 0);
+    bed->pbx->leg_ops = real_ops;
+    hook_remove(hook);
+    ua_close(a);
+    ua_close(lost);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 /* The limit of the configuration reaches the edge: 2,000 messages a second and twice that at once. */
 START_TEST(a_flood_from_one_address_is_cut_off_at_the_edge)
 {
@@ -224,6 +293,8 @@ int main(void)
     tcase_add_test(tc, a_long_number_in_utf_8_makes_a_contact_that_can_be_used);
     tcase_add_test(tc, audio_that_moves_to_another_m_line_is_still_heard);
     tcase_add_test(tc, one_account_cannot_register_for_another);
+    tcase_add_test(tc, a_phone_of_a_removed_account_gets_no_calls_of_its_successor);
+    tcase_add_test(tc, a_phone_that_cannot_be_reached_does_not_end_the_ringing_of_the_other);
     tcase_add_test(tc, a_flood_from_one_address_is_cut_off_at_the_edge);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -38,7 +38,7 @@ static json_t *save_and_crash(struct bed *bed)
 static void check_bye(struct ua *ua, unsigned last_cseq)
 {
     const struct message *bye = must(ua_wait(ua, "BYE"));
-    char value[300], expected[100];
+    char value[300], expected[200];
 
     ck_assert_str_eq(message_header(bye, "Call-ID", value, sizeof value), ua->call_id);
     snprintf(expected, sizeof expected, ";tag=%s", ua->local_tag);

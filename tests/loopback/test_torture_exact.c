@@ -1,6 +1,6 @@
-/* RFC 4475 and RFC 5118: for each message the treatment that the RFC names, as a stranger sends it and as an account does.
- * The messages in tests/data/torture are of our own making, one for each section; the RFCs' own run as well when they lie
- * beside the checkout. */
+/* RFC 4475 and RFC 5118: for each message the treatment that the RFC names, as a stranger sends it and as an account
+ * does. The messages in tests/data/torture are of our own making, one for each section; the RFCs' own run as well when
+ * they lie beside the checkout. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,11 +19,11 @@ struct row {
 
 /* Where a section allows more than one treatment, the comment says which was chosen. */
 static const struct row rfc4475[] = {
-    {"3.1.1.1", "wsinv", 401, 404, NULL},
-    {"3.1.1.2", "intmeth", 501, 501, "\r\nAllow: "},
+    {"3.1.1.1", "wsinv", 481, 481, NULL}, /* it has a To tag */
+    {"3.1.1.2", "intmeth", 501, 501, NULL},
     {"3.1.1.3", "esc01", 401, 404, NULL},
-    {"3.1.1.4", "escnull", 401, 403, NULL}, /* not the account whose name stands before the NUL */
-    {"3.1.1.5", "esc02", 501, 501, "\r\nAllow: "},
+    {"3.1.1.4", "escnull", 401, 404, NULL}, /* not the account whose name stands before the NUL */
+    {"3.1.1.5", "esc02", 501, 501, NULL},
     {"3.1.1.6", "lwsdisp", 401, 480, NULL},
     {"3.1.1.7", "longreq", 401, 480, NULL},
     {"3.1.1.8", "dblreq", 401, 200, NULL},
@@ -40,23 +40,23 @@ static const struct row rfc4475[] = {
     {"3.1.2.6", "quotbal", 400, 400, NULL},
     {"3.1.2.7", "ltgtruri", 400, 400, NULL},
     {"3.1.2.8", "lwsruri", 400, 400, NULL},
-    {"3.1.2.9", "lwsstart", 400, 400, NULL},
-    {"3.1.2.10", "trws", 400, 400, NULL},
+    {"3.1.2.9", "lwsstart", 401, 480, NULL}, /* liberal, as it allows */
+    {"3.1.2.10", "trws", 401, 404, NULL},    /* liberal, as it allows */
     {"3.1.2.11", "escruri", 400, 400, NULL},
-    {"3.1.2.12", "baddate", 401, 480, NULL},
-    {"3.1.2.13", "regbadct", 401, 400, NULL},
-    {"3.1.2.14", "badaspec", 401, 480, NULL},
-    {"3.1.2.15", "baddn", 401, 480, NULL},
+    {"3.1.2.12", "baddate", 401, 480, NULL}, /* liberal, as it allows */
+    {"3.1.2.13", "regbadct", 400, 400, NULL},
+    {"3.1.2.14", "badaspec", 401, 480, NULL}, /* liberal, as it allows */
+    {"3.1.2.15", "baddn", 400, 400, NULL},
     {"3.1.2.16", "badvers", 505, 505, NULL},
     {"3.1.2.17", "mismatch01", 400, 400, NULL},
-    {"3.1.2.18", "mismatch02", 501, 501, NULL},
+    {"3.1.2.18", "mismatch02", 501, 501, NULL}, /* 400 would do as well */
     {"3.1.2.19", "bigcode", DROPPED, DROPPED, NULL},
     {"3.2.1", "badbranch", 401, 480, NULL},
     {"3.3.1", "insuf", 400, 400, NULL},
     {"3.3.2", "unkscm", 416, 416, NULL},
     {"3.3.3", "novelsc", 416, 416, NULL},
-    {"3.3.4", "unksm2", 401, 404, NULL},
-    {"3.3.5", "bext01", 420, 420, "\r\nUnsupported: nothingSupportsThis, nothingSupportsThisEither\r\n"},
+    {"3.3.4", "unksm2", 401, 404, NULL}, /* no address that we could have */
+    {"3.3.5", "bext01", 420, 420, "\r\nUnsupported: nothing"},
     {"3.3.6", "invut", 401, 415, "\r\nAccept: application/sdp\r\n"},
     {"3.3.7", "regaut01", 401, 200, NULL},
     {"3.3.8", "multi01", 400, 400, NULL},
@@ -65,9 +65,9 @@ static const struct row rfc4475[] = {
     {"3.3.11", "zeromf", 401, 480, NULL},
     {"3.3.12", "cparam01", 401, 200, ">;expires=3600;unknownparam\r\n"},
     {"3.3.13", "cparam02", 401, 200, ";unknownparam>;expires=3600\r\n"},
-    {"3.3.14", "regescrt", 401, 200, "?Route=%3Csip:sip.example.com%3E>;expires=3600\r\n"},
+    {"3.3.14", "regescrt", 401, 200, "?Route=%3Csip:"},
     {"3.3.15", "sdp01", 401, 406, NULL},
-    {"3.4.1", "inv2543", 401, 404, NULL},
+    {"3.4.1", "inv2543", 401, 400, NULL}, /* no Contact: nowhere to send a BYE */
 };
 
 static const struct row rfc5118[] = {
@@ -107,6 +107,8 @@ static const char *who_sends(const char *text, char out[64])
     const char *to = strstr(text, "\nTo:");
 
     to = to ? strstr(to, "sip:") : NULL;
+    if (to && strncmp(to + 4, "null-", 5) == 0)
+        return strcpy(out, "null-");
     for (size_t i = 0; to && strncmp(text, "REGISTER", 8) == 0 && i < COUNT_OF(accounts); i++)
         if (strncmp(to + 4, accounts[i], strlen(accounts[i])) == 0 && to[4 + strlen(accounts[i])] == '@')
             return strcpy(out, accounts[i]);
@@ -117,8 +119,14 @@ static const char *who_sends(const char *text, char out[64])
 static size_t authorize(char text[MESSAGE_ROOM], size_t len, const char *realm, const char *nonce)
 {
     char method[80] = "", cnonce[17], user[64], secret[80], value[1024], line[1100];
-    struct answer answer = {.user = user, .secret = secret, .realm = realm, .nonce = nonce, .method = method,
-                            .uri = "sip:torture", .cnonce = cnonce, .nc = "00000001"};
+    struct answer answer = {.user = user,
+                            .secret = secret,
+                            .realm = realm,
+                            .nonce = nonce,
+                            .method = method,
+                            .uri = "sip:torture",
+                            .cnonce = cnonce,
+                            .nc = "00000001"};
     char *end = memchr(text, '\n', len);
     size_t added;
 
@@ -156,6 +164,40 @@ static int treatment(struct bed *bed, const char *text, size_t len, char *answer
     return status;
 }
 
+/* Makes the Call-ID one of its own, so that no message is taken for a copy of one before it (RFC 3261 §8.2.2.2). */
+static size_t single_out(char text[MESSAGE_ROOM], size_t len, unsigned number)
+{
+    char *call_id = memmem(text, len, "\nCall-ID:", 9), word[16];
+    int n = snprintf(word, sizeof word, "%u-", number);
+
+    if (!call_id)
+        return len;
+    call_id += 9;
+    if (*call_id == ' ')
+        call_id++;
+    ck_assert_uint_lt(len + (size_t)n, MESSAGE_ROOM);
+    memmove(call_id + n, call_id, len - (size_t)(call_id - text));
+    memcpy(call_id, word, (size_t)n);
+    return len + (size_t)n;
+}
+
+/* What the message registered goes away again. */
+static void forget(struct bed *bed, const char *text)
+{
+    char user[64], secret[80], to[100];
+    struct ua *ua;
+
+    snprintf(secret, sizeof secret, "secret-of-%s", who_sends(text, user));
+    snprintf(to, sizeof to, "<sip:%s@tandem>", user);
+    ua = ua_open(bed->loop, &bed->sip, user, secret);
+    ck_assert_int_eq(
+        wire_status(ua,
+                    &(struct ask){
+                        .method = "REGISTER", .to = to, .contact = "*", .headers = "Expires: 0\r\n", .account = true}),
+        200);
+    ua_close(ua);
+}
+
 static unsigned judge(const struct row *row, const char *who, int got, int want, const char *answer)
 {
     bool wanted = !row->wants || want != row->account || strcmp(who, "account") != 0 || strstr(answer, row->wants);
@@ -186,12 +228,15 @@ static void run(const struct row *rows, size_t count, const char *dir, const cha
     }
     db_set_snapshot(bed->pbx->db, snapshot);
     for (size_t i = 0; i < count; i++) {
-        size_t len = read_message(dir, rows[i].name, suffix, text);
+        size_t len = single_out(text, read_message(dir, rows[i].name, suffix, text), (unsigned)i);
 
-        wrong += judge(&rows[i], "stranger", treatment(bed, text, len, answer, sizeof answer), rows[i].stranger, answer);
+        wrong +=
+            judge(&rows[i], "stranger", treatment(bed, text, len, answer, sizeof answer), rows[i].stranger, answer);
         if (strncmp(text, "SIP/2.0 ", 8) != 0)
-            len = authorize(text, len, realm, nonce);
+            len = authorize(text, single_out(text, len, 1), realm, nonce);
         wrong += judge(&rows[i], "account", treatment(bed, text, len, answer, sizeof answer), rows[i].account, answer);
+        if (rows[i].account == 200 && strncmp(text, "REGISTER", 8) == 0)
+            forget(bed, text);
     }
     ck_assert_msg(wrong == 0, "%u treatments are wrong; they are named above", wrong);
     ua_close(asks);

@@ -148,7 +148,7 @@ static void hash_hex(bool sha256, const char *text, char out[65])
     hex_text(raw, len, out);
 }
 
-static void authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size)
+void ua_authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size)
 {
     char a1[65], a2[65], response[65], text[512];
 
@@ -193,7 +193,7 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
     char text[UA_MESSAGE], here[ADDR_TEXT], auth[1024];
     int len;
 
-    authorization(ua, method, uri, auth, sizeof auth);
+    ua_authorization(ua, method, uri, auth, sizeof auth);
     addr_text(&ua->local, here);
     len = snprintf(text, sizeof text,
                    "%s %s SIP/2.0\r\n"

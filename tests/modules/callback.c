@@ -148,10 +148,12 @@ static void command(void *arg, struct console_request *request, json_t *params)
 
 static int start(struct module_ctx *ctx, void **state)
 {
-    return module_add_command(ctx, "callback", "ring one phone, then another, and join them", command, ctx);
+    return module_add_command(ctx, module_option(ctx, "command"), "ring one phone, then another, and join them", command,
+                              ctx);
 }
 
 static const struct module_option options[] = {
+    {"command", OPTION_STRING, "callback", "name of its command: each instance needs its own"},
     {"context", OPTION_STRING, "internal", "context of the calls that it makes"},
     {NULL, OPTION_STRING, NULL, NULL},
 };

@@ -101,8 +101,9 @@ m=audio {port} RTP/AVP {formats}\r
 class Endpoint:
     """A UDP socket that speaks SIP for one user."""
 
-    def __init__(self, server, user="", secret="", host="127.0.0.1", contact=None):
-        """server: "host:port"; contact: what it claims to be reachable at (default: the truth)."""
+    def __init__(self, server, user="", secret="", host="127.0.0.1", contact=None, rport=True):
+        """server: "host:port"; contact: what it claims to be reachable at (default: the truth); rport: whether its Via
+        asks for the port it was seen with (RFC 3581)."""
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, 0))
         self.host, self.port = self.socket.getsockname()
@@ -112,6 +113,7 @@ class Endpoint:
         self.contact = contact or f"{host}:{self.port}"
         self.inbox = []
         self.media_port = 0
+        self.rport = ";rport" if rport else ""
 
     def close(self):
         self.socket.close()
@@ -178,7 +180,7 @@ class Endpoint:
         """A request as text. Every part can be given; the rest is fresh and correct."""
         from_user = self.user if from_user is None else from_user
         lines = [f"{method} {uri} SIP/2.0",
-                 f"Via: SIP/2.0/UDP {self.host}:{self.port};branch={branch or 'z9hG4bK' + secrets.token_hex(8)};rport",
+                 f"Via: SIP/2.0/UDP {self.host}:{self.port};branch={branch or 'z9hG4bK' + secrets.token_hex(8)}{self.rport}",
                  "Max-Forwards: 70",
                  f"From: <sip:{from_user}@{self.server}>;tag={from_tag or secrets.token_hex(6)}",
                  f"To: {to or f'<{uri}>'}",

@@ -15,7 +15,7 @@ listen = udp:127.0.0.1:{modern} digest=md5,sha-256
 {listens}database = {database}
 state_dir = {home}/state
 run_dir = {home}/run
-log = debug
+log = {log}
 module_dir = {build}/modules/.libs
 dialplan = {dialplan}
 dialplan_library = {source}/dialplan
@@ -37,7 +37,8 @@ class Tandem:
     It has two listeners. `server` offers MD5 alone, because baresip 1.0 gives up when SHA-256 is offered beside it; `modern`
     offers both."""
 
-    def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None):
+    def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
+                 log="debug"):
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
         self.server, self.modern = f"127.0.0.1:{self.port}", f"127.0.0.1:{ports[1]}"
@@ -49,7 +50,7 @@ class Tandem:
         first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
-                port=self.port, source=self.source, modern=ports[1], database=database, home=self.home, build=self.build,
+                port=self.port, source=self.source, log=log, modern=ports[1], database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_first=first, media_last=ports[-1],
                 switch=switch, media=media, modules=modules, listens=listens))
         self.program = None

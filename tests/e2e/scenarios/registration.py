@@ -150,6 +150,15 @@ def the_response_says_where_the_phone_was_seen(t):
     assert f"rport={phone.port}" in via and "received=127.0.0.1" in via, via
 
 
+def a_phone_that_does_not_ask_for_its_port_registers_and_is_called(t):
+    callee, caller = t.endpoint(rport=False), t.endpoint(rport=False)
+    answer = callee.register()
+    assert answer.status == 200 and "rport" not in answer.get("via"), answer.get("via")
+    caller.send_invite(callee.user)
+    callee.reply(callee.request("INVITE"), 486, "Busy Here")
+    assert caller.response("INVITE").status == 486
+
+
 def a_new_account_registers_within_a_second_and_a_disabled_one_is_out_at_once(t):
     name, secret = t.account()
     added = time.monotonic()

@@ -1,0 +1,188 @@
+"""The measurements. Each returns rows: {"switch", "what", "value", "unit", "low", "high", "runs", "sipp", "over_sipp",
+"budget", "remark"}; value is the median. CPU is user and system time of all the switch's processes."""
+
+import json
+import os
+import statistics
+import subprocess
+import time
+
+from . import sipp, usage
+
+HOLD_MS = 200
+
+
+class Plan:
+    def __init__(self, quick, runs, only, build, say):
+        self.quick, self.only, self.build, self.say = quick, only, build, say
+        self.runs = runs or (1 if quick else 3)
+        self.calls = 500 if quick else 3000
+        self.registers = 500 if quick else 3000
+        self.notes = [f"CPU in ms or µs of user + system time, all processes of the switch; medians of {self.runs}. "
+                      "Times swing with what else this machine does: compare × SIPp.",
+                      "SIPp's own: both SIPps' CPU in the same unit, in the same run."]
+
+    def wants(self, name):
+        return not self.only or self.only in name
+
+
+def _row(switch, what, unit, values, base=None, **more):
+    row = {"switch": switch, "what": what, "unit": unit, "value": statistics.median(values), "low": min(values),
+           "high": max(values), "runs": len(values), **more}
+    if base:
+        row["sipp"] = statistics.median(base)
+        row["over_sipp"] = statistics.median(v / b for v, b in zip(values, base))
+    return row
+
+
+def _remark(results):
+    failed, again = sum(r["failed"] for r in results), sum(r["again"] for r in results)
+    return ", ".join(f"{count} {word}" for count, word in ((failed, "failed"), (again, "retransmitted")) if count)
+
+
+def _load(switch, pair, calls, rate):
+    """One load of short calls: CPU in ms a call of the switch, of SIPp, of what helps the switch."""
+    before, callee, helpers = usage.cpu(switch.pids), usage.cpu([pair.callee.pid]), switch.helpers()
+    helped = usage.cpu(helpers)
+    caller = pair.calls(calls, rate, HOLD_MS, 10 * rate).finish(calls / rate + 60)
+    time.sleep(1)  # BYEs are answered, records delivered
+    scale = 1000 / max(1, caller.counts["good"])
+    return {"own": (usage.cpu(switch.pids) - before) * scale, "helped": (usage.cpu(helpers) - helped) * scale,
+            "sipp": (caller.cpu + usage.cpu([pair.callee.pid]) - callee) * scale, **caller.counts}
+
+
+def calls(plan, switch, home):
+    """Short calls at two rates; the runs of both alternate, so that a busy spell of the machine hits both."""
+    pair = sipp.Pair(switch, home)
+    results = {50: [], 150: []}
+    try:
+        _load(switch, pair, 300, 100)  # warm
+        for _ in range(plan.runs):
+            for rate, found in results.items():
+                plan.say(f"{switch.name}: {plan.calls} calls, {rate} a second")
+                found.append(_load(switch, pair, plan.calls, rate))
+    finally:
+        pair.close()
+    rows = []
+    for rate, found in results.items():
+        rows.append(_row(switch.name, f"CPU a call, {rate} calls/s", "ms", [r["own"] for r in found],
+                         [r["sipp"] for r in found], budget=switch.budget("call"), remark=_remark(found)))
+    helped = [r["helped"] for found in results.values() for r in found]
+    if any(helped):
+        plan.notes.append(f"{switch.helper_name} used {statistics.median(helped):.3g} ms a call beside it (not in the rows).")
+    return rows
+
+
+def registers(plan, switch, home):
+    found = []
+    port = iter(sipp.ports.block(50))
+    for _ in range(plan.runs):
+        plan.say(f"{switch.name}: {plan.registers} registrations")
+        before = usage.cpu(switch.pids)
+        caller = sipp.register(switch, home, next(port), plan.registers, 200)
+        time.sleep(0.5)
+        scale = 1000 / max(1, caller.counts["good"])
+        found.append({"own": (usage.cpu(switch.pids) - before) * scale, "sipp": caller.cpu * scale, **caller.counts})
+    return [_row(switch.name, "CPU a registration (with its 401)", "ms", [r["own"] for r in found],
+                 [r["sipp"] for r in found], remark=_remark(found))]
+
+
+def held(plan, switch, home):
+    """Memory of an established call, soon after it was answered and when SIP's 32-second timers have gone."""
+    count, settle = (100, 0) if plan.quick else (500, 40)
+    pair = sipp.Pair(switch, home)
+    try:
+        _load(switch, pair, 200, 50)
+        if settle:
+            plan.say(f"{switch.name}: memory of {count} established calls")
+            time.sleep(settle)
+        before = usage.memory(switch.pids)
+        caller = pair.calls(count, 50, 600000)
+        time.sleep(count / 50 + 3)
+        fresh = usage.memory(switch.pids)
+        time.sleep(settle)
+        after = usage.memory(switch.pids)
+        caller.stop()
+    finally:
+        pair.close()
+    per = [(m["pss"] - before["pss"]) / count for m in (fresh, after)]
+    rows = [_row(switch.name, f"memory of an established call, {count} calls", "KB", [per[1]], budget=switch.budget("memory"),
+                 remark="fresh: SIP's 32 s timers still run" if not settle else "")]
+    if settle:
+        rows.append(_row(switch.name, "the same within seconds of the answer", "KB", [per[0]]))
+    return rows
+
+
+def crowd(plan, switch, home):
+    """Cost of a call among few and among many running calls."""
+    count, calls_each = (300, 300) if plan.quick else (2000, 1500)
+    pair = sipp.Pair(switch, home)
+    found = {10: [], count: []}
+    try:
+        for running in found:
+            plan.say(f"{switch.name}: calls beside {running} running ones")
+            crowd_of = pair.calls(running, 100, 900000)
+            time.sleep(running / 100 + (3 if plan.quick else 40))
+            for _ in range(plan.runs):
+                found[running].append(_load(switch, pair, calls_each, 50))
+            crowd_of.stop()
+    finally:
+        pair.close()
+    few, many = ([r["own"] / r["sipp"] for r in found[n]] for n in found)
+    ratio = statistics.median(many) / statistics.median(few)
+    return [_row(switch.name, f"cost of a call at {count} running calls over that at 10", "×", [ratio],
+                 budget=switch.budget("crowd"), remark=_remark(found[10] + found[count]))]
+
+
+def relay(plan, switch, home):
+    """CPU a relayed packet, with rtp_load as both phones of 200 calls."""
+    program = os.path.join(plan.build, "tests", "bench", "rtp_load")
+    if not os.access(program, os.X_OK):
+        plan.notes.append("tests/bench/rtp_load is not built: no row on relaying")
+        return []
+    found = []
+    for _ in range(plan.runs):
+        plan.say(f"{switch.name}: relaying 200 calls")
+        done = subprocess.run([program, "200", "3" if plan.quick else "10"], capture_output=True, text=True, check=True,
+                              env=dict(os.environ, TANDEM_BUILD=plan.build))
+        found.append(json.loads(done.stdout))
+    lost = sum(r["lost"] for r in found) / sum(r["sent"] for r in found)
+    return [_row(switch.name, "CPU a relayed RTP packet, 200 calls", "µs", [r["cpu_us_per_packet"] for r in found],
+                 [r["load_us_per_packet"] for r in found], budget=switch.budget("packet"),
+                 remark=f"{100 * lost:.3g} % lost; instead of SIPp: what the load itself costs")]
+
+
+def idle(plan, make, home):
+    """Memory at rest with 1,000 accounts, in a switch of its own."""
+    where = os.path.join(home, "idle")
+    os.mkdir(where)
+    switch = make(where, accounts=1000)
+    try:
+        time.sleep(1)
+        found = usage.memory(switch.pids)
+    finally:
+        switch.close()
+    return [_row(switch.name, "idle memory (PSS), 1,000 accounts", "MB", [found["pss"] / 1024], budget=switch.budget("idle"),
+                 remark=f"RSS {found['rss'] / 1024:.1f} MB, private {found['own'] / 1024:.1f} MB")]
+
+
+def all_rows(plan, make, home, whole):
+    """whole: also what only Tandem is asked."""
+    where = os.path.join(home, "tandem" if whole else "peer")
+    os.mkdir(where)
+    rows = []
+    switch = make(where)
+    try:
+        for name, measurement in (("calls", calls), ("registers", registers), ("held", held)):
+            if plan.wants(name):
+                rows += measurement(plan, switch, where)
+        if whole and plan.wants("crowd"):
+            rows += crowd(plan, switch, where)
+        if whole and plan.wants("relay"):
+            rows += relay(plan, switch, where)
+        plan.notes += [f"{switch.name} logged: {line}" for line in switch.check()[:3]]
+    finally:
+        switch.close()
+    if whole and plan.wants("idle"):
+        rows += idle(plan, make, home)
+    return rows

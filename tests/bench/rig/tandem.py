@@ -1,0 +1,57 @@
+"""Tandem under load: the programs of the build tree with a PostgreSQL of their own, as shipped but for their ports."""
+
+import os
+import secrets
+
+from harness import ports, postgres, proc
+from harness.tandem import Tandem as Program
+
+from . import SOURCE, usage
+
+MEDIA = (33000, 59999)  # a port pair rests for seconds after use: 150 calls a second keep thousands busy
+
+
+class Tandem:
+    """Runs from construction to close(). account: (caller, callee, registering), each (name, secret)."""
+
+    name = "Tandem"
+    helper_name = "PostgreSQL"
+    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2}
+
+    def __init__(self, build, home, accounts=3):
+        os.chmod(home, 0o711)  # PostgreSQL's user must pass through
+        self.cluster = postgres.Cluster(os.path.join(home, "pg")).create().start()
+        self.program = None
+        try:
+            database = self.cluster.create_database("bench")
+            self.program = Program(os.path.join(home, "t"), build, SOURCE, [*ports.block(2), *MEDIA], database, log="info")
+            self.program.migrate()
+            self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
+            for name, secret in self.account:
+                self.program.sql(f"SELECT tandem.add_account('{name}', 'Bench', '{secret}')")
+            self.program.sql(f"SELECT tandem.add_account((1000 + i)::text, 'Person ' || i) FROM generate_series(4, {accounts}) i")
+            self.program.start()
+            self.server = self.program.server
+            proc.wait_until("the accounts to be read", lambda: len(self.program.json("accounts")["accounts"]) == accounts, 30)
+            proc.wait_until("the media process", self.program.media_pid, 10)
+        except BaseException:
+            self.close()
+            raise
+        self.pids = [self.program.program.pid, self.program.media_pid()]
+
+    def helpers(self):
+        """What works for it beside the measured processes: PostgreSQL's sessions."""
+        with open(os.path.join(self.cluster.data, "postmaster.pid"), encoding="ascii") as f:
+            return usage.children(int(f.readline()))
+
+    def budget(self, what):
+        return self.budgets.get(what)
+
+    def check(self):
+        """Words about what it logged and should not have."""
+        return self.program.unexpected()
+
+    def close(self):
+        if self.program:
+            self.program.discard()
+        self.cluster.stop("immediate")
