@@ -39,6 +39,7 @@ static void leg_destroy(void *obj)
     desc_free(leg->local);
     desc_free(leg->our_offer);
     desc_free(leg->accepted_offer);
+    desc_free(leg->told);
     obj_unref(leg->account, "leg");
     obj_unref(leg->call, "leg");
     leg->pbx->leg_count--;
@@ -114,6 +115,7 @@ int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc
     if (result < 0)
         return result;
     leg_replace_desc(&leg->our_offer, desc_copy(offer));
+    leg_replace_desc(&leg->told, desc_copy(offer));
     result = leg_media_fill(leg, leg->our_offer);
     if (result < 0)
         return result;

@@ -94,6 +94,7 @@ struct leg {
     bool late_offer;                   /* its INVITE had no offer: our 200 carries one, its ACK the answer */
     bool early;                        /* media was agreed before the answer */
     struct media_desc *accepted_offer; /* the far side's offer that is in force; NULL: we offered */
+    struct media_desc *told; /* the offer of the other leg that this far side knows; NULL: it has made the offer */
     leg_offered_fn offered;            /* waits for the answer to a re-offer of ours */
     void *offered_arg;
     bool offer_again; /* after 491 it is tried again (RFC 3261 §14.1) */

@@ -183,11 +183,15 @@ static bool same_session(const struct media_desc *a, const struct media_desc *b)
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */
-    struct media_desc *mine = NULL, *arranged = NULL;
+    struct media_desc *mine = NULL, *arranged = NULL, *known = NULL;
 
     if (from->offer_open && leg_is_alive(from)) {
         if (status == 0)
             arranged = negotiate_arrange_answer(from->remote_offer, answer);
+        if (status == 0) {
+            negotiate_relay_offer(from->remote_offer, &known);
+            leg_replace_desc(&to->told, known);
+        }
         if (arranged && negotiate_relay_answer(from->remote_offer, arranged, &mine) == 0)
             answer_here(from, mine);
         else
@@ -204,11 +208,13 @@ static void relay_or_answer(struct leg *from)
     struct media_desc *relay = NULL, *offer;
     int result;
 
-    if (!to || to->state != LEG_UP || from->state != LEG_UP || same_session(from->accepted_offer, from->remote_offer)) {
+    result = negotiate_relay_offer(from->remote_offer, &relay);
+    if (!to || to->state != LEG_UP || from->state != LEG_UP ||
+        (result == 0 && same_session(to->told ? to->told : from->accepted_offer, relay))) {
+        desc_free(relay);
         answer_here(from, NULL);
         return;
     }
-    result = negotiate_relay_offer(from->remote_offer, &relay);
     if (result == 0) {
         offer = negotiate_arrange_offer(relay, to->local);
         obj_ref(from, "relay");

@@ -21,6 +21,16 @@ struct script_ops {
     bool (*knows)(void *script, const char *context, const char *extension);
 };
 
+/* A flow on which a phone of an account has registered. */
+struct flow_place {
+    char flow[72];
+    bool moved; /* that phone had registered on the flow in question before: this one follows it */
+};
+/* Fills out[0..max) with the flows of the account's phones, those that have moved from `flow` first, the newest first
+ * among equals; returns their number. Whether a flow still lives it does not know. */
+typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flow, struct flow_place *out,
+                                 unsigned max);
+
 struct pbx {
     struct loop *loop;
     struct bus *bus;
@@ -31,6 +41,8 @@ struct pbx {
     const struct script_ops *script_ops; /* NULL: no dialplan */
     const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */
     void *sip;                           /* struct agent * of core/sip */
+    flow_find_fn find_flows;             /* set by the registrar; NULL: none */
+    void *find_flows_arg;
     struct list calls;
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
     struct list route_kinds;

@@ -20,9 +20,9 @@ struct config_digests {
     enum config_digest order[2];
 };
 
-/* listen = udp:ADDRESS:PORT [digest=…]; port 0: the kernel picks one. */
+/* listen = udp:ADDRESS:PORT or tcp:… [digest=…]; port 0: the kernel picks one. */
 struct config_listen {
-    char transport[8]; /* "udp" */
+    char transport[8]; /* "udp", "tcp" */
     union addr bind;
     struct config_digests digests; /* its own, or those of the switch */
 };
@@ -48,7 +48,10 @@ struct config {
     /* [switch] */
     unsigned node; /* 0 … 65535; default 1 */
     struct config_listen listens[CONFIG_LISTENS_MAX];
-    unsigned listen_count; /* ≥ 1: udp:0.0.0.0:5060 when the file names none */
+    unsigned listen_count; /* ≥ 1: udp and tcp on 0.0.0.0:5060 when the file names none */
+    unsigned connections;            /* at a time; default 4096 */
+    unsigned connections_per_source; /* of one address; default 256 */
+    unsigned connection_idle_s;      /* closed after so much silence; default 7500 */
     char public_host[64];  /* "": the local address used towards each phone */
     char *database;        /* conninfo or URI; NULL: none */
     char *state_dir;       /* default /var/lib/tandem */

@@ -150,12 +150,13 @@ static int set_listen(struct config_reader *r, const struct key *key, char *valu
     if (!colon)
         return config_fail(r, "listen takes TRANSPORT:ADDRESS:PORT, like udp:0.0.0.0:5060, not \"%s\"", value);
     *colon = '\0';
-    if (strcmp(value, "udp") != 0)
-        return config_fail(r, "listen: transport \"%s\" is not there; there is udp", value);
+    if (strcmp(value, "udp") != 0 && strcmp(value, "tcp") != 0)
+        return config_fail(r, "listen: transport \"%s\" is not there; there are udp and tcp", value);
     if (addr_parse(colon + 1, 5060, &listen->bind) < 0)
         return config_fail(r, "listen: \"%s\" is no address with port, like 0.0.0.0:5060 or [::]:5060", colon + 1);
     for (unsigned i = 0; i < c->listen_count; i++)
-        if (addr_port(&listen->bind) && addr_same(&listen->bind, &c->listens[i].bind))
+        if (addr_port(&listen->bind) && addr_same(&listen->bind, &c->listens[i].bind) &&
+            strcmp(value, c->listens[i].transport) == 0)
             return config_fail(r, "listen: %s:%s is there twice", value, colon + 1);
     if (*rest) {
         int err = strncmp(rest, "digest=", 7) == 0
@@ -215,6 +216,9 @@ static int set_network(struct config_reader *r, const struct key *key, char *val
 static const struct key switch_keys[] = {
     {"node", set_unsigned, AT(node), 0, 65535, false},
     {"listen", set_listen, 0, 0, 0, true},
+    {"connections", set_unsigned, AT(connections), 1, 65535, false},
+    {"connections_per_source", set_unsigned, AT(connections_per_source), 1, 65535, false},
+    {"connection_idle", set_unsigned, AT(connection_idle_s), 10, 86400, false},
     {"public_host", set_host, AT(public_host), 0, 0, false},
     {"database", set_text, AT(database), 0, 0, false},
     {"state_dir", set_path, AT(state_dir), 0, 0, false},
@@ -311,6 +315,9 @@ void config_defaults(struct config *c)
     c->dialplan_library = str_dup(TANDEM_DATADIR "/dialplan");
     c->log = LOG_LEVEL_INFO;
     c->digests = (struct config_digests){2, {CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256}};
+    c->connections = 4096;
+    c->connections_per_source = 256;
+    c->connection_idle_s = 7500;
     c->media_port_min = 20000;
     c->media_port_max = 29999;
     c->media_program = str_dup(TANDEM_LIBEXECDIR "/tandem-media");
@@ -320,10 +327,12 @@ void config_defaults(struct config *c)
 
 void config_complete(struct config *c)
 {
-    if (!c->listen_count) {
+    if (!c->listen_count) { /* RFC 3261 §18: everybody has both */
         str_copy(c->listens[0].transport, sizeof c->listens[0].transport, "udp");
         addr_parse("0.0.0.0:5060", 5060, &c->listens[0].bind);
-        c->listen_count = 1;
+        str_copy(c->listens[1].transport, sizeof c->listens[1].transport, "tcp");
+        c->listens[1].bind = c->listens[0].bind;
+        c->listen_count = 2;
     }
     for (unsigned i = 0; i < c->listen_count; i++)
         if (!c->listens[i].digests.count)

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "edge/edge.h"
-#include "edge/edge_text.h"
+#include "edge/stream.h"
 
 #define EDGE_MAX_LISTENS 64
 #define EDGE_DATAGRAM 65536  /* more than any UDP payload */
@@ -13,27 +13,31 @@
 #define EDGE_SENT_BY_TEXT 80 /* host:port */
 #define EDGE_BATCH 16        /* datagrams a wake: NTA's loopback buffer must keep up with us */
 
-/* A decoded flow token: for datagrams all there is to know. */
+/* A decoded flow token: for datagrams all there is to know, for streams the id of a connection. */
 struct edge_flow {
     enum edge_transport transport;
-    unsigned listen; /* index of the listener */
-    union addr peer;
+    unsigned listen;     /* index of the listener */
+    union addr peer;     /* of a stream: filled in from the connection */
+    uint64_t connection; /* streams only: its slot in the low 16 bits, the rest is random */
 };
 
 /* Under the key: flow tokens and branches never share an input. */
 enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O' };
 
 struct edge_listener;
+struct edge_connection;
 
-/* What a transport must be able to do; one file each (udp.c). */
+/* What a transport must be able to do; one file each (udp.c, tcp.c). */
 struct edge_transport_ops {
     /* Binds listener->bound (the kernel may choose the port) and starts to receive. Returns 0 or negative errno. */
     int (*open)(struct edge_listener *listener);
     void (*close)(struct edge_listener *listener);
     /* Sends one whole message to the flow's peer. Returns 0, -EAGAIN (buffer full: counts as lost) or another error. */
     int (*send)(const struct edge_listener *listener, const struct edge_flow *flow, const char *data, size_t len);
+    /* Streams only: a connection to this peer, an open one when there is one. Fills flow->connection. */
+    int (*connect)(struct edge_listener *listener, struct edge_flow *flow);
 };
-extern const struct edge_transport_ops edge_udp;
+extern const struct edge_transport_ops edge_udp, edge_tcp;
 
 struct edge_listener {
     struct edge *edge;
@@ -45,7 +49,29 @@ struct edge_listener {
     char sent_by[EDGE_SENT_BY_TEXT]; /* host:port for Via and Contact; "": depends on the peer */
     int fd;
     struct loop_watch *watch;
+    struct loop_timer pause; /* streams: no more descriptors just now */
 };
+
+/* One connection of a peer: its own socket, and one to NTA, so that NTA's transactions see a reliable transport, learn
+ * at once when the peer is gone, and lose only this connection over a message that they cannot read. */
+struct edge_connection {
+    struct list in_source; /* of edge->sources */
+    struct edge *edge;
+    struct edge_listener *listener;
+    uint64_t id;
+    union addr peer;
+    struct edge_stream outside, inside; /* peer, NTA (from the first message on) */
+    char inside_text[ADDR_TEXT];        /* our own address towards NTA */
+    struct loop_timer timer;
+    uint64_t opened_us, heard_us;
+    uint64_t partial_us; /* since when a message has been incomplete; 0: none is */
+    bool spoken;         /* a message came, or it was us who connected */
+    bool dead;           /* freed at the end of this turn */
+};
+
+#define EDGE_SOURCES 1024                /* lists of connections by source address */
+#define EDGE_CONNECTIONS_MAX 65535       /* the slot is 16 bits of an id */
+#define EDGE_STREAM_OUT_MAX (256 * 1024) /* bytes that may wait for a slow reader */
 
 /* One bucket for each source address (IPv6: /64), in sets of four so that memory is bounded. */
 #define EDGE_BUCKET_SETS 2048
@@ -82,7 +108,8 @@ struct edge {
     size_t max_message;
     unsigned max_headers, source_rate, source_burst;
     union addr core, inner; /* NTA, and our own loopback address */
-    char core_text[ADDR_TEXT], inner_text[ADDR_TEXT];
+    union addr core_stream; /* where NTA takes connections */
+    char core_text[ADDR_TEXT], inner_text[ADDR_TEXT], core_stream_text[ADDR_TEXT];
     int inner_fd;
     struct loop_watch *inner_watch;
     struct edge_listener listeners[EDGE_MAX_LISTENS];
@@ -90,6 +117,12 @@ struct edge {
     struct edge_local locals[EDGE_LOCALS];
     uint64_t rate_quiet_us; /* no more warnings about senders until then */
     struct edge_bucket buckets[EDGE_BUCKET_SETS][EDGE_BUCKET_WAYS];
+    struct edge_connection **connections; /* slots; NULL: no listener for streams */
+    unsigned connections_max, connections_per_source, connection_next;
+    unsigned idle_ms, partial_ms;
+    uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
+    struct list sources[EDGE_SOURCES];
+    char in[EDGE_DATAGRAM];
     loop_fn fed; /* NULL: NTA hears from its own socket */
     void *fed_arg;
     struct edge_batch batch;
@@ -110,8 +143,12 @@ void edge_branch(const uint8_t key[16], const struct edge_text *text, const stru
 bool edge_source_take(struct edge *edge, const union addr *source);
 
 /* edge.c */
-/* The listener of a flow, NULL when there is none such any more. */
-const struct edge_listener *edge_flow_listener(const struct edge *edge, const struct edge_flow *flow);
+/* The listener of a flow, NULL when there is none such or the connection is gone. Fills a stream's peer in. */
+const struct edge_listener *edge_flow_listener(const struct edge *edge, struct edge_flow *flow);
+static inline bool edge_is_stream(enum edge_transport transport)
+{
+    return transport != EDGE_UDP;
+}
 /* host:port of ours as this peer of the listener sees it. Returns 0 or negative errno. */
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
 
@@ -124,10 +161,30 @@ int edge_send_datagram(int fd, const union addr *to, const char *data, size_t le
 /* Receives from NTA; for loop_watch(). */
 void edge_udp_inner_ready(void *arg, int fd, unsigned what);
 
-/* hop.c */
-/* One message from outside. len > max_message: only its beginning is in data. */
-void edge_hop_in(struct edge_listener *from, const union addr *peer, const char *data, size_t len);
+/* connection.c */
+/* The key of a source address: IPv6 counts by /64. Never 0. */
+uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /* source.c */
+/* Takes fd over. NULL: over a limit, fd is closed. */
+struct edge_connection *edge_connection_new(struct edge_listener *listener, int fd, const union addr *peer,
+                                            bool connecting);
+struct edge_connection *edge_connection_find(const struct edge *edge, uint64_t id);
+/* A connection with this very peer, or NULL. */
+struct edge_connection *edge_connection_to(const struct edge_listener *listener, const union addr *peer);
+/* Opens the way to NTA when it is not open. Returns 0 or negative errno. */
+int edge_connection_inside(struct edge_connection *connection);
+/* Sends one message to the peer or to NTA. An error closes the connection. */
+int edge_connection_send(struct edge_connection *connection, const char *data, size_t len);
+int edge_connection_to_core(struct edge_connection *connection, const char *data, size_t len);
+/* why: for the log. Safe in its own callbacks. */
+void edge_connection_close(struct edge_connection *connection, const char *why);
+void edge_connections_init(struct edge *edge, const struct edge_config *config);
+void edge_connections_free(struct edge *edge);
+
+/* hop.c. `by` is the connection that a message came on, NULL for a datagram. */
+/* One message from outside. len > max_message: only its beginning is in data. False: it is no SIP message at all. */
+bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer, const char *data,
+                 size_t len);
 /* One message from NTA. */
-void edge_hop_out(struct edge *edge, const char *data, size_t len);
+void edge_hop_out(struct edge *edge, struct edge_connection *by, const char *data, size_t len);
 
 #endif

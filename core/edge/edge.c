@@ -11,7 +11,8 @@
 #include "edge/edge-priv.h"
 
 static const char *const transport_names[] = {"UDP", "TCP", "TLS", "WS", "WSS"};
-static const struct edge_transport_ops *const transport_ops[] = {[EDGE_UDP] = &edge_udp, [EDGE_WSS] = NULL};
+static const struct edge_transport_ops *const transport_ops[] = {
+    [EDGE_UDP] = &edge_udp, [EDGE_TCP] = &edge_tcp, [EDGE_WSS] = NULL};
 
 const char *edge_transport_name(enum edge_transport transport)
 {
@@ -31,7 +32,7 @@ static const char *open_remedy(int error)
 {
     switch (-error) {
     case EADDRINUSE:
-        return "another program has this port; find it with `ss -lnup` or choose another port";
+        return "another program has this port; find it with `ss -lnutp` or choose another port";
     case EADDRNOTAVAIL:
         return "this machine does not have this address; see `ip address`";
     case EACCES:
@@ -43,7 +44,7 @@ static const char *open_remedy(int error)
     }
 }
 
-static int listener_open(struct edge *edge, const struct edge_listen *listen)
+static int listener_open(struct edge *edge, const struct edge_config *config, const struct edge_listen *listen)
 {
     struct edge_listener *l = &edge->listeners[edge->count];
     char text[ADDR_TEXT];
@@ -53,6 +54,8 @@ static int listener_open(struct edge *edge, const struct edge_listen *listen)
     l->index = edge->count;
     l->transport = listen->transport;
     l->bound = listen->bind;
+    if (edge_is_stream(l->transport) && !edge->connections)
+        edge_connections_init(edge, config);
     if ((unsigned)listen->transport < COUNT_OF(transport_ops) && transport_ops[listen->transport])
         error = transport_ops[listen->transport]->open(l);
     if (error < 0) {
@@ -111,7 +114,7 @@ int edge_open(struct loop *loop, const struct edge_config *config, const struct 
         edge->source_burst = EDGE_BURST_MAX;
     error = inner_open(edge);
     for (size_t i = 0; i < config->count && error == 0; i++)
-        error = listener_open(edge, &config->listens[i]);
+        error = listener_open(edge, config, &config->listens[i]);
     if (error < 0) {
         edge_close(edge);
         return error;
@@ -126,6 +129,7 @@ void edge_close(struct edge *edge)
         return;
     for (unsigned i = 0; i < edge->count; i++)
         edge->listeners[i].ops->close(&edge->listeners[i]);
+    edge_connections_free(edge);
     if (edge->inner_watch) {
         loop_unwatch(edge->inner_watch);
         close(edge->inner_fd);
@@ -137,6 +141,12 @@ void edge_set_core(struct edge *edge, const union addr *nta)
 {
     edge->core = *nta;
     addr_text(nta, edge->core_text);
+}
+
+void edge_set_core_stream(struct edge *edge, const union addr *nta)
+{
+    edge->core_stream = *nta;
+    addr_text(nta, edge->core_stream_text);
 }
 
 void edge_on_fed(struct edge *edge, loop_fn fed, void *arg)
@@ -196,21 +206,27 @@ int edge_sent_by(const struct edge_listener *listener, const union addr *peer, c
     return error < 0 ? error : host_port(addr_ip_text(&local, ip), listener->public_port, out, size);
 }
 
-const struct edge_listener *edge_flow_listener(const struct edge *edge, const struct edge_flow *flow)
+const struct edge_listener *edge_flow_listener(const struct edge *edge, struct edge_flow *flow)
 {
     const struct edge_listener *l = &edge->listeners[flow->listen % EDGE_MAX_LISTENS];
 
-    if (flow->listen >= edge->count || l->transport != flow->transport ||
-        l->bound.sa.sa_family != flow->peer.sa.sa_family)
+    if (flow->listen >= edge->count || l->transport != flow->transport)
         return NULL;
-    return l;
+    if (edge_is_stream(flow->transport)) {
+        const struct edge_connection *c = edge_connection_find(edge, flow->connection);
+
+        if (!c || c->listener != l)
+            return NULL;
+        flow->peer = c->peer;
+    }
+    return l->bound.sa.sa_family == flow->peer.sa.sa_family ? l : NULL;
 }
 
 int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, char token[EDGE_FLOW_TEXT])
 {
     struct edge_flow flow = {.transport = transport, .peer = *peer};
     union addr local = {.sa.sa_family = AF_UNSPEC};
-    int best = 0;
+    int best = 0, error;
 
     if (!addr_is_set(peer) || addr_port(peer) == 0)
         return -EINVAL;
@@ -227,6 +243,11 @@ int edge_flow_open(struct edge *edge, enum edge_transport transport, const union
     }
     if (!best)
         return -ENOENT;
+    if (edge_is_stream(transport)) {
+        error = edge->listeners[flow.listen].ops->connect(&edge->listeners[flow.listen], &flow);
+        if (error < 0)
+            return error;
+    }
     edge_flow_encode(edge->key, &flow, token);
     return 0;
 }
@@ -265,8 +286,16 @@ int edge_flow_listen(const struct edge *edge, const char *token)
 
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size)
 {
-    int n = snprintf(out, size, "<sip:%s;lr;flow=%s>", edge->inner_text, token);
+    const struct edge_connection *c = NULL;
+    struct edge_flow flow;
+    int n;
 
+    if (flow_find(edge, token, &flow) == 0 && edge_is_stream(flow.transport))
+        c = edge_connection_find(edge, flow.connection);
+    if (c && c->inside.watch)
+        n = snprintf(out, size, "<sip:%s;transport=tcp;lr;flow=%s>", c->inside_text, token);
+    else
+        n = snprintf(out, size, "<sip:%s;lr;flow=%s>", edge->inner_text, token);
     return n > 0 && (size_t)n < size ? 0 : -E2BIG;
 }
 

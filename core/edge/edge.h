@@ -12,7 +12,7 @@ enum edge_transport { EDGE_UDP, EDGE_TCP, EDGE_TLS, EDGE_WS, EDGE_WSS };
 
 /* A flow is one way to one peer: (listener, remote address) for datagrams, a connection for streams. Its token is text
  * that nobody outside can guess: hex of what it stands for and a MAC under the edge's key, so that datagram flows cost
- * no memory and stay valid over a restart with the same key. */
+ * no memory and stay valid over a restart with the same key. A stream's is valid as long as its connection. */
 #define EDGE_FLOW_TEXT 72
 
 struct edge_listen {
@@ -30,6 +30,11 @@ struct edge_config {
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
     unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
     unsigned source_burst; /* bucket size (0: 2000) */
+    /* Streams. */
+    unsigned connections; /* at a time (0: 4096); each costs three descriptors, and the process's limit counts */
+    unsigned connections_per_source; /* of one address, IPv6: /64 (0: 256) */
+    unsigned idle_s;                 /* without a byte from the peer (0: 7500, beyond the longest registration) */
+    unsigned partial_s;              /* for the first message, for the rest of a message, for a connect (0: 10) */
 };
 
 /* One message as it was on the wire, public side. Only valid during the callback. */
@@ -50,14 +55,19 @@ struct edge_hooks {
 struct edge_stats {
     uint64_t in, out, in_bytes, out_bytes;
     uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
+    uint64_t refused;                        /* requests answered here, because NTA would not */
+    uint64_t connections, connections_total; /* now; since the start */
+    uint64_t connections_refused;            /* over a limit */
+    uint64_t connections_cut;                /* by us: garbage, slow reader, silence */
 };
 
 /* Opens the sockets. hooks is copied. Errors: negative errno, and a log line that says which address and why. */
 int edge_open(struct loop *loop, const struct edge_config *config, const struct edge_hooks *hooks, struct edge **out);
 void edge_close(struct edge *edge);
 
-/* Where NTA listens (loopback UDP). Before this the edge drops what comes in. */
+/* Where NTA listens (loopback UDP, and TCP for streams). Before this the edge drops what comes in. */
 void edge_set_core(struct edge *edge, const union addr *nta);
+void edge_set_core_stream(struct edge *edge, const union addr *nta);
 /* fed(arg) is called whenever messages from outside have been passed on: NTA can read them at once, which spares the
  * loop a turn for every message. */
 void edge_on_fed(struct edge *edge, loop_fn fed, void *arg);
@@ -68,8 +78,9 @@ union addr edge_inner_addr(const struct edge *edge);
 /* The bound public address of listener `index`. */
 union addr edge_listen_addr(const struct edge *edge, size_t index);
 
-/* Token for a peer that has not spoken yet (a trunk, an unregistered target). Returns 0, -ENOENT when no listener has
- * this transport and address family, -EINVAL when peer has no address or port. */
+/* Token for a peer that has not spoken yet (a trunk, an unregistered target). For a stream it connects, or takes the
+ * connection that is there; what is sent meanwhile waits, and fails when nobody answers. Returns 0, -ENOENT when no
+ * listener has this transport and address family, -EINVAL when peer has no address or port, what connect() says. */
 int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer,
                    char token[EDGE_FLOW_TEXT]);
 /* Who is behind a token. transport, peer may be NULL. Returns 0, -EINVAL (forged or damaged), -ENOTCONN (gone). */
@@ -78,8 +89,8 @@ int edge_flow_peer(const struct edge *edge, const char *token, enum edge_transpo
 /* Which listener (index in edge_config.listens) a flow came in by; negative errno as edge_flow_peer(). */
 int edge_flow_listen(const struct edge *edge, const char *token);
 
-/* The Route value that sends a request of NTA's through this flow: "<sip:127.0.0.1:PORT;lr;flow=TOKEN>". 0 or -E2BIG.
- */
+/* The Route value that sends a request of NTA's through this flow: "<sip:127.0.0.1:PORT;lr;flow=TOKEN>", with
+ * ";transport=tcp" for a stream. Through a flow that is gone, requests are answered with 430 at once. 0 or -E2BIG. */
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size);
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);

@@ -128,12 +128,12 @@ size_t edge_text_publish(const struct edge_text *text, const struct edge_via *vi
     return edits_apply(&edits, text, out, size);
 }
 
-size_t edge_text_restore(const struct edge_text *text, const struct edge_via *via, struct slice core, char *out,
-                         size_t size)
+size_t edge_text_restore(const struct edge_text *text, const struct edge_via *via, struct slice transport,
+                         struct slice core, char *out, size_t size)
 {
     struct edits edits = {.count = 0};
     char head[160];
-    int n = snprintf(head, sizeof head, "SIP/2.0/UDP %.*s", (int)core.len, core.at);
+    int n = snprintf(head, sizeof head, "SIP/2.0/%.*s %.*s", (int)transport.len, transport.at, (int)core.len, core.at);
 
     if (n < 0 || (size_t)n >= sizeof head)
         return 0;

@@ -91,9 +91,10 @@ size_t edge_text_pop_via(const struct edge_text *text, const struct edge_via *vi
  * parameters and asking for rport. */
 size_t edge_text_publish(const struct edge_text *text, const struct edge_via *via, const struct edge_route_value *route,
                          struct slice transport, struct slice sent_by, char *out, size_t size);
-/* An inbound response: undoes that. What the other side wrote into received and rport goes away. */
-size_t edge_text_restore(const struct edge_text *text, const struct edge_via *via, struct slice core, char *out,
-                         size_t size);
+/* An inbound response: undoes that with NTA's transport and address. What the other side wrote into received and rport
+ * goes away. */
+size_t edge_text_restore(const struct edge_text *text, const struct edge_via *via, struct slice transport,
+                         struct slice core, char *out, size_t size);
 /* A response to a request, made here (RFC 3261 §8.2.6). */
 size_t edge_text_reply(const struct edge_text *text, unsigned status, const char *reason, char *out, size_t size);
 

@@ -22,9 +22,14 @@ void edge_flow_encode(const uint8_t key[16], const struct edge_flow *flow, char 
     size_t n = 0;
     const union addr *peer = &flow->peer;
     uint16_t port = htons(addr_port(peer));
+    uint64_t sum;
 
     raw[n++] = (uint8_t)flow->transport;
     raw[n++] = (uint8_t)flow->listen;
+    if (edge_is_stream(flow->transport)) {
+        memcpy(raw + n, &flow->connection, 8), n += 8;
+        goto sign;
+    }
     memcpy(raw + n, &port, 2), n += 2;
     if (peer->sa.sa_family == AF_INET6) {
         memcpy(raw + n, &peer->in6.sin6_addr, 16), n += 16;
@@ -32,8 +37,8 @@ void edge_flow_encode(const uint8_t key[16], const struct edge_flow *flow, char 
     } else {
         memcpy(raw + n, &peer->in.sin_addr, 4), n += 4;
     }
-    uint64_t sum = mac(key, EDGE_MAC_FLOW, raw, n);
-
+sign:
+    sum = mac(key, EDGE_MAC_FLOW, raw, n);
     memcpy(raw + n, &sum, MAC_LEN), n += MAC_LEN;
     hex_text(raw, n, token);
 }
@@ -51,7 +56,7 @@ int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow
     size_t n = token.len / 2;
     uint64_t sum;
 
-    if (!token.at || (token.len != 32 && token.len != 64)) /* IPv4, IPv6 */
+    if (!token.at || (token.len != 32 && token.len != 36 && token.len != 64)) /* IPv4, connection, IPv6 */
         return -EINVAL;
     for (size_t i = 0; i < n; i++) {
         int high = hex_digit(token.at[2 * i]), low = hex_digit(token.at[2 * i + 1]);
@@ -67,7 +72,9 @@ int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow
     memset(out, 0, sizeof *out);
     out->transport = (enum edge_transport)raw[0];
     out->listen = raw[1];
-    if (n == 24) {
+    if (n == 10) {
+        memcpy(&out->connection, raw + 2, 8);
+    } else if (n == 24) {
         out->peer.in6.sin6_family = AF_INET6;
         memcpy(&out->peer.in6.sin6_port, raw + 2, 2);
         memcpy(&out->peer.in6.sin6_addr, raw + 4, 16);

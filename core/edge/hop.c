@@ -36,27 +36,33 @@ static bool is_keep_alive(const char *data, size_t len)
     return true;
 }
 
-static const char *to_core(struct edge *edge, size_t len)
+/* What is in edge->out goes to NTA, by the connection's way when there is one. */
+static const char *to_core(struct edge *edge, struct edge_connection *by, size_t len)
 {
+    int error;
+
     if (len == 0)
         return drop(&edge->stats.dropped_size, "it is too large with our Via on top");
-    if (edge_send_datagram(edge->inner_fd, &edge->core, edge->out, len) < 0)
+    error = by ? edge_connection_to_core(by, edge->out, len)
+               : edge_send_datagram(edge->inner_fd, &edge->core, edge->out, len);
+    if (error < 0)
         return drop(&edge->stats.send_failed, "the SIP stack behind the edge takes nothing more: overload");
     return NULL;
 }
 
-static const char *request_in(struct edge_listener *from, const union addr *peer, const struct edge_text *text,
-                              const struct edge_via *via)
+static const char *request_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
+                              const struct edge_text *text, const struct edge_via *via)
 {
     struct edge *edge = from->edge;
-    struct edge_flow flow = {from->transport, from->index, *peer};
+    struct edge_flow flow = {from->transport, from->index, *peer, by ? by->id : 0};
     char token[EDGE_FLOW_TEXT], branch[EDGE_BRANCH_TEXT], ours[192], source[ADDR_TEXT];
     int n;
 
     edge_flow_encode(edge->key, &flow, token);
     edge_branch(edge->key, text, via, peer, branch);
-    n = snprintf(ours, sizeof ours, "SIP/2.0/UDP %s;branch=%s;flow=%s", edge->inner_text, branch, token);
-    return to_core(edge,
+    n = snprintf(ours, sizeof ours, "SIP/2.0/%s %s;branch=%s;flow=%s", by ? "TCP" : "UDP",
+                 by ? by->inside_text : edge->inner_text, branch, token);
+    return to_core(edge, by,
                    edge_text_push_via(text, via, (struct slice){ours, (size_t)n}, slice_of(addr_ip_text(peer, source)),
                                       addr_port(peer), edge->out, sizeof edge->out));
 }
@@ -76,14 +82,17 @@ static bool is_our_via(const struct edge_listener *listener, const union addr *p
            edge_text_same(port, slice_of(colon + 1));
 }
 
-static const char *response_in(struct edge_listener *from, const union addr *peer, const struct edge_text *text,
-                               const struct edge_via *via)
+static const char *response_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
+                               const struct edge_text *text, const struct edge_via *via)
 {
     struct edge *edge = from->edge;
 
     if (!is_our_via(from, peer, via))
         return drop(&edge->stats.dropped_no_flow, "it answers a request that did not come from here (its Via)");
-    return to_core(edge, edge_text_restore(text, via, slice_of(edge->core_text), edge->out, sizeof edge->out));
+    return to_core(edge, by,
+                   edge_text_restore(text, via, by ? SLICE("TCP") : SLICE("UDP"),
+                                     slice_of(by ? edge->core_stream_text : edge->core_text), edge->out,
+                                     sizeof edge->out));
 }
 
 /* Tells the sender of a request that cannot be passed on (RFC 3261 §16.3 step 1). Without state; the way back is where
@@ -107,58 +116,70 @@ static void answer_bad(struct edge_listener *from, const struct edge_flow *flow,
     show(edge, &seen);
 }
 
-static const char *clean_in(struct edge_listener *from, const union addr *peer, const char *data, size_t len)
+static const char *clean_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
+                            const char *data, size_t len)
 {
     struct edge *edge = from->edge;
     struct edge_text text;
     struct edge_via via;
+    struct edge_flow flow = {from->transport, from->index, *peer, by ? by->id : 0};
     const char *why;
-    unsigned status = 400;
+    unsigned status;
 
     if (len > edge->max_message)
         return drop(&edge->stats.dropped_size, "it is larger than we allow");
     why = edge_text_scan(&text, data, len, edge->max_headers);
-    if (!why)
-        why = edge_text_unreadable(&text, &status);
     if (why) {
-        answer_bad(from, &(struct edge_flow){from->transport, from->index, *peer}, &text, status, why);
+        answer_bad(from, &flow, &text, 400, why);
         return drop(&edge->stats.dropped_malformed, why);
+    }
+    why = edge_text_unreadable(&text, &status);
+    if (why) {
+        answer_bad(from, &flow, &text, status, why);
+        return drop(&edge->stats.refused, why);
     }
     if (edge_via_parse(&text, &via) < 0)
         return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
-    if (!addr_is_set(&edge->core))
+    if (!addr_is_set(by ? &edge->core_stream : &edge->core))
         return drop(&edge->stats.dropped_no_flow, "the switch is still starting");
-    return text.request ? request_in(from, peer, &text, &via) : response_in(from, peer, &text, &via);
+    if (by && edge_connection_inside(by) < 0)
+        return drop(&edge->stats.send_failed, "the SIP stack behind the edge takes no connection: overload");
+    return text.request ? request_in(from, by, peer, &text, &via) : response_in(from, by, peer, &text, &via);
 }
 
-static const char *hop_in(struct edge_listener *from, const union addr *peer, const char *data, size_t len)
+static const char *hop_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
+                          const char *data, size_t len)
 {
     char *copy = len <= from->edge->max_message ? edge_text_without_nuls(data, len) : NULL;
-    const char *why = clean_in(from, peer, copy ? copy : data, len);
+    const char *why = clean_in(from, by, peer, copy ? copy : data, len);
 
     free(copy);
     return why;
 }
 
-void edge_hop_in(struct edge_listener *from, const union addr *peer, const char *data, size_t len)
+bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer, const char *data,
+                 size_t len)
 {
     struct edge *edge = from->edge;
     struct edge_seen seen = {true, from->transport, peer, &from->bound, data, len, NULL};
+    uint64_t malformed = edge->stats.dropped_malformed;
 
     edge->stats.in++;
     edge->stats.in_bytes += len;
     if (!edge_source_take(edge, peer))
         seen.dropped = drop(&edge->stats.dropped_rate, "its sender exceeds the limit for one source");
     else if (is_keep_alive(data, len))
-        return;
+        return true;
     else
-        seen.dropped = hop_in(from, peer, data, len);
+        seen.dropped = hop_in(from, by, peer, data, len);
     show(edge, &seen);
+    return edge->stats.dropped_malformed == malformed;
 }
 
 /* A message of NTA's on its way out. */
 struct outbound {
     struct edge *edge;
+    struct edge_connection *by; /* where NTA sent it; an answer of ours goes back there */
     struct edge_text text;
     struct edge_via via;
     struct edge_route_value route;
@@ -178,7 +199,7 @@ static const char *find_flow(struct outbound *o)
     if (edge_flow_decode(edge->key, o->text.request ? o->route.flow : o->via.flow, &o->flow) < 0)
         return drop(&edge->stats.dropped_no_flow, "it names no flow of ours");
     o->to = edge_flow_listener(edge, &o->flow);
-    return o->to ? NULL : drop(&edge->stats.dropped_no_flow, "its flow is gone: nothing listens for it any more");
+    return o->to ? NULL : drop(&edge->stats.dropped_no_flow, "its flow is gone");
 }
 
 /* Writes the message as the phone gets it into edge->out. */
@@ -219,11 +240,12 @@ static const char *send_out(struct outbound *o, struct edge_seen *seen)
         edge->stats.out_bytes += len;
         return NULL;
     }
-    o->refusal = error == -EAGAIN ? 0 : 503;
+    o->refusal = error == -EAGAIN ? 0 : error == -ENOTCONN ? 430 : 503;
     if (error == -EMSGSIZE)
         return drop(&edge->stats.dropped_size, "it is too large for one datagram");
-    return drop(&edge->stats.send_failed, error == -EAGAIN ? "the network takes nothing more: overload"
-                                                           : "the network has no way to this address");
+    return drop(&edge->stats.send_failed, error == -EAGAIN    ? "the network takes nothing more: overload"
+                                          : error == -ENOBUFS ? "its receiver does not read"
+                                                              : "the network has no way to this address");
 }
 
 /* Tells NTA at once that a request of its goes nowhere, so that the call does not wait for timers. */
@@ -237,14 +259,14 @@ static void refuse(struct outbound *o)
     len = edge_text_reply(&o->text, o->refusal, o->refusal == 430 ? "Flow Failed" : "Network Failure", edge->out,
                           sizeof edge->out);
     if (len)
-        to_core(edge, len);
+        to_core(edge, o->by && !o->by->dead ? o->by : NULL, len);
 }
 
-void edge_hop_out(struct edge *edge, const char *data, size_t len)
+void edge_hop_out(struct edge *edge, struct edge_connection *by, const char *data, size_t len)
 {
     const union addr nowhere = {.sa.sa_family = AF_UNSPEC};
     struct edge_seen seen = {false, EDGE_UDP, &nowhere, &edge->inner, data, len, NULL};
-    struct outbound o = {.edge = edge};
+    struct outbound o = {.edge = edge, .by = by};
 
     if (is_keep_alive(data, len))
         return;

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "edge/edge-priv.h"
 
-static uint64_t source_hash(const struct edge *edge, const union addr *source)
+uint64_t edge_source_hash(const struct edge *edge, const union addr *source)
 {
     uint64_t h = source->sa.sa_family == AF_INET6
                      ? siphash(edge->key, &source->in6.sin6_addr, 8) /* whoever has one IPv6 address has a /64 */
@@ -44,7 +44,7 @@ bool edge_source_take(struct edge *edge, const union addr *source)
 
     if (edge->source_rate == 0)
         return true;
-    hash = source_hash(edge, source);
+    hash = edge_source_hash(edge, source);
     set = edge->buckets[hash % EDGE_BUCKET_SETS];
     for (unsigned i = 0; i < EDGE_BUCKET_WAYS && !found; i++)
         if (set[i].source == hash)

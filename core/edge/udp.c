@@ -77,7 +77,7 @@ static void udp_ready(void *arg, int fd, unsigned what)
     unsigned count = receive(batch, fd);
 
     for (unsigned i = 0; i < count; i++)
-        edge_hop_in(listener, &batch->peers[i], batch->data[i], batch->headers[i].msg_len);
+        edge_hop_in(listener, NULL, &batch->peers[i], batch->data[i], batch->headers[i].msg_len);
     if (count && listener->edge->fed)
         listener->edge->fed(listener->edge->fed_arg);
 }
@@ -90,7 +90,7 @@ void edge_udp_inner_ready(void *arg, int fd, unsigned what)
 
     for (unsigned i = 0; i < count; i++)
         if (addr_is_set(&edge->core) && addr_same(&batch->peers[i], &edge->core)) /* any local program can send here */
-            edge_hop_out(edge, batch->data[i], batch->headers[i].msg_len);
+            edge_hop_out(edge, NULL, batch->data[i], batch->headers[i].msg_len);
 }
 
 static int udp_open(struct edge_listener *listener)
@@ -127,4 +127,4 @@ static int udp_send(const struct edge_listener *listener, const struct edge_flow
     return edge_send_datagram(listener->fd, &flow->peer, data, len);
 }
 
-const struct edge_transport_ops edge_udp = {udp_open, udp_close, udp_send};
+const struct edge_transport_ops edge_udp = {udp_open, udp_close, udp_send, NULL};

@@ -1,5 +1,5 @@
-/* Puts the rooms together in the order of their needs, and takes them apart in reverse. Signalling thread. The only room
- * that sees all the others; it decides nothing about calls. */
+/* Puts the rooms together in the order of their needs, and takes them apart in reverse. Signalling thread. The only
+ * room that sees all the others; it decides nothing about calls. */
 #include "main/daemon.h"
 
 #include <fcntl.h>
@@ -48,7 +48,8 @@ struct edge *daemon_edge(const struct daemon *daemon)
     return daemon->edge;
 }
 
-/* --- what the rooms report ---------------------------------------------------------------------------------------------- */
+/* --- what the rooms report
+ * ---------------------------------------------------------------------------------------------- */
 
 static void tell(struct daemon *daemon, enum event_kind kind, const char *detail)
 {
@@ -91,15 +92,16 @@ static unsigned digests_for(void *arg, const union addr *source, const char *flo
 {
     const struct daemon *daemon = arg;
     int listen = edge_flow_listen(daemon->edge, flow);
-    const struct config_digests *digests = config_digests_for(
-        daemon->config, listen >= 0 ? &daemon->config->listens[listen] : NULL, source);
+    const struct config_digests *digests =
+        config_digests_for(daemon->config, listen >= 0 ? &daemon->config->listens[listen] : NULL, source);
 
     for (unsigned i = 0; i < digests->count; i++)
         order[i] = digests->order[i] == CONFIG_DIGEST_MD5 ? DIGEST_MD5 : DIGEST_SHA256;
     return digests->count;
 }
 
-/* --- opening -------------------------------------------------------------------------------------------------------------- */
+/* --- opening
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static int check_dir(const char *path, const char *what, char *why, size_t why_size)
 {
@@ -148,7 +150,10 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
     struct edge_config edge = {.listens = listens,
                                .count = config->listen_count,
                                .source_rate = config->source_rate,
-                               .source_burst = 2 * config->source_rate};
+                               .source_burst = 2 * config->source_rate,
+                               .connections = config->connections,
+                               .connections_per_source = config->connections_per_source,
+                               .idle_s = config->connection_idle_s};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 
@@ -156,7 +161,7 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
         return result;
     memset(listens, 0, sizeof listens);
     for (unsigned i = 0; i < config->listen_count; i++) {
-        listens[i].transport = EDGE_UDP;
+        listens[i].transport = strcmp(config->listens[i].transport, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
         listens[i].bind = config->listens[i].bind;
         str_copy(listens[i].public_host, sizeof listens[i].public_host, config->public_host);
     }
@@ -185,7 +190,8 @@ static int open_media(struct daemon *daemon, char *why, size_t why_size)
 
     snprintf(path, sizeof path, "%s/media.sock", config->run_dir);
     media.socket_path = path;
-    for (unsigned i = 0; i < config->listen_count; i++) { /* audio where signalling is, unless the file says otherwise */
+    for (unsigned i = 0; i < config->listen_count;
+         i++) { /* audio where signalling is, unless the file says otherwise */
         const union addr *bind = &config->listens[i].bind;
         union addr *to = bind->sa.sa_family == AF_INET6 ? &media.bind6 : &media.bind4;
 
@@ -194,8 +200,8 @@ static int open_media(struct daemon *daemon, char *why, size_t why_size)
     }
     result = media_open(daemon->loop, &media, &hooks, &daemon->media);
     if (result < 0)
-        snprintf(why, why_size, "the media process cannot be used (%s): %s", config->media_program ? config->media_program : path,
-                 strerror(-result));
+        snprintf(why, why_size, "the media process cannot be used (%s): %s",
+                 config->media_program ? config->media_program : path, strerror(-result));
     return result;
 }
 
@@ -230,8 +236,11 @@ static int start_modules(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct module_spec specs[CONFIG_MODULES_MAX];
-    struct module_set_config set = {
-        .pbx = daemon->pbx, .console = daemon->console, .dir = config->module_dir, .specs = specs, .count = config->module_count};
+    struct module_set_config set = {.pbx = daemon->pbx,
+                                    .console = daemon->console,
+                                    .dir = config->module_dir,
+                                    .specs = specs,
+                                    .count = config->module_count};
 
     fill_specs(config, specs);
     return modules_start(&set, &daemon->modules, why, why_size);
@@ -268,8 +277,10 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     struct db_config db = {.conninfo = config->database, .state_dir = config->state_dir, .node = config->node};
     struct db_hooks db_hooks = {.arg = daemon, .snapshot = config_changed, .state = db_state};
     struct trace_config trace = {0};
-    struct agent_config agent = {.digests = digests_for, .digests_arg = daemon,
-                                 .media_address4 = config->media_address, .media_address6 = config->media_address6};
+    struct agent_config agent = {.digests = digests_for,
+                                 .digests_arg = daemon,
+                                 .media_address4 = config->media_address,
+                                 .media_address6 = config->media_address6};
     struct script_config script = {.dir = config->dialplan, .library_dir = config->dialplan_library};
     int result;
 
@@ -329,7 +340,8 @@ int daemon_open(struct loop *loop, const struct config *config, struct daemon **
         union addr bound = edge_listen_addr(daemon->edge, i);
         char text[ADDR_TEXT];
 
-        log_info("ready: SIP over UDP on %s", addr_text(&bound, text));
+        log_info("ready: SIP over %s on %s", strcmp(config->listens[i].transport, "tcp") == 0 ? "TCP" : "UDP",
+                 addr_text(&bound, text));
     }
     *out = daemon;
     return 0;
@@ -342,7 +354,8 @@ int daemon_check(const struct config *config, char *why, size_t why_size)
     struct script_config script_config = {.dir = config->dialplan, .library_dir = config->dialplan_library};
     struct script *script = NULL;
     struct module_spec specs[CONFIG_MODULES_MAX];
-    struct module_set_config set = {.pbx = pbx, .dir = config->module_dir, .specs = specs, .count = config->module_count};
+    struct module_set_config set = {
+        .pbx = pbx, .dir = config->module_dir, .specs = specs, .count = config->module_count};
     int result = script_open(pbx, &script_config, &script, why, why_size);
 
     fill_specs(config, specs);
@@ -355,7 +368,8 @@ int daemon_check(const struct config *config, char *why, size_t why_size)
     return result;
 }
 
-/* --- closing ---------------------------------------------------------------------------------------------------------------- */
+/* --- closing
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void drained(void *arg)
 {

@@ -1,5 +1,5 @@
-/* The switch put together: every room opened in order from a configuration, drained and closed in reverse. main() and the
- * loopback tests both use it. Signalling thread. */
+/* The switch put together: every room opened in order from a configuration, drained and closed in reverse. main() and
+ * the loopback tests both use it. Signalling thread. */
 #ifndef MAIN_DAEMON_H
 #define MAIN_DAEMON_H
 
@@ -9,8 +9,8 @@
 
 struct daemon;
 
-/* Opens everything; SIP is answered when this returns 0. config is borrowed until daemon_close(). On error everything is
- * closed again and `why` says what is wrong in words. */
+/* Opens everything; SIP is answered when this returns 0. config is borrowed until daemon_close(). On error everything
+ * is closed again and `why` says what is wrong in words. */
 int daemon_open(struct loop *loop, const struct config *config, struct daemon **out, char *why, size_t why_size);
 /* Checks what a start would need without opening a socket: dialplan, modules, directories. */
 int daemon_check(const struct config *config, char *why, size_t why_size);

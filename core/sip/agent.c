@@ -2,6 +2,7 @@
  * Signalling thread. Requests are judged without any state; only what passed authentication gets a transaction. */
 #include "sip/agent.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -167,29 +168,46 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     return 0;
 }
 
+/* One loopback socket of NTA's for a transport; *at is where it listens. 0 or negative errno. */
+static int open_tport(struct agent *agent, const char *transport, const char *ident, union addr *at)
+{
+    char uri[64];
+    uint64_t port;
+
+    snprintf(uri, sizeof uri, "sip:127.0.0.1:*;transport=%s", transport);
+    /* Streams: NTA learns at once that a peer is gone (SDWN_ERROR); when to close is the edge's business (IDLE). */
+    if (nta_agent_add_tport(agent->nta, (url_string_t *)uri, TPTAG_IDENT(ident), TPTAG_UDP_RMEM(4 * 1024 * 1024),
+                            TPTAG_UDP_WMEM(4 * 1024 * 1024), TPTAG_QUEUESIZE(1000), TPTAG_SDWN_ERROR(1),
+                            TPTAG_IDLE(UINT_MAX), TPTAG_TIMEOUT(UINT_MAX), TAG_END()) < 0)
+        return -EADDRNOTAVAIL;
+    for (tport_t *tp = tport_primaries(nta_agent_tports(agent->nta)); tp; tp = tport_next(tp)) {
+        const tp_name_t *name = tport_name(tp);
+
+        if (tport_ident(tp) && strcmp(tport_ident(tp), ident) == 0 && name->tpn_port &&
+            str_to_u64(name->tpn_port, 65535, &port) == 0)
+            return addr_parse_ip("127.0.0.1", (uint16_t)port, at);
+    }
+    return -EADDRNOTAVAIL;
+}
+
 int agent_start(struct agent *agent)
 {
-    tport_t *tp;
-    union addr nta;
-    int result = 0;
+    union addr datagrams, streams;
+    int result;
 
-    sip_enter(agent);
-    if (nta_agent_add_tport(agent->nta, (url_string_t *)"sip:127.0.0.1:*;transport=udp", TPTAG_IDENT("edge-udp"),
-                            TPTAG_UDP_RMEM(4 * 1024 * 1024), TPTAG_UDP_WMEM(4 * 1024 * 1024), TAG_END()) < 0)
-        result = -EADDRNOTAVAIL;
-    for (tp = result == 0 ? tport_primaries(nta_agent_tports(agent->nta)) : NULL; tp; tp = tport_next(tp)) {
-        const tp_name_t *name = tport_name(tp);
-        uint64_t port;
-
-        if (name->tpn_port && str_to_u64(name->tpn_port, 65535, &port) == 0 &&
-            addr_parse_ip("127.0.0.1", (uint16_t)port, &nta) == 0)
-            edge_set_core(agent->edge, &nta);
-    }
-    edge_on_fed(agent->edge, sofia_step, agent);
+    sip_enter(agent); /* both before any traffic: NTA frees what live connections point to otherwise */
+    result = open_tport(agent, "udp", "edge-udp", &datagrams);
+    if (result == 0)
+        result = open_tport(agent, "tcp", "edge-tcp", &streams);
     sip_leave(agent);
-    if (result < 0)
-        log_error("sofia-sip could not open its loopback socket");
-    return result;
+    if (result < 0) {
+        log_error("sofia-sip could not open its loopback sockets");
+        return result;
+    }
+    edge_set_core(agent->edge, &datagrams);
+    edge_set_core_stream(agent->edge, &streams);
+    edge_on_fed(agent->edge, sofia_step, agent);
+    return 0;
 }
 
 void agent_close(struct agent *agent)

@@ -45,17 +45,18 @@ void user_text(const char *user, char *out, size_t size)
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host)
 {
     const struct agent_config *config = &dialog->agent->config;
+    enum edge_transport transport;
     char host[100], escaped[51];
     union addr peer;
     int result;
 
-    result = edge_flow_peer(dialog->agent->edge, dialog->flow, NULL, &peer);
+    result = edge_flow_peer(dialog->agent->edge, dialog->flow, &transport, &peer);
     if (result == 0)
         result = edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host);
     if (result < 0)
         return result;
     user_text(user, escaped, sizeof escaped);
-    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%s@%.99s>", escaped, host);
+    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%s@%.80s%s>", escaped, host, dialog_transport(transport));
     *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
@@ -204,6 +205,7 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
     session_timer_stop(dialog);
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
+    dialog_find_flow(dialog);
     dialog->bye = nta_outgoing_tcreate(
         dialog->nta, bye_answered, dialog, NULL, SIP_METHOD_BYE, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),
         SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());

@@ -199,6 +199,7 @@ int indialog_offer(struct leg *leg, const struct media_desc *offer)
     if (len < 0)
         return len;
     sip_enter(dialog->agent);
+    dialog_find_flow(dialog);
     dialog->offer_out = nta_outgoing_tcreate(dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL,
                                              SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
                                              SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_MAX_FORWARDS_STR("70"),
@@ -273,6 +274,8 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         agent->depth--;
         return 0;
     }
+    if (sip->sip_request->rq_method != sip_method_ack)
+        dialog_heard(dialog, sip);
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */
         nta_incoming_destroy(irq);

@@ -12,13 +12,20 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
     url_t *url = url_make(home, uri);
+    enum edge_transport transport = EDGE_UDP;
+    char name[16] = "udp";
     union addr peer;
     uint64_t port = 5060;
     int result = -EINVAL;
 
+    if (url && url_param(url->url_params, "transport", name, sizeof name) > 0 && strcasecmp(name, "tcp") == 0)
+        transport = EDGE_TCP;
+    else if (strcasecmp(name, "udp") != 0)
+        url = NULL;
+
     if (url && url->url_host && (!url->url_port || str_to_u64(url->url_port, 65535, &port) == 0) &&
         addr_parse_ip(url->url_host, (uint16_t)port, &peer) == 0)
-        result = edge_flow_open(agent->edge, EDGE_UDP, &peer, flow);
+        result = edge_flow_open(agent->edge, transport, &peer, flow);
     su_home_deinit(home);
     return result;
 }

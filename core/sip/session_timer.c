@@ -173,6 +173,7 @@ static void refresh(void *arg)
     if (!st->peer_update)
         len = dialog_sdp(dialog, leg->local, sdp, sizeof sdp);
     sip_enter(dialog->agent);
+    dialog_find_flow(dialog);
     if (len >= 0)
         dialog->offer_out = nta_outgoing_tcreate(
             dialog->nta, refreshed, dialog, NULL, st->peer_update ? sip_method_update : sip_method_invite,

@@ -156,6 +156,13 @@ void dialog_finish(struct dialog *dialog);
 int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target);
 /* Fills contact, media host and origin from the flow. 0 or negative errno. */
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host);
+/* dialog_flow.c. A request of the phone came in the dialog: what we send goes the same way from now on. */
+void dialog_heard(struct dialog *dialog, const sip_t *sip);
+/* Before a request of ours in the dialog: when the flow is gone, or the phone has registered on another one since, that
+ * one is taken. */
+void dialog_find_flow(struct dialog *dialog);
+/* The parameter of a SIP URI for this transport; "" for UDP. */
+const char *dialog_transport(enum edge_transport transport);
 void dialog_send_bye(struct dialog *dialog, enum cause cause);
 /* "SIP;cause=…;text=…" for the Reason header; "" when the cause has none. */
 const char *reason_header(enum cause cause, char *out, size_t size);

@@ -78,7 +78,8 @@ void sofia_step(void *arg)
     agent->depth--;
     if (agent->closing)
         return;
-    edge_collect(agent->edge);
+    if (agent->edge)
+        edge_collect(agent->edge);
     if (next < 0 || next > 1000)
         next = 1000;
     if (agent->epoll_fd < 0)

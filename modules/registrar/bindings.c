@@ -127,6 +127,8 @@ void binding_update(struct binding *b, const struct binding_facts *facts)
     set(&b->instance, facts->instance);
     set(&b->call_id, facts->call_id);
     set(&b->user_agent, facts->user_agent);
+    if (b->flow && *b->flow && strcmp(b->flow, facts->flow ? facts->flow : "") != 0)
+        set(&b->flow_before, b->flow);
     set(&b->flow, facts->flow);
     set(&b->peer, facts->peer);
     set(&b->path, facts->path);
@@ -226,6 +228,7 @@ void binding_free(struct binding *b)
     free(b->call_id);
     free(b->user_agent);
     free(b->flow);
+    free(b->flow_before);
     free(b->peer);
     free(b->path);
     free(b->params);

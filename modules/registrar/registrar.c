@@ -205,6 +205,8 @@ static void registrar_stop(void *state)
 {
     struct registrar *r = state;
 
+    if (r->pbx->find_flows_arg == r)
+        r->pbx->find_flows = NULL;
     bindings_clear(&r->table); /* takes the bindings off the store's lists */
     store_free(r->store);
     free(r);
@@ -249,6 +251,8 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         registrar_stop(r);
         return err;
     }
+    r->pbx->find_flows = registrar_flows;
+    r->pbx->find_flows_arg = r;
     *state = r;
     return 0;
 }

@@ -28,6 +28,9 @@ void registrar_forget(struct registrar *r, const char *account);
 /* Notes that this contact is gone, which memory does not have: the database may, and forgets it. No news to anybody. */
 void registrar_buries(struct registrar *r, const char *account, const struct binding_facts *facts);
 
+/* flows.c: a flow_find_fn; arg is the registrar. */
+unsigned registrar_flows(void *arg, const char *account, const char *flow, struct flow_place *out, unsigned max);
+
 /* store.c: live.binding, written behind. The reply to a phone never waits for it. */
 struct store *store_new(struct registrar *r);
 void store_free(struct store *store);

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_again(out, len, &again, &top);
     must(edge_text_same(top.host, via.host) && edge_text_same(top.branch, via.branch));
 
-    len = edge_text_restore(&text, &via, SLICE("127.0.0.1:9"), out, sizeof out);
+    len = edge_text_restore(&text, &via, SLICE("UDP"), SLICE("127.0.0.1:9"), out, sizeof out);
     read_again(out, len, &again, &top);
     must(edge_text_same(top.host, SLICE("127.0.0.1")) && edge_text_same(top.port, SLICE("9")));
     if (edge_route_parse(&text, &route) == 0) {

@@ -67,7 +67,9 @@ static void bed_start(struct bed *bed)
         snapshot_put_account(snapshot, account_new(name, REALM, secret));
     }
     db_set_snapshot(bed->pbx->db, snapshot);
-    bed->sip = edge_listen_addr(daemon_edge(bed->daemon), 0);
+    for (unsigned i = 0; i < bed->config->listen_count; i++)
+        bed->at[i] = edge_listen_addr(daemon_edge(bed->daemon), i);
+    bed->sip = bed->at[0];
     bed->subscription =
         bus_subscribe(bed->pbx->bus, EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED), happened, bed);
     bed_until(bed, media_is_up(bed->pbx->media));
@@ -76,9 +78,24 @@ static void bed_start(struct bed *bed)
 void bed_restart(struct bed *bed)
 {
     bus_unsubscribe(bed->subscription);
-    bed->config->listens[0].bind = bed->sip;
+    for (unsigned i = 0; i < bed->config->listen_count; i++)
+        bed->config->listens[i].bind = bed->at[i];
     daemon_close(bed->daemon, false);
     bed_start(bed);
+}
+
+bool bed_has_ip6(void)
+{
+    union addr at;
+    int fd;
+
+    addr_parse_ip("::1", 0, &at);
+    fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, &at.sa, addr_len(&at)) == 0)
+        return close(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return false;
 }
 
 struct bed *bed_open(const char *modules, const char *dialplan)
@@ -86,7 +103,7 @@ struct bed *bed_open(const char *modules, const char *dialplan)
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
-    int base = 30000 + (int)(getpid() % 300) * 100; /* programs run in parallel: each its own piece of the range */
+    int base = 20000 + (int)(getpid() % 60) * 600; /* programs run in parallel: each its own piece of the range */
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -99,10 +116,13 @@ struct bed *bed_open(const char *modules, const char *dialplan)
         write_file(plan, "init.lua", dialplan);
     }
     snprintf(text, sizeof text,
-             "[switch]\nlisten = udp:127.0.0.1:0\nstate_dir = %s/state\nrun_dir = %s/run\nmodule_dir = %s/modules/.libs\n"
-             "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = %s/core/tandem-media\nthreads = 2\norphan = 20\n"
+             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%sstate_dir = %s/state\nrun_dir = "
+             "%s/run\nmodule_dir = %s/modules/.libs\n"
+             "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
+             "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             bed->dir, bed->dir, build, plan, source, base, base + 99, build, modules ? modules : "");
+             bed_has_ip6() ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", bed->dir, bed->dir, build, plan,
+             source, base, base + 599, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
@@ -123,7 +143,8 @@ static void print_object(void *arg, const char *type, const void *obj, unsigned 
 
 void bed_close(struct bed *bed)
 {
-    for (int left = UA_WAIT_MS; left > 0 && (bed->pbx->call_count || bed->pbx->leg_count); left -= 2)
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS);
+         now_ms() < until_ && ((bed->pbx->call_count || bed->pbx->leg_count));)
         loop_turn(bed->loop, 2);
     if (bed->pbx->call_count || bed->pbx->leg_count)
         obj_each(print_object, NULL); /* says something in debug builds only */
@@ -148,20 +169,30 @@ void bed_abandon(struct bed *bed)
     free(bed);
 }
 
-struct ua *bed_phone(struct bed *bed, const char *user)
+struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user)
 {
     char secret[40];
 
     snprintf(secret, sizeof secret, "secret-of-%s", user);
-    return ua_open(bed->loop, &bed->sip, user, secret);
+    return ua_open_on(bed->loop, transport, &bed->at[(transport == UA_TCP) + 2 * ip6], user, secret);
+}
+
+struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user)
+{
+    struct ua *ua = bed_phone_on(bed, transport, ip6, user);
+
+    ck_assert_int_eq(ua_register(ua, 600), 200);
+    return ua;
+}
+
+struct ua *bed_phone(struct bed *bed, const char *user)
+{
+    return bed_phone_on(bed, UA_UDP, false, user);
 }
 
 struct ua *bed_registered(struct bed *bed, const char *user)
 {
-    struct ua *ua = bed_phone(bed, user);
-
-    ck_assert_int_eq(ua_register(ua, 600), 200);
-    return ua;
+    return bed_registered_on(bed, UA_UDP, false, user);
 }
 
 const struct message *bed_must(const struct message *m, const char *what, const char *file, int line)
@@ -189,7 +220,7 @@ json_t *bed_hear(struct bed *bed, int fd)
     char *text = mem_new(room);
     json_t *json;
 
-    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_;) {
         ssize_t n;
 
         while (len < room && (n = recv(fd, text + len, 1, 0)) == 1 && text[len] != '\n')

@@ -15,9 +15,9 @@ struct bed {
     struct config *config;
     struct daemon *daemon;
     struct pbx *pbx;
-    union addr sip;
+    union addr sip, at[4]; /* UDP, TCP, and where there is IPv6: UDP, TCP; sip is the first */
     char dir[64];
-    char last_cause[32];     /* of the last call that ended */
+    char last_cause[32]; /* of the last call that ended */
     char last_who[16];
     uint64_t last_talk_ms;
     unsigned calls_ended, legs_recorded;
@@ -33,12 +33,16 @@ void bed_close(struct bed *bed);
 void bed_restart(struct bed *bed);
 /* As bed_close(), for tests that leave dialogs behind on purpose. */
 void bed_abandon(struct bed *bed);
-struct ua *bed_phone(struct bed *bed, const char *user);            /* not registered */
+struct ua *bed_phone(struct bed *bed, const char *user); /* not registered */
 struct ua *bed_registered(struct bed *bed, const char *user);
+/* The same over another transport and family. */
+struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
+struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
+bool bed_has_ip6(void);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \
-        for (int left_ = UA_WAIT_MS; left_ > 0 && !(condition); left_ -= 2)                                            \
+        for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (!(condition));)                \
             loop_turn((bed)->loop, 2);                                                                                 \
         ck_assert(condition);                                                                                          \
     } while (0)

@@ -1,4 +1,5 @@
-/* Calls between scripted phones through the real switch: who rings, who hears whom, what the call says it ended with. */
+/* Calls between scripted phones through the real switch: who rings, who hears whom, what the call says it ended with.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
@@ -118,7 +119,8 @@ END_TEST
 
 START_TEST(a_callee_that_does_not_answer_ends_the_caller_with_480)
 {
-    struct bed *bed = bed_open(NULL, "extension('internal', '202', function(call) call:dial{ to = { '202' }, timeout = 1 } end)");
+    struct bed *bed =
+        bed_open(NULL, "extension('internal', '202', function(call) call:dial{ to = { '202' }, timeout = 1 } end)");
     struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
 
     ua_invite(a, "202", NULL);

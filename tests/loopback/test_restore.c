@@ -1,5 +1,5 @@
-/* A bridged call's state is written down, the core is destroyed, and a new one that reads it back ends the call properly
- * on both legs: what makes adoption after a crash possible. */
+/* A bridged call's state is written down, the core is destroyed, and a new one that reads it back ends the call
+ * properly on both legs: what makes adoption after a crash possible. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -111,8 +111,9 @@ START_TEST(a_damaged_state_is_refused_and_leaves_nothing_behind)
 {
     struct bed *bed = bed_open(NULL, NULL);
     struct call *call;
-    json_t *saved = json_pack("{s:i,s:s,s:[{s:s}]}", "version", SAVE_VERSION, "id", "01a1f982-8253-7460-8cb8-ba3067293cae",
-                              "legs", "id", "01a1f982-8253-7460-8cb8-ba3067293caf");
+    json_t *saved =
+        json_pack("{s:i,s:s,s:[{s:s}]}", "version", SAVE_VERSION, "id", "01a1f982-8253-7460-8cb8-ba3067293cae", "legs",
+                  "id", "01a1f982-8253-7460-8cb8-ba3067293caf");
     json_t *other = json_pack("{s:i}", "version", SAVE_VERSION + 1);
 
     ck_assert_int_eq(call_restore(bed->pbx, saved, usage_again, bed->pbx->sip, &call), -EINVAL);

@@ -7,9 +7,10 @@
 
 static char *sdp_with(struct ua *ua, const char *formats, const char *direction, char *out, size_t size)
 {
-    snprintf(out, size,
-             "v=0\r\no=- 7 7 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %u RTP/AVP %s\r\na=%s\r\n",
-             addr_port(&ua->rtp), formats, direction);
+    snprintf(
+        out, size,
+        "v=0\r\no=- 7 7 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %u RTP/AVP %s\r\na=%s\r\n",
+        addr_port(&ua->rtp), formats, direction);
     return out;
 }
 
@@ -67,7 +68,8 @@ START_TEST(a_winner_with_another_codec_than_early_media_gets_the_caller_a_new_of
     char sdp[1024];
 
     ua_invite(a, "202", NULL);
-    ua_reply(desk, must(ua_wait(desk, "INVITE")), 183, "Session Progress", sdp_with(desk, "0", "sendrecv", sdp, sizeof sdp));
+    ua_reply(desk, must(ua_wait(desk, "INVITE")), 183, "Session Progress",
+             sdp_with(desk, "0", "sendrecv", sdp, sizeof sdp));
     must(ua_wait(a, "183"));
     ua_reply(soft, must(ua_wait(soft, "INVITE")), 200, "OK", sdp_with(soft, "8", "sendrecv", sdp, sizeof sdp));
     must(ua_wait(soft, "ACK"));
@@ -273,7 +275,8 @@ END_TEST
 
 START_TEST(a_603_ends_the_phones_of_its_account_and_no_others)
 {
-    struct bed *bed = bed_open(NULL, "extension('internal', '600', function(call) call:dial{ to = { '202', '203' } } end)");
+    struct bed *bed =
+        bed_open(NULL, "extension('internal', '600', function(call) call:dial{ to = { '202', '203' } } end)");
     struct ua *a = bed_registered(bed, "201"), *desk = bed_registered(bed, "202"), *soft = bed_registered(bed, "202"),
               *c = bed_registered(bed, "203");
 
@@ -341,7 +344,8 @@ START_TEST(video_is_relayed_when_both_want_it_and_refused_otherwise)
     char sdp[1024], with[2048];
 
     ua_sdp(a, sdp, sizeof sdp);
-    snprintf(with, sizeof with, "%sm=video 5002 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\nm=application 5004 UDP/BFCP *\r\n", sdp);
+    snprintf(with, sizeof with,
+             "%sm=video 5002 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\nm=application 5004 UDP/BFCP *\r\n", sdp);
     ua_invite(a, "202", with);
     offer = *must(ua_wait(b, "INVITE"));
     ck_assert_ptr_nonnull(strstr(message_body(&offer), "a=rtpmap:97 H264/90000"));

@@ -2,7 +2,6 @@
 #include "ua.h"
 
 #include <openssl/evp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -10,20 +9,8 @@
 
 #include "base/id.h"
 
-static int bound_socket(union addr *out)
-{
-    socklen_t len = sizeof *out;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    addr_parse_ip("127.0.0.1", 0, out);
-    if (fd < 0 || bind(fd, &out->sa, addr_len(out)) < 0 || getsockname(fd, &out->sa, &len) < 0) {
-        perror("ua: socket");
-        abort();
-    }
-    return fd;
-}
-
-struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret)
+struct ua *ua_open_on(struct loop *loop, enum ua_transport transport, const union addr *proxy, const char *user,
+                      const char *secret)
 {
     struct ua *ua = mem_new(sizeof *ua);
 
@@ -31,26 +18,42 @@ struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user,
     ua->proxy = *proxy;
     str_copy(ua->user, sizeof ua->user, user);
     str_copy(ua->secret, sizeof ua->secret, secret);
-    ua->fd = bound_socket(&ua->local);
+    random_token(ua->cnonce, 10);
+    ua_link_open(&ua->link, transport, proxy);
+    ua->local = ua->link.local;
     do { /* RTP on an even port, as phones do */
         if (ua->rtp_fd > 0)
             close(ua->rtp_fd);
-        ua->rtp_fd = bound_socket(&ua->rtp);
+        ua->rtp_fd = ua_bound_socket(SOCK_DGRAM | SOCK_NONBLOCK, proxy->sa.sa_family, &ua->rtp);
     } while (addr_port(&ua->rtp) % 2);
     return ua;
 }
 
+struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret)
+{
+    return ua_open_on(loop, UA_UDP, proxy, user, secret);
+}
+
 void ua_close(struct ua *ua)
 {
-    close(ua->fd);
+    ua_link_close(&ua->link, false);
     close(ua->rtp_fd);
     free(ua);
 }
 
+void ua_reconnect(struct ua *ua)
+{
+    enum ua_transport transport = ua->link.transport;
+
+    ua_link_close(&ua->link, true);
+    ua_link_open(&ua->link, transport, &ua->proxy);
+    ua->local = ua->link.local;
+    ua->lost = false;
+}
+
 void ua_send_raw(struct ua *ua, const char *text, size_t len)
 {
-    if (sendto(ua->fd, text, len, 0, &ua->proxy.sa, addr_len(&ua->proxy)) < 0)
-        perror("ua: send");
+    ua_link_send(&ua->link, &ua->proxy, text, len);
 }
 
 const char *message_header(const struct message *m, const char *name, char *out, size_t size)
@@ -83,8 +86,9 @@ static void read_all(struct ua *ua)
 {
     while (ua->in_count < COUNT_OF(ua->in)) {
         struct message *m = &ua->in[ua->in_count];
-        ssize_t n = recv(ua->fd, m->text, sizeof m->text - 1, 0);
+        ssize_t n = ua_link_receive(&ua->link, m->text, sizeof m->text - 1);
 
+        ua->lost |= n < 0;
         if (n <= 0)
             return;
         m->text[n] = '\0';
@@ -118,7 +122,7 @@ const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
 {
     int status = atoi(what);
 
-    for (int left = ms; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(ms); now_ms() < until_;) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             struct message *m = &ua->in[i];
@@ -132,12 +136,23 @@ const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms)
     return NULL;
 }
 
+bool ua_wait_lost(struct ua *ua)
+{
+    for (int left = UA_WAIT_MS; left > 0 && !ua->lost; left -= 2) {
+        read_all(ua);
+        if (!ua->lost)
+            loop_turn(ua->loop, 2);
+    }
+    return ua->lost;
+}
+
 const struct message *ua_wait(struct ua *ua, const char *what)
 {
     return ua_wait_ms(ua, what, UA_WAIT_MS);
 }
 
-/* --- building ------------------------------------------------------------------------------------------------------------ */
+/* --- building
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void hash_hex(bool sha256, const char *text, char out[65])
 {
@@ -160,12 +175,12 @@ void ua_authorization(struct ua *ua, const char *method, const char *uri, char *
     hash_hex(ua->sha256, text, a1);
     snprintf(text, sizeof text, "%s:%s", method, uri);
     hash_hex(ua->sha256, text, a2);
-    snprintf(text, sizeof text, "%s:%s:%08x:abcdef%s:auth:%s", a1, ua->nonce, ua->nc, ua->user, a2);
+    snprintf(text, sizeof text, "%s:%s:%08x:%s:auth:%s", a1, ua->nonce, ua->nc, ua->cnonce, a2);
     hash_hex(ua->sha256, text, response);
     snprintf(out, size,
              "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", "
-             "algorithm=%s, cnonce=\"abcdef%s\", qop=auth, nc=%08x\r\n",
-             ua->user, ua->realm, ua->nonce, uri, response, ua->sha256 ? "SHA-256" : "MD5", ua->user, ua->nc);
+             "algorithm=%s, cnonce=\"%s\", qop=auth, nc=%08x\r\n",
+             ua->user, ua->realm, ua->nonce, uri, response, ua->sha256 ? "SHA-256" : "MD5", ua->cnonce, ua->nc);
 }
 
 /* Takes realm and nonce of the challenge for our algorithm. */
@@ -197,7 +212,7 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
     addr_text(&ua->local, here);
     len = snprintf(text, sizeof text,
                    "%s %s SIP/2.0\r\n"
-                   "Via: SIP/2.0/UDP %s;branch=%s;rport\r\n"
+                   "Via: SIP/2.0/%s %s;branch=%s;rport\r\n"
                    "Max-Forwards: 70\r\n"
                    "From: %s;tag=%s\r\n"
                    "To: %s%s%s\r\n"
@@ -207,9 +222,9 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "User-Agent: scripted\r\n"
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
-                   method, uri, here, ua->branch, ua->from, ua->local_tag, ua->to, ua->remote_tag[0] ? ";tag=" : "",
-                   ua->remote_tag, ua->call_id, ua->cseq, method, extra, strcmp(method, "ACK") == 0 ? "" : auth,
-                   ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
+                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch, ua->from, ua->local_tag,
+                   ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
+                   strcmp(method, "ACK") == 0 ? "" : auth, ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
     ua_send_raw(ua, text, (size_t)len);
 }
@@ -241,7 +256,8 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     char here[ADDR_TEXT];
     size_t used = 0;
 
-    str_append(out, size, &used, "Contact: <sip:%s@%s>", ua->contact_user ? ua->contact_user : ua->user, addr_text(&ua->local, here));
+    str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
+               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
     if (expires >= 0)
         str_append(out, size, &used, ";expires=%d", expires);
     str_append(out, size, &used, "\r\n");
@@ -258,7 +274,7 @@ int ua_register(struct ua *ua, int expires)
         const struct message *m = NULL;
 
         send_request(ua, "REGISTER", uri, contact, NULL);
-        for (int left = UA_WAIT_MS; left > 0 && !m; left -= 2) {
+        for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (!m);) {
             read_all(ua);
             for (unsigned i = 0; i < ua->in_count; i++)
                 if (ua->in[i].status >= 200) {
@@ -282,11 +298,13 @@ int ua_register(struct ua *ua, int expires)
 
 const char *ua_sdp(struct ua *ua, char *out, size_t size)
 {
+    const char *here = ua->rtp.sa.sa_family == AF_INET6 ? "IN IP6 ::1" : "IN IP4 127.0.0.1";
+
     snprintf(out, size,
-             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+             "v=0\r\no=- 1 1 %s\r\ns=-\r\nc=%s\r\nt=0 0\r\n"
              "m=audio %u RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
              "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n",
-             addr_port(&ua->rtp));
+             here, here, addr_port(&ua->rtp));
     return out;
 }
 
@@ -430,14 +448,15 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
         const char *at = line + 2;
         size_t len = strcspn(at, "\r\n");
 
-        if (strncasecmp(at, "Via:", 4) == 0 || strncasecmp(at, "From:", 5) == 0 || strncasecmp(at, "Call-ID:", 8) == 0 ||
-            strncasecmp(at, "CSeq:", 5) == 0 || strncasecmp(at, "Record-Route:", 13) == 0)
+        if (strncasecmp(at, "Via:", 4) == 0 || strncasecmp(at, "From:", 5) == 0 ||
+            strncasecmp(at, "Call-ID:", 8) == 0 || strncasecmp(at, "CSeq:", 5) == 0 ||
+            strncasecmp(at, "Record-Route:", 13) == 0)
             str_append(text, sizeof text, &used, "%.*s\r\n", (int)len, at);
         if (strncasecmp(at, "To:", 3) == 0) {
             bool tagged = memmem(at, len, ";tag=", 5) != NULL;
 
-            str_append(text, sizeof text, &used, "%.*s%s%s\r\n", (int)len, at, tagged || status == 100 ? "" : ";tag=",
-                       tagged || status == 100 ? "" : ua->local_tag);
+            str_append(text, sizeof text, &used, "%.*s%s%s\r\n", (int)len, at,
+                       tagged || status == 100 ? "" : ";tag=", tagged || status == 100 ? "" : ua->local_tag);
         }
     }
     if (invite)
@@ -450,9 +469,11 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
         ua->invite = copy;
         message_header(&copy, "Call-ID", ua->call_id, sizeof ua->call_id);
         message_header(&copy, "To", value, sizeof value);
-        str_copy_n(ua->from, sizeof ua->from, value, strcspn(value, ";") > strcspn(value, ">") ? strcspn(value, ">") + 1 : strlen(value));
+        str_copy_n(ua->from, sizeof ua->from, value,
+                   strcspn(value, ";") > strcspn(value, ">") ? strcspn(value, ">") + 1 : strlen(value));
         message_header(&copy, "From", value, sizeof value);
-        str_copy_n(ua->to, sizeof ua->to, value, strstr(value, ";tag=") ? (size_t)(strstr(value, ";tag=") - value) : strlen(value));
+        str_copy_n(ua->to, sizeof ua->to, value,
+                   strstr(value, ";tag=") ? (size_t)(strstr(value, ";tag=") - value) : strlen(value));
         learn_peer(ua, &copy, "From");
         ua->cseq += 100;
     }
@@ -460,7 +481,7 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
 
 static int wait_final(struct ua *ua, const char *method)
 {
-    for (int left = UA_WAIT_MS; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_;) {
         read_all(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             char cseq[64], text[16];
@@ -491,11 +512,12 @@ void ua_bye(struct ua *ua)
         fprintf(stderr, "ua %s: BYE got %d\n", ua->user, status);
 }
 
-/* --- sound ----------------------------------------------------------------------------------------------------------------- */
+/* --- sound
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static bool peer_rtp(const char *sdp, union addr *out)
 {
-    const char *c = strstr(sdp, "c=IN IP4 "), *m = strstr(sdp, "m=audio ");
+    const char *c = strstr(sdp, "c=IN IP"), *m = strstr(sdp, "m=audio ");
     char ip[64];
 
     if (!c || !m)
@@ -526,7 +548,7 @@ void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned ch
 
 unsigned ua_hear(struct ua *ua, unsigned count)
 {
-    for (int left = UA_WAIT_MS; left > 0 && ua->packets_heard < count; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && (ua->packets_heard < count);) {
         unsigned char packet[2048];
         ssize_t n;
 

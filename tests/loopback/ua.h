@@ -1,13 +1,25 @@
-/* A scripted phone for the loopback ring: raw SIP over UDP, no sofia, so that a fault in the library or in our glue shows
- * on the wire. Verbs turn the switch's loop until what they wait for has come. */
+/* A scripted phone for the loopback ring: raw SIP over UDP or TCP, no sofia, so that a fault in the library or in our
+ * glue shows on the wire. Verbs turn the switch's loop until what they wait for has come. */
 #ifndef LOOPBACK_UA_H
 #define LOOPBACK_UA_H
 
 #include "base/addr.h"
 #include "base/loop.h"
+#include "ua_link.h"
 
-#define UA_MESSAGE 8192
-#define UA_WAIT_MS 10000
+#include <time.h>
+
+#define UA_MESSAGE 20000
+#define UA_WAIT_MS 20000 /* nothing waits this long unless it is broken */
+
+/* Limits are of the clock: turns of a loop say little about time on a busy machine. */
+static inline uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 struct message {
     char text[UA_MESSAGE];
@@ -18,10 +30,12 @@ struct message {
 
 struct ua {
     struct loop *loop;
-    int fd, rtp_fd;
+    struct ua_link link;
+    bool lost; /* the switch has closed the connection */
+    int rtp_fd;
     union addr local, rtp, proxy;
     char user[32], secret[64];
-    char realm[128], nonce[128];
+    char realm[128], nonce[128], cnonce[11];
     unsigned cseq, nc;
     bool sha256;
     struct message in[32]; /* received, not yet taken */
@@ -33,20 +47,27 @@ struct ua {
     bool uac;
     const char *extra;        /* header lines added to what it sends */
     const char *contact_user; /* user of its Contact; NULL: its own */
-    struct message invite; /* received INVITE, or our own last one */
+    struct message invite;    /* received INVITE, or our own last one */
     unsigned packets_heard;
     unsigned char last_payload;
 };
 
 struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user, const char *secret);
+struct ua *ua_open_on(struct loop *loop, enum ua_transport transport, const union addr *proxy, const char *user,
+                      const char *secret);
 void ua_close(struct ua *ua);
+/* The connection breaks, and there is a new one; nothing is registered again. */
+void ua_reconnect(struct ua *ua);
+/* Waits until the switch has closed the connection. */
+bool ua_wait_lost(struct ua *ua);
 
 /* Sends text as it is. */
 void ua_send_raw(struct ua *ua, const char *text, size_t len);
 /* The Authorization line for a request, after a challenge was seen (any request was answered); else "". */
 void ua_authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size);
 /* Waits for a request of this method, or a response when what is a number ("200"); other messages stay queued. 1xx are
- * only returned when asked for. NULL: it did not come in time. Result valid until the next ua_ call with the same ua. */
+ * only returned when asked for. NULL: it did not come in time. Result valid until the next ua_ call with the same ua.
+ */
 const struct message *ua_wait(struct ua *ua, const char *what);
 /* The same with an own limit. */
 const struct message *ua_wait_ms(struct ua *ua, const char *what, int ms);
@@ -59,7 +80,8 @@ const char *message_body(const struct message *m);
 
 /* REGISTER with digest; returns the final status. expires < 0: 3600. */
 int ua_register(struct ua *ua, int expires);
-/* INVITE to user with this SDP (NULL: a G.711 offer of ours; "": none). Answers the challenge. Returns when it is on its way. */
+/* INVITE to user with this SDP (NULL: a G.711 offer of ours; "": none). Answers the challenge. Returns when it is on
+ * its way. */
 void ua_invite(struct ua *ua, const char *to_user, const char *sdp);
 void ua_cancel(struct ua *ua);
 /* ACK for the last 2xx (learns tag and target from it). */
@@ -81,7 +103,8 @@ const char *ua_sdp(struct ua *ua, char *out, size_t size);
 
 /* Sends count RTP packets of payload byte `mark` to where the last SDP of the other side said. */
 void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned char mark);
-/* Waits until at least count RTP packets came; checks nothing else. Returns how many; last_payload has their first byte. */
+/* Waits until at least count RTP packets came; checks nothing else. Returns how many; last_payload has their first
+ * byte. */
 unsigned ua_hear(struct ua *ua, unsigned count);
 
 #endif

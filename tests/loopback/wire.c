@@ -66,7 +66,7 @@ const char *wire_param(const char *challenge, const char *name, char *out, size_
 
 const struct message *wire_response(struct ua *ua, const char *call_id, const char *cseq, int wait_ms)
 {
-    for (int left = wait_ms; left > 0; left -= 2) {
+    for (uint64_t until_ = now_ms() + (uint64_t)(wait_ms); now_ms() < until_;) {
         ua_poll(ua);
         for (unsigned i = 0; i < ua->in_count; i++) {
             const struct message *m = &ua->in[i];

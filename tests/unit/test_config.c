@@ -37,8 +37,11 @@ START_TEST(an_empty_file_gives_the_defaults)
     char text[ADDR_TEXT];
 
     ck_assert_uint_eq(c->node, 1);
-    ck_assert_uint_eq(c->listen_count, 1);
+    ck_assert_uint_eq(c->listen_count, 2);
     ck_assert_str_eq(addr_text(&c->listens[0].bind, text), "0.0.0.0:5060");
+    ck_assert_str_eq(c->listens[0].transport, "udp");
+    ck_assert_str_eq(addr_text(&c->listens[1].bind, text), "0.0.0.0:5060");
+    ck_assert_str_eq(c->listens[1].transport, "tcp");
     ck_assert_uint_eq(c->listens[0].digests.count, 2);
     ck_assert_int_eq(c->listens[0].digests.order[0], CONFIG_DIGEST_MD5);
     ck_assert_ptr_null(c->database);

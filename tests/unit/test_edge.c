@@ -294,7 +294,7 @@ START_TEST(a_forged_flow_token_is_refused)
     union addr six;
 
     addr_parse_ip("2001:db8::1", 5060, &six);
-    edge_flow_encode(test_key, &(struct edge_flow){EDGE_UDP, 0, six}, other);
+    edge_flow_encode(test_key, &(struct edge_flow){EDGE_UDP, 0, six, 0}, other);
     ck_assert_int_eq(edge_flow_peer(t.edge, other, NULL, NULL), -ENOTCONN); /* there is no IPv6 listener */
     ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &six, other), -ENOENT);
     ck_assert_int_eq(edge_flow_open(t.edge, EDGE_TLS, &t.phone_at, other), -ENOENT);

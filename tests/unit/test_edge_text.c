@@ -137,7 +137,7 @@ START_TEST(a_response_gets_the_loopback_via_back)
     scan(in, &text, &via);
     ck_assert(!text.request);
     ck_assert_uint_eq(text.status, 200);
-    expect_text(out, edge_text_restore(&text, &via, SLICE("127.0.0.1:9"), out, sizeof out), expected);
+    expect_text(out, edge_text_restore(&text, &via, SLICE("UDP"), SLICE("127.0.0.1:9"), out, sizeof out), expected);
 }
 END_TEST
 

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import time
 
-from . import sipp, usage
+from . import edge, sipp, usage
 
 HOLD_MS = 200
 
@@ -152,6 +152,52 @@ def relay(plan, switch, home):
                  remark=f"{100 * lost:.3g} % lost; instead of SIPp: what the load itself costs")]
 
 
+def _edge_runs(plan, home, count, runs, load):
+    """CPU in ms of both, in turns: {"bare": [result, …], "edge": […]}."""
+    found = {"bare": [], "edge": []}
+    for i in range(runs):
+        plan.say(f"the edge: {load.__name__.strip('_')} {i + 1} of {runs}")
+        for how, results in found.items():
+            switch = edge.Server(plan.build, home, how)
+            try:
+                results.append(load(switch, home, count))
+            finally:
+                switch.close()
+    return found
+
+
+def _edge_calls(switch, home, count):
+    pair = sipp.Pair(switch, home)
+    try:
+        return _load(switch, pair, count, 150)
+    finally:
+        pair.close()
+
+
+def _edge_registers(switch, home, count):
+    before = usage.cpu(switch.pids)
+    caller = sipp.register(switch, home, sipp.ports.block(50)[0], count, 200)
+    scale = 1000 / max(1, caller.counts["good"])
+    return {"own": (usage.cpu(switch.pids) - before) * scale, "sipp": caller.cpu * scale, **caller.counts}
+
+
+def edge_cost(plan, home):
+    """A minimal B2BUA behind the edge and on the public socket itself."""
+    if not os.access(os.path.join(plan.build, "tests", "bench", "edge_cost"), os.X_OK):
+        plan.notes.append("tests/bench/edge_cost is not built: no rows on the edge")
+        return []
+    runs, count = (1, 300) if plan.quick else (9, 1000)
+    rows = []
+    for what, load, budget in (("a call", _edge_calls, 0.15), ("a registration", _edge_registers, None)):
+        found = _edge_runs(plan, home, count, runs, load)
+        for how, name in (("bare", "NTA alone"), ("edge", "edge + NTA")):
+            rows.append(_row(name, f"CPU {what}, minimal B2BUA", "ms", [r["own"] for r in found[how]],
+                             [r["sipp"] for r in found[how]], remark=_remark(found[how])))
+        more = rows[-1]["value"] - rows[-2]["value"]
+        rows.append({**_row("the edge", f"adds to {what}", "ms", [more]), **({"budget": budget} if budget else {})})
+    return rows
+
+
 def idle(plan, make, home):
     """Memory at rest with 1,000 accounts, in a switch of its own."""
     where = os.path.join(home, "idle")
@@ -185,4 +231,6 @@ def all_rows(plan, make, home, whole):
         switch.close()
     if whole and plan.wants("idle"):
         rows += idle(plan, make, home)
+    if whole and plan.wants("edge"):
+        rows += edge_cost(plan, where)
     return rows

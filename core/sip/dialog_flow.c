@@ -1,0 +1,72 @@
+/* The way to the phone of a dialog: the flow of its last request, or where its account has registered since. Signalling
+ * thread. It must not know who keeps registrations: pbx->find_flows does. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "sip/sip-priv.h"
+
+#define PLACES_MAX 8
+
+/* Our Contact on the new flow: the transport or our address may be another. */
+static void renew_contact(struct dialog *dialog)
+{
+    char host[100], user[sizeof dialog->contact];
+    const char *at = strchr(dialog->contact, '@');
+    enum edge_transport transport;
+
+    if (!at || edge_flow_peer(dialog->agent->edge, dialog->flow, &transport, NULL) < 0 ||
+        edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host) < 0)
+        return;
+    str_copy_n(user, sizeof user, dialog->contact, (size_t)(at - dialog->contact));
+    snprintf(dialog->contact, sizeof dialog->contact, "%.60s@%.80s%s>", user, host, dialog_transport(transport));
+}
+
+static void use_flow(struct dialog *dialog, const char *flow)
+{
+    sip_route_t const *old = NULL;
+    sip_contact_t const *target = NULL;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+
+    str_copy(dialog->flow, sizeof dialog->flow, flow);
+    renew_contact(dialog);
+    nta_leg_get_route(dialog->nta, &old, &target);
+    dialog_set_route(dialog, old ? sip_route_dup(home, old->r_next) : NULL, sip_contact_dup(home, target));
+    su_home_deinit(home);
+}
+
+const char *dialog_transport(enum edge_transport transport)
+{
+    return transport == EDGE_TCP ? ";transport=tcp" : "";
+}
+
+void dialog_heard(struct dialog *dialog, const sip_t *sip)
+{
+    const char *flow = message_flow(sip);
+
+    if (*flow && strcmp(flow, dialog->flow) != 0)
+        use_flow(dialog, flow);
+}
+
+void dialog_find_flow(struct dialog *dialog)
+{
+    struct pbx *pbx = dialog->agent->pbx;
+    const struct account *account = dialog->leg ? dialog->leg->account : NULL;
+    bool gone = edge_flow_peer(dialog->agent->edge, dialog->flow, NULL, NULL) < 0;
+    struct flow_place places[PLACES_MAX];
+    unsigned count = 0;
+
+    if (!dialog->nta)
+        return;
+    if (account && pbx->find_flows)
+        count = pbx->find_flows(pbx->find_flows_arg, account->name, dialog->flow, places, PLACES_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        if ((!gone && !places[i].moved) || edge_flow_peer(dialog->agent->edge, places[i].flow, NULL, NULL) < 0)
+            continue;
+        log_debug("%s has moved: requests to it take the way on which it registered", account->name);
+        use_flow(dialog, places[i].flow);
+        return;
+    }
+    if (gone)
+        use_flow(dialog, dialog->flow); /* its route says so: the edge answers at once */
+}
