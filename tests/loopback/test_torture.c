@@ -334,9 +334,10 @@ START_TEST(odd_requests_inside_a_call_do_not_end_it)
             }
         }
     }
-    p.odd->cseq -= 5 + COUNT_OF(bodies); /* below what the dialog has seen (RFC 3261 §12.2.2): NONSENSE never got there */
+    ck_assert_int_eq(ua_request(p.odd, "OPTIONS", NULL), 200);
+    p.odd->cseq -= 5; /* below what was seen (RFC 3261 §12.2.2) */
     ck_assert_int_eq(ua_request(p.odd, "INFO", NULL), 500);
-    p.odd->cseq += 10 + COUNT_OF(bodies);
+    p.odd->cseq += 10;
     ck_assert_int_eq(ua_request(p.odd, "CANCEL", NULL), 481);
     ua_start(p.odd, "ACK", "and a body");
     ck_assert_uint_eq(p.bed->calls_ended, ended);
