@@ -150,6 +150,8 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
     while ((frame = edge_framer_next(&from->framer, &bytes, out ? edge->max_message : EDGE_DATAGRAM, &message, &why)) !=
            EDGE_FRAME_MORE) {
         if (frame == EDGE_FRAME_BAD) {
+            if (out && message.len)
+                edge_hop_in(c->listener, c, &c->peer, message.at, message.len);
             cut(c, why);
         } else if (frame == EDGE_FRAME_PING) {
             if (out)

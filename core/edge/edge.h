@@ -55,6 +55,7 @@ struct edge_hooks {
 struct edge_stats {
     uint64_t in, out, in_bytes, out_bytes;
     uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
+    uint64_t refused;                        /* requests answered here, because NTA would not */
     uint64_t connections, connections_total; /* now; since the start */
     uint64_t connections_refused;            /* over a limit */
     uint64_t connections_cut;                /* by us: garbage, slow reader, silence */

@@ -72,6 +72,93 @@ int edge_text_number(struct slice digits, unsigned max, unsigned *out)
     return 0;
 }
 
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+/* Behind the host at p, or NULL. */
+static const char *skip_host(const char *p, const char *end)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    bool six = p < end && *p == '[';
+    const char *start = six ? ++p : p;
+
+    while (p < end && strchr(six ? "0123456789abcdefABCDEF:." : name, *p) && *p)
+        p++;
+    if (p == start || (six && (p == end || *p++ != ']')))
+        return NULL;
+    return p;
+}
+
+static bool uri_readable(struct slice uri)
+{
+    const char *p = uri.at, *end = uri.at + uri.len, *at;
+    struct slice scheme;
+
+    for (size_t i = 0; i < uri.len; i++)
+        if (is_space(uri.at[i]) ||
+            (uri.at[i] == '%' && (i + 2 >= uri.len || !is_hex(uri.at[i + 1]) || !is_hex(uri.at[i + 2]))))
+            return false;
+    scheme = take_token(&p, end);
+    if (!scheme.len || p == end || *p++ != ':')
+        return false;
+    if (!edge_text_same(scheme, SLICE("sip")) && !edge_text_same(scheme, SLICE("sips")))
+        return true;
+    at = memchr(p, '@', (size_t)(end - p));
+    p = skip_host(at ? at + 1 : p, end);
+    if (p && p < end && *p == ':') {
+        const char *port = ++p;
+
+        while (p < end && *p >= '0' && *p <= '9')
+            p++;
+        if (p == port)
+            return false;
+    }
+    return p && (p == end || *p == ';' || *p == '?');
+}
+
+/* The methods of the IANA registry; they have a case (RFC 3261 §7.1). Of others NTA drops some and reads some,
+ * depending on their letters. A module that serves a new one adds it here. */
+static bool method_registered(struct slice method)
+{
+    static const char *const names[] = {"INVITE",   "ACK",   "CANCEL",    "BYE",    "OPTIONS", "UPDATE",  "INFO",
+                                        "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strlen(names[i]) == method.len && memcmp(names[i], method.at, method.len) == 0)
+            return true;
+    return false;
+}
+
+const char *edge_text_unreadable(const struct edge_text *text, unsigned *status)
+{
+    if (!text->request)
+        return NULL;
+    if (!method_registered(text->method)) {
+        *status = 501;
+        return "its method is not known";
+    }
+    *status = 400;
+    return uri_readable(text->uri) ? NULL : "its Request-URI cannot be read";
+}
+
+char *edge_text_without_nuls(const char *data, size_t len)
+{
+    const char *end = memmem(data, len, "\r\n\r\n", 4);
+    size_t head = end ? (size_t)(end - data) : len;
+    char *copy;
+
+    if (!memchr(data, '\0', head))
+        return NULL;
+    copy = mem_new(len);
+    memcpy(copy, data, len);
+    for (size_t i = 1; i < head; i++)
+        if (copy[i] == '\0' && copy[i - 1] == '\\')
+            copy[i] = ' ';
+    return copy;
+}
+
 bool edge_text_header(const struct edge_text *text, const char **cursor, struct edge_header *out)
 {
     const char *end = text->data + text->len, *p = *cursor, *nl, *colon;
@@ -197,9 +284,15 @@ const char *edge_text_scan(struct edge_text *text, const char *data, size_t len,
     if (*text->headers == ' ' || *text->headers == '\t')
         return "its first line is folded";
     why = scan_start_line(text, p);
+    if (why)
+        return why;
     p = text->headers;
-    while (!why && edge_text_header(text, &p, &header))
-        why = note_header(text, &header, &content_length);
+    while (edge_text_header(text, &p, &header)) {
+        const char *fault = note_header(text, &header, &content_length);
+
+        why = why ? why : fault;
+    }
+    text->answerable = text->request && !edge_text_same(text->method, SLICE("ACK"));
     if (why || !content_length.at)
         return why;
     /* RFC 3261 §18.3 */

@@ -30,6 +30,7 @@ struct edge_text {
     size_t len;       /* cut to Content-Length */
     const char *headers, *body;
     bool request;
+    bool answerable;          /* a request that an answer can be made for, even when the scan refused it */
     unsigned status;          /* responses */
     struct slice method, uri; /* requests */
     struct edge_header via, route;
@@ -56,6 +57,13 @@ struct edge_route_value {
 /* Checks the framing (start line, end of the header, Content-Length) and finds the headers. max_headers counts lines,
  * folded ones too. Returns NULL, or in words why this is not a message that we pass on. */
 const char *edge_text_scan(struct edge_text *text, const char *data, size_t len, unsigned max_headers);
+
+/* Can NTA read the first line of this request? What it cannot, it drops without a word. Returns NULL, or in words why
+ * not and the status that tells the sender. */
+const char *edge_text_unreadable(const struct edge_text *text, unsigned *status);
+/* RFC 3261 §25.1 lets a NUL stand in quotes behind a backslash; for NTA it would be the end. Returns a copy with a
+ * blank in its place, which the caller frees, or NULL when there is none in the header. */
+char *edge_text_without_nuls(const char *data, size_t len);
 
 /* The header at *cursor (start with text->headers); false at the end. Only on a message that edge_text_scan() liked. */
 bool edge_text_header(const struct edge_text *text, const char **cursor, struct edge_header *out);

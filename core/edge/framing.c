@@ -69,6 +69,7 @@ enum edge_frame edge_framer_next(struct edge_framer *framer, struct slice *bytes
     size_t header;
 
     *why = NULL;
+    *message = (struct slice){0};
     if (!framer->need && !framer->seen && skip_blank(framer, bytes))
         return EDGE_FRAME_PING;
     if (!framer->need && bytes->len) {
@@ -81,6 +82,8 @@ enum edge_frame edge_framer_next(struct edge_framer *framer, struct slice *bytes
             *why = read_length((struct slice){bytes->at, header}, max_message, &framer->need);
         else if (bytes->len >= max_message)
             *why = "it is larger than we allow";
+        if (*why && header && !framer->need) /* its length cannot be read, but its sender can be told */
+            *message = (struct slice){bytes->at, header};
         if (*why)
             return EDGE_FRAME_BAD;
     }

@@ -17,7 +17,8 @@ enum edge_frame {
     EDGE_FRAME_MORE, /* what is left in *bytes is the beginning of a message: keep it, call again with more behind it */
     EDGE_FRAME_MESSAGE, /* *message is complete */
     EDGE_FRAME_PING,    /* CRLF CRLF: to be answered with CRLF */
-    EDGE_FRAME_BAD,     /* *why: this is not SIP, or too large; nothing behind it can be trusted */
+    EDGE_FRAME_BAD, /* *why: this is not SIP, or too large; nothing behind it can be trusted. *message is a header that
+                     * was complete all the same, or empty */
 };
 
 /* Takes the next thing off the front of *bytes. A message without Content-Length ends with its header. */

@@ -4,6 +4,7 @@
 #include "edge/edge-priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* NTA's own messages come from our code: only the limit of what it could be made to relay. */
 #define OUT_MAX_HEADERS 1024
@@ -94,19 +95,49 @@ static const char *response_in(struct edge_listener *from, struct edge_connectio
                                      sizeof edge->out));
 }
 
-static const char *hop_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
-                          const char *data, size_t len)
+/* Tells the sender of a request that cannot be passed on (RFC 3261 §16.3 step 1). Without state; the way back is where
+ * it came from. */
+static void answer_bad(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
+                       unsigned status, const char *why)
+{
+    struct edge *edge = from->edge;
+    struct edge_seen seen = {false, from->transport, &flow->peer, &from->bound, edge->out, 0, NULL};
+    struct edge_via via;
+    char reason[160];
+
+    if (!text->answerable || edge_via_parse(text, &via) < 0)
+        return;
+    snprintf(reason, sizeof reason, "%s: %s", status == 501 ? "Not Implemented" : "Bad Request", why);
+    seen.len = edge_text_reply(text, status, reason, edge->out, sizeof edge->out);
+    if (!seen.len || from->ops->send(from, flow, edge->out, seen.len) < 0)
+        return;
+    edge->stats.out++;
+    edge->stats.out_bytes += seen.len;
+    show(edge, &seen);
+}
+
+static const char *clean_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
+                            const char *data, size_t len)
 {
     struct edge *edge = from->edge;
     struct edge_text text;
     struct edge_via via;
+    struct edge_flow flow = {from->transport, from->index, *peer, by ? by->id : 0};
     const char *why;
+    unsigned status;
 
     if (len > edge->max_message)
         return drop(&edge->stats.dropped_size, "it is larger than we allow");
     why = edge_text_scan(&text, data, len, edge->max_headers);
-    if (why)
+    if (why) {
+        answer_bad(from, &flow, &text, 400, why);
         return drop(&edge->stats.dropped_malformed, why);
+    }
+    why = edge_text_unreadable(&text, &status);
+    if (why) {
+        answer_bad(from, &flow, &text, status, why);
+        return drop(&edge->stats.refused, why);
+    }
     if (edge_via_parse(&text, &via) < 0)
         return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
     if (!addr_is_set(by ? &edge->core_stream : &edge->core))
@@ -114,6 +145,16 @@ static const char *hop_in(struct edge_listener *from, struct edge_connection *by
     if (by && edge_connection_inside(by) < 0)
         return drop(&edge->stats.send_failed, "the SIP stack behind the edge takes no connection: overload");
     return text.request ? request_in(from, by, peer, &text, &via) : response_in(from, by, peer, &text, &via);
+}
+
+static const char *hop_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
+                          const char *data, size_t len)
+{
+    char *copy = len <= from->edge->max_message ? edge_text_without_nuls(data, len) : NULL;
+    const char *why = clean_in(from, by, peer, copy ? copy : data, len);
+
+    free(copy);
+    return why;
 }
 
 bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer, const char *data,

@@ -1,17 +1,7 @@
 /* What can be held against a request whoever sent it, in the order in which RFC 3261 §8.2 and §16.3 look: Request-URI,
- * method, extensions. Signalling thread. Knows messages only; keeps nothing. */
+ * method, extensions. Signalling thread. Knows messages only; keeps nothing. Methods that nobody ever heard of end at
+ * the edge (501). */
 #include "sip/sip-priv.h"
-
-bool method_known(const char *name)
-{
-    static const char *const names[] = {"INVITE",   "ACK",   "CANCEL",    "BYE",    "OPTIONS", "UPDATE",  "INFO",
-                                        "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"};
-
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
 
 /* Methods that mean a dialog or a subscription that must be there already: without one the answer is 481 (RFC 3261
  * §15.1.2, 3262 §3, 3311 §5.2, 6086 §4.2.2, 6665 §4.1.3), not "this method is not served". */
@@ -54,6 +44,18 @@ bool request_unsupported(const sip_t *sip, char *out, size_t size)
     return used > 0;
 }
 
+bool request_accepts_sdp(const sip_t *sip)
+{
+    static const char *const good[] = {SIP_SDP_TYPE, "application/*", "*/*"};
+    const sip_accept_t *accept = sip->sip_accept;
+
+    for (; accept; accept = accept->ac_next)
+        for (size_t i = 0; accept->ac_type && i < COUNT_OF(good); i++)
+            if (strcasecmp(accept->ac_type, good[i]) == 0)
+                return true;
+    return !sip->sip_accept || !sip->sip_accept->ac_type; /* not said, or nothing said: SDP it is (RFC 3261 §20.1) */
+}
+
 const char *agent_allow(const struct agent *agent, char *out, size_t size)
 {
     const struct sip_method *method;
@@ -92,9 +94,6 @@ bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool ser
 
     if (status)
         reply_stateless(agent, msg, status, phrase, TAG_END());
-    else if (!method_known(name))
-        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)),
-                        TAG_END());
     else if (sip->sip_to->a_tag || (!served && method_needs_dialog(name)))
         reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
     else if (!served)

@@ -301,10 +301,6 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
     case sip_method_notify: /* nobody here has subscribed; 481 would make some phones give up the call */
         result = reply_last(dialog, irq, SIP_489_BAD_EVENT, TAG_END());
         break;
-    case sip_method_unknown:
-        result = reply_last(dialog, irq, SIP_501_NOT_IMPLEMENTED,
-                            SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)), TAG_END());
-        break;
     default:
         result = reply_last(dialog, irq, SIP_405_METHOD_NOT_ALLOWED,
                             SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)), TAG_END());

@@ -127,9 +127,7 @@ static unsigned max_forwards(const sip_t *sip)
     return sip->sip_max_forwards ? (unsigned)sip->sip_max_forwards->mf_count : 70;
 }
 
-/* What was dialled, unescaped. 0; -E2BIG: cutting it short would call somebody else; -EINVAL: control characters, which
- * would end up in headers and logs (an escaped NUL would also cut it short). */
-static int dialled_number(const url_t *url, char *out, size_t size)
+int url_number(const url_t *url, char *out, size_t size)
 {
     const char *user = url->url_user ? url->url_user : "";
     char text[256];
@@ -168,7 +166,12 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         refuse_early(agent, msg, CAUSE_LOOP, NULL);
         return;
     }
-    number = dialled_number(sip->sip_request->rq_url, dialled, sizeof dialled);
+    if (!request_accepts_sdp(sip)) {
+        reply_stateless(agent, msg, SIP_406_NOT_ACCEPTABLE,
+                        SIPTAG_WARNING_STR("399 tandem \"an answer is always application/sdp\""), TAG_END());
+        return;
+    }
+    number = url_number(sip->sip_request->rq_url, dialled, sizeof dialled);
     if (number < 0) {
         refuse_early(agent, msg, number == -E2BIG ? CAUSE_UNKNOWN_NUMBER : CAUSE_BAD_REQUEST,
                      number == -E2BIG ? "the dialled number is too long" : "the dialled number has control characters");

@@ -69,10 +69,7 @@ void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union a
     account = auth_request(agent, msg, sip, source);
     if (!account)
         return;
-    str_copy(text, sizeof text, user);
-    url_unescape(text, text);
-    str_clean_utf8(text);
-    switch (status_of(agent, text, account)) {
+    switch (url_number(sip->sip_request->rq_url, text, sizeof text) < 0 ? 404 : status_of(agent, text, account)) {
     case 200:
         reply_capabilities(agent, msg);
         break;

@@ -92,11 +92,12 @@ void sipmsg_free(struct sipmsg *m);
 const char *message_flow(const sip_t *sip);
 
 /* check.c */
-bool method_known(const char *name);
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
 bool request_unsupported(const sip_t *sip, char *out, size_t size);
 /* What is wrong with its Request-URI: a status with its phrase, or 0. */
 int uri_refused(const sip_t *sip, const char **phrase);
+/* May the answer carry a session description (Accept)? */
+bool request_accepts_sdp(const sip_t *sip);
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
@@ -177,6 +178,9 @@ void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
 void user_text(const char *user, char *out, size_t size);
 
 /* invite_in.c */
+/* The user part of a URI, unescaped. 0; -E2BIG: cutting it short would make it somebody else; -EINVAL: control
+ * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
+int url_number(const url_t *url, char *out, size_t size);
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
 int invite_ring(struct leg *leg, int status, const struct media_desc *early);
 int invite_answer(struct leg *leg, const struct media_desc *answer);

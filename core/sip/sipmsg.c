@@ -44,14 +44,11 @@ uint32_t sipmsg_cseq(const struct sipmsg *m)
 
 static const char *user_of(struct sipmsg *m, const url_t *url)
 {
-    char *user;
+    char text[256];
 
-    if (!url->url_user)
+    if ((url->url_type != url_sip && url->url_type != url_sips) || url_number(url, text, sizeof text) < 0)
         return "";
-    user = su_strdup(msg_home(m->msg), url->url_user);
-    if (!user || strstr(user, "%00")) /* unescaped, it would end there and mean somebody else */
-        return user ? user : "";
-    return url_unescape(user, user);
+    return su_strdup(msg_home(m->msg), text);
 }
 
 const char *sipmsg_to_user(const struct sipmsg *m)

@@ -21,7 +21,9 @@ struct sipmsg_contact {
 const char *sipmsg_method(const struct sipmsg *m);
 const char *sipmsg_call_id(const struct sipmsg *m);
 uint32_t sipmsg_cseq(const struct sipmsg *m);
-/* User part of To / From / Request-URI, unescaped; "" when there is none. */
+/* User part of To / From / Request-URI, unescaped; "" when there is none, or none that may be printed, or in no sip:
+ * URI.
+ */
 const char *sipmsg_to_user(const struct sipmsg *m);
 const char *sipmsg_from_user(const struct sipmsg *m);
 const char *sipmsg_request_user(const struct sipmsg *m);

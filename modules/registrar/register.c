@@ -296,6 +296,8 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
 
     if (!account)
         return refuse(why, 403, "Forbidden: nobody authenticated");
+    if (!*sipmsg_to_user(m)) /* RFC 3261 §10.3 step 5 */
+        return refuse(why, 404, "Not Found: this address cannot be registered");
     if (strcmp(sipmsg_to_user(m), account->name) != 0)
         return refuse(why, 403, "Forbidden: account %s cannot register %s", account->name, sipmsg_to_user(m));
     if (strcmp(sipmsg_from_user(m), account->name) != 0) /* RFC 3261 §10.3 step 4: nobody registers for others here */

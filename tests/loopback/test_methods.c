@@ -57,8 +57,9 @@ static const struct row outside[] = {
     {"PUBLISH", ANYBODY, PRESENT, 405, ALLOW, "Event: presence\r\n"},
     {"MESSAGE", ANYBODY, PRESENT, 405, ALLOW, NULL},
     {"REFER", ANYBODY, PRESENT, 405, ALLOW, "Refer-To: <sip:203@tandem>\r\n"},
-    {"NOVELTY", ANYBODY, PRESENT, 501, ALLOW, NULL},
-    {"invite", ANYBODY, PRESENT, 501, ALLOW, NULL}, /* methods have a case (RFC 3261 §7.1) */
+    {"NOVELTY", ANYBODY, PRESENT, 501, NULL, NULL},
+    {"O", ANYBODY, PRESENT, 501, NULL, NULL},
+    {"invite", ANYBODY, PRESENT, 501, NULL, NULL}, /* methods have a case (RFC 3261 §7.1) */
 };
 
 /* With the dialog of a call, from the caller's phone and from the callee's. */
@@ -79,7 +80,7 @@ static const struct row inside[] = {
     {"PUBLISH", ACCOUNT, SELF, 405, ALLOW, "Event: presence\r\n"},
     {"MESSAGE", ACCOUNT, SELF, 405, ALLOW, NULL},
     {"REFER", ACCOUNT, SELF, 405, ALLOW, "Refer-To: <sip:203@tandem>\r\n"},
-    {"NOVELTY", ACCOUNT, SELF, 501, ALLOW, NULL},
+    {"NOVELTY", ACCOUNT, SELF, 501, NULL, NULL},
 };
 
 static void check(struct ua *ua, const struct row *row, const struct ask *ask, const char *place)
@@ -281,6 +282,41 @@ START_TEST(malformed_requests_never_end_a_call)
 }
 END_TEST
 
+START_TEST(a_request_that_comes_by_two_ways_is_merged)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_phone(bed, "201");
+    struct ask ask = {.method = "REGISTER", .to = "<sip:201@tandem>"};
+    char text[2048], challenge[512], realm[128], nonce[128], value[1024], here[ADDR_TEXT];
+    struct answer answer = {.user = "201",
+                            .secret = "secret-of-201",
+                            .realm = realm,
+                            .nonce = nonce,
+                            .method = "REGISTER",
+                            .uri = "sip:tandem",
+                            .cnonce = "c",
+                            .nc = "00000001"};
+    const struct message *m;
+
+    m = must(wire_ask(a, &ask));
+    message_header(m, "WWW-Authenticate", challenge, sizeof challenge);
+    wire_param(challenge, "realm", realm, sizeof realm);
+    wire_param(challenge, "nonce", nonce, sizeof nonce);
+    for (int way = 1; way <= 2; way++) { /* RFC 3261 §8.2.2.2: the same request with another branch */
+        int len = snprintf(text, sizeof text,
+                           "REGISTER sip:tandem SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKway%d;rport\r\n"
+                           "Max-Forwards: 70\r\nFrom: <sip:201@tandem>;tag=f\r\nTo: <sip:201@tandem>\r\n"
+                           "Call-ID: forked\r\nCSeq: 6 REGISTER\r\nAuthorization: %s\r\nContent-Length: 0\r\n\r\n",
+                           addr_text(&a->local, here), way, wire_digest(&answer, value, sizeof value));
+
+        ua_send_raw(a, text, (size_t)len);
+        ck_assert_int_eq(must(wire_response(a, "forked", "6 REGISTER", UA_WAIT_MS))->status, way == 1 ? 200 : 482);
+    }
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(pings_of_one_source_are_limited)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -309,6 +345,7 @@ int main(void)
     tcase_add_test(tcase, inside_of_a_call);
     tcase_add_test(tcase, bodies_that_nobody_asked_for_are_refused_by_type);
     tcase_add_loop_test(tcase, malformed_requests_never_end_a_call, 0, 2);
+    tcase_add_test(tcase, a_request_that_comes_by_two_ways_is_merged);
     tcase_add_test(tcase, pings_of_one_source_are_limited);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);

@@ -341,6 +341,7 @@ START_TEST(odd_requests_inside_a_call_do_not_end_it)
             }
         }
     }
+    ck_assert_int_eq(ua_request(p.odd, "OPTIONS", NULL), 200);
     p.odd->cseq -= 5; /* below what was seen (RFC 3261 §12.2.2) */
     ck_assert_int_eq(ua_request(p.odd, "INFO", NULL), 500);
     p.odd->cseq += 10;

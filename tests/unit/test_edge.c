@@ -118,8 +118,8 @@ static const char *receive(int fd)
 /* Datagrams over loopback keep their order: whatever was sent before did not come through. */
 static void expect_only_marker(void)
 {
-    to_edge("MARK sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKm\r\n\r\n");
-    ck_assert_msg(strncmp(receive(t.nta), "MARK ", 5) == 0, "this came through: %s", t.got);
+    to_edge("PUBLISH sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKm\r\n\r\n");
+    ck_assert_msg(strncmp(receive(t.nta), "PUBLISH ", 5) == 0, "this came through: %s", t.got);
 }
 
 static void find_between(const char *text, const char *before, const char *stops, char *out, size_t size)
@@ -357,8 +357,8 @@ START_TEST(a_source_beyond_its_rate_is_dropped_and_recovers)
     for (int i = 0; i < 3; i++)
         receive(t.nta);
     fd = open_socket("127.0.0.2", &other); /* somebody else is not affected */
-    send_text(fd, &t.edge_at, "OTHER sip:b SIP/2.0\r\n" VIA "\r\n", sizeof("OTHER sip:b SIP/2.0\r\n" VIA "\r\n") - 1);
-    ck_assert_int_eq(strncmp(receive(t.nta), "OTHER ", 6), 0);
+    send_text(fd, &t.edge_at, "REFER sip:b SIP/2.0\r\n" VIA "\r\n", sizeof("REFER sip:b SIP/2.0\r\n" VIA "\r\n") - 1);
+    ck_assert_int_eq(strncmp(receive(t.nta), "REFER ", 6), 0);
     edge_get_stats(t.edge, &stats);
     ck_assert_uint_eq(stats.dropped_rate, 2);
     loop_fake_advance(t.loop, 99);
@@ -389,7 +389,7 @@ START_TEST(sources_beyond_the_table_do_not_grow_it_nor_free_the_guilty)
 }
 END_TEST
 
-START_TEST(garbage_is_dropped_silently_and_keep_alives_are_swallowed)
+START_TEST(garbage_is_dropped_and_keep_alives_are_swallowed)
 {
     static char big[5000];
     struct edge_stats stats;
@@ -413,7 +413,52 @@ START_TEST(garbage_is_dropped_silently_and_keep_alives_are_swallowed)
     ck_assert_uint_eq(stats.dropped_malformed, COUNT_OF(bad_cases) - 2 + COUNT_OF(bad_vias));
     ck_assert_uint_eq(stats.dropped_size, 1);
     ck_assert_uint_eq(t.seen_in, COUNT_OF(bad_cases) - 2 + COUNT_OF(bad_vias) + 1 + 1);
-    ck_assert_int_eq(recv(t.phone, big, sizeof big, MSG_DONTWAIT), -1); /* nothing is answered */
+    for (int i = 0; i < 4; i++) /* requests with a wrong Content-Length can be told so; nothing else is answered */
+        ck_assert_int_eq(strncmp(receive(t.phone), "SIP/2.0 400 Bad Request: it", 27), 0);
+    ck_assert_int_eq(recv(t.phone, big, sizeof big, MSG_DONTWAIT), -1);
+}
+END_TEST
+
+START_TEST(what_nta_would_swallow_is_answered_here)
+{
+    static const struct {
+        const char *first, *answer;
+    } cases[] = {
+        {"OPTIONS sip:2001:db8::10 SIP/2.0", "SIP/2.0 400 "},
+        {"OPTIONS sip:b; lr SIP/2.0", "SIP/2.0 400 "},
+        {"OPTIONS sip:b:x SIP/2.0", "SIP/2.0 400 "},
+        {"OPTIONS sip:a@ SIP/2.0", "SIP/2.0 400 "},
+        {"OPTIONS sip:a%4@b SIP/2.0", "SIP/2.0 400 "},
+        {"OPTIONS sip:[::1 SIP/2.0", "SIP/2.0 400 "},
+        {"OPTIONS <sip:b> SIP/2.0", "SIP/2.0 400 "},
+        {"ODDITY sip:b SIP/2.0", "SIP/2.0 501 "},
+        {"OPTIONS sip:[2001:db8::1]x SIP/2.0", "SIP/2.0 400 "},
+    };
+    static const char *const good[] = {
+        "OPTIONS sip:a?b;c:d@b:5060;x=y SIP/2.0",
+        "OPTIONS sip:[2001:db8::10]:5070 SIP/2.0",
+        "OPTIONS tel:+1;x=y SIP/2.0",
+        "OPTIONS sip:b?Subject=x SIP/2.0",
+        "OPTIONS  sip:b  SIP/2.0  ",
+    };
+    static const char quoted[] = "OPTIONS sip:b SIP/2.0\r\n" VIA "To: \"a\\\0b\" <sip:b>\r\n\r\n";
+    char text[500];
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        snprintf(text, sizeof text, "%s\r\n" VIA "\r\n", cases[i].first);
+        to_edge(text);
+        ck_assert_msg(strncmp(receive(t.phone), cases[i].answer, 12) == 0, "%s", cases[i].first);
+    }
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        snprintf(text, sizeof text, "%s\r\n" VIA "\r\n", good[i]);
+        to_edge(text);
+        ck_assert_int_eq(strncmp(receive(t.nta), "OPTIONS ", 8), 0);
+    }
+    send_text(t.phone, &t.edge_at, quoted, sizeof quoted - 1); /* a NUL in quotes may stand there, but not in NTA */
+    ck_assert_ptr_nonnull(strstr(receive(t.nta), "To: \"a\\ b\" <sip:b>\r\n"));
+    to_edge("ACK sip:b:x SIP/2.0\r\n" VIA "\r\n");
+    expect_only_marker();
+    ck_assert_int_eq(recv(t.phone, text, sizeof text, MSG_DONTWAIT), -1);
 }
 END_TEST
 
@@ -522,7 +567,8 @@ int main(void)
     tcase_add_test(flow, a_forged_flow_token_is_refused);
     tcase_add_test(flow, a_flow_survives_a_restart_with_the_same_key_only);
     tcase_add_test(flow, the_configured_public_host_is_shown);
-    tcase_add_test(flow, garbage_is_dropped_silently_and_keep_alives_are_swallowed);
+    tcase_add_test(flow, garbage_is_dropped_and_keep_alives_are_swallowed);
+    tcase_add_test(flow, what_nta_would_swallow_is_answered_here);
     tcase_add_test(flow, before_nta_is_known_messages_are_dropped);
     tcase_add_test(flow, a_peer_that_the_network_cannot_reach_is_answered_at_once);
     tcase_add_test(flow, an_address_that_cannot_be_opened_is_an_error);
