@@ -6,9 +6,9 @@ import os
 import secrets
 import shutil
 
-from harness import ports, proc, sip
+from harness import proc, sip
 
-from . import HERE, usage
+from . import HERE, take_ports, usage
 
 PACKAGES = "apt-get install kamailio rtpengine-daemon"
 
@@ -27,7 +27,7 @@ class Kamailio:
         places = glob.glob("/usr/lib/*/kamailio/modules") + glob.glob("/usr/lib/kamailio/modules")
         if not places or not shutil.which("kamailio") or not shutil.which("rtpengine"):
             raise Missing(f"Kamailio or rtpengine is not installed: {PACKAGES}")
-        sip_port, ng = ports.block(2)
+        sip_port, ng = take_ports(2)
         self.server = f"127.0.0.1:{sip_port}"
         self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
         self._tables(os.path.join(home, "db"))

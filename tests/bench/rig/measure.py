@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import time
 
-from . import edge, sipp, usage
+from . import edge, sipp, take_ports, usage
 
 HOLD_MS = 200
 
@@ -75,7 +75,7 @@ def calls(plan, switch, home):
 
 def registers(plan, switch, home):
     found = []
-    port = iter(sipp.ports.block(50))
+    port = iter(take_ports(10))
     for _ in range(plan.runs):
         plan.say(f"{switch.name}: {plan.registers} registrations")
         before = usage.cpu(switch.pids)
@@ -176,7 +176,7 @@ def _edge_calls(switch, home, count):
 
 def _edge_registers(switch, home, count):
     before = usage.cpu(switch.pids)
-    caller = sipp.register(switch, home, sipp.ports.block(50)[0], count, 200)
+    caller = sipp.register(switch, home, take_ports(10)[0], count, 200)
     scale = 1000 / max(1, caller.counts["good"])
     return {"own": (usage.cpu(switch.pids) - before) * scale, "sipp": caller.cpu * scale, **caller.counts}
 

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import time
 
-from harness import ports, proc
+from harness import proc
 
-from . import SIPP
+from . import SIPP, take_ports
 
 # Every SIPp draws the same cnonces: from one address, the second run would look like a replay of the first.
 _hosts = (f"127.0.{i // 250}.{i % 250 + 2}" for i in itertools.count())
@@ -24,7 +24,7 @@ class Sipp:
         self.name = f"{scenario}-{port}"
         self.log = os.path.join(home, f"{self.name}.log")
         self.stat = os.path.join(home, f"{self.name}.csv")
-        media = ports.block(50)[0]
+        media = take_ports(10)[0]
         argv = ["sipp", switch.server, "-sf", os.path.join(SIPP, f"{scenario}.xml"), "-i", host or next(_hosts), "-p", str(port),
                 "-mp", str(media), "-r", str(rate), "-nostdin", "-d", str(hold_ms), "-trace_stat", "-stf", self.stat,
                 "-fd", "1", "-trace_err", "-error_file", self.log + ".err", "-buff_size", "1048576"]
@@ -84,7 +84,7 @@ class Pair:
 
     def __init__(self, switch, home):
         self.switch, self.home = switch, home
-        self.ports = iter(ports.block(50))
+        self.ports = iter(take_ports(40))
         port = next(self.ports)
         host = next(_hosts)
         register(switch, home, port, 1, 1, 1, host)  # from where it answers: that is the flow

@@ -3,10 +3,10 @@
 import os
 import secrets
 
-from harness import ports, postgres, proc
+from harness import postgres, proc
 from harness.tandem import Tandem as Program
 
-from . import SOURCE, usage
+from . import SOURCE, take_ports, usage
 
 MEDIA = (33000, 59999)  # a port pair rests for seconds after use: 150 calls a second keep thousands busy
 
@@ -24,7 +24,7 @@ class Tandem:
         self.program = None
         try:
             database = self.cluster.create_database("bench")
-            self.program = Program(os.path.join(home, "t"), build, SOURCE, [*ports.block(2), *MEDIA], database, log="info")
+            self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info")
             self.program.migrate()
             self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
             for name, secret in self.account:
