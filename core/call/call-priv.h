@@ -23,6 +23,10 @@ void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_de
 /* leg_offer.c: the leg ends; whoever waits for the answer to its re-offer is told 481. */
 void leg_offer_forget(struct leg *leg);
 
+/* dial_status.c */
+enum dial_status dial_status_of(enum cause cause);
+int dial_rank(enum cause cause);
+
 /* leg_media.c */
 int leg_media_fill(struct leg *leg, struct media_desc *desc); /* ports and addresses for the live streams. 0, -EAGAIN */
 void leg_media_apply(struct leg *leg);                        /* remote and local are agreed: tell the media process */

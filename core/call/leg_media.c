@@ -74,7 +74,7 @@ void leg_media_apply(struct leg *leg)
         if (remote->kind != STREAM_AUDIO)
             continue;
         if (speech)
-            snprintf(leg->codec, sizeof leg->codec, "%.12s/%u", speech->name, speech->rate / 1000);
+            snprintf(leg->codec, sizeof leg->codec, "%.14s/%u", speech->name, speech->rate);
         note_hold(leg, remote);
     }
 }

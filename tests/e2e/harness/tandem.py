@@ -77,7 +77,7 @@ class Tandem:
             if not self.program.running():
                 raise proc.Failed(f"tandemd ended with {self.program.child.returncode} while starting: {self.tail(8)}")
             with sip.Endpoint(self.server, user="probe") as probe:
-                return probe.options(timeout=0.3)
+                return probe.alive(timeout=0.3)
         proc.wait_until("tandemd to answer SIP", answers, timeout)
 
     def stop(self, timeout=15.0):

@@ -68,7 +68,7 @@ def _send_and_ask(t, messages):
         for name, data in messages:
             out.sendto(data, ("127.0.0.1", t.tandem.port))
             with sip.Endpoint(t.tandem.server, user="probe") as probe:
-                if not probe.options(timeout=3):
+                if not probe.alive(timeout=3):
                     raise Failed(f"the switch does not answer after: {name}")
             if not t.tandem.program.running() or t.tandem.program.pid != pid:
                 raise Failed(f"the switch died of: {name}")
@@ -168,7 +168,7 @@ def a_flood_of_unauthenticated_invites_costs_no_memory(t):
             for i in range(count):
                 e.send(e.compose("INVITE", f"sip:202@{tandem.server}", body=e.sdp()))
                 if i % 200 == 199:
-                    e.options(timeout=5, tries=3)  # keeps step with the switch, so that datagrams are not just lost
+                    e.alive(timeout=5)  # keeps step with the switch, so that datagrams are not just lost
                     e.inbox.clear()
         flood(2000)
         before = memory()
