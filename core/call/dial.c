@@ -311,7 +311,8 @@ static void winner_ended(struct dial *dial)
     dial->cause = winner->cause ? winner->cause : CAUSE_NORMAL;
     dial->who = winner->who;
     str_copy(dial->detail, sizeof dial->detail, winner->detail);
-    dial->talk_ms = (loop_now_us(dial->call->pbx->loop) - dial->talk_from_us) / 1000;
+    if (dial->talk_from_us) /* else it ended in the moment of its answer */
+        dial->talk_ms = (loop_now_us(dial->call->pbx->loop) - dial->talk_from_us) / 1000;
     finish(dial, DIAL_ANSWERED);
     if (dial->cause != CAUSE_NORMAL) /* lost media, lost connection: the caller's leg says so too */
         dial->call->dial_cause = dial->cause;

@@ -218,6 +218,7 @@ static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip
     if (status < 400 && sip && sip->sip_contact && sip->sip_contact->m_url->url_user) {
         str_copy(leg->redirect, sizeof leg->redirect, sip->sip_contact->m_url->url_user);
         url_unescape(leg->redirect, leg->redirect);
+        str_clean_utf8(leg->redirect);
     }
     leg_on_ended(leg, dialog->cancelled ? leg->cause : cause_from_sip(status), WHO_CALLEE, status, detail);
     dialog_finish(dialog);

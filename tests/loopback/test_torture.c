@@ -387,6 +387,46 @@ START_TEST(an_ack_that_comes_after_the_dialog_is_gone_is_ignored)
 }
 END_TEST
 
+/* Reliable ringing that the caller never confirms, or confirms when the call is over. */
+START_TEST(reliable_ringing_outlives_no_call)
+{
+    struct party p = party_open();
+    unsigned ended = p.bed->calls_ended;
+    struct message ringing, invite;
+
+    p.odd->extra = "Require: 100rel\r\n";
+    ua_invite(p.odd, "203", NULL);
+    p.odd->extra = NULL;
+    invite = *must(ua_wait(p.b, "INVITE"));
+    ua_reply(p.b, &invite, 180, "Ringing", NULL);
+    ringing = *must(ua_wait(p.odd, "180"));
+    {
+        char sdp[1024];
+
+        ua_reply(p.b, &invite, 183, "Session Progress", ua_sdp(p.b, sdp, sizeof sdp));
+    }
+    for (int i = 0; i < 50; i++)
+        loop_turn(p.bed->loop, 2);
+    if (_i == 0) {
+        ua_cancel(p.odd);
+        ua_ack(p.odd, must(ua_wait(p.odd, "487")));
+        ua_reply(p.b, must(ua_wait(p.b, "CANCEL")), 200, "OK", NULL);
+        ua_reply(p.b, &invite, 487, "Request Terminated", NULL);
+    } else {
+        ua_reply(p.b, &invite, 486, "Busy Here", NULL);
+        ua_ack(p.odd, must(ua_wait(p.odd, "486")));
+    }
+    bed_until(p.bed, p.bed->calls_ended == ended + 1);
+    p.odd->cseq += 5;
+    ck_assert_int_eq(ua_prack(p.odd, &ringing), 481);
+    for (int i = 0; i < 500; i++) /* what was not confirmed would be repeated */
+        loop_turn(p.bed->loop, 2);
+    p.b->local_tag[0] = '\0';
+    forget(p.odd);
+    party_close(&p);
+}
+END_TEST
+
 /* INVITE and CANCEL lie in the socket together: the call is over before its dialplan could start. */
 START_TEST(a_call_that_is_cancelled_in_the_moment_it_comes_is_over)
 {
@@ -564,6 +604,7 @@ int main(void)
     tcase_add_test(tc, garbage_and_datagrams_of_all_sizes_do_no_harm);
     tcase_add_test(tc, odd_requests_inside_a_call_do_not_end_it);
     tcase_add_loop_test(tc, an_ack_that_comes_after_the_dialog_is_gone_is_ignored, 0, 3);
+    tcase_add_loop_test(tc, reliable_ringing_outlives_no_call, 0, 2);
     tcase_add_test(tc, a_call_that_is_cancelled_in_the_moment_it_comes_is_over);
     tcase_add_loop_test(tc, odd_answers_of_a_phone_end_at_most_its_call, 0, (int)COUNT_OF(odd_answers));
     tcase_add_test(tc, floods_without_a_password_cost_no_memory_and_make_no_call);

@@ -16,10 +16,10 @@ struct fixture {
     enum cause last_cause;        /* of the last call that ended */
     enum who last_who;
     char last_detail[128];
-    int start_result;   /* what the script's start answers */
-    bool no_media;      /* no port can be had */
-    bool gone_at_once;  /* an ended phone is gone before ops->end() returns */
-    int dial_error;     /* what ops->dial answers */
+    int start_result;  /* what the script's start answers */
+    bool no_media;     /* no port can be had */
+    bool gone_at_once; /* an ended phone is gone before ops->end() returns */
+    int dial_error;    /* what ops->dial answers */
     unsigned dials_done;
     struct dial_result dialled; /* what the last dial came to */
     char dialled_detail[128], answered_by[64];

@@ -86,8 +86,8 @@ static const struct {
     int first, second, third;
     enum dial_status status;
 } failures[] = {
-    {486, 603, 480, DIAL_REJECTED},    {486, 480, 404, DIAL_BUSY},         {480, 408, 430, DIAL_UNREACHABLE},
-    {500, 404, 480, DIAL_FAILED},      {488, 486, 500, DIAL_BUSY},         {403, 486, 600, DIAL_REJECTED},
+    {486, 603, 480, DIAL_REJECTED},    {486, 480, 404, DIAL_BUSY},   {480, 408, 430, DIAL_UNREACHABLE},
+    {500, 404, 480, DIAL_FAILED},      {488, 486, 500, DIAL_BUSY},   {403, 486, 600, DIAL_REJECTED},
     {487, 480, 404, DIAL_UNREACHABLE}, {488, 488, 480, DIAL_FAILED},
 };
 
@@ -543,9 +543,9 @@ START_TEST(a_kind_of_destination_gets_what_stands_behind_the_colon)
 
     ck_assert_int_eq(route_kind_add(fx.pbx, "trunk", resolve_trunk, NULL, &kind), 0);
     ck_assert_int_eq(route_kind_add(fx.pbx, "trunk", resolve_trunk, NULL, &other), -EEXIST);
-    ck_assert_int_eq(route_kind_add(fx.pbx, "a-name-that-is-longer-than-any-kind-of-destination", resolve_trunk, NULL,
-                                    &other),
-                     -E2BIG);
+    ck_assert_int_eq(
+        route_kind_add(fx.pbx, "a-name-that-is-longer-than-any-kind-of-destination", resolve_trunk, NULL, &other),
+        -E2BIG);
     dial(caller, "trunk:+44:1632", 0);
     ck_assert_str_eq(resolved, "+44:1632");
     phone_refuses(leg_of("+44"), 486);

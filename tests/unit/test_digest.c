@@ -326,7 +326,8 @@ START_TEST(requests_may_overtake_each_other_within_sixty_four)
 }
 END_TEST
 
-/* A phone that was restarted begins at count 1 again, often with the same cnonce; the answer to "stale" must let it in. */
+/* A phone that was restarted begins at count 1 again, often with the same cnonce; the answer to "stale" must let it in.
+ */
 START_TEST(the_nonce_after_stale_is_a_fresh_one)
 {
     struct answer a = answer_new(DIGEST_MD5, &desk, false), b, c;
@@ -383,9 +384,9 @@ static const struct {
 
 START_TEST(malformed_parameters_are_refused)
 {
-    const char *params[] = {"username=\"201\"",  "realm=\"" REALM "\"", "nonce=\"abc\"", "uri=\"" URI "\"",
-                            "response=\"0123\"", "algorithm=MD5",       "cnonce=\"x\"",  "qop=auth",
-                            "nc=00000001",       NULL};
+    const char *params[] = {
+        "username=\"201\"", "realm=\"" REALM "\"", "nonce=\"abc\"", "uri=\"" URI "\"", "response=\"0123\"",
+        "algorithm=MD5",    "cnonce=\"x\"",        "qop=auth",      "nc=00000001",     NULL};
     struct digest_credentials c;
     size_t count = COUNT_OF(params) - 1;
 
@@ -404,10 +405,17 @@ END_TEST
 
 START_TEST(quotes_capitals_and_spaces_are_read_as_rfc_7616_writes_them)
 {
-    const char *params[] = {"Username = \"a\\\"b\\\\c\"", "REALM=\"" REALM "\"", "nonce=\"abc\"",
-                            "uri=\"" URI "\"",            "response=\"0123\"",   "Algorithm=sha-256",
-                            "cnonce=\"x\"",               "qop=\"auth\"",        "nc=0000000A",
-                            "unknown=\"stuff\"",          NULL};
+    const char *params[] = {"Username = \"a\\\"b\\\\c\"",
+                            "REALM=\"" REALM "\"",
+                            "nonce=\"abc\"",
+                            "uri=\"" URI "\"",
+                            "response=\"0123\"",
+                            "Algorithm=sha-256",
+                            "cnonce=\"x\"",
+                            "qop=\"auth\"",
+                            "nc=0000000A",
+                            "unknown=\"stuff\"",
+                            NULL};
     struct digest_credentials c;
 
     ck_assert_int_eq(digest_parse(params, &c), 0);
