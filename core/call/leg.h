@@ -156,8 +156,9 @@ bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GON
  */
 
 void leg_on_ringing(struct leg *leg, int status);
-/* A provisional response with the answer to our offer. */
-void leg_on_early(struct leg *leg, int status, const struct media_desc *answer);
+/* A provisional response with the answer to our offer; another one may follow, when the far side has ended what sent
+ * this. 0; -EINVAL: it does not fit the offer and counts as ringing; -ENOTCONN: nobody waits for it. */
+int leg_on_early(struct leg *leg, int status, const struct media_desc *answer);
 /* Our 200 was confirmed; `answer` is what the ACK carried when the 200 had the offer, else NULL. */
 void leg_on_confirmed(struct leg *leg, const struct media_desc *answer);
 /* How our re-offer ended; 481 and 408 end the leg (RFC 3261 §12.2.1.2). */
