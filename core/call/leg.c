@@ -144,7 +144,7 @@ int leg_ring(struct leg *leg, int status)
     return leg->ops->ring(leg, status, NULL);
 }
 
-int leg_early(struct leg *leg, const struct media_desc *answer)
+int leg_early(struct leg *leg, int status, const struct media_desc *answer)
 {
     struct media_desc *local;
     int result;
@@ -159,9 +159,9 @@ int leg_early(struct leg *leg, const struct media_desc *answer)
     }
     start_ringing(leg);
     leg->early = true;
-    leg->ring_status = 183;
+    leg->ring_status = status;
     leg_agree(leg, leg->remote_offer, local, local);
-    return leg->ops->ring(leg, 183, leg->local);
+    return leg->ops->ring(leg, status, leg->local);
 }
 
 /* What the 200 says: the answer; the one that early media had already; or an offer, when the INVITE had none. */

@@ -17,6 +17,7 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     memcpy(&dialog->origin.session, id.b + 8, sizeof dialog->origin.session);
     dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
     list_init(&dialog->early);
+    list_init(&dialog->rings);
     list_append(&agent->dialogs, &dialog->in_agent);
     return dialog;
 }
@@ -116,8 +117,7 @@ void dialog_finish(struct dialog *dialog)
     dialog->dead = true;
     session_timer_stop(dialog);
     sip_enter(agent);
-    if (dialog->invite_in)
-        nta_incoming_destroy(dialog->invite_in);
+    invite_drop(dialog);
     if (dialog->offer_in)
         nta_incoming_destroy(dialog->offer_in);
     if (dialog->answered_in)
@@ -129,8 +129,6 @@ void dialog_finish(struct dialog *dialog)
         nta_outgoing_destroy(dialog->offer_out);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
-    if (dialog->reliable)
-        nta_reliable_destroy(dialog->reliable);
     if (dialog->nta)
         nta_leg_destroy(dialog->nta);
     sip_leave(agent);

@@ -133,7 +133,9 @@ struct dialog {
     nta_outgoing_t *bye;
     struct list early;           /* early dialogs of our INVITE: early.c */
     struct early *early_media;   /* the one whose media the caller hears; NULL: none */
-    nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    nta_reliable_t *reliable; /* provisional response that waits for its PRACK */
+    struct list rings;        /* those that wait for that: ring.c */
+    bool answering;           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
     bool inbound, cancelled, established, ack_seen, dead, retried_422;
@@ -190,9 +192,20 @@ void user_text(const char *user, char *out, size_t size);
  * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
 int url_number(const url_t *url, char *out, size_t size);
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
-int invite_ring(struct leg *leg, int status, const struct media_desc *early);
 int invite_answer(struct leg *leg, const struct media_desc *answer);
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail);
+/* Responds to the open INVITE. 0, -EALREADY (there was a final response), -EIO. */
+int invite_respond(struct dialog *dialog, int status, const char *phrase, tag_type_t tag, tag_value_t value, ...);
+/* The open INVITE needs nothing any more. */
+void invite_drop(struct dialog *dialog);
+/* Why a caller's CANCEL, or BYE before the answer, says that it ends: somebody else may have answered (RFC 3326). */
+enum cause gave_up(const sip_t *sip);
+/* ring.c: what a caller is told before the answer, reliably when it asks for that (RFC 3262). */
+int invite_ring(struct leg *leg, int status, const struct media_desc *early);
+/* Around a final response: reliable ones that wait for their PRACK. */
+void ring_before_final(struct dialog *dialog, int status);
+void ring_after_final(struct dialog *dialog);
+void ring_forget(struct dialog *dialog);
 /* early.c: provisional responses to an INVITE of ours, and the early dialogs that they make (RFC 3261 §12.1.2). */
 void early_provisional(struct dialog *dialog, const sip_t *sip);
 /* The 2xx has this To tag (NULL: none): its early dialog becomes the dialog, the others are forgotten. */
