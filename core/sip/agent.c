@@ -126,10 +126,13 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
 
 static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *sip)
 {
-    if (sip && sip->sip_request)
+    if (sip && sip->sip_request) {
         request_in(agent, msg, sip);
-    else
-        nta_msg_discard(nta, msg); /* a response to nothing of ours */
+        return 0;
+    }
+    if (sip)
+        late_response(agent, sip);
+    nta_msg_discard(nta, msg);
     return 0;
 }
 
@@ -144,6 +147,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
+    late_open(agent);
     random_bytes(agent->ping_key, sizeof agent->ping_key);
     su_init();
     result = sofia_loop_open(agent);
@@ -236,6 +240,7 @@ void agent_close(struct agent *agent)
         }
         dialog_finish(dialog);
     }
+    late_close(agent);
     loop_turn(agent->pbx->loop, 0); /* dialogs are freed at the end of a turn */
     while (!list_empty(&agent->methods))
         sip_method_remove(LIST_ENTRY(agent->methods.next, struct sip_method, node));
