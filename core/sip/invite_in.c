@@ -99,9 +99,9 @@ static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
         return -ENOMEM;
     }
     result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
-    text = sip_header_as_string(home, (sip_header_t *)local);
+    text = header_text(home, (sip_header_t *)local);
     str_copy(dialog->local, sizeof dialog->local, text);
-    text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
+    text = header_text(home, (sip_header_t *)sip->sip_from);
     str_copy(dialog->remote, sizeof dialog->remote, text);
     str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
     su_home_deinit(home);

@@ -92,6 +92,8 @@ struct sipmsg {
     bool answered, kept;
 };
 void sipmsg_free(struct sipmsg *m);
+/* The value of a header as text, in home. The library's own sip_header_as_string() leaves bytes unset in longer ones. */
+char *header_text(su_home_t *home, const sip_header_t *h);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
 
