@@ -58,10 +58,19 @@ void call_set_state(struct call *call, enum call_state state)
         call_publish(call, EVENT_CALL_STATE, fsm_name(&call_states, call->state));
 }
 
+void call_answered(struct call *call)
+{
+    if (call->answered_us)
+        return;
+    call->answered_us = loop_now_us(call->pbx->loop);
+    call_limit_update(call);
+}
+
 static void call_destroy(void *obj)
 {
     struct call *call = obj;
 
+    loop_timer_stop(call->pbx->loop, &call->limit);
     data_clear(&call->data);
     obj_unref(call->behalf, "call");
     list_unlink(&call->in_pbx);
@@ -257,6 +266,13 @@ void call_came_back(struct call *call, const struct call *of)
 /* --- the end
  * ------------------------------------------------------------------------------------------------------------ */
 
+static void ending(struct call *call)
+{
+    loop_timer_stop(call->pbx->loop, &call->limit);
+    call->ended_us = loop_now_us(call->pbx->loop);
+    call_set_state(call, CALL_ENDING);
+}
+
 void call_end(struct call *call, enum cause cause, enum who who, const char *detail)
 {
     bool again;
@@ -279,8 +295,7 @@ void call_end(struct call *call, enum cause cause, enum who who, const char *det
         call->cause = cause;
         call->who = who;
         str_copy(call->detail, sizeof call->detail, detail);
-        call->ended_us = loop_now_us(call->pbx->loop);
-        call_set_state(call, CALL_ENDING);
+        ending(call);
         call_leg_finished(call);
     }
     obj_unref(call, "call_end");
@@ -328,8 +343,7 @@ static void end_if_over(struct call *call)
 {
     if (any_leg_alive(call) || call->dial || call->state >= CALL_ENDING)
         return;
-    call->ended_us = loop_now_us(call->pbx->loop);
-    call_set_state(call, CALL_ENDING);
+    ending(call);
 }
 
 /* Hanging up before the answer is giving up, however the phone says it. */

@@ -1,5 +1,6 @@
 /* Dial: destinations at once, the first answer wins, the others are ended. Owns its branches until one wins, and the
  * winner until the conversation is over. Signalling thread. Knows no SIP: offers and answers are descriptions. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -27,11 +28,11 @@ struct dial {
     unsigned branch_count, attempt_count, attempts_pending, attempts_started;
     struct dial_attempt *attempts; /* one a target */
     struct leg *early;             /* the branch that owns early media; borrowed, it is among the branches */
-    unsigned timeout_ms;
+    unsigned timeout_ms, max_ms;
     bool in_order;
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
-    struct loop_timer deadline;
+    struct loop_timer deadline;  /* of ringing; then, of the conversation */
     dial_done_fn done;
     void *arg;
     bool starting, finished, cancelled, reoffer;
@@ -190,6 +191,15 @@ static void rang_too_long(void *arg)
     fail_if_nobody_left(dial);
 }
 
+static void talked_too_long(void *arg)
+{
+    struct dial *dial = arg;
+    char words[64];
+
+    snprintf(words, sizeof words, "%u s, the limit in the dialplan", (dial->max_ms + 999) / 1000);
+    call_end(dial->call, CAUSE_CALL_LIMIT, WHO_SWITCH, words);
+}
+
 /* Each speech codec that the caller may send now must be one that the winner takes. */
 static bool caller_fits(const struct leg *caller, const struct leg *winner)
 {
@@ -287,8 +297,9 @@ static void connect_winner(struct dial *dial, struct leg *winner)
         return;
     }
     dial->talk_from_us = loop_now_us(call->pbx->loop);
-    if (!call->answered_us)
-        call->answered_us = dial->talk_from_us;
+    call_answered(call);
+    if (dial->max_ms)
+        loop_timer_start(call->pbx->loop, &dial->deadline, dial->max_ms, talked_too_long, dial);
     str_copy(dial->answered_by, sizeof dial->answered_by, winner->number);
     str_copy(call->answered_by, sizeof call->answered_by, winner->number);
     call_set_state(call, CALL_TALKING);
@@ -518,6 +529,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->arg = arg;
     dial->starting = true;
     dial->in_order = request->in_order;
+    dial->max_ms = request->max_ms;
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);

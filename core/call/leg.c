@@ -213,6 +213,7 @@ void leg_echo(struct leg *leg, bool on)
 
     if (port)
         media_port_echo(port, on);
+    leg_expect_sound(leg, on);
 }
 
 /* --- the end

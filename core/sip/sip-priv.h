@@ -60,7 +60,8 @@ struct agent {
     int epoll_fd;
     struct loop_watch *watch;
     struct loop_timer timer;
-    unsigned depth; /* sip_enter() without sip_leave() */
+    struct nta_wire *wire; /* NULL: datagrams go over the loopback socket */
+    unsigned depth;        /* sip_enter() without sip_leave() */
     struct digest *digest;
     struct list methods;
     struct list dialogs;
