@@ -153,6 +153,16 @@ int url_number(const url_t *url, char *out, size_t size)
     return str_copy(out, size, text);
 }
 
+/* The call of ours whose INVITE this is, sent back by a phone that acts as a proxy (a spiral, RFC 3261 §6); else NULL.
+ * What comes back by two ways NTA refuses with 482 (§8.2.2.2). */
+static const struct call *call_behind(struct agent *agent, const sip_t *sip)
+{
+    nta_leg_t *leg = nta_leg_by_dialog(agent->nta, NULL, sip->sip_call_id, NULL, NULL, sip->sip_from->a_tag, NULL);
+    const struct dialog *dialog = nta_leg_magic(leg, indialog_request);
+
+    return dialog && !dialog->inbound && dialog->leg ? dialog->leg->call : NULL;
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
@@ -160,6 +170,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct dialog *dialog = NULL;
     char min_se[16], why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
+    const struct call *behind;
     struct leg *leg;
     int sdp, number;
 
@@ -195,6 +206,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         refuse_early(agent, msg, CAUSE_BAD_SDP, why);
         return;
     }
+    behind = call_behind(agent, sip);
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
     session_timer_asked(dialog, sip);
@@ -230,6 +242,8 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         nta_incoming_tag(dialog->invite_in, nta_leg_get_tag(dialog->nta));
         nta_incoming_bind(dialog->invite_in, ack_or_cancel, dialog);
         invite_respond(dialog, SIP_100_TRYING, TAG_END());
+        if (behind)
+            call_came_back(leg->call, behind);
     }
     desc_free(offer);
     return;

@@ -1,6 +1,7 @@
 /* The test bed. See bed.h. */
 #include "bed.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -146,7 +147,7 @@ static void give_back(struct bed *bed)
         close(bed->locks[--bed->lock_count]);
 }
 
-/* The first of as many ports in a row as there are locks; -1: there are none just now. */
+/* The first of as many ports in a row as there are locks; 0: there are no such now. */
 static int try_lease(struct bed *bed)
 {
     int slots = (PORTS_LAST - PORTS_FIRST) / PORTS_BLOCK, at = (int)(getpid() * 97u % (unsigned)slots);
@@ -168,17 +169,17 @@ static int try_lease(struct bed *bed)
             return start + PORTS_BLOCK - (int)COUNT_OF(bed->locks) * PORTS_BLOCK;
     }
     give_back(bed);
-    return -1;
+    return 0;
 }
 
-/* Other tests give theirs back when they end. */
+/* Others on this machine may have them all for a moment. */
 static int lease_ports(struct bed *bed)
 {
-    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until; usleep(100000)) {
-        int start = try_lease(bed);
+    for (uint64_t until_ = now_ms() + UA_WAIT_MS; now_ms() < until_; poll(NULL, 0, 100)) {
+        int first = try_lease(bed);
 
-        if (start >= 0)
-            return start;
+        if (first)
+            return first;
     }
     ck_abort_msg("no range of ports is free for the test");
     return 0;

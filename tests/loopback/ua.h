@@ -46,6 +46,8 @@ struct ua {
     unsigned invite_cseq;
     bool uac;
     const char *extra;        /* header lines added to what it sends */
+    bool no_contact;          /* its responses have none */
+    const char *max_forwards; /* NULL: 70 */
     const char *cancel_extra; /* header lines added to a CANCEL */
     const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite;    /* received INVITE, or our own last one */
