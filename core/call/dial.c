@@ -237,7 +237,7 @@ static void reoffer_caller(struct dial *dial)
     dial->reoffer = false;
     obj_ref(dial->call, "reoffer");
     if (result == 0) {
-        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local);
+        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local, dial->leg->remote_offer);
 
         result = leg_offer(dial->leg, arranged, true, reoffered, dial->call);
         desc_free(arranged);

@@ -163,7 +163,12 @@ void leg_on_confirmed(struct leg *leg, const struct media_desc *answer);
 /* How our re-offer ended; 481 and 408 end the leg (RFC 3261 §12.2.1.2). */
 void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer);
 void leg_on_offer_refused(struct leg *leg, int status);
-/* The answer in the ACK of a re-INVITE that asked us for the offer. */
+/* The far side asks us for an offer (a re-INVITE without one). Returns what to say (borrowed): what is in use, without a
+ * hold of its own; or NULL: an offer is open already. leg_on_asked_answer() follows. */
+const struct media_desc *leg_offer_asked(struct leg *leg);
+/* Its answer; NULL: there was none (or the offer did not go out), and nothing changes. */
+void leg_on_asked_answer(struct leg *leg, const struct media_desc *answer);
+/* The answer to our description when it was said again (a session refresh). */
 void leg_on_reanswer(struct leg *leg, const struct media_desc *answer);
 /* A final 2xx with the answer to our offer. Refuses bad answers by ending the leg. */
 void leg_on_answer(struct leg *leg, const struct media_desc *answer);

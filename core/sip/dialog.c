@@ -163,8 +163,8 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
     *out = NULL;
     if (!payload || !payload->pl_len)
         return -ENOENT;
-    if (!type || !type->c_type || strcasecmp(type->c_type, SIP_SDP_TYPE) != 0) {
-        snprintf(why, why_size, "the body is not %s", SIP_SDP_TYPE);
+    if (!type || !type->c_type || strcasecmp(type->c_type, SIP_SDP_TYPE) != 0 || body_encoded(sip)) {
+        snprintf(why, why_size, "the body is not %s%s", SIP_SDP_TYPE, body_encoded(sip) ? " as it stands" : "");
         return -EMEDIUMTYPE;
     }
     result = sdp_read(payload->pl_data, payload->pl_len, &sdp, why, why_size);

@@ -179,7 +179,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     sdp = message_sdp(sip, &offer, why, sizeof why);
     if (sdp == -EMEDIUMTYPE) {
-        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
         return;
     }
     if (sdp < 0 && sdp != -ENOENT) {
@@ -259,6 +259,9 @@ int invite_ring(struct leg *leg, int status, const struct media_desc *early)
 
     if (len < 0)
         return len;
+    if (dialog->reliability == REL_ALWAYS && leg->late_offer)
+        return 0; /* a first reliable response would have to carry our offer (RFC 3261 §13.2.1), which waits for the 200
+                   */
     if (dialog->reliability == REL_ALWAYS || (dialog->reliability == REL_WITH_SDP && early)) {
         nta_reliable_t *rel;
 

@@ -170,6 +170,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     struct media_desc *answer = NULL;
     char why[160] = "";
     const char *tag = sip->sip_to->a_tag;
+    int result;
     size_t used = strlen(dialog->remote);
 
     if (tag && *tag) { /* a phone of RFC 2543 times has none, and an empty one is no tag */
@@ -186,7 +187,12 @@ static void answered(struct dialog *dialog, const sip_t *sip)
         dialog_send_bye(dialog, leg->cause);
         return;
     }
-    if (message_sdp(sip, &answer, why, sizeof why) < 0) {
+    result = message_sdp(sip, &answer, why, sizeof why);
+    if (result == -ENOENT && leg->early) { /* it need not say again what a provisional response has said */
+        answer = desc_copy(leg->remote);
+        result = 0;
+    }
+    if (result < 0) {
         leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, why[0] ? why : "the answer has no SDP");
         return;
     }

@@ -98,6 +98,10 @@ bool request_unsupported(const sip_t *sip, char *out, size_t size);
 int uri_refused(const sip_t *sip, const char **phrase);
 /* May the answer carry a session description (Accept)? */
 bool request_accepts_sdp(const sip_t *sip);
+/* Is its body compressed or the like (Content-Encoding)? */
+bool body_encoded(const sip_t *sip);
+/* What a 415 says (RFC 3261 §21.4.13). */
+#define SIP_BODY_TAGS SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), SIPTAG_ACCEPT_ENCODING_STR("identity")
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
