@@ -70,10 +70,10 @@ const char *agent_allow(const struct agent *agent, char *out, size_t size)
     const struct sip_method *method;
     size_t used = 0;
 
-    str_append(out, size, &used, "%s", SIP_ALLOW);
+    str_append(out, size, &used, "%s", SIP_ALLOW_ALWAYS);
     LIST_FOR_EACH(method, &agent->methods, node)
     {
-        if (!strstr(SIP_ALLOW, method->name))
+        if (!strstr(SIP_ALLOW_ALWAYS, method->name))
             str_append(out, size, &used, ", %s", method->name);
     }
     return out;

@@ -16,6 +16,8 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     str_copy(dialog->flow, sizeof dialog->flow, flow);
     memcpy(&dialog->origin.session, id.b + 8, sizeof dialog->origin.session);
     dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
+    list_init(&dialog->notes_in);
+    list_init(&dialog->notes_out);
     list_append(&agent->dialogs, &dialog->in_agent);
     return dialog;
 }
@@ -100,6 +102,7 @@ void dialog_finish(struct dialog *dialog)
     dialog->dead = true;
     session_timer_stop(dialog);
     sip_enter(agent);
+    notes_drop(dialog);
     if (dialog->invite_in)
         nta_incoming_destroy(dialog->invite_in);
     if (dialog->offer_in)
@@ -340,4 +343,5 @@ const struct leg_ops dialog_ops = {
     .end = leg_op_end,
     .detach = leg_op_detach,
     .save = leg_op_save,
+    .note = note_out,
 };

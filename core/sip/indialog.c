@@ -1,4 +1,4 @@
-/* Requests inside a dialog: BYE, re-INVITE, UPDATE, OPTIONS, INFO. A re-offer goes to the leg and is answered when the
+/* Requests inside a dialog: BYE, re-INVITE, UPDATE, OPTIONS; INFO and MESSAGE go on to note.c. A re-offer goes to the leg and is answered when the
  * call room has decided. Signalling thread. */
 #include <stdio.h>
 
@@ -7,8 +7,7 @@
 #include "base/obj.h"
 #include "sip/sip-priv.h"
 
-/* Replies finally and lets the transaction go; NTA keeps it as long as retransmissions may come. */
-static int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
+int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
                       tag_value_t value, ...)
 {
     ta_list ta;
@@ -180,6 +179,7 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
         return reply_last(dialog, irq, SIP_488_NOT_ACCEPTABLE, TAG_END());
     if (dialog->established)
         session_timer_asked(dialog, sip);
+    dialog_learn_allow(dialog, sip);
     refresh_target(dialog, sip);
     if (result == -ENOENT)
         return invite ? offer_asked(dialog, irq) : refresh_in(dialog, irq);
@@ -222,6 +222,7 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
         if (sip->sip_contact)
             refresh_target(dialog, sip);
         dialog_send_ack(dialog, sip);
+        dialog_learn_allow(dialog, sip);
         session_timer_answered(dialog, sip);
     }
     nta_outgoing_destroy(orq);
@@ -275,15 +276,14 @@ static int bye_in(struct dialog *dialog, nta_incoming_t *irq)
     return 0;
 }
 
-/* Without a body it only asks whether we are there. No Info-Package is offered (RFC 6086 §4.2.2), and no body means
- * anything yet. */
+/* Without a body it only asks whether we are there. No Info-Package is offered (RFC 6086 §4.2.2). */
 static int info_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
 {
     for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
         if (un->un_name && strcasecmp(un->un_name, "Info-Package") == 0)
             return reply_last(dialog, irq, 469, "Bad Info Package", SIPTAG_HEADER_STR("Recv-Info:"), TAG_END());
     if (sip->sip_payload && sip->sip_payload->pl_len)
-        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
+        return note_in(dialog, irq, sip, NOTE_SIGNAL);
     return reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
 }
 
@@ -344,6 +344,9 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         break;
     case sip_method_info:
         result = info_in(dialog, irq, sip);
+        break;
+    case sip_method_message:
+        result = note_in(dialog, irq, sip, NOTE_TEXT);
         break;
     case sip_method_cancel: /* of nothing: NTA keeps those that mean a transaction */
     case sip_method_prack:  /* of a response that NTA does not wait for (RFC 3262 §3) */

@@ -188,6 +188,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    dialog_learn_allow(dialog, sip);
     session_timer_asked(dialog, sip);
     if (sip_has_feature(sip->sip_require, "100rel"))
         dialog->reliability = REL_ALWAYS;

@@ -179,6 +179,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     }
     learn_route(dialog, sip);
     dialog_send_ack(dialog, sip);
+    dialog_learn_allow(dialog, sip);
     session_timer_answered(dialog, sip);
     nta_outgoing_destroy(dialog->invite_out);
     dialog->invite_out = NULL;
