@@ -188,6 +188,10 @@ static bool read_side(struct edge_connection *c, struct edge_stream *from)
         }
         if (!each_message(c, from, edge->in, (size_t)n))
             return false;
+        if (from == &c->outside && edge->fed) /* NTA copies what is left behind each message: let it not pile up */
+            edge->fed(edge->fed_arg);
+        if (c->dead)
+            return false;
         if ((size_t)n < sizeof edge->in)
             break;
     }
