@@ -162,11 +162,13 @@ static void take_redirect(struct dial *dial)
         return;
     if (call->redirect_count == COUNT_OF(call->redirected_by)) {
         dial->cause = CAUSE_LOOP;
+        dial->who = WHO_SWITCH;
         return;
     }
     for (unsigned i = 0; i < call->redirect_count; i++) {
         if (strcmp(call->redirected_by[i], dial->redirect_by->name) == 0) {
             dial->cause = CAUSE_LOOP;
+            dial->who = WHO_SWITCH;
             str_copy(dial->detail, sizeof dial->detail, dial->redirect_by->name);
             strncat(dial->detail, " was asked twice: accounts forward to each other in a circle",
                     sizeof dial->detail - strlen(dial->detail) - 1);

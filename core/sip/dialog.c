@@ -227,7 +227,8 @@ static void leg_op_end(struct leg *leg, enum cause cause, const char *detail)
         else
             dialog_send_bye(dialog, cause);
     } else if (dialog->inbound) {
-        invite_refuse(dialog, cause, detail);
+        /* What the called phone said of itself is for the record: the caller hears our words for the cause. */
+        invite_refuse(dialog, cause, leg->who == WHO_CALLEE ? NULL : detail);
     } else {
         invite_cancel(dialog, cause);
     }

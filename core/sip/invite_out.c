@@ -30,19 +30,33 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
     return result;
 }
 
+/* A name as a quoted string (RFC 3261 §25.1). The database lets neither control characters nor broken UTF-8 in; whoever
+ * else makes a call with a name of its own must not make a header of it. */
+static void quote_name(const char *name, char *out, size_t size)
+{
+    char clean[128];
+    size_t len = 0;
+
+    str_copy(clean, sizeof clean, name);
+    str_clean_utf8(clean);
+    for (const char *p = clean; *p && len + 2 < size; p++) {
+        bool c1 = (unsigned char)p[0] == 0xC2 && (unsigned char)p[1] < 0xA0; /* U+0080 to U+009F */
+
+        if (*p == '"' || *p == '\\')
+            out[len++] = '\\';
+        out[len++] = c1 || (unsigned char)*p < 0x20 ? ' ' : *p;
+        p += c1;
+    }
+    out[len] = '\0';
+}
+
 /* The parts of our From that the callee shows: who calls. */
 static void local_identity(const struct call *call, const char *contact, char *out, size_t size)
 {
     char name[256], user[61];
     const char *at = strchr(contact, '@');
-    size_t len = 0;
 
-    for (const char *p = call->from_name; *p && len + 2 < sizeof name; p++) {
-        if (*p == '"' || *p == '\\')
-            name[len++] = '\\';
-        name[len++] = *p;
-    }
-    name[len] = '\0';
+    quote_name(call->from_name, name, sizeof name);
     user_text(call->from_number[0] ? call->from_number : "anonymous", user, sizeof user);
     snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
 }
