@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "edge/edge-priv.h"
 
-#define READS_A_WAKE 4           /* then others have their turn */
+#define READS_A_WAKE 1           /* then others have their turn, NTA first: it copies all that stands behind a message */
 #define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
 #define DESCRIPTORS_EACH 3       /* the peer's, ours to NTA, NTA's end of that */
 #define INSIDE_OUT_MAX (1 << 20) /* what one read can become; nothing more is read until NTA has taken it */
@@ -187,10 +187,6 @@ static bool read_side(struct edge_connection *c, struct edge_stream *from)
             return false;
         }
         if (!each_message(c, from, edge->in, (size_t)n))
-            return false;
-        if (from == &c->outside && edge->fed) /* NTA copies what is left behind each message: let it not pile up */
-            edge->fed(edge->fed_arg);
-        if (c->dead)
             return false;
         if ((size_t)n < sizeof edge->in)
             break;

@@ -22,6 +22,7 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_WATCH,
     JOB_LEFT, /* value: its controller has gone (true) or it has one again */
     JOB_STOP,
     /* worker → control */
@@ -41,6 +42,9 @@ struct job {
         struct proto_remote remote;
         struct proto_local local;
         struct media_stats stats;
+        struct {
+            uint32_t silent_ms, lifeless_ms;
+        } watch;
     };
 };
 
