@@ -135,6 +135,7 @@ static bool quiet(int start)
         union addr at = {.in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+        at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* what others have on addresses of their own is no matter */
         free_ = bind(fd, &at.sa, addr_len(&at)) == 0;
         close(fd);
     }
