@@ -37,14 +37,20 @@ def _claim(start):
     return lock
 
 
+def own_host(server):
+    """The loopback address of the family that "host:port" speaks, as it stands in a URI."""
+    return "[::1]" if server.startswith("[") else "127.0.0.1"
+
+
 def _quiet(port):
-    """Whether nobody else on this machine sits on the port."""
+    """Whether nobody else on this machine sits on the port, of either family."""
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        with socket.socket(socket.AF_INET, kind) as probe:
+        with socket.socket(socket.AF_INET6, kind) as probe:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("0.0.0.0", port))
+                probe.bind(("::", port))
             except OSError:
                 return False
     return True
