@@ -63,6 +63,7 @@ static void take_out(struct leg *leg)
     list_unlink(&leg->in_bridge);
     bridge->count--;
     leg->bridge = NULL;
+    leg_silence_update(leg);
     leg_publish(leg, EVENT_BRIDGE_LEFT, NULL);
     obj_unref(bridge, "leg");
 }
@@ -88,6 +89,7 @@ int bridge_join(struct leg *a, struct leg *b)
     join_streams(a, b);
     enter(bridge, a);
     enter(bridge, b);
+    leg_silence_update(a);
     obj_unref(bridge, "join");
     return 0;
 }

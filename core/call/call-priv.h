@@ -33,6 +33,16 @@ void leg_media_apply(struct leg *leg);                        /* remote and loca
 void leg_media_release(struct leg *leg);                      /* all ports back; leg_recorded() follows */
 void leg_recorded(struct leg *leg);
 
+/* leg_silence.c */
+/* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */
+void leg_silence_update(struct leg *leg);
+/* What the media process says of the leg's audio port. May end the leg. */
+void leg_silence_news(struct leg *leg, const struct media_event *event);
+
+/* limit.c */
+/* Answered, or other limits are configured: (re)starts the call's clock. */
+void call_limit_update(struct call *call);
+
 /* call.c */
 struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a new one */
 void leg_publish(struct leg *leg, enum event_kind kind, const char *detail);

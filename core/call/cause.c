@@ -42,6 +42,11 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                         "See the media line of `tandem status`."},
     [CAUSE_MEDIA_LOST] = {"media-lost", 503, "Service Unavailable", 41, "The media process ended during the call.",
                           "It is restarted by itself; its log says why it ended."},
+    [CAUSE_MEDIA_TIMEOUT] =
+        {"media-timeout", 480, "Temporarily Unavailable", 102,
+         "The phone sent no sound and no other sign of life any more.",
+         "It lost its network or power; if nothing ever arrived, a router or firewall keeps its audio (RTP) "
+         "away: compare the addresses in `tandem call ID --raw`."},
     [CAUSE_CONNECTION_LOST] = {"connection-lost", 408, "Request Timeout", 102,
                                "The phone stopped answering during the call.",
                                "Check the phone's network; `tandem call ID` shows which message went unanswered."},
@@ -56,6 +61,9 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                             "File and line stand in the detail and in the log."},
     [CAUSE_NO_DIALPLAN] = {"no-dialplan", 503, "Service Unavailable", 38, "No dialplan is loaded.",
                            "Check the dialplan directory in the configuration."},
+    [CAUSE_CALL_LIMIT] =
+        {"call-limit", 480, "Temporarily Unavailable", 31, "The call had lasted as long as calls may.",
+         "The limit stands in the detail: max_call of the account or the switch, or `max` in the dialplan."},
     [CAUSE_OPERATOR] = {"operator", 480, "Temporarily Unavailable", 16, "An administrator ended the call.", ""},
     [CAUSE_STOPPING] = {"switch-stopping", 503, "Service Unavailable", 41, "The switch is being stopped.", ""},
     [CAUSE_SWITCH_STOPPED] = {"switch-stopped", 503, "Service Unavailable", 41, "The switch stopped during the call.",

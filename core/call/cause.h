@@ -27,12 +27,14 @@ enum cause {
     CAUSE_REDIRECTED,      /* the phone sends the caller elsewhere (3xx) */
     CAUSE_NO_MEDIA,        /* the media process is not there */
     CAUSE_MEDIA_LOST,      /* the media process died during the call */
+    CAUSE_MEDIA_TIMEOUT,   /* sound was due, and neither RTP nor RTCP came any more */
     CAUSE_CONNECTION_LOST, /* a request inside the call was not answered (timeout, 481, 408) */
-    CAUSE_SESSION_EXPIRED,    /* the phone stopped refreshing the session (RFC 4028) */
+    CAUSE_SESSION_EXPIRED, /* the phone stopped refreshing the session (RFC 4028) */
     CAUSE_NO_ACK,          /* the phone never confirmed the answer */
     CAUSE_FAR_FAILURE,     /* the far side failed: its status and words are in the detail */
     CAUSE_SCRIPT_ERROR,
     CAUSE_NO_DIALPLAN,
+    CAUSE_CALL_LIMIT,     /* the longest time that the switch, the account or the dialplan allows */
     CAUSE_OPERATOR,       /* ended by hand: `tandem hangup` */
     CAUSE_STOPPING,       /* the switch is being stopped */
     CAUSE_SWITCH_STOPPED, /* the switch died; written at the next start */

@@ -12,6 +12,8 @@ static void media_event(void *arg, const struct media_event *event)
 
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
+    else
+        leg_silence_news(leg, event); /* only audio is watched */
 }
 
 /* The port for this kind of stream, taken when it is first needed. It stays with the kind, whichever m-line has it. */
@@ -77,6 +79,7 @@ void leg_media_apply(struct leg *leg)
             snprintf(leg->codec, sizeof leg->codec, "%.14s/%u", speech->name, speech->rate);
         note_hold(leg, remote);
     }
+    leg_silence_update(leg);
 }
 
 static void video_released(void *arg, const struct media_stats *stats)

@@ -126,8 +126,19 @@ static int hex_bytes(const char *hex, uint8_t *out, size_t len)
     return 0;
 }
 
-/* Columns: key, name (NULL: the row is gone), display_name, realm, hashes in hex, enabled, context, max_contacts. The
- * table's constraints make sure of all this; they may have been dropped. Returns NULL or what is wrong. */
+/* A column that may be NULL, which is `otherwise`. */
+static int seconds_or(const PGresult *r, int row, int column, unsigned otherwise, unsigned *out)
+{
+    uint64_t value = otherwise;
+
+    if (!PQgetisnull(r, row, column) && str_to_u64(PQgetvalue(r, row, column), 1000000, &value) < 0)
+        return -EINVAL;
+    *out = (unsigned)value;
+    return 0;
+}
+
+/* Columns: key, name (NULL: the row is gone), then ACCOUNT_COLUMNS in their order, hashes in hex. The table's
+ * constraints make sure of all this; they may have been dropped. Returns NULL or what is wrong. */
 static const char *account_from_row(const PGresult *r, int row, struct account *account)
 {
     uint64_t max_contacts;
@@ -148,6 +159,14 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     if (str_to_u64(PQgetvalue(r, row, 8), 100000, &max_contacts) < 0)
         return "its max_contacts is not a sensible number";
     account->max_contacts = (unsigned)max_contacts;
+    if (seconds_or(r, row, 9, MAX_CALL_AS_SWITCH, &account->max_call) < 0)
+        return "its max_call is not a time in seconds";
+    account->session.mode = session_mode_parse(PQgetvalue(r, row, 10));
+    if (account->session.mode == SESSION_AS_SWITCH && !PQgetisnull(r, row, 10))
+        return "its session_timers is neither on nor accept nor off";
+    if (seconds_or(r, row, 11, 0, &account->session.expires) < 0 ||
+        seconds_or(r, row, 12, 0, &account->session.min_se) < 0)
+        return "its session_expires or session_min_se is not a time in seconds";
     return NULL;
 }
 
@@ -198,7 +217,7 @@ static void load_timeout(void *arg)
 
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
-    "a.max_contacts"
+    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se"
 
 static void load(struct feed *feed, bool all)
 {

@@ -80,6 +80,18 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
     command(port, PROTO_DIRECTION, dir);
 }
 
+void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
+{
+    struct proto_watch *m;
+
+    if (port->state != PORT_TAKEN)
+        return;
+    m = wire_add(port->media->wire, PROTO_WATCH);
+    m->id = port->id;
+    m->silent_ms = silent_ms;
+    m->lifeless_ms = lifeless_ms;
+}
+
 void media_bridge(struct media_port *a, struct media_port *b)
 {
     if (a != b && b->state == PORT_TAKEN)

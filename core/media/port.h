@@ -7,6 +7,7 @@
 #include "media/latch.h"
 #include "media/proto.h"
 #include "media/rtp.h"
+#include "media/silence.h"
 
 struct port;
 struct worker;
@@ -56,6 +57,8 @@ struct port {
     uint32_t rate;            /* clock of payload type stats.pt */
     uint64_t refused;         /* ECONNREFUSED seen */
     uint64_t remote_us, first_us, last_us;
+    uint64_t sound_us, rtcp_us; /* last RTP that was taken; last RTCP */
+    struct silence silence;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
 };
 

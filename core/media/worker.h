@@ -21,6 +21,7 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_WATCH,
     JOB_LEFT, /* value: its controller has gone (true) or it has one again */
     JOB_STOP,
     /* worker → control */
@@ -39,6 +40,9 @@ struct job {
     union {
         struct proto_remote remote;
         struct media_stats stats;
+        struct {
+            uint32_t silent_ms, lifeless_ms;
+        } watch;
     };
 };
 

@@ -231,25 +231,26 @@ START_TEST(migrating_at_the_same_time_is_safe)
         applied += WEXITSTATUS(st);
     }
     ck_assert_int_eq(applied, DB_SCHEMA_VERSION);
-    ck_assert_str_eq(sql("SELECT count(*) FROM tandem.migration"), "4");
+    ck_assert_int_eq(atoi(sql("SELECT count(*) FROM tandem.migration")), DB_SCHEMA_VERSION);
 }
 END_TEST
 
 START_TEST(a_changed_or_newer_or_broken_migration_is_refused_in_words)
 {
-    char copy[128], cmd[1024];
+    char copy[128], cmd[1024], broken[32];
 
     ck_assert_int_eq(migrate_with(migrations), DB_SCHEMA_VERSION);
+    snprintf(broken, sizeof broken, "%04d_broken.sql", DB_SCHEMA_VERSION + 1);
     snprintf(copy, sizeof copy, "%s/migrations", dir);
     snprintf(cmd, sizeof cmd, "cp -r '%s' '%s' && chmod -R u+w '%s'", migrations, copy, copy);
     run(cmd);
-    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE half_done (x int); SELECT nonsense;' > '%s/0005_broken.sql'", copy);
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE half_done (x int); SELECT nonsense;' > '%s/%s'", copy, broken);
     run(cmd);
     ck_assert_int_eq(migrate_with(copy), -EIO);
-    ck_assert_ptr_nonnull(strstr(said, "0005_broken.sql"));
+    ck_assert_ptr_nonnull(strstr(said, broken));
     ck_assert_ptr_nonnull(strstr(said, "nonsense"));
     ck_assert_str_eq(sql("SELECT to_regclass('half_done') IS NULL"), "t");
-    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE whole (x int);' > '%s/0005_broken.sql'", copy);
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE whole (x int);' > '%s/%s'", copy, broken);
     run(cmd);
     ck_assert_int_eq(migrate_with(copy), 1);
     ck_assert_int_eq(migrate_with(migrations), -EPERM);
@@ -357,6 +358,8 @@ START_TEST(a_commit_is_in_force_within_a_second)
     other = snapshot_account(db_snapshot(db), "202");
     ck_assert_uint_eq(other->max_contacts, 2);
     ck_assert_str_eq(other->context, "guests");
+    ck_assert(other->max_call == MAX_CALL_AS_SWITCH && other->session.mode == SESSION_AS_SWITCH);
+    ck_assert(other->session.expires == 0 && other->session.min_se == 0);
     generation = snapshot_generation(db_snapshot(db));
     sql("SELECT set_account_enabled('201', false)");
     wait_for(!snapshot_account(db_snapshot(db), "201")->enabled);
@@ -408,6 +411,32 @@ START_TEST(a_bulk_import_is_one_generation_and_is_read_whole)
 }
 END_TEST
 
+START_TEST(the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings)
+{
+    const struct account *a;
+
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    sql("UPDATE config.account SET max_call = 3600, session_timers = 'accept', session_expires = 900, session_min_se = "
+        "300");
+    ck_assert_int_eq(wait_applied(), 0);
+    a = snapshot_account(db_snapshot(db), "201");
+    ck_assert_uint_eq(a->max_call, 3600);
+    ck_assert(a->session.mode == SESSION_ACCEPT && a->session.expires == 900 && a->session.min_se == 300);
+    ck_assert_str_eq(
+        sql("SELECT concat_ws(' ', max_call, session_timers, session_expires, session_min_se) FROM v_account"),
+        "3600 accept 900 300");
+    sql("UPDATE config.account SET max_call = 0, session_timers = NULL, session_expires = NULL, session_min_se = NULL");
+    ck_assert_int_eq(wait_applied(), 0);
+    a = snapshot_account(db_snapshot(db), "201");
+    ck_assert_uint_eq(a->max_call, 0);
+    ck_assert(a->session.mode == SESSION_AS_SWITCH && a->session.expires == 0 && a->session.min_se == 0);
+    ck_assert_str_eq(sql("SELECT set_setting('keepalive', '0')"), "setting keepalive is 0");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_uint_eq(snapshot_seconds(db_snapshot(db), "keepalive", 120), 0);
+}
+END_TEST
+
 START_TEST(wrong_input_gets_an_error_that_helps)
 {
     static const struct {
@@ -430,6 +459,15 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_setting('realm', 'other')", "realm cannot change"},
         {"SELECT set_setting('realm', NULL)", "realm"},
         {"UPDATE config.account SET ha1_md5 = '\\x00'", "account_ha1_md5_is_16_bytes"},
+        {"UPDATE config.account SET max_call = -1", "account_max_call_is_sensible"},
+        {"UPDATE config.account SET session_timers = 'sometimes'", "account_session_timers_is_a_mode"},
+        {"UPDATE config.account SET session_expires = 60", "account_session_expires_is_sensible"},
+        {"UPDATE config.account SET session_expires = 600, session_min_se = 900", "is_within_expires"},
+        {"SELECT set_setting('silence_hangup', 'never')", "needs a number of seconds from 0 to 86400, not \"never\""},
+        {"SELECT set_setting('session_expires', '60')", "seconds from 90 to 86400"},
+        {"SELECT set_setting('max_call', '99999999999')", "seconds from 0 to 604800"},
+        {"SELECT set_setting('session_timers', 'yes')", "on, accept or off"},
+        {"INSERT INTO config.setting (key, value) VALUES ('keepalive', 'often')", "setting_is_usable"},
     };
 
     open_ready();
@@ -866,6 +904,7 @@ int main(int argc, char **argv)
     tcase_add_test(tc, waiting_for_applied_sees_what_was_committed_before);
     tcase_add_test(tc, a_bulk_import_is_one_generation_and_is_read_whole);
     tcase_add_test(tc, wrong_input_gets_an_error_that_helps);
+    tcase_add_test(tc, the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings);
     tcase_add_test(tc, a_generation_that_does_not_parse_is_refused_and_shown);
     tcase_add_test(tc, queries_give_rows_nulls_and_errors);
     tcase_add_test(tc, a_deadline_holds_and_the_connection_goes_on);

@@ -84,6 +84,14 @@ void bed_restart(struct bed *bed)
     bed_start(bed);
 }
 
+void bed_setting(struct bed *bed, const char *key, const char *value)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+
+    snapshot_put_setting(snapshot, key, value);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 bool bed_has_ip6(void)
 {
     union addr at;

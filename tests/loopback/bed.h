@@ -43,6 +43,8 @@ struct ua *bed_registered(struct bed *bed, const char *user);
 struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 bool bed_has_ip6(void);
+/* A setting of the switch is committed (value NULL: removed). */
+void bed_setting(struct bed *bed, const char *key, const char *value);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \

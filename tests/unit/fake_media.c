@@ -57,6 +57,10 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }
 
+void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
+{
+}
+
 void media_bridge(struct media_port *a, struct media_port *b)
 {
     journal_note("bridge");

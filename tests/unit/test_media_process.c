@@ -35,8 +35,8 @@ static struct {
 
 struct watched {
     struct media_port *port;
-    int latched, first, lost, released;
-    struct media_stats at_latch, final;
+    int latched, first, lost, released, silent, heard, lifeless;
+    struct media_stats at_latch, at_silence, final;
     bool has_final;
 };
 
@@ -194,8 +194,13 @@ static void port_event(void *arg, const struct media_event *event)
     w->first += event->kind == MEDIA_FIRST_RTP;
     w->lost += event->kind == MEDIA_LOST;
     t.lost += event->kind == MEDIA_LOST;
+    w->silent += event->kind == MEDIA_SILENT;
+    w->heard += event->kind == MEDIA_HEARD;
+    w->lifeless += event->kind == MEDIA_LIFELESS;
     if (event->kind == MEDIA_LATCHED)
         w->at_latch = event->stats;
+    if (event->kind == MEDIA_SILENT)
+        w->at_silence = event->stats;
 }
 
 static void port_released(void *arg, const struct media_stats *stats)
@@ -875,6 +880,79 @@ START_TEST(a_second_process_refuses_the_path_and_a_stale_socket_is_replaced)
 }
 END_TEST
 
+/* --- silence --------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(a_phone_that_falls_silent_is_told_of_and_when_it_talks_again)
+{
+    struct pair *p = talking_pair();
+
+    media_port_watch(p->a.port, 100, 0);
+    TURN_UNTIL(p->a.silent == 1);
+    ck_assert_uint_gt(p->a.at_silence.rx_packets, 0);
+    ck_assert_int_eq(p->b.silent, 0); /* nobody asked about bob */
+    send_packet(&p->alice, &p->a, 8, '1');
+    TURN_UNTIL(p->a.heard == 1);
+    TURN_UNTIL(p->a.silent == 2);
+    ck_assert_int_eq(p->a.lifeless, 0);
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(a_phone_that_never_sent_anything_is_told_of_as_such)
+{
+    struct watched w;
+    struct phone phone = phone_new("127.0.0.1");
+
+    take(&w, AF_INET);
+    set_remote(&w, &phone, NULL);
+    media_port_watch(w.port, 50, 150);
+    TURN_UNTIL(w.silent && w.lifeless);
+    ck_assert_uint_eq(w.at_silence.rx_packets, 0);
+    release(&w);
+    phone_free(&phone);
+}
+END_TEST
+
+START_TEST(rtcp_keeps_a_silent_phone_alive)
+{
+    struct pair *p = talking_pair();
+    uint64_t until;
+
+    media_port_watch(p->a.port, 100, 1000);
+    TURN_UNTIL(p->a.silent == 1);
+    until = clock_ms() + 2500;
+    while (clock_ms() < until) {
+        send_rtcp(p->alice.rtcp, &p->a, 1, '1');
+        loop_turn(t.loop, 20);
+        while (try_receive(p->bob.rtcp, heard, sizeof heard))
+            ;
+    }
+    ck_assert_int_eq(p->a.lifeless, 0);
+    ck_assert_int_eq(p->a.heard, 0);
+    TURN_UNTIL(p->a.lifeless == 1); /* and now it stops */
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(comfort_noise_announces_silence)
+{
+    struct pair *p = talking_pair();
+    struct codec codecs[] = {codec("PCMA", 8), codec("CN", 13)};
+    struct stream_desc d = desc_of(&p->alice);
+
+    desc_set_codecs(&d, codecs, 2);
+    media_port_remote(p->a.port, &d, NULL);
+    free(d.codecs);
+    send_packet(&p->alice, &p->a, 13, 'c');
+    media_port_watch(p->a.port, 100, 600);
+    media_port_watch(p->b.port, 600, 0); /* bob's clock: at least six of alice's times have passed when it is told */
+    TURN_UNTIL(p->b.silent && p->a.lifeless);
+    ck_assert_int_eq(p->a.silent, 0);
+    end_pair(p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("media process");
@@ -903,6 +981,10 @@ int main(void)
     tcase_add_test(running, a_stranger_is_heard_from_his_fifth_packet_in_order);
     tcase_add_test(running, a_stranger_is_never_heard_while_the_phone_talks);
     tcase_add_test(impatient, a_phone_whose_nat_binding_changes_is_heard_again_after_silence);
+    tcase_add_test(impatient, a_phone_that_falls_silent_is_told_of_and_when_it_talks_again);
+    tcase_add_test(impatient, a_phone_that_never_sent_anything_is_told_of_as_such);
+    tcase_add_test(impatient, rtcp_keeps_a_silent_phone_alive);
+    tcase_add_test(impatient, comfort_noise_announces_silence);
     tcase_add_test(running, a_changed_remote_is_heard_at_once);
     tcase_add_test(running, a_phone_that_refuses_packets_ends_nothing);
     tcase_add_test(running, a_burst_of_200_takes_finds_a_port_each_time);
