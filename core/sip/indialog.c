@@ -242,7 +242,8 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
 int indialog_offer(struct leg *leg, const struct media_desc *offer)
 {
     struct dialog *dialog = leg->usage;
-    char sdp[4096];
+    char sdp[4096], expires[40], min_se[16];
+    bool timed;
     int len;
 
     if (!dialog || dialog->offer_out || dialog->offer_in || dialog->invite_in)
@@ -250,13 +251,15 @@ int indialog_offer(struct leg *leg, const struct media_desc *offer)
     len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
     if (len < 0)
         return len;
+    timed = session_timer_keep(dialog, expires, min_se);
     sip_enter(dialog->agent);
     dialog_find_flow(dialog);
-    dialog->offer_out = nta_outgoing_tcreate(dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL,
-                                             SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                                             SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_MAX_FORWARDS_STR("70"),
-                                             SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
-                                             SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    dialog->offer_out = nta_outgoing_tcreate(
+        dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL, SIPTAG_CONTACT_STR(dialog->contact),
+        SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
+        TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)), TAG_IF(timed, SIPTAG_MIN_SE_STR(min_se)),
+        SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     sip_leave(dialog->agent);
     return dialog->offer_out ? 0 : -EIO;
 }
