@@ -28,6 +28,8 @@ struct pool *pool_open(struct db *db, const char *conninfo);
 void pool_close(struct pool *pool);
 bool pool_ready(const struct pool *pool);
 const char *pool_why(const struct pool *pool);
+/* In the callback of a query that ended with -EIO: the SQLSTATE; "" otherwise. */
+const char *pool_sqlstate(const struct pool *pool);
 struct db_query *pool_query(struct pool *pool, const char *sql, const char *const *params, unsigned count,
                             unsigned deadline_ms, db_done_fn done, void *arg);
 
@@ -40,6 +42,11 @@ void deliver_close(struct deliver *deliver);
 void deliver_wake(struct deliver *deliver);
 bool deliver_ready(const struct deliver *deliver);
 const char *deliver_why(const struct deliver *deliver);
+
+/* --- sqlstate.c -------------------------------------------------------------------------------------------------- */
+/* Is an error with this SQLSTATE about the values of the row? Otherwise any row would meet it now: rights, a full disk
+ * … */
+bool error_is_of_row(const char *sqlstate);
 
 /* --- db.c --------------------------------------------------------------------------------------------------------- */
 struct loop *db_loop(const struct db *db);

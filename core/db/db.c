@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "db/conn.h"
 #include "db/db-priv.h"
+#include "db/live-priv.h"
 #include "db/records-priv.h"
 #include "db/spool.h"
 
@@ -19,6 +20,7 @@ struct db {
     uint64_t snapshot_at_us;
     struct feed *feed;
     struct pool *pool;
+    struct live *live;
     struct spool *spool;
     struct deliver *deliver;
     struct record_origin origin;
@@ -30,6 +32,11 @@ struct db {
 struct loop *db_loop(const struct db *db)
 {
     return db->loop;
+}
+
+struct live *db_live(struct db *db)
+{
+    return db->live;
 }
 
 /* --- state -------------------------------------------------------------------------------------------------------- */
@@ -112,6 +119,11 @@ void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *, int
     feed_wait(db->feed, deadline_ms, fn, arg);
 }
 
+const char *db_sqlstate(const struct db *db)
+{
+    return pool_sqlstate(db->pool);
+}
+
 struct db_query *db_query(struct db *db, const char *sql, const char *const *params, unsigned count,
                           unsigned deadline_ms, db_done_fn done, void *arg)
 {
@@ -189,6 +201,16 @@ static int open_spool(struct db *db, const struct db_config *config)
     return 0;
 }
 
+/* Behind the spool, whose lock makes sure that the directory is ours alone. */
+static int open_live(struct db *db, const struct db_config *config)
+{
+    char dir[512];
+
+    if (snprintf(dir, sizeof dir, "%s/live", config->state_dir) >= (int)sizeof dir)
+        return -ENAMETOOLONG; /* the spool has said so */
+    return live_open(db->loop, db, dir, config->node, &db->live);
+}
+
 int db_open(struct loop *loop, const struct db_config *config, const struct db_hooks *hooks, struct db **out)
 {
     struct db *db;
@@ -207,6 +229,13 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     db->snapshot_at_us = loop_now_us(loop);
     err = open_spool(db, config);
     if (err) {
+        snapshot_free(db->snapshot);
+        free(db);
+        return err;
+    }
+    err = open_live(db, config);
+    if (err) {
+        spool_close(db->spool);
         snapshot_free(db->snapshot);
         free(db);
         return err;
@@ -237,15 +266,22 @@ void db_close(struct db *db, unsigned flush_ms)
 
     if (!db)
         return;
-    for (db_get_status(db, &status); status.records_waiting && deliver_ready(db->deliver) && real_ms() < until;
-         db_get_status(db, &status))
+    while (real_ms() < until) {
+        bool live_waits = live_flush(db->live);
+
+        db_get_status(db, &status);
+        if (!live_waits && (!status.records_waiting || !deliver_ready(db->deliver)))
+            break;
         loop_turn(db->loop, 10);
+    }
+    db_get_status(db, &status);
     if (status.records_waiting && db->has_database)
         log_info("%llu records wait in the spool for the next start", (unsigned long long)status.records_waiting);
     db->hooks = (struct db_hooks){0};
     deliver_close(db->deliver);
     db->deliver = NULL;
     feed_close(db->feed);
+    live_close(db->live);
     pool_close(db->pool);
     spool_close(db->spool);
     snapshot_free(db->snapshot);

@@ -46,6 +46,9 @@ const char *db_value(const struct db_result *result, int row, int column);
  * Called exactly once, never from inside db_query(), unless the query was cancelled. */
 typedef void (*db_done_fn)(void *arg, int err, const char *message, const struct db_result *result);
 
+/* In a callback with -EIO: the SQLSTATE (PostgreSQL, appendix A); "" otherwise. */
+const char *db_sqlstate(const struct db *db);
+
 struct db_query;
 /* Parameters ($1 …) are text, NULL is SQL NULL; they are copied. Queries of one pool run on a few connections, never on
  * the one that writes records. Never NULL. */

@@ -108,19 +108,6 @@ void deliver_wake(struct deliver *d)
 
 /* --- what went wrong ---------------------------------------------------------------------------------------------- */
 
-/* Errors that any row would meet now, by class (PostgreSQL, appendix A): connection, privileges, full disk, operator
- * intervention, wrong schema … Everything else is about this row's values. */
-static bool any_row_would_fail(const char *sqlstate)
-{
-    static const char *const classes[] = {"08", "0A", "25", "26", "28", "3D", "3F", "40",
-                                          "42", "53", "55", "57", "58", "F0", "XX"};
-
-    for (size_t i = 0; i < COUNT_OF(classes); i++)
-        if (strncmp(sqlstate, classes[i], 2) == 0)
-            return true;
-    return sqlstate[0] == '\0';
-}
-
 static void set_aside(struct deliver *d, size_t index)
 {
     struct spool_record records[BATCH_RECORDS];
@@ -159,7 +146,7 @@ static void try_later(struct deliver *d)
 
 static void batch_failed(struct deliver *d)
 {
-    if (any_row_would_fail(d->sqlstate)) {
+    if (!error_is_of_row(d->sqlstate)) {
         try_later(d);
         return;
     }

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "db/conn.h"
+#include "db/live-priv.h"
 #include "db/rows.h"
 
 #define COALESCE_MS 100
@@ -332,7 +333,10 @@ static void take_notices(struct feed *feed)
     bool any = false;
 
     while ((notify = PQnotifies(feed->conn.pg))) {
-        any = true;
+        if (strcmp(notify->relname, LIVE_CHANNEL) == 0)
+            live_notified(db_live(feed->db), notify->extra);
+        else
+            any = true;
         PQfreemem(notify);
     }
     if (!any)
@@ -350,6 +354,8 @@ static void answered(struct feed *feed)
 
     feed->asked = NOTHING;
     loop_timer_stop(feed->loop, &feed->deadline);
+    if (what == LISTEN)
+        live_connected(db_live(feed->db), true);
     if (what == LISTEN || (what == LOAD && feed->read_all))
         load(feed, true);
     else if (what == LOAD)
@@ -401,7 +407,7 @@ static void feed_up(void *arg)
     feed->asked = LISTEN; /* first, so that no change falls between it and the load */
     loop_timer_start(feed->loop, &feed->poll, POLL_MS, poll_now, feed);
     loop_timer_start(feed->loop, &feed->deadline, LOAD_MS, load_timeout, feed);
-    if (!PQsendQuery(feed->conn.pg, "LISTEN tandem_config"))
+    if (!PQsendQuery(feed->conn.pg, "LISTEN tandem_config; LISTEN " LIVE_CHANNEL))
         conn_broke(&feed->conn);
     else
         conn_flush(&feed->conn);
@@ -416,6 +422,7 @@ static void feed_down(void *arg, const char *why)
     loop_timer_stop(feed->loop, &feed->deadline);
     feed->asked = NOTHING;
     feed->loaded = false;
+    live_connected(db_live(feed->db), false);
     snapshot_free(feed->next);
     feed->next = NULL;
     db_refresh_state(feed->db);

@@ -1,6 +1,5 @@
 /* The registrar: where phones can be reached (RFC 3261 §10). Serves REGISTER, the destination kind "account" and the
- * command "registrations". Signalling thread. Sees messages only through sipmsg.h and SQL only through module_query().
- */
+ * command "registrations". Signalling thread. Sees messages only through sipmsg.h, and no SQL. */
 #include "registrar.h"
 
 #include <stdlib.h>
@@ -18,35 +17,29 @@ static void publish(struct registrar *r, enum event_kind kind, const struct bind
 void registrar_came(struct registrar *r, struct binding *b)
 {
     log_info("%s is registered at %s (%s)", b->aor->account, b->uri, b->peer);
-    store_changed(r->store, b);
+    store_put(r, b);
     publish(r, EVENT_REGISTERED, b);
+}
+
+void registrar_went(struct registrar *r, struct binding *b)
+{
+    publish(r, EVENT_UNREGISTERED, b);
+    binding_free(b);
 }
 
 void registrar_goes(struct registrar *r, struct binding *b)
 {
-    binding_remove(b);
-    b->updated_us = loop_wall_us(r->loop);
-    publish(r, EVENT_UNREGISTERED, b);
-    store_changed(r->store, b);
+    store_drop(r, b->aor->account, b->key);
+    registrar_went(r, b);
 }
 
 void registrar_forget(struct registrar *r, const char *account)
 {
     struct aor *aor;
 
-    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
+    while ((aor = bindings_find(&r->table, account)))
         registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
-}
-
-void registrar_buries(struct registrar *r, const char *account, const struct binding_facts *facts)
-{
-    struct binding *b = bindings_add(&r->table, account, facts);
-
-    if (!b)
-        return;
-    binding_remove(b);
-    b->updated_us = loop_wall_us(r->loop);
-    store_changed(r->store, b);
+    module_live_clear(r->rows, account);
 }
 
 static void expired(void *arg, struct binding *b)
@@ -173,13 +166,6 @@ static void registrations(void *arg, struct console_request *request, json_t *pa
 /* --- the module
  * ------------------------------------------------------------------------------------------------------- */
 
-static void database_changed(void *arg, const struct event *event)
-{
-    struct registrar *r = arg;
-
-    store_hurry(r->store);
-}
-
 static bool forget_removed(void *arg, struct aor *aor)
 {
     struct registrar *r = arg;
@@ -207,16 +193,8 @@ static void registrar_stop(void *state)
 
     if (r->pbx->find_flows_arg == r)
         r->pbx->find_flows = NULL;
-    bindings_clear(&r->table); /* takes the bindings off the store's lists */
-    store_free(r->store);
+    bindings_clear(&r->table);
     free(r);
-}
-
-static bool registrar_flush(void *state)
-{
-    struct registrar *r = state;
-
-    return store_flush(r->store);
 }
 
 static int registrar_start(struct module_ctx *ctx, void **state)
@@ -237,14 +215,13 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         return -EINVAL;
     }
     bindings_init(&r->table, r->loop, expired, r);
-    r->store = store_new(r);
-    err = module_add_destination(ctx, "account", resolve, r);
+    err = store_open(r);
+    if (!err)
+        err = module_add_destination(ctx, "account", resolve, r);
     if (!err)
         err = module_on_method(ctx, "REGISTER", register_request, r);
     if (!err)
         err = module_add_command(ctx, "registrations", "phones that are registered now", registrations, r);
-    if (!err)
-        err = module_on_event(ctx, EVENT_BIT(EVENT_DB_STATE), database_changed, r);
     if (!err)
         err = module_on_event(ctx, EVENT_BIT(EVENT_CONFIG), config_changed, r);
     if (err) {
@@ -274,6 +251,5 @@ const struct module tandem_module = {
     .summary = "knows where the phones of each account are",
     .options = options,
     .start = registrar_start,
-    .flush = registrar_flush,
     .stop = registrar_stop,
 };
