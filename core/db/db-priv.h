@@ -11,12 +11,17 @@ struct account *account_alloc(void) MUST_USE;
 
 /* --- feed.c: the configuration ------------------------------------------------------------------------------------ */
 struct feed;
-struct feed *feed_open(struct db *db, const char *conninfo, unsigned node);
+/* state_dir: where the local copy is, which is put in force before this returns, if there is one. */
+struct feed *feed_open(struct db *db, const char *conninfo, const char *state_dir, unsigned node);
 void feed_close(struct feed *feed);
 /* The configuration is loaded and the connection stands. */
 bool feed_ready(const struct feed *feed);
 /* Words: why it is not ready, or which generation was refused; "" when all is well. */
 const char *feed_why(const struct feed *feed);
+/* When the local copy was written that is in force (µs since 1970); 0: what the database says is. */
+uint64_t feed_copied_us(const struct feed *feed);
+/* "", or what is wrong with the local copy. */
+const char *feed_copy_why(const struct feed *feed);
 void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *arg, int err), void *arg);
 
 /* --- pool.c: queries ------------------------------------------------------------------------------------------------

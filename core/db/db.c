@@ -81,7 +81,9 @@ void db_refresh_state(struct db *db)
 void db_get_status(const struct db *db, struct db_status *out)
 {
     struct spool_status spool;
+    struct live_status live;
 
+    live_get_status(db->live, &live);
     spool_get_status(db->spool, &spool);
     *out = (struct db_status){
         .state = db->state,
@@ -92,8 +94,19 @@ void db_get_status(const struct db *db, struct db_status *out)
         .records_set_aside = spool.set_aside,
         .records_lost = spool.lost,
         .records_crash_safe = spool.crash_safe,
+        .live_rows = live.rows,
+        .live_waiting = live.waiting,
+        .live_refused = live.refused,
     };
+    if (feed_copied_us(db->feed)) {
+        uint64_t now_us = loop_wall_us(db->loop), then_us = feed_copied_us(db->feed);
+
+        out->config_from_copy = true;
+        out->generation_age_s = now_us > then_us ? (now_us - then_us) / 1000000 : 0;
+    }
     str_copy(out->why, sizeof out->why, db->why);
+    str_copy(out->live_why, sizeof out->live_why, live.why);
+    str_copy(out->config_copy_why, sizeof out->config_copy_why, feed_copy_why(db->feed));
 }
 
 /* --- configuration ------------------------------------------------------------------------------------------------ */
@@ -240,7 +253,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
-    db->feed = feed_open(db, config->conninfo, config->node);
+    db->feed = feed_open(db, config->conninfo, config->state_dir, config->node);
     db->pool = pool_open(db, config->conninfo);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
     db->state = db->has_database ? DB_CONNECTING : DB_DOWN;

@@ -51,6 +51,7 @@ static void batch_timeout(void *arg)
 {
     struct deliver *d = arg;
 
+    d->limit = (d->limit + 1) / 2; /* so that a slow database gets ahead all the same */
     conn_fail(&d->conn, "the database did not take the call records in time");
 }
 
@@ -201,7 +202,7 @@ static void deliver_input(void *arg)
         ExecStatusType status = PQresultStatus(result);
 
         if (!result) { /* the end of one statement's results */
-            if (PQstatus(d->conn.pg) == CONNECTION_BAD || d->answers > d->sent + RECORD_KINDS)
+            if (PQstatus(d->conn.pg) == CONNECTION_BAD || d->answers > d->sent + RECORD_KINDS + 1)
                 return; /* conn.c hears the end of file */
             d->answers++;
             continue;
@@ -218,7 +219,6 @@ static void deliver_input(void *arg)
         } else {
             loop_timer_stop(d->loop, &d->deadline);
             d->state = DELIVER_IDLE;
-            d->limit = BATCH_RECORDS;
             db_refresh_state(d->db);
             send_batch(d);
         }
@@ -233,6 +233,11 @@ static void deliver_up(void *arg)
     d->state = DELIVER_PREPARING;
     d->failed = false;
     d->answers = d->sent = 0;
+    /* What is acknowledged is removed here, so it must not be lost when the server crashes. */
+    ok = ok && PQsendQueryParams(d->conn.pg,
+                                 "SELECT set_config('synchronous_commit', 'local', false) WHERE "
+                                 "current_setting('synchronous_commit') = 'off'",
+                                 0, NULL, NULL, NULL, NULL, 0);
     for (unsigned kind = 0; kind < RECORD_KINDS && ok; kind++)
         if (record_form(kind))
             ok = PQsendPrepare(d->conn.pg, record_form(kind)->name, record_form(kind)->sql, 0, NULL);
@@ -262,6 +267,7 @@ struct deliver *deliver_open(struct db *db, const char *conninfo, struct spool *
     d->db = db;
     d->loop = db_loop(db);
     d->spool = spool;
+    d->limit = BATCH_RECORDS;
     if (conninfo)
         conn_open(&d->conn, d->loop, "records", conninfo, &hooks);
     return d;

@@ -27,6 +27,7 @@ struct live_kind {
     void *arg;
     bool merged;      /* its rows in the database were read; before that none is written */
     bool again;       /* they are to be read (again) */
+    bool restart;     /* from the start: the reading under way does not see what has happened meanwhile */
     unsigned reading; /* number of the reading, which goes page by page */
     char *after[2];   /* account and key of the last row that was read; NULL: from the start */
     struct list told; /* rows that somebody has changed, as a notification says: struct told */

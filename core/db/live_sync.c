@@ -135,6 +135,25 @@ static void kind_is_read(struct live_sync *s, struct live_kind *kind)
     live_kind_forget_cleared(kind);
 }
 
+/* A page is there. */
+static void go_on_reading(struct live_sync *s, struct live_kind *kind, const struct db_result *result)
+{
+    int rows = db_rows(result);
+
+    if (kind->restart) {
+        kind->restart = false;
+        start_over(kind);
+        return;
+    }
+    if (rows < PAGE_ROWS) {
+        kind_is_read(s, kind);
+        return;
+    }
+    start_over(kind);
+    for (int i = 0; i < 2; i++)
+        kind->after[i] = str_dup(db_value(result, rows - 1, i));
+}
+
 static void take_rows(struct live_kind *kind, const struct db_result *result)
 {
     for (int i = 0; i < db_rows(result); i++) {
@@ -174,10 +193,10 @@ static void page_read(void *arg, int err, const char *message, const struct db_r
 {
     struct live_sync *s = arg;
     struct live_kind *kind = s->kind;
-    int rows = db_rows(result);
 
     s->query = NULL;
     if (err) {
+        kind->restart = false;
         start_over(kind);
         try_later(s, err, message);
         return;
@@ -185,14 +204,7 @@ static void page_read(void *arg, int err, const char *message, const struct db_r
     s->away = false;
     went_well(s);
     take_rows(kind, result);
-    if (rows == PAGE_ROWS) {
-        for (int i = 0; i < 2; i++) {
-            free(kind->after[i]);
-            kind->after[i] = str_dup(db_value(result, rows - 1, i));
-        }
-    } else {
-        kind_is_read(s, kind);
-    }
+    go_on_reading(s, kind, result);
     due(s);
 }
 
@@ -414,6 +426,7 @@ static void due(void *arg)
 void live_sync_read(struct live_sync *s, struct live_kind *kind)
 {
     kind->again = true;
+    kind->restart = s->query && s->kind == kind;
     start_over(kind);
     soon(s, 0);
 }
@@ -448,7 +461,7 @@ void live_notified(struct live *live, const char *payload)
     if (json_unpack(json, "[s,s,s]", &name, &account, &key) == 0) {
         LIST_FOR_EACH(kind, &live->kinds, in_live)
         {
-            if (strcmp(kind->name, name) != 0 || !kind->changed || kind->again)
+            if (strcmp(kind->name, name) != 0 || !kind->changed)
                 continue;
             if (kind->told_count == TOLD_MAX) {
                 forget_told(kind);
@@ -477,9 +490,21 @@ bool live_flush(struct live *live)
     return true;
 }
 
+static void count_unstored(void *arg, struct live_row *row)
+{
+    *(uint64_t *)arg += row->version > row->stored;
+}
+
 void live_sync_count(const struct live_sync *s, struct live_status *out)
 {
+    struct live_kind *kind;
+
     out->waiting = s->waiting;
+    LIST_FOR_EACH(kind, &s->live->kinds, in_live)
+    {
+        if (kind->changed && !kind->merged)
+            live_row_each(kind, count_unstored, &out->waiting);
+    }
     out->refused = s->refused;
     str_copy(out->why, sizeof out->why, s->why);
 }

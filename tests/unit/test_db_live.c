@@ -436,8 +436,8 @@ START_TEST(rows_of_the_database_come_in_and_the_later_version_wins)
     ck_assert_str_eq(heard, "202/=newer 203/=only there 204/=gone ");
     wait_write();
     ck_assert_uint_eq(json_array_size(asked.rows), 2);
-    ck_assert_str_eq(written(0, "value"), "ours");
-    ck_assert_str_eq(written(1, "value"), "only here");
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_str_eq(written(i, "value"), strcmp(written(i, "account"), "201") == 0 ? "ours" : "only here");
     answer(0, 0, NULL);
     ck_assert_uint_eq(status().waiting, 0);
     ck_assert_uint_eq(status().rows, 4);
@@ -551,6 +551,32 @@ START_TEST(when_people_change_very_much_all_is_read)
     ck_assert_ptr_nonnull(strstr(asked.sql, "live.read_rows"));
     answer(0, 0, NULL);
     ck_assert_ptr_null(asked.done);
+}
+END_TEST
+
+START_TEST(a_change_during_the_reading_is_not_missed)
+{
+    const char *const row[][4] = {{"201", "", "9", "off"}};
+    char payload[64];
+
+    live_connected(live, true);
+    advance(0);
+    live_notified(live, "[\"dnd\", \"201\", \"\"]"); /* committed after the reading had begun */
+    answer(0, 0, NULL);
+    ck_assert_ptr_nonnull(strstr(asked.sql, "live.read_these"));
+    answer(0, 1, row);
+    ck_assert_str_eq(live_get(dnd, "201", ""), "off");
+    live_connected(live, false);
+    live_connected(live, true);
+    advance(0);
+    for (int i = 0; i < 300; i++) { /* so many that all is to be read, which is being done */
+        snprintf(payload, sizeof payload, "[\"dnd\", \"%d\", \"\"]", i);
+        live_notified(live, payload);
+    }
+    answer(0, 0, NULL);
+    ck_assert_ptr_nonnull(strstr(asked.sql, "live.read_rows"));
+    ck_assert_str_eq(asked.after[0], "");
+    answer(0, 1, row);
 }
 END_TEST
 
@@ -758,6 +784,7 @@ int main(void)
     tcase_add_test(tc, a_row_that_makes_no_sense_is_left_where_it_is);
     tcase_add_test(tc, what_people_change_is_read_and_told);
     tcase_add_test(tc, when_people_change_very_much_all_is_read);
+    tcase_add_test(tc, a_change_during_the_reading_is_not_missed);
     tcase_add_test(tc, a_change_of_which_the_answer_was_lost_is_read_with_all_the_others);
     tcase_add_test(tc, changes_are_written_behind_in_one_batch);
     tcase_add_test(tc, the_newest_state_of_a_row_wins_while_the_database_is_away);
