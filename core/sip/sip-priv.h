@@ -87,6 +87,7 @@ struct sipmsg {
     msg_t *msg;          /* a reference */
     sip_t *sip;
     struct account *account; /* ref or NULL */
+    struct device *device;   /* ref or NULL */
     union addr source;
     const char *flow;
     bool answered, kept;
@@ -111,9 +112,13 @@ bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool ser
 /* options.c. Outside of dialogs; consumes msg. */
 void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
 
-/* auth.c. Who sent this request? Returns the account (borrowed), or NULL after the request was answered with a
- * challenge or refusal; msg is consumed then. */
-struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
+/* auth.c. Who sent this request? Fills in the account and, when credentials of its own proved it, the device (both
+ * borrowed, counted). False after the request was answered with a challenge or refusal; msg is consumed then. */
+struct sender {
+    struct account *account;
+    struct device *device; /* NULL: the account itself */
+};
+bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source, struct sender *out);
 /* Stateless answer; consumes msg. */
 void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *phrase, tag_type_t tag, tag_value_t value,
                      ...);
@@ -132,11 +137,11 @@ struct dialog {
     nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
-    struct list early;           /* early dialogs of our INVITE: early.c */
-    struct early *early_media;   /* the one whose media the caller hears; NULL: none */
-    nta_reliable_t *reliable; /* provisional response that waits for its PRACK */
-    struct list rings;        /* those that wait for that: ring.c */
-    bool answering;           /* a 2xx is just being sent */
+    struct list early;                                        /* early dialogs of our INVITE: early.c */
+    struct early *early_media;                                /* the one whose media the caller hears; NULL: none */
+    nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    struct list rings;                                        /* those that wait for that: ring.c */
+    bool answering;                                           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
     bool inbound, cancelled, established, ack_seen, dead, retried_422;
