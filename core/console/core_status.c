@@ -24,6 +24,8 @@ static json_t *database_json(const struct pbx *pbx)
                      "set_aside", (json_int_t)status.records_set_aside, "lost", (json_int_t)status.records_lost);
     if (status.why[0])
         json_object_set_new(json, "why", json_text(status.why));
+    if (status.place[0])
+        json_object_set_new(json, "place", json_text(status.place));
     return json;
 }
 

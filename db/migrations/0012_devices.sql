@@ -101,6 +101,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tandem.need_device(text) IS 'Raises an error with words when there is no such device.';
 
+CREATE FUNCTION tandem.next_device_name(account text) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    SELECT its_name FROM generate_series(1, 10000) n, format('%s-%s', account, n) its_name
+    WHERE NOT EXISTS (SELECT FROM config.device d WHERE d.name = its_name)
+      AND NOT EXISTS (SELECT FROM config.account a WHERE a.name = its_name)
+    ORDER BY n LIMIT 1
+$$;
+COMMENT ON FUNCTION tandem.next_device_name(text) IS 'A name for the next device of an account: 201-1, 201-2 …';
+
 CREATE FUNCTION tandem.add_device(
     account text, name text DEFAULT NULL, label text DEFAULT '', mac macaddr DEFAULT NULL, secret text DEFAULT NULL,
     enabled boolean DEFAULT true)
@@ -111,11 +119,8 @@ DECLARE
     its_name  text := name;
 BEGIN
     PERFORM tandem.need_account(account);
-    IF its_name IS NULL THEN -- 201-1, 201-2 …
-        SELECT format('%s-%s', add_device.account, n) INTO its_name FROM generate_series(1, 1000) n
-            WHERE NOT EXISTS (SELECT FROM config.device d WHERE d.name = format('%s-%s', add_device.account, n))
-              AND NOT EXISTS (SELECT FROM config.account a WHERE a.name = format('%s-%s', add_device.account, n))
-            ORDER BY n LIMIT 1;
+    IF its_name IS NULL THEN
+        its_name := tandem.next_device_name(account);
     ELSIF EXISTS (SELECT FROM config.device d WHERE d.name = its_name) THEN
         RAISE EXCEPTION 'device "%" exists already', its_name
             USING ERRCODE = 'unique_violation', HINT = format('SELECT set_password(%L) gives it a new secret; UPDATE config.device changes the rest.', its_name);
