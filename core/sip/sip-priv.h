@@ -66,7 +66,8 @@ struct agent {
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
-    struct list late[LATE_BUCKETS]; /* INVITEs that may still be answered: late.c */
+    struct list late[LATE_BUCKETS], late_order; /* INVITEs that may still be answered: late.c */
+    su_timer_t *late_timer;
     struct ping_bucket pings[256];
     uint8_t ping_key[16];
     bool closing;
@@ -213,7 +214,7 @@ void early_provisional(struct dialog *dialog, const sip_t *sip);
 void early_confirm(struct dialog *dialog, const char *tag);
 void early_forget(struct dialog *dialog);
 /* late.c */
-void late_open(struct agent *agent);
+int late_open(struct agent *agent); /* 0 or -ENOMEM */
 void late_close(struct agent *agent);
 /* The final response to dialog->invite_out has come, or nobody waits for it: takes the transaction, and ends what still
  * answers it with this cause. */
