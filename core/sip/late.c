@@ -157,16 +157,17 @@ static void end_fork(struct late *late, const sip_t *sip)
     struct dialog *dialog;
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_contact_t *m = sip->sip_contact;
+    sip_cseq_t cseq = *invite->sip_cseq;
 
     if (++late->answers > LATE_ANSWERS_MAX)
         return;
     if (!m)
         m = sip_contact_create(home, (url_string_t *)invite->sip_request->rq_url, NULL, NULL);
+    cseq.cs_seq += CSEQ_GAP; /* its early dialog may have had PRACKs */
     dialog = dialog_new(late->agent, late->flow);
     dialog->established = dialog->ack_seen = true;
     dialog->nta = nta_leg_tcreate(late->agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(invite->sip_call_id),
-                                  SIPTAG_FROM(invite->sip_from), SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(invite->sip_cseq),
-                                  TAG_END());
+                                  SIPTAG_FROM(invite->sip_from), SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(&cseq), TAG_END());
     if (dialog->nta && dialog_learn_route(dialog, dialog->nta, sip->sip_record_route, m) == 0) {
         log_info("an INVITE was answered by more than one phone: the later one is sent BYE");
         dialog_send_ack(dialog, sip);

@@ -157,6 +157,9 @@ struct dialog {
 
 extern const struct leg_ops dialog_ops;
 
+/* Added to a CSeq where requests may have been sent that are not known; a gap is legal (RFC 3261 §12.2.1.1). */
+#define CSEQ_GAP 1000
+
 struct dialog *dialog_new(struct agent *agent, const char *flow);
 /* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
 void dialog_finish(struct dialog *dialog);

@@ -205,6 +205,12 @@ START_TEST(each_early_dialog_confirms_its_own_reliable_responses_and_the_answer_
     ck_assert(says(m, "To", ";tag=second"));
     ck_assert_uint_eq((unsigned)atoi(value(m, "CSeq")), cseq);
     ua_ack(a, must(ua_wait(a, "200")));
+    reply_as(b, "first", &invite, 200, "OK", NULL); /* it had two PRACKs: its BYE has a later number */
+    must(ua_wait(b, "ACK"));
+    m = must(ua_wait(b, "BYE"));
+    ck_assert(says(m, "To", ";tag=first"));
+    ck_assert_uint_gt((unsigned)atoi(value(m, "CSeq")), cseq + 2);
+    ua_reply(b, m, 200, "OK", NULL);
     ua_bye(a);
     m = must(ua_wait(b, "BYE"));
     ck_assert(says(m, "To", ";tag=second"));
