@@ -151,18 +151,21 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
-    late_open(agent);
     random_bytes(agent->ping_key, sizeof agent->ping_key);
     su_init();
     result = sofia_loop_open(agent);
+    if (result == 0)
+        result = late_open(agent);
     if (result == 0) {
         agent->nta =
             nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1), NTATAG_SERVER_RPORT(1),
                              NTATAG_MAXSIZE(BURST_MAX), NTATAG_UDP_MTU(65535), NTATAG_CANCEL_487(0),
                              NTATAG_MERGE_482(1), NTATAG_REL100(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
                              TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
-        if (!agent->nta)
+        if (!agent->nta) {
+            late_close(agent);
             result = -ENOMEM;
+        }
     }
     if (result < 0) {
         log_error("sofia-sip could not be set up: %s", strerror(-result));

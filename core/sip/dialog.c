@@ -297,8 +297,6 @@ static int leg_op_save(const struct leg *leg, void *out)
     return 0;
 }
 
-#define CSEQ_GAP 1000 /* room for what was sent after the state was written; a gap is legal (RFC 3261 §12.2.1.1) */
-
 int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
 {
     const char *call_id, *local, *remote, *target, *route, *flow, *contact;

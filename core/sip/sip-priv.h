@@ -69,7 +69,8 @@ struct agent {
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
-    struct list late[LATE_BUCKETS]; /* INVITEs that may still be answered: late.c */
+    struct list late[LATE_BUCKETS], late_order; /* INVITEs that may still be answered: late.c */
+    su_timer_t *late_timer;
     struct ping_bucket pings[256];
     uint8_t ping_key[16];
     bool closing;
@@ -167,6 +168,9 @@ struct dialog {
 
 extern const struct leg_ops dialog_ops;
 
+/* Added to a CSeq where requests may have been sent that are not known; a gap is legal (RFC 3261 §12.2.1.1). */
+#define CSEQ_GAP 1000
+
 struct dialog *dialog_new(struct agent *agent, const char *flow);
 /* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
 void dialog_finish(struct dialog *dialog);
@@ -226,7 +230,7 @@ void early_confirm(struct dialog *dialog, const char *tag);
 struct media_desc *early_answer(struct dialog *dialog, const char *tag) MUST_USE;
 void early_forget(struct dialog *dialog);
 /* late.c */
-void late_open(struct agent *agent);
+int late_open(struct agent *agent); /* 0 or -ENOMEM */
 void late_close(struct agent *agent);
 /* The final response to dialog->invite_out has come, or nobody waits for it: takes the transaction, and ends what still
  * answers it with this cause. */

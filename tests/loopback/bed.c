@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "sip/agent.h"
 
 #define REALM "tandem-test"
 
@@ -230,14 +231,24 @@ static void print_object(void *arg, const char *type, const void *obj, unsigned 
         fprintf(stderr, "call: kept by %s\n", holders);
 }
 
+/* Calls, legs, dialogs (those too that are nobody's leg) and audio ports that are left. */
+static unsigned left_over(const struct bed *bed)
+{
+    struct media_status media;
+    struct agent_stats agent;
+
+    media_get_status(bed->pbx->media, &media);
+    agent_get_stats(bed->pbx->sip, &agent);
+    return bed->pbx->call_count + bed->pbx->leg_count + (unsigned)agent.dialogs + media.ports_used;
+}
+
 void bed_close(struct bed *bed)
 {
-    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS);
-         now_ms() < until_ && ((bed->pbx->call_count || bed->pbx->leg_count));)
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && left_over(bed);)
         loop_turn(bed->loop, 2);
-    if (bed->pbx->call_count || bed->pbx->leg_count)
+    if (left_over(bed))
         obj_each(print_object, NULL); /* says something in debug builds only */
-    ck_assert(bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
+    ck_assert_uint_eq(left_over(bed), 0);
     bed_abandon(bed);
 }
 

@@ -32,7 +32,7 @@ struct bed {
 
 /* modules: lines added to the configuration, or NULL. dialplan: Lua text, or NULL for the default dialplan. */
 struct bed *bed_open(const char *modules, const char *dialplan);
-/* Checks that nothing is left: no call, no leg, no dialog. */
+/* Checks that nothing is left: no call, no leg, no dialog, no audio port. */
 void bed_close(struct bed *bed);
 /* The switch is gone without a word to anybody and comes again on the same address, as after a crash. */
 void bed_restart(struct bed *bed);

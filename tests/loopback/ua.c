@@ -272,7 +272,7 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
                addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
     if (expires >= 0)
-        str_append(out, size, &used, ";expires=%d", expires);
+        str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");
     str_append(out, size, &used, "\r\n");
 }
 

@@ -46,6 +46,7 @@ struct ua {
     unsigned invite_cseq;
     bool uac;
     const char *extra;        /* header lines added to what it sends */
+    const char *contact_params; /* of its Contact when it registers: ";q=0.5" */
     bool no_contact;          /* its responses have none */
     const char *max_forwards; /* NULL: 70 */
     const char *cancel_extra; /* header lines added to a CANCEL */
