@@ -80,8 +80,9 @@ class Linphone(ear.Ear):
 
     def start(self, registered=True):
         """Runs it; with registered, waits until the switch has accepted it."""
+        places = {name: self.home for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}  # it looks for a sound server, and leaves traces
         self.program = proc.Program(["linphonec", "-c", self._path("linphonerc"), "-d", "6", "-l", self._path("messages"),
-                                     *self._options], self._path("log"), env={"HOME": self.home}, stdin=subprocess.PIPE)
+                                     *self._options], self._path("log"), env=places, stdin=subprocess.PIPE)
         self.command("soundcard use files")
         self.command(f"play {self._path('tone.wav')}")
         self.command(f"record {self._path('heard.wav')}")
