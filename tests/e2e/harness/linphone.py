@@ -80,7 +80,8 @@ class Linphone(ear.Ear):
 
     def start(self, registered=True):
         """Runs it; with registered, waits until the switch has accepted it."""
-        places = {name: self.home for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}  # it looks for a sound server, and leaves traces
+        # It looks for a sound server, and leaves traces.
+        places = {name: self.home for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
         self.program = proc.Program(["linphonec", "-c", self._path("linphonerc"), "-d", "6", "-l", self._path("messages"),
                                      *self._options], self._path("log"), env=places, stdin=subprocess.PIPE)
         self.command("soundcard use files")
