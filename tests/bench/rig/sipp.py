@@ -25,8 +25,8 @@ class Sipp:
         self.log = os.path.join(home, f"{self.name}.log")
         self.stat = os.path.join(home, f"{self.name}.csv")
         media = take_ports(10)[0]
-        argv = ["sipp", switch.server, "-sf", self._scenario(home, scenario, parts or {}), "-i", host or next(_hosts), "-p", str(port),
-                "-mp", str(media), "-r", str(rate), "-nostdin", "-d", str(hold_ms), "-trace_stat", "-stf", self.stat,
+        argv = ["sipp", switch.server, "-sf", self._scenario(home, scenario, parts or {}), "-i", host or next(_hosts),
+                "-p", str(port), "-mp", str(media), "-r", str(rate), "-nostdin", "-d", str(hold_ms), "-trace_stat", "-stf", self.stat,
                 "-fd", "1", "-trace_err", "-error_file", self.log + ".err", "-buff_size", "1048576"]
         if calls:
             argv += ["-m", str(calls), "-l", str(at_once or calls)]

@@ -120,7 +120,8 @@ class Context:
         has, with tens of thousands of ports."""
         if crowd:
             first, second = self.ports(2)
-            options = {"media_address": f"127.1.{first >> 8}.{first & 255}", "log": "info", "switch": "source_rate = 0\n", **options}
+            options = {"media_address": f"127.1.{first >> 8}.{first & 255}", "log": "info",
+                       "switch": "source_rate = 0\n", **options}
             numbers = [first, second, 10000, 59999]
         else:
             numbers = self.ports(4 + media_ports)

@@ -164,3 +164,18 @@ def the_callee_may_hold_too(t):
     a.wait_heard(b.tone, seconds=1, since=a.place())
     a.hangup()
     b.closed()
+
+
+def a_caller_hears_the_callee_before_it_answers(t):
+    a, b = t.phone(kind="linphone", tone=CALLER), t.phone(kind="linphone", tone=CALLEE, early=True)
+    a.dial(b.user)
+    a.wait_heard(b.tone, seconds=1)
+    call = t.tandem.running_call(a.user)
+    assert all(leg["state"] == "ringing" for leg in call["legs"]), call
+    b.accept()
+    a.established()
+    b.wait_heard(a.tone, seconds=1)
+    a.hangup()
+    b.closed()
+    record = t.call_record(a.user)
+    assert record["answered"] and record["ring_ms"] >= 900, record

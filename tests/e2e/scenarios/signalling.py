@@ -159,3 +159,7 @@ def what_nobody_knows_is_refused_in_words_that_phones_understand(t):
 
 def requests_in_a_call_that_change_nothing_leave_it_alone(t):
     _went_well(_pair(t, "in_dialog_call", "answer"))
+
+
+def key_presses_and_texts_go_from_phone_to_phone(t):
+    _went_well(_pair(t, "message_call", "message_answer"))
