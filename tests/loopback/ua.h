@@ -45,7 +45,7 @@ struct ua {
     char from[256], to[256]; /* values without tags */
     unsigned invite_cseq;
     bool uac;
-    const char *extra;        /* header lines added to what it sends */
+    const char *extra;        /* header lines added to its INVITEs, UPDATEs and answers */
     const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite;    /* received INVITE, or our own last one */
     unsigned packets_heard;
