@@ -313,6 +313,12 @@ static void end_if_over(struct call *call)
     ending(call);
 }
 
+/* Hanging up before the answer is giving up, however the phone says it. */
+static bool gave_up(const struct leg *caller)
+{
+    return caller->who == WHO_CALLER && !caller->answered_us && caller->cause == CAUSE_NORMAL;
+}
+
 void call_leg_ended(struct call *call, struct leg *leg)
 {
     if (leg->end_handled) { /* a module took care of what follows; unless nobody is left for whom it could */
@@ -327,7 +333,7 @@ void call_leg_ended(struct call *call, struct leg *leg)
         hook_cancel(call->hook_walk);
         call->hook_walk = NULL;
         if (call->dial)
-            dial_cancel(call, leg->who == WHO_CALLER && !leg->answered_us ? CAUSE_CANCELLED : leg->cause, leg->who);
+            dial_cancel(call, gave_up(leg) ? CAUSE_CANCELLED : leg->cause, leg->who);
         if (call->script)
             call->pbx->script_ops->hangup(call->pbx->script, call);
     } else {

@@ -329,11 +329,16 @@ static void winner_ended(struct dial *dial)
         dial->call->dial_cause = dial->cause;
 }
 
+/* A provisional response of a single branch reaches the caller as it came. Of several branches it hears one story:
+ * first news, then that somebody rings, and nothing else while it listens to early media. */
 static void branch_rings(struct dial *dial, const struct leg *branch)
 {
-    if (branch->ring_status == 183 && dial->leg->ring_status)
-        return; /* a 183 of another branch says nothing new */
-    leg_ring(dial->leg, branch->ring_status == 183 ? 183 : 180);
+    int told = dial->leg->ring_status, status = branch->ring_status;
+    bool several = dial->branch_count > 1 || dial->attempts_pending;
+
+    if (several && (dial->early || (told && (status != 180 || told == 180))))
+        return;
+    leg_ring(dial->leg, status);
 }
 
 /* The first branch with SDP owns what the caller hears before the answer; when it ends, the next one may. */
@@ -350,11 +355,26 @@ static void early_media(struct dial *dial, struct leg *branch)
     if (!caller->early) {
         result = negotiate_relay_answer(caller->remote_offer, branch->remote, &answer);
         if (result == 0)
-            result = leg_early(caller, answer);
+            result = leg_early(caller, branch->ring_status, answer);
         desc_free(answer);
     }
-    if (result == 0 && bridge_join(caller, branch) == 0)
+    if (result == 0)
+        result = bridge_join(caller, branch);
+    if (result == 0)
         dial->early = branch;
+    else
+        branch_rings(dial, branch);
+}
+
+/* The branch that the caller listened to has ended: another with early media is heard, or else that somebody rings. */
+static void hear_another(struct dial *dial)
+{
+    for (unsigned i = 0; i < dial->branch_count && !dial->early; i++)
+        if (dial->branches[i]->early)
+            early_media(dial, dial->branches[i]);
+    for (unsigned i = 0; i < dial->branch_count && !dial->early; i++)
+        if (dial->branches[i]->ring_status == 180)
+            leg_ring(dial->leg, 180);
 }
 
 /* What ended this branch may end others: a 6xx speaks for its whole account, not for the other accounts. */
@@ -362,6 +382,7 @@ static void branch_ended(struct dial *dial, struct leg *leg)
 {
     struct account *account = leg->account;
     enum cause cause = leg->cause;
+    bool heard = leg == dial->early;
 
     if (cause == CAUSE_REDIRECTED && (!leg->redirect[0] || !account))
         cause = CAUSE_FAR_FAILURE;
@@ -383,6 +404,8 @@ static void branch_ended(struct dial *dial, struct leg *leg)
         branch_drop(dial, other);
         leg_end(other, CAUSE_REJECTED, WHO_CALLEE, "rejected on another phone of this account");
     }
+    if (heard)
+        hear_another(dial);
     fail_if_nobody_left(dial);
 }
 

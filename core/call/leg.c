@@ -144,7 +144,7 @@ int leg_ring(struct leg *leg, int status)
     return leg->ops->ring(leg, status, NULL);
 }
 
-int leg_early(struct leg *leg, const struct media_desc *answer)
+int leg_early(struct leg *leg, int status, const struct media_desc *answer)
 {
     struct media_desc *local;
     int result;
@@ -159,9 +159,9 @@ int leg_early(struct leg *leg, const struct media_desc *answer)
     }
     start_ringing(leg);
     leg->early = true;
-    leg->ring_status = 183;
+    leg->ring_status = status;
     leg_agree(leg, leg->remote_offer, local, local);
-    return leg->ops->ring(leg, 183, leg->local);
+    return leg->ops->ring(leg, status, leg->local);
 }
 
 /* What the 200 says: the answer; the one that early media had already; or an offer, when the INVITE had none. */
@@ -297,21 +297,22 @@ void leg_on_ringing(struct leg *leg, int status)
         tell_control(leg, LEG_CHANGE_RINGING);
 }
 
-void leg_on_early(struct leg *leg, int status, const struct media_desc *answer)
+int leg_on_early(struct leg *leg, int status, const struct media_desc *answer)
 {
     char why[128];
 
     start_ringing(leg);
     leg->ring_status = status;
     if (leg->state != LEG_RINGING)
-        return;
+        return -ENOTCONN;
     if (negotiate_check_answer(leg->our_offer, answer, why, sizeof why) < 0) {
         tell_control(leg, LEG_CHANGE_RINGING); /* the 200 will show whether the call can be had */
-        return;
+        return -EINVAL;
     }
     leg_agree(leg, answer, desc_copy(leg->our_offer), answer);
     leg->early = true;
     tell_control(leg, LEG_CHANGE_EARLY);
+    return 0;
 }
 
 void leg_on_confirmed(struct leg *leg, const struct media_desc *answer)

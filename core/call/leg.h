@@ -109,7 +109,7 @@ struct leg {
     bool offer_again; /* after 491 it is tried again (RFC 3261 §14.1) */
     unsigned offer_tries;
     struct loop_timer offer_timer;
-    int ring_status; /* the last provisional sent */
+    int ring_status; /* the last provisional sent; outbound: received */
     int redirected;  /* status of a 3xx that ended it, and where to */
     char redirect[64];
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
@@ -140,11 +140,11 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
 /* Sends it out: takes media ports, offers `offer` (addresses filled in here). 0, -EAGAIN (no media port), other errno.
  */
 int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
-/* 180 or 183 to the far side; the same status twice is sent once. -EALREADY when a final response went out. */
+/* 180 to 183 to the far side; the same status twice in a row is sent once. -EALREADY when a final response went out. */
 int leg_ring(struct leg *leg, int status);
-/* 183 with this answer: media flows before the call is answered, and the 200 will repeat it. 0, -EALREADY (there is
- * early media already, or the INVITE had no offer), -EAGAIN (no media port). */
-int leg_early(struct leg *leg, const struct media_desc *answer);
+/* 180 to 183 with this answer: media flows before the call is answered, and the 200 will repeat it. 0, -EALREADY (there
+ * is early media already, or the INVITE had no offer), -EAGAIN (no media port). */
+int leg_early(struct leg *leg, int status, const struct media_desc *answer);
 /* Answers an OFFERED or RINGING leg with `answer` (addresses filled in here; NULL: a local answer to its offer). 0,
  * -ENOENT (no common codec), -EAGAIN (no media port), -EALREADY. */
 int leg_answer(struct leg *leg, const struct media_desc *answer);
@@ -170,8 +170,9 @@ bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GON
  */
 
 void leg_on_ringing(struct leg *leg, int status);
-/* A provisional response with the answer to our offer. */
-void leg_on_early(struct leg *leg, int status, const struct media_desc *answer);
+/* A provisional response with the answer to our offer; another one may follow, when the far side has ended what sent
+ * this. 0; -EINVAL: it does not fit the offer and counts as ringing; -ENOTCONN: nobody waits for it. */
+int leg_on_early(struct leg *leg, int status, const struct media_desc *answer);
 /* Our 200 was confirmed; `answer` is what the ACK carried when the 200 had the offer, else NULL. */
 void leg_on_confirmed(struct leg *leg, const struct media_desc *answer);
 /* How our re-offer ended; 481 and 408 end the leg (RFC 3261 §12.2.1.2). */

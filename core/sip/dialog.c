@@ -16,6 +16,8 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     str_copy(dialog->flow, sizeof dialog->flow, flow);
     memcpy(&dialog->origin.session, id.b + 8, sizeof dialog->origin.session);
     dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
+    list_init(&dialog->early);
+    list_init(&dialog->rings);
     list_append(&agent->dialogs, &dialog->in_agent);
     return dialog;
 }
@@ -65,7 +67,7 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
     return result;
 }
 
-int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target)
+static int set_route(struct dialog *dialog, nta_leg_t *leg, const sip_route_t *behind, const sip_contact_t *target)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
     char text[160];
@@ -79,8 +81,23 @@ int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip
         backwards = sip_route_reverse(home, (sip_record_route_t *)routes);
     }
     /* Only this call replaces a route set that is there already; it expects Record-Route order and turns it round. */
-    if (!backwards || nta_leg_client_reroute(dialog->nta, (sip_record_route_t *)backwards, target, 1) < 0)
+    if (!backwards || nta_leg_client_reroute(leg, (sip_record_route_t *)backwards, target, 1) < 0)
         result = result < 0 ? result : -EINVAL;
+    su_home_deinit(home);
+    return result;
+}
+
+int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target)
+{
+    return set_route(dialog, dialog->nta, behind, target);
+}
+
+int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_route_t *recorded,
+                       const sip_contact_t *target)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    int result = set_route(dialog, leg, recorded ? sip_route_reverse(home, recorded) : NULL, target);
+
     su_home_deinit(home);
     return result;
 }
@@ -101,22 +118,20 @@ void dialog_finish(struct dialog *dialog)
     session_stop(&dialog->session);
     loop_timer_stop(agent->pbx->loop, &dialog->keepalive);
     sip_enter(agent);
-    if (dialog->invite_in)
-        nta_incoming_destroy(dialog->invite_in);
+    invite_drop(dialog);
     if (dialog->offer_in)
         nta_incoming_destroy(dialog->offer_in);
     if (dialog->answered_in)
         nta_incoming_destroy(dialog->answered_in);
     if (dialog->invite_out)
-        nta_outgoing_destroy(dialog->invite_out);
+        late_watch(dialog, leg ? leg->cause : CAUSE_NORMAL);
+    early_forget(dialog);
     if (dialog->offer_out)
         nta_outgoing_destroy(dialog->offer_out);
     if (dialog->probe)
         nta_outgoing_destroy(dialog->probe);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
-    if (dialog->reliable)
-        nta_reliable_destroy(dialog->reliable);
     if (dialog->nta)
         nta_leg_destroy(dialog->nta);
     sip_leave(agent);
@@ -188,7 +203,7 @@ void dialog_send_ack(struct dialog *dialog, const sip_t *sip)
 
     snprintf(cseq, sizeof cseq, "%u ACK", (unsigned)sip->sip_cseq->cs_seq);
     ack = nta_outgoing_tcreate(dialog->nta, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(cseq),
-                               SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
+                               SIPTAG_MAX_FORWARDS_STR("70"), NTATAG_ACK_BRANCH(sip->sip_via->v_branch), TAG_END());
     nta_outgoing_destroy(ack); /* NTA keeps it to answer repeated 200s */
 }
 

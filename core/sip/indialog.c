@@ -258,14 +258,15 @@ int indialog_offer(struct leg *leg, const struct media_desc *offer)
     return send_offer(dialog, offer);
 }
 
-static int bye_in(struct dialog *dialog, nta_incoming_t *irq)
+static int bye_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
 {
     struct leg *leg = dialog->leg;
+    enum cause cause = dialog->established ? CAUSE_NORMAL : gave_up(sip);
 
     reply_last(dialog, irq, SIP_200_OK, TAG_END());
     if (!dialog->established && dialog->invite_out) /* BYE on an early dialog of ours: its final answer still comes */
         return 0;
-    leg_on_ended(leg, CAUSE_NORMAL, dialog->inbound ? WHO_CALLER : WHO_CALLEE, 0, NULL);
+    leg_on_ended(leg, cause, dialog->inbound ? WHO_CALLER : WHO_CALLEE, 0, NULL);
     if (dialog->invite_in && nta_incoming_status(dialog->invite_in) < 200)
         invite_refuse(dialog, CAUSE_CANCELLED, NULL); /* a caller may BYE an early dialog (RFC 3261 §15) */
     else
@@ -332,7 +333,7 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         nta_incoming_destroy(irq);
         break;
     case sip_method_bye:
-        result = bye_in(dialog, irq);
+        result = bye_in(dialog, irq, sip);
         break;
     case sip_method_invite:
     case sip_method_update:

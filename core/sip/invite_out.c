@@ -58,16 +58,6 @@ static int initial_route(struct dialog *dialog, const char *path)
     return result;
 }
 
-/* The route set of a dialog of ours: the 2xx's Record-Route backwards (RFC 3261 §12.1.2), behind the edge. */
-static void learn_route(struct dialog *dialog, const sip_t *sip)
-{
-    su_home_t home[1] = {SU_HOME_INIT(home)};
-    sip_route_t *behind = sip->sip_record_route ? sip_route_reverse(home, sip->sip_record_route) : NULL;
-
-    dialog_set_route(dialog, behind, sip->sip_contact);
-    su_home_deinit(home);
-}
-
 int invite_prepare(struct leg *leg, const struct endpoint *to)
 {
     struct agent *agent = leg->pbx->sip;
@@ -104,33 +94,6 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
 /* --- answers
  * ---------------------------------------------------------------------------------------------------------- */
 
-/* A provisional response of a dialog: its tag, its reliability, its media. */
-static void provisional(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
-{
-    struct leg *leg = dialog->leg;
-    int status = nta_outgoing_status(orq);
-    struct media_desc *early = NULL;
-    char why[160];
-
-    if (sip && sip->sip_rseq && sip_has_feature(sip->sip_require, "100rel") && sip->sip_to->a_tag) {
-        nta_outgoing_t *prack;
-
-        nta_leg_rtag(dialog->nta, sip->sip_to->a_tag);
-        learn_route(dialog, sip);
-        /* Without the response: with it NTA wants a fork of the transaction, which it never gives back. */
-        prack = nta_outgoing_prack(dialog->nta, orq, NULL, NULL, NULL, NULL, NTATAG_RSEQ(sip->sip_rseq->rs_response),
-                                   SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
-        if (!prack)
-            log_warn("a reliable provisional response of %s could not be confirmed", leg->number);
-        nta_outgoing_destroy(prack);
-    }
-    if (sip && message_sdp(sip, &early, why, sizeof why) == 0 && !leg->early)
-        leg_on_early(leg, status, early);
-    else
-        leg_on_ringing(leg, status);
-    desc_free(early);
-}
-
 static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip);
 
 static int send_invite(struct dialog *dialog, const char *sdp)
@@ -141,6 +104,7 @@ static int send_invite(struct dialog *dialog, const char *sdp)
     char hops[12];
 
     terms_headers(&terms, &timers);
+    strcat(timers.supported, ", 199"); /* RFC 6228: of forks that have ended */
     snprintf(hops, sizeof hops, "%u", leg->call->hops);
     dialog->invite_out = nta_outgoing_tcreate(
         dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
@@ -159,8 +123,8 @@ static bool retry_422(struct dialog *dialog, const sip_t *sip)
         dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0 ||
         !session_raise(&dialog->session, message_terms(sip).min_se))
         return false;
-    nta_outgoing_destroy(dialog->invite_out);
-    dialog->invite_out = NULL;
+    early_forget(dialog);
+    late_watch(dialog, CAUSE_NORMAL);
     return send_invite(dialog, sdp) == 0;
 }
 
@@ -172,15 +136,15 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     const char *tag = sip->sip_to->a_tag;
     size_t used = strlen(dialog->remote);
 
+    early_confirm(dialog, tag);
     if (tag && *tag) { /* a phone of RFC 2543 times has none, and an empty one is no tag */
         nta_leg_rtag(dialog->nta, tag);
         str_append(dialog->remote, sizeof dialog->remote, &used, ";tag=%s", tag);
     }
-    learn_route(dialog, sip);
+    dialog_learn_route(dialog, dialog->nta, sip->sip_record_route, sip->sip_contact);
     dialog_send_ack(dialog, sip);
     session_2xx_in(dialog, sip);
-    nta_outgoing_destroy(dialog->invite_out);
-    dialog->invite_out = NULL;
+    late_watch(dialog, CAUSE_ANSWERED_ELSEWHERE);
     dialog->established = dialog->ack_seen = true;
     if (dialog->cancelled || !leg_is_alive(leg)) { /* our CANCEL and its 200 crossed */
         dialog_send_bye(dialog, leg->cause);
@@ -204,8 +168,8 @@ static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip
     if (dialog->dead)
         return 0;
     if (status < 200) {
-        if (status > 100 && leg_is_alive(leg))
-            provisional(dialog, orq, sip);
+        if (status > 100 && sip && leg_is_alive(leg))
+            early_provisional(dialog, sip);
         return 0;
     }
     if (status < 300 && sip && sip->sip_to && sip->sip_cseq) {

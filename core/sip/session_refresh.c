@@ -41,7 +41,7 @@ void terms_headers(const struct session_terms *terms, struct session_headers *ou
     static const char *const refreshers[] = {
         [REFRESHER_UNSAID] = "", [REFRESHER_UAC] = ";refresher=uac", [REFRESHER_UAS] = ";refresher=uas"};
 
-    out->supported = terms->known ? SIP_SUPPORTED : SIP_SUPPORTED_NO_TIMER;
+    str_copy(out->supported, sizeof out->supported, terms->known ? SIP_SUPPORTED : SIP_SUPPORTED_NO_TIMER);
     out->expires[0] = out->min_se[0] = '\0';
     out->require = false;
     if (terms->expires)

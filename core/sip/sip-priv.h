@@ -49,6 +49,8 @@ struct ping_bucket {
     uint32_t tokens;  /* thousandths */
 };
 
+#define LATE_BUCKETS 256
+
 struct agent {
     struct pbx *pbx;
     struct edge *edge;
@@ -59,11 +61,13 @@ struct agent {
     int epoll_fd;
     struct loop_watch *watch;
     struct loop_timer timer;
-    unsigned depth; /* sip_enter() without sip_leave() */
+    struct nta_wire *wire; /* NULL: datagrams go over the loopback socket */
+    unsigned depth;        /* sip_enter() without sip_leave() */
     struct digest *digest;
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
+    struct list late[LATE_BUCKETS]; /* INVITEs that may still be answered: late.c */
     struct ping_bucket pings[256];
     struct bus_subscription *configured;
     unsigned keepalive_s; /* the setting, as the dialogs follow it */
@@ -131,7 +135,11 @@ struct dialog {
     nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
+    struct list early;                                        /* early dialogs of our INVITE: early.c */
+    struct early *early_media;                                /* the one whose media the caller hears; NULL: none */
     nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    struct list rings;                                        /* those that wait for that: ring.c */
+    bool answering;                                           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
     bool inbound, cancelled, established, ack_seen, dead;
@@ -151,7 +159,7 @@ struct dialog {
 
 /* The headers of session timers, and Supported, which depends on them. */
 struct session_headers {
-    const char *supported;
+    char supported[40];
     char expires[40], min_se[16]; /* "": none */
     bool require;
 };
@@ -169,6 +177,9 @@ void dialog_finish(struct dialog *dialog);
 /* Requests of the dialog go through its flow's edge route first, then `behind` (in our order; may be NULL), to target
  * (NULL: unchanged). 0 or negative errno. */
 int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target);
+/* The route set of a leg of ours: the response's Record-Route backwards (RFC 3261 §12.1.2), behind the edge. */
+int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_route_t *recorded,
+                       const sip_contact_t *target);
 /* Fills contact, media host and origin from the flow. 0 or negative errno. */
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host);
 /* dialog_flow.c. A request of the phone came in the dialog: what we send goes the same way from now on. */
@@ -214,9 +225,33 @@ unsigned keepalive_seconds(const struct pbx *pbx);
  * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
 int url_number(const url_t *url, char *out, size_t size);
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
-int invite_ring(struct leg *leg, int status, const struct media_desc *early);
 int invite_answer(struct leg *leg, const struct media_desc *answer);
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail);
+/* Responds to the open INVITE. 0, -EALREADY (there was a final response), -EIO. */
+int invite_respond(struct dialog *dialog, int status, const char *phrase, tag_type_t tag, tag_value_t value, ...);
+/* The open INVITE needs nothing any more. */
+void invite_drop(struct dialog *dialog);
+/* Why a caller's CANCEL, or BYE before the answer, says that it ends: somebody else may have answered (RFC 3326). */
+enum cause gave_up(const sip_t *sip);
+/* ring.c: what a caller is told before the answer, reliably when it asks for that (RFC 3262). */
+int invite_ring(struct leg *leg, int status, const struct media_desc *early);
+/* Around a final response: reliable ones that wait for their PRACK. */
+void ring_before_final(struct dialog *dialog, int status);
+void ring_after_final(struct dialog *dialog);
+void ring_forget(struct dialog *dialog);
+/* early.c: provisional responses to an INVITE of ours, and the early dialogs that they make (RFC 3261 §12.1.2). */
+void early_provisional(struct dialog *dialog, const sip_t *sip);
+/* The 2xx has this To tag (NULL: none): its early dialog becomes the dialog, the others are forgotten. */
+void early_confirm(struct dialog *dialog, const char *tag);
+void early_forget(struct dialog *dialog);
+/* late.c */
+void late_open(struct agent *agent);
+void late_close(struct agent *agent);
+/* The final response to dialog->invite_out has come, or nobody waits for it: takes the transaction, and ends what still
+ * answers it with this cause. */
+void late_watch(struct dialog *dialog, enum cause cause);
+/* A response that belongs to no transaction. */
+void late_response(struct agent *agent, const sip_t *sip);
 /* invite_out.c */
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);

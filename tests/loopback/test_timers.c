@@ -390,7 +390,7 @@ START_TEST(an_accounts_policy_holds_for_its_phone_in_both_roles)
     m = must(ua_wait(b, "INVITE"));
     ck_assert_str_eq(value(m, "Session-Expires"), "700");
     ck_assert_str_eq(value(m, "Min-SE"), "120");
-    ck_assert_str_eq(value(m, "Supported"), "100rel, timer");
+    ck_assert_str_eq(value(m, "Supported"), "100rel, timer, 199");
     ua_reply(b, m, 200, "OK", NULL);
     must(ua_wait(b, "ACK"));
     m = must(ua_wait(a, "200"));
@@ -409,7 +409,7 @@ START_TEST(an_accounts_policy_holds_for_its_phone_in_both_roles)
     ua_invite(b, "201", NULL);
     m = must(ua_wait(a, "INVITE"));
     ck_assert_str_eq(value(m, "Session-Expires"), "");
-    ck_assert_str_eq(value(m, "Supported"), "100rel");
+    ck_assert_str_eq(value(m, "Supported"), "100rel, 199");
     ua_reply(a, m, 200, "OK", NULL);
     must(ua_wait(a, "ACK"));
     ua_ack(b, must(ua_wait(b, "200")));

@@ -352,7 +352,7 @@ void ua_cancel(struct ua *ua)
 {
     str_copy(ua->branch, sizeof ua->branch, ua->invite_branch);
     ua->cseq = ua->invite_cseq;
-    send_request(ua, "CANCEL", ua->target, "", NULL);
+    send_request(ua, "CANCEL", ua->target, ua->cancel_extra ? ua->cancel_extra : "", NULL);
 }
 
 static void learn_peer(struct ua *ua, const struct message *m, const char *side)
@@ -367,6 +367,11 @@ static void learn_peer(struct ua *ua, const struct message *m, const char *side)
     message_header(m, "Contact", value, sizeof value);
     if (value[0] == '<')
         str_copy_n(ua->target, sizeof ua->target, value + 1, strcspn(value + 1, ">"));
+}
+
+void ua_learn(struct ua *ua, const struct message *response)
+{
+    learn_peer(ua, response, "To");
 }
 
 void ua_ack_sdp(struct ua *ua, const struct message *ok, const char *sdp)

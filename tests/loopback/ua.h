@@ -46,6 +46,7 @@ struct ua {
     unsigned invite_cseq;
     bool uac;
     const char *extra;        /* header lines added to its INVITEs, UPDATEs and answers */
+    const char *cancel_extra; /* header lines added to a CANCEL */
     const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite;    /* received INVITE, or our own last one */
     unsigned packets_heard;
@@ -84,6 +85,8 @@ int ua_register(struct ua *ua, int expires);
  * its way. */
 void ua_invite(struct ua *ua, const char *to_user, const char *sdp);
 void ua_cancel(struct ua *ua);
+/* Takes tag and target of the (early) dialog from a response. */
+void ua_learn(struct ua *ua, const struct message *response);
 /* ACK for the last 2xx (learns tag and target from it). */
 void ua_ack(struct ua *ua, const struct message *ok);
 void ua_ack_sdp(struct ua *ua, const struct message *ok, const char *sdp);
