@@ -50,6 +50,7 @@ def a_phone_that_falls_silent_is_told_of_and_a_dead_one_ends_the_call(t):
     wait_until("the event", lambda: _events(tandem, call, "leg-silent"), 10, 0.2)
     assert _events(tandem, call, "leg-silent")[0]["detail"] == f"no audio arrives from {b.user} any more"
     assert f"no audio arrives from {b.user} any more" in tandem.cli("call", call).stdout
+    assert f"no audio from {b.user}" in tandem.cli("calls").stdout
     b.program.signal(signal.SIGCONT)
     wait_until("the audio to be back", lambda: _events(tandem, call, "leg-heard"), 10, 0.2)
     assert "is back after" in _events(tandem, call, "leg-heard")[0]["detail"]
@@ -107,6 +108,8 @@ def the_longest_call_of_an_account_ends_for_both(t):
     a, b = t.pair()
     tandem.sql(f"UPDATE config.account SET max_call = 3 WHERE name = '{a.user}'")
     wait_until("the limit to be in force", lambda: tandem.json("account", "show", a.user).get("max_call") == 3)
+    words = tandem.cli("account", "show", a.user).stdout
+    assert "longest call   3 s" in words and "session timers as the switch" in words, words
     a.dial(b.user)
     b.ringing()
     b.accept()
