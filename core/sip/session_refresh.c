@@ -75,12 +75,6 @@ void session_2xx_out(struct dialog *dialog, const struct session_grant *grant)
     keepalive_restart(dialog);
 }
 
-void dialog_learn_allow(struct dialog *dialog, const sip_t *sip)
-{
-    if (sip->sip_allow)
-        dialog->peer_update = sip_is_allowed(sip->sip_allow, sip_method_update, "UPDATE");
-}
-
 /* --- the end --------------------------------------------------------------------------------------------------------
  */
 

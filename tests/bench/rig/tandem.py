@@ -25,7 +25,8 @@ class Tandem:
         self.program = None
         try:
             database = self.cluster.create_database("bench")
-            self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info")
+            self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info",
+                                   ipv6=False)
             self.program.migrate()
             # SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
             for key in ("silence_event", "silence_hangup", "keepalive"):
