@@ -1,4 +1,5 @@
-"""Tandem under load: the programs of the build tree with a PostgreSQL of their own, as shipped but for their ports."""
+"""Tandem under load: the programs of the build tree with a PostgreSQL of their own, as shipped but for their ports
+and for the watch over silent phones."""
 
 import os
 import secrets
@@ -27,6 +28,9 @@ class Tandem:
             self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info",
                                    ipv6=False, media_address=media_address)
             self.program.migrate()
+            # SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
+            for key in ("silence_event", "silence_hangup", "keepalive"):
+                self.program.sql(f"SELECT tandem.set_setting('{key}', '0')")
             self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
             for name, secret in self.account:
                 self.program.sql(f"SELECT tandem.add_account('{name}', 'Bench', '{secret}')")
