@@ -15,7 +15,8 @@ bool ask_terminal(void)
     return isatty(STDIN_FILENO);
 }
 
-static bool read_line(char *out, size_t size, bool secret)
+/* Echo goes off before the prompt is there: whoever answers it is not seen, however fast. */
+static bool read_line(const char *prompt, char *out, size_t size, bool secret)
 {
     bool hide = secret && ask_terminal(), got;
     struct termios before, hidden;
@@ -25,11 +26,13 @@ static bool read_line(char *out, size_t size, bool secret)
         hidden = before;
         hidden.c_lflag &= ~(tcflag_t)ECHO;
         if (hide)
-            tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+            tcsetattr(STDIN_FILENO, TCSADRAIN, &hidden);
     }
+    if (ask_terminal())
+        fprintf(stderr, "%s: ", prompt);
     got = fgets(out, (int)size, stdin) != NULL;
     if (hide) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
         putc('\n', stderr);
     }
     return got;
@@ -40,9 +43,7 @@ char *ask_line(const char *prompt, bool secret)
     char line[LINE_MAX_BYTES], *copy = NULL;
     size_t len;
 
-    if (ask_terminal())
-        fprintf(stderr, "%s: ", prompt);
-    if (!read_line(line, sizeof line, secret)) {
+    if (!read_line(prompt, line, sizeof line, secret)) {
         cli_error("nothing came on standard input (%s)", prompt);
         return NULL;
     }
