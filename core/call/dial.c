@@ -162,8 +162,10 @@ static void start_attempt(struct dial *dial);
 /* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. */
 static void take_redirect(struct dial *dial)
 {
-    if (!call_sent_on(dial->call, dial->redirect_by, dial->detail, sizeof dial->detail))
-        dial->cause = CAUSE_LOOP;
+    if (call_sent_on(dial->call, dial->redirect_by, dial->detail, sizeof dial->detail))
+        return;
+    dial->cause = CAUSE_LOOP;
+    dial->who = WHO_SWITCH;
 }
 
 static void fail_if_nobody_left(struct dial *dial)
@@ -237,7 +239,7 @@ static void reoffer_caller(struct dial *dial)
     dial->reoffer = false;
     obj_ref(dial->call, "reoffer");
     if (result == 0) {
-        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local);
+        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local, dial->leg->remote_offer);
 
         result = leg_offer(dial->leg, arranged, true, reoffered, dial->call);
         desc_free(arranged);

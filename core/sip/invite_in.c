@@ -99,9 +99,9 @@ static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
         return -ENOMEM;
     }
     result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
-    text = sip_header_as_string(home, (sip_header_t *)local);
+    text = header_text(home, (sip_header_t *)local);
     str_copy(dialog->local, sizeof dialog->local, text);
-    text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
+    text = header_text(home, (sip_header_t *)sip->sip_from);
     str_copy(dialog->remote, sizeof dialog->remote, text);
     str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
     su_home_deinit(home);
@@ -199,7 +199,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     sdp = message_sdp(sip, &offer, why, sizeof why);
     if (sdp == -EMEDIUMTYPE) {
-        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
         return;
     }
     if (sdp < 0 && sdp != -ENOENT) {
@@ -209,6 +209,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     behind = call_behind(agent, sip);
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    dialog_learn_allow(dialog, sip);
     session_timer_asked(dialog, sip);
     if (sip_has_feature(sip->sip_require, "100rel"))
         dialog->reliability = REL_ALWAYS;

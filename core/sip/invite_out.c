@@ -30,19 +30,33 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
     return result;
 }
 
+/* A name as a quoted string (RFC 3261 §25.1). The database lets neither control characters nor broken UTF-8 in; whoever
+ * else makes a call with a name of its own must not make a header of it. */
+static void quote_name(const char *name, char *out, size_t size)
+{
+    char clean[128];
+    size_t len = 0;
+
+    str_copy(clean, sizeof clean, name);
+    str_clean_utf8(clean);
+    for (const char *p = clean; *p && len + 2 < size; p++) {
+        bool c1 = (unsigned char)p[0] == 0xC2 && (unsigned char)p[1] < 0xA0; /* U+0080 to U+009F */
+
+        if (*p == '"' || *p == '\\')
+            out[len++] = '\\';
+        out[len++] = c1 || (unsigned char)*p < 0x20 ? ' ' : *p;
+        p += c1;
+    }
+    out[len] = '\0';
+}
+
 /* The parts of our From that the callee shows: who calls. */
 static void local_identity(const struct call *call, const char *contact, char *out, size_t size)
 {
     char name[256], user[61];
     const char *at = strchr(contact, '@');
-    size_t len = 0;
 
-    for (const char *p = call->from_name; *p && len + 2 < sizeof name; p++) {
-        if (*p == '"' || *p == '\\')
-            name[len++] = '\\';
-        name[len++] = *p;
-    }
-    name[len] = '\0';
+    quote_name(call->from_name, name, sizeof name);
     user_text(call->from_number[0] ? call->from_number : "anonymous", user, sizeof user);
     snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
 }
@@ -131,10 +145,11 @@ static bool retry_422(struct dialog *dialog, const sip_t *sip)
 static void answered(struct dialog *dialog, const sip_t *sip)
 {
     struct leg *leg = dialog->leg;
-    struct media_desc *answer = NULL;
-    char why[160] = "";
     const char *tag = sip->sip_to->a_tag;
+    struct media_desc *answer = NULL, *said = early_answer(dialog, tag);
+    char why[160] = "";
     size_t used = strlen(dialog->remote);
+    int result;
 
     early_confirm(dialog, tag);
     if (tag && *tag) { /* a phone of RFC 2543 times has none, and an empty one is no tag */
@@ -143,19 +158,24 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     }
     dialog_learn_route(dialog, dialog->nta, sip->sip_record_route, sip->sip_contact);
     dialog_send_ack(dialog, sip);
+    dialog_learn_allow(dialog, sip);
     session_timer_answered(dialog, sip);
     late_watch(dialog, CAUSE_ANSWERED_ELSEWHERE);
     dialog->established = dialog->ack_seen = true;
     if (dialog->cancelled || !leg_is_alive(leg)) { /* our CANCEL and its 200 crossed */
         dialog_send_bye(dialog, leg->cause);
+        desc_free(said);
         return;
     }
-    if (message_sdp(sip, &answer, why, sizeof why) < 0) {
+    result = message_sdp(sip, &answer, why, sizeof why);
+    if (result == 0)
+        leg_on_answer(leg, answer);
+    else if (result == -ENOENT && said) /* it need not say again what a provisional response has said */
+        leg_on_answer(leg, said);
+    else
         leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, why[0] ? why : "the answer has no SDP");
-        return;
-    }
-    leg_on_answer(leg, answer);
     desc_free(answer);
+    desc_free(said);
 }
 
 /* The number in a Contact: what the dialplan can look up. The host does not count: nothing is dialled raw. */

@@ -25,6 +25,7 @@ static void happened(void *arg, const struct event *event)
         return;
     }
     bed->calls_ended++;
+    str_copy(bed->last_detail, sizeof bed->last_detail, event->call->detail);
     str_copy(bed->last_cause, sizeof bed->last_cause, cause_info(event->call->cause)->id);
     str_copy(bed->last_who, sizeof bed->last_who, who_name(event->call->who));
     bed->last_talk_ms = event->call->answered_us ? (event->call->ended_us - event->call->answered_us) / 1000 : 0;
@@ -136,6 +137,7 @@ static bool quiet(int start)
         union addr at = {.in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+        at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* what others have on addresses of their own is no matter */
         free_ = bind(fd, &at.sa, addr_len(&at)) == 0;
         close(fd);
     }

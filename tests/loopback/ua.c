@@ -38,7 +38,14 @@ void ua_close(struct ua *ua)
 {
     ua_link_close(&ua->link, false);
     close(ua->rtp_fd);
+    free(ua->heard);
     free(ua);
+}
+
+void ua_record(struct ua *ua)
+{
+    if (!ua->heard)
+        ua->heard = mem_new(1);
 }
 
 void ua_reconnect(struct ua *ua)
@@ -93,6 +100,11 @@ static void read_all(struct ua *ua)
             return;
         m->text[n] = '\0';
         m->len = (size_t)n;
+        if (ua->heard) {
+            ua->heard = mem_resize(ua->heard, ua->heard_len + m->len + 1);
+            memcpy(ua->heard + ua->heard_len, m->text, m->len + 1);
+            ua->heard_len += m->len;
+        }
         m->status = 0;
         m->method[0] = '\0';
         if (strncmp(m->text, "SIP/2.0 ", 8) == 0)
