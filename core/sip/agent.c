@@ -12,8 +12,8 @@
 #include "sip/nta_wire.h"
 #include "sip/sip-priv.h"
 
-/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read as
- * one, and gives the connection up when that is too much. */
+/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read
+ * as one, and gives the connection up when that is too much. */
 #define BURST_MAX (8 * 1024 * 1024)
 
 int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
@@ -140,6 +140,21 @@ static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *
     return 0;
 }
 
+static void configured(void *arg, const struct event *event)
+{
+    struct agent *agent = arg;
+    unsigned seconds = keepalive_seconds(agent->pbx);
+    struct dialog *dialog;
+
+    if (seconds == agent->keepalive_s)
+        return;
+    agent->keepalive_s = seconds;
+    LIST_FOR_EACH(dialog, &agent->dialogs, in_agent)
+    {
+        keepalive_restart(dialog);
+    }
+}
+
 int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent **out)
 {
     struct agent *agent = mem_new(sizeof *agent);
@@ -174,6 +189,8 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
         return result;
     }
     agent->digest = digest_new(pbx->loop);
+    agent->keepalive_s = keepalive_seconds(pbx);
+    agent->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, agent);
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
     *out = agent;
@@ -237,6 +254,7 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    bus_unsubscribe(agent->configured);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, NULL, NULL);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)

@@ -53,6 +53,14 @@ static void write_file(const char *dir, const char *name, const char *text)
         abort();
 }
 
+static struct account *make_account(const char *name)
+{
+    char secret[32];
+
+    snprintf(secret, sizeof secret, "secret-of-%.16s", name);
+    return account_new(name, REALM, secret);
+}
+
 static void bed_start(struct bed *bed)
 {
     struct snapshot *snapshot = snapshot_new(1);
@@ -63,11 +71,10 @@ static void bed_start(struct bed *bed)
     bed->pbx = daemon_pbx(bed->daemon);
     snapshot_put_setting(snapshot, "realm", REALM);
     for (int i = 201; i <= 205; i++) {
-        char name[16], secret[32];
+        char name[16];
 
         snprintf(name, sizeof name, "%d", i);
-        snprintf(secret, sizeof secret, "secret-of-%d", i);
-        snapshot_put_account(snapshot, account_new(name, REALM, secret));
+        snapshot_put_account(snapshot, make_account(name));
     }
     db_set_snapshot(bed->pbx->db, snapshot);
     for (unsigned i = 0; i < bed->config->listen_count; i++)
@@ -92,6 +99,16 @@ void bed_setting(struct bed *bed, const char *key, const char *value)
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
 
     snapshot_put_setting(snapshot, key, value);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account->session = *policy;
+    snapshot_put_account(snapshot, account);
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 

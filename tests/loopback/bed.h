@@ -46,6 +46,8 @@ struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool 
 bool bed_has_ip6(void);
 /* A setting of the switch is committed (value NULL: removed). */
 void bed_setting(struct bed *bed, const char *key, const char *value);
+/* An account gets a session timer policy of its own. */
+void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \

@@ -237,7 +237,8 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
                    ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag,
                    ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
-                   strcmp(method, "ACK") == 0 ? "" : auth, ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
+                   strcmp(method, "ACK") == 0 ? "" : auth,
+                   ua->extra && (strcmp(method, "INVITE") == 0 || strcmp(method, "UPDATE") == 0) ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
     ua_send_raw(ua, text, (size_t)len);
 }
