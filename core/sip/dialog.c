@@ -118,6 +118,7 @@ void dialog_finish(struct dialog *dialog)
         return;
     dialog->dead = true;
     session_timer_stop(dialog);
+    loop_timer_stop(agent->pbx->loop, &dialog->give_up);
     sip_enter(agent);
     notes_drop(dialog);
     invite_drop(dialog);

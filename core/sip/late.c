@@ -45,7 +45,7 @@ void late_watch(struct dialog *dialog, enum cause cause)
     struct agent *agent = dialog->agent;
     msg_t *invite = nta_outgoing_getrequest(dialog->invite_out);
     sip_t *sip = sip_object(invite);
-    unsigned ms = agent->config.t1x64_ms ? agent->config.t1x64_ms : 64 * NTA_SIP_T1;
+    unsigned ms = agent_t1x64_ms(agent);
     char tag[DIALOG_TAG];
 
     /* NTA compares the To tag of a response with that of its request: none of them has this one. */

@@ -75,6 +75,12 @@ struct agent {
     bool closing;
 };
 
+/* RFC 3261 timer B, F, H: how long one waits for anything. */
+static inline unsigned agent_t1x64_ms(const struct agent *agent)
+{
+    return agent->config.t1x64_ms ? agent->config.t1x64_ms : 64 * NTA_SIP_T1;
+}
+
 /* sofia_loop.c: every entry into sofia from elsewhere stands between these; the last leave looks at its timers. */
 void sip_enter(struct agent *agent);
 void sip_leave(struct agent *agent);
@@ -139,6 +145,7 @@ struct dialog {
     nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
+    struct loop_timer give_up; /* for the answer to a cancelled INVITE */
     struct list early;           /* early dialogs of our INVITE: early.c */
     struct early *early_media;   /* the one whose media the caller hears; NULL: none */
     nta_reliable_t *reliable; /* provisional response that waits for its PRACK */
