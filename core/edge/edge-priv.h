@@ -126,6 +126,8 @@ struct edge {
     edge_feed_fn feed; /* NULL: NTA reads its own socket */
     loop_fn fed;
     void *feed_arg;
+    edge_judge_fn judge; /* of requests on streams; NULL: nobody */
+    void *judge_arg;
     struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };

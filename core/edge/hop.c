@@ -113,6 +113,7 @@ static void answer_bad(struct edge_listener *from, const struct edge_flow *flow,
         return;
     snprintf(reason, sizeof reason, "%s: %s",
              status == 501   ? "Not Implemented"
+             : status == 505 ? "Version Not Supported"
              : status == 513 ? "Message Too Large"
                              : "Bad Request",
              why);
@@ -145,12 +146,14 @@ static const char *clean_in(struct edge_listener *from, struct edge_connection *
         return drop(&edge->stats.dropped_malformed, why);
     }
     why = edge_text_unreadable(&text, &status);
+    if (!why && edge_via_parse(&text, &via) < 0)
+        return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
+    if (!why && by && text.request && edge->judge)
+        why = edge->judge(edge->judge_arg, text.data, text.len, &status);
     if (why) {
         answer_bad(from, &flow, &text, status, why);
         return drop(&edge->stats.refused, why);
     }
-    if (edge_via_parse(&text, &via) < 0)
-        return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
     if (!addr_is_set(by ? &edge->core_stream : &edge->core))
         return drop(&edge->stats.dropped_no_flow, "the switch is still starting");
     if (by && edge_connection_inside(by) < 0)

@@ -12,8 +12,8 @@
 #include "sip/nta_wire.h"
 #include "sip/sip-priv.h"
 
-/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read as
- * one, and gives the connection up when that is too much. */
+/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read
+ * as one, and gives the connection up when that is too much. */
 #define BURST_MAX (8 * 1024 * 1024)
 
 int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
@@ -224,6 +224,7 @@ int agent_start(struct agent *agent)
     agent->wire = nta_wire_open(agent, primary_of(agent, "edge-udp"), &datagrams);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, sofia_step, agent);
+    edge_set_judge(agent->edge, request_unreadable, agent);
     return 0;
 }
 
@@ -234,6 +235,7 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    edge_set_judge(agent->edge, NULL, NULL);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, NULL, NULL);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)

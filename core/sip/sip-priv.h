@@ -115,6 +115,8 @@ bool request_accepts_sdp(const sip_t *sip);
 bool body_encoded(const sip_t *sip);
 /* What a 415 says (RFC 3261 §21.4.13). */
 #define SIP_BODY_TAGS SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), SIPTAG_ACCEPT_ENCODING_STR("identity")
+/* Would NTA read this request? NULL, or why not (static words), with the status for its sender. An edge_judge_fn. */
+const char *request_unreadable(void *arg, const char *data, size_t len, unsigned *status);
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
