@@ -123,8 +123,7 @@ struct leg {
     unsigned offer_tries;
     struct loop_timer offer_timer;
     int ring_status; /* the last provisional sent; outbound: received */
-    int redirected;  /* status of a 3xx that ended it, and where to */
-    char redirect[64];
+    char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
     bool held;          /* the far side does not receive or does not send */
     bool expects_sound; /* somebody listens to it while it is in no bridge */

@@ -23,7 +23,7 @@ struct db {
     struct deliver *deliver;
     struct record_origin origin;
     enum db_state state;
-    char why[256];
+    char why[512];
     bool has_database, opened;
 };
 
@@ -80,10 +80,12 @@ void db_get_status(const struct db *db, struct db_status *out)
         .state = db->state,
         .generation = snapshot_generation(db->snapshot),
         .generation_age_s = (loop_now_us(db->loop) - db->snapshot_at_us) / 1000000,
+        .records_memory = spool.memory,
         .records_waiting = spool.waiting,
         .records_delivered = spool.delivered,
         .records_set_aside = spool.set_aside,
         .records_lost = spool.lost,
+        .records_crash_safe = spool.crash_safe,
     };
     str_copy(out->why, sizeof out->why, db->why);
 }
@@ -210,7 +212,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
-    db->feed = feed_open(db, config->conninfo);
+    db->feed = feed_open(db, config->conninfo, config->node);
     db->pool = pool_open(db, config->conninfo);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
     db->state = db->has_database ? DB_CONNECTING : DB_DOWN;

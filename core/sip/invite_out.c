@@ -91,6 +91,7 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
         dialog_finish(dialog);
         return result;
     }
+    session_setup(dialog, leg->account ? &leg->account->session : NULL);
     uuid_text(&id, text);
     snprintf(dialog->call_id, sizeof dialog->call_id, "%s-n%u", text, leg->pbx->node);
     local_identity(leg->call, dialog->contact, dialog->local, sizeof dialog->local);
@@ -109,37 +110,36 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
 
 static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip);
 
-/* The INVITE itself. expires: what a 422 asked for, or NULL. */
-static int send_invite(struct dialog *dialog, const char *sdp, const char *expires)
+static int send_invite(struct dialog *dialog, const char *sdp)
 {
     struct leg *leg = dialog->leg;
-    char hops[12], own_expires[16] = "", min_se[16] = "";
-    bool timers = session_timer_offer(dialog->agent, own_expires, min_se);
+    struct session_terms terms = session_ask(&dialog->session);
+    struct session_headers timers;
+    char hops[12];
 
+    terms_headers(&terms, &timers);
+    strcat(timers.supported, ", 199"); /* RFC 6228: of forks that have ended */
     snprintf(hops, sizeof hops, "%u", leg->call->hops);
     dialog->invite_out = nta_outgoing_tcreate(
         dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
-        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED ", 199"),
-        TAG_IF(timers, SIPTAG_SESSION_EXPIRES_STR(expires ? expires : own_expires)),
-        TAG_IF(timers, SIPTAG_MIN_SE_STR(expires ? expires : min_se)), SIPTAG_MAX_FORWARDS_STR(hops),
-        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
-        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(timers),
+        SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
 }
 
-/* RFC 4028 §7.3: the phone wants a longer interval; the same INVITE again with it. */
+/* RFC 4028 §7.3: the phone, or a proxy, wants a longer interval; the same INVITE again with it. */
 static bool retry_422(struct dialog *dialog, const sip_t *sip)
 {
-    char sdp[4096], expires[16];
+    char sdp[4096];
 
-    if (!sip || !sip->sip_min_se || dialog->retried_422 || dialog->cancelled || !dialog->leg->our_offer ||
-        dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0)
+    if (!sip || dialog->cancelled || !dialog->leg->our_offer ||
+        dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0 ||
+        !session_raise(&dialog->session, message_terms(sip).min_se))
         return false;
-    dialog->retried_422 = true;
-    snprintf(expires, sizeof expires, "%lu", (unsigned long)sip->sip_min_se->min_delta);
     early_forget(dialog);
     late_watch(dialog, CAUSE_NORMAL);
-    return send_invite(dialog, sdp, expires) == 0;
+    return send_invite(dialog, sdp) == 0;
 }
 
 static void answered(struct dialog *dialog, const sip_t *sip)
@@ -158,8 +158,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     }
     dialog_learn_route(dialog, dialog->nta, sip->sip_record_route, sip->sip_contact);
     dialog_send_ack(dialog, sip);
-    dialog_learn_allow(dialog, sip);
-    session_timer_answered(dialog, sip);
+    session_2xx_in(dialog, sip);
     late_watch(dialog, CAUSE_ANSWERED_ELSEWHERE);
     dialog->established = dialog->ack_seen = true;
     if (dialog->cancelled || !leg_is_alive(leg)) { /* our CANCEL and its 200 crossed */
@@ -176,6 +175,83 @@ static void answered(struct dialog *dialog, const sip_t *sip)
         leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, why[0] ? why : "the answer has no SDP");
     desc_free(answer);
     desc_free(said);
+    keepalive_restart(dialog);
+}
+
+/* The number in a Contact: what the dialplan can look up. The host does not count: nothing is dialled raw. */
+static int contact_number(const url_t *url, char *out, size_t size)
+{
+    bool tel = url->url_type == url_tel;
+    size_t len = 0;
+    int result;
+
+    if ((!tel && url->url_type != url_sip && url->url_type != url_sips) || !url->url_user)
+        return -EINVAL;
+    result = url_number(url, out, size);
+    if (result < 0)
+        return result;
+    if (tel || url_has_param(url, "user=phone")) { /* RFC 3966: parameters and visual separators are no part of it */
+        out[strcspn(out, ";")] = '\0';
+        for (const char *p = out; *p; p++)
+            if (!strchr("-.()", *p))
+                out[len++] = *p;
+        out[len] = '\0';
+    }
+    return *out ? 0 : -EINVAL;
+}
+
+/* Where a 3xx sends the call: the usable Contact of the highest q, the first among equals (RFC 3261 §8.1.3.4). */
+static int redirected(const sip_t *sip, char *out, size_t size)
+{
+    unsigned best = 0;
+    int result = -ENOENT;
+
+    for (const sip_contact_t *m = sip->sip_contact; m; m = m->m_next) {
+        unsigned q = m->m_q ? sip_q_value(m->m_q) : 1000;
+        char number[64];
+
+        if ((result == 0 && q <= best) || contact_number(m->m_url, number, sizeof number) < 0)
+            continue;
+        result = str_copy(out, size, number);
+        best = q;
+    }
+    return result;
+}
+
+/* A 503 may be the edge's: the network has no way to the phone. */
+static enum cause refusal_cause(const sip_t *sip, int status)
+{
+    bool own = sip && sip->sip_to && sip->sip_to->a_tag && strcmp(sip->sip_to->a_tag, "edge") == 0;
+
+    return own ? CAUSE_PHONE_SILENT : cause_from_sip(status);
+}
+
+/* A challenge in our own realm: the phone sent the INVITE back to us, and we asked who it is. */
+static bool is_own_challenge(struct agent *agent, const sip_t *sip)
+{
+    const char *realm = snapshot_setting(db_snapshot(agent->pbx->db), "realm", "tandem");
+    const msg_auth_t *lists[] = {sip->sip_www_authenticate, sip->sip_proxy_authenticate};
+
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (const msg_auth_t *au = lists[i]; au; au = au->au_next) {
+            const char *value = msg_header_find_param(au->au_common, "realm=");
+            size_t len = strlen(realm);
+
+            if (value && value[0] == '"' && strncmp(value + 1, realm, len) == 0 && value[len + 1] == '"')
+                return true;
+        }
+    return false;
+}
+
+/* What is known about a refusal beyond its cause. */
+static void refusal_detail(struct agent *agent, const sip_t *sip, int status, bool elsewhere, char *out, size_t size)
+{
+    if (status < 400 && !elsewhere)
+        str_copy(out, size, "the phone sends its callers elsewhere, but to no number that can be dialled");
+    else if ((status == 401 || status == 407) && is_own_challenge(agent, sip))
+        str_copy(out, size, "the phone sent the call back to this switch, without the password of its account");
+    else if (sip->sip_status->st_phrase)
+        snprintf(out, size, "%d %.100s", status, sip->sip_status->st_phrase);
 }
 
 static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
@@ -197,14 +273,11 @@ static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip
     }
     if (status == 422 && retry_422(dialog, sip))
         return 0;
-    if (sip && sip->sip_status && sip->sip_status->st_phrase)
-        snprintf(detail, sizeof detail, "%d %.100s", status, sip->sip_status->st_phrase);
-    if (status < 400 && sip && sip->sip_contact && sip->sip_contact->m_url->url_user) {
-        str_copy(leg->redirect, sizeof leg->redirect, sip->sip_contact->m_url->url_user);
-        url_unescape(leg->redirect, leg->redirect);
-        str_clean_utf8(leg->redirect);
-    }
-    leg_on_ended(leg, dialog->cancelled ? leg->cause : cause_from_sip(status), WHO_CALLEE, status, detail);
+    if (sip && sip->sip_status)
+        refusal_detail(dialog->agent, sip, status,
+                       status < 400 && redirected(sip, leg->redirect, sizeof leg->redirect) == 0, detail,
+                       sizeof detail);
+    leg_on_ended(leg, dialog->cancelled ? leg->cause : refusal_cause(sip, status), WHO_CALLEE, status, detail);
     dialog_finish(dialog);
     return 0;
 }
@@ -227,7 +300,7 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
                                   SIPTAG_FROM_STR(dialog->local), SIPTAG_TO_STR(dialog->remote), TAG_END());
     result = dialog->nta ? initial_route(dialog, to->path) : -ENOMEM;
     if (result == 0)
-        result = send_invite(dialog, sdp, NULL);
+        result = send_invite(dialog, sdp);
     sip_leave(agent);
     return result;
 }

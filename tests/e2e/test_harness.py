@@ -11,7 +11,7 @@ import wave
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
-from harness import audio, ports, proc, sip  # noqa: E402  (needs the path above)
+from harness import audio, ports, proc, sip, sipp  # noqa: E402  (needs the path above)
 
 
 class Tones(unittest.TestCase):
@@ -51,6 +51,17 @@ class Tones(unittest.TestCase):
         self.write(lambda t: 8000 * math.sin(440 * 2 * math.pi * t) if t < 1 else 0)
         self.assertAlmostEqual(audio.seconds_of_tone(self.path, 440), 1.0, delta=0.11)
 
+    def test_what_came_before_a_place_does_not_count(self):
+        self.write(lambda t: 8000 * math.sin(440 * 2 * math.pi * t) if t < 1 else 0)
+        self.assertAlmostEqual(audio.seconds_of_tone(self.path, 440, since=0.5), 0.5, delta=0.11)
+        self.assertEqual(audio.seconds_of_sound(self.path, since=1.1), 0)
+
+    def test_a_recording_whose_header_is_still_to_come_is_read(self):
+        audio.write_tone(self.path, 440, seconds=1)
+        with open(self.path, "r+b") as f:
+            f.write(bytes(44))
+        self.assertAlmostEqual(audio.seconds_of_tone(self.path, 440), 1.0, delta=0.11)
+
 
 class Digest(unittest.TestCase):
     # RFC 7616 section 3.9.1 with its own secret, user and nonce; the responses are the RFC's.
@@ -73,6 +84,33 @@ class Digest(unittest.TestCase):
 
     def test_sha_256_gives_the_response_of_the_rfc(self):
         self.assertEqual(self.response("SHA-256"), "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1")
+
+
+class Scenarios(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        real, sipp.PARTS = sipp.PARTS, self.directory.name
+        self.addCleanup(setattr, sipp, "PARTS", real)
+
+    def expand(self, given=None, **files):
+        for name, text in files.items():
+            with open(os.path.join(self.directory.name, f"{name}.xml"), "w", encoding="ascii") as f:
+                f.write(text)
+        return sipp.expand(os.path.join(self.directory.name, "scenario.xml"), given or {})
+
+    def test_a_part_stands_for_its_text_and_gets_the_keys(self):
+        text = self.expand(scenario='<a>\n  <?part one status="486 Busy"?>\n</a>\n',
+                           one='  <!-- {status} -->\n  {status}\n  <?part two?>\n', two="  {status} {other|else}\n")
+        self.assertEqual(text, "<a>\n  486 Busy\n  486 Busy else\n</a>\n")
+
+    def test_a_line_that_is_an_empty_key_vanishes(self):
+        self.assertEqual(self.expand(scenario="one\n  {headers}\ntwo {tag}\n"), "one\ntwo \n")
+        self.assertEqual(self.expand({"headers": "X: 1\nY: 2"}, scenario="  {headers}\n"), "  X: 1\nY: 2\n")
+
+    def test_quotes_in_values_become_those_of_sipp(self):
+        text = self.expand(scenario="""<?part one check="<ereg regexp='a{2}'/>"?>""", one="{check}")
+        self.assertEqual(text, '<ereg regexp="a{2}"/>')
 
 
 class Messages(unittest.TestCase):

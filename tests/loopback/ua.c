@@ -225,7 +225,7 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
     len = snprintf(text, sizeof text,
                    "%s %s SIP/2.0\r\n"
                    "Via: SIP/2.0/%s %s;branch=%s;rport\r\n"
-                   "Max-Forwards: 70\r\n"
+                   "Max-Forwards: %s\r\n"
                    "From: %s;tag=%s\r\n"
                    "To: %s%s%s\r\n"
                    "Call-ID: %s\r\n"
@@ -234,9 +234,11 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "User-Agent: scripted\r\n"
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
-                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch, ua->from, ua->local_tag,
+                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
+                   ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag,
                    ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
-                   strcmp(method, "ACK") == 0 ? "" : auth, ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
+                   strcmp(method, "ACK") == 0 ? "" : auth,
+                   ua->extra && (strcmp(method, "INVITE") == 0 || strcmp(method, "UPDATE") == 0) ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
     ua_send_raw(ua, text, (size_t)len);
 }
@@ -271,7 +273,7 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
                addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
     if (expires >= 0)
-        str_append(out, size, &used, ";expires=%d", expires);
+        str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");
     str_append(out, size, &used, "\r\n");
 }
 
@@ -476,7 +478,7 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
                        tagged || status == 100 ? "" : ";tag=", tagged || status == 100 ? "" : ua->local_tag);
         }
     }
-    if (invite)
+    if (invite && !ua->no_contact)
         contact_header(ua, -1, contact, sizeof contact);
     str_append(text, sizeof text, &used, "%s%s%sContent-Length: %zu\r\n\r\n%s", contact, ua->extra ? ua->extra : "",
                sdp ? "Content-Type: application/sdp\r\n" : "", sdp ? strlen(sdp) : 0, sdp ? sdp : "");
