@@ -244,6 +244,7 @@ int agent_start(struct agent *agent)
     agent->wire = nta_wire_open(agent, primary_of(agent, "edge-udp"), &datagrams);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, sofia_step, agent);
+    edge_set_judge(agent->edge, request_unreadable, agent);
     return 0;
 }
 
@@ -254,6 +255,7 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    edge_set_judge(agent->edge, NULL, NULL);
     bus_unsubscribe(agent->configured);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, NULL, NULL);

@@ -119,6 +119,7 @@ void dialog_finish(struct dialog *dialog)
     dialog->dead = true;
     session_stop(&dialog->session);
     loop_timer_stop(agent->pbx->loop, &dialog->keepalive);
+    loop_timer_stop(agent->pbx->loop, &dialog->give_up);
     sip_enter(agent);
     notes_drop(dialog);
     invite_drop(dialog);
