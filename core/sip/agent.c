@@ -55,7 +55,7 @@ void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *ph
 }
 
 static void hand_to_module(struct agent *agent, const struct sip_method *method, msg_t *msg, sip_t *sip,
-                           struct account *account, const union addr *source)
+                           const struct sender *sender, const union addr *source)
 {
     struct sipmsg *m = mem_new(sizeof *m);
 
@@ -64,7 +64,8 @@ static void hand_to_module(struct agent *agent, const struct sip_method *method,
     m->sip = sip;
     m->source = *source;
     m->flow = message_flow(sip);
-    m->account = obj_ref(account, "request");
+    m->account = obj_ref(sender->account, "request");
+    m->device = sender->device ? obj_ref(sender->device, "request") : NULL;
     m->irq = nta_incoming_create(agent->nta, NULL, msg, sip, TAG_END());
     if (!m->irq) {
         m->answered = true;
@@ -85,7 +86,7 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
 {
     const char *name = sip->sip_request->rq_method_name;
     struct sip_method *method, *found = NULL;
-    struct account *account;
+    struct sender sender;
     bool invite, options;
     union addr source;
 
@@ -119,13 +120,12 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
         options_incoming(agent, msg, sip, &source);
         return;
     }
-    account = auth_request(agent, msg, sip, &source);
-    if (!account)
+    if (!auth_request(agent, msg, sip, &source, &sender))
         return;
     if (found)
-        hand_to_module(agent, found, msg, sip, account, &source);
+        hand_to_module(agent, found, msg, sip, &sender, &source);
     else
-        invite_incoming(agent, msg, sip, account, &source);
+        invite_incoming(agent, msg, sip, sender.account, &source);
 }
 
 static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *sip)
