@@ -95,7 +95,7 @@ struct leg {
     bool early;                        /* media was agreed before the answer */
     struct media_desc *accepted_offer; /* the far side's offer that is in force; NULL: we offered */
     struct media_desc *told; /* the offer of the other leg that this far side knows; NULL: it has made the offer */
-    leg_offered_fn offered;            /* waits for the answer to a re-offer of ours */
+    leg_offered_fn offered;  /* waits for the answer to a re-offer of ours */
     void *offered_arg;
     bool offer_again; /* after 491 it is tried again (RFC 3261 §14.1) */
     unsigned offer_tries;
@@ -141,8 +141,9 @@ int leg_answer(struct leg *leg, const struct media_desc *answer);
  * -EALREADY. */
 int leg_answer_offer(struct leg *leg, const struct media_desc *answer);
 void leg_refuse_offer(struct leg *leg, enum cause cause);
-/* Offers new media to a leg that is UP (addresses filled in here). again: a 491 is followed by another try. done runs
- * once. 0, -EBUSY (an offer is open in either direction), -ENOTCONN, -EAGAIN (no media port). */
+/* Offers new media to a leg that is UP (addresses filled in here). again: while the far side's own offer is open it
+ * waits, and a 491 is followed by another try. done runs once. 0, -EBUSY (an offer is open in either direction),
+ * -ENOTCONN, -EAGAIN (no media port). */
 int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_offered_fn done, void *arg);
 /* The only way to refuse or end a leg. detail (words, may be NULL) is copied. Ending an ended leg does nothing. */
 void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail);

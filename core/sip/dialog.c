@@ -100,10 +100,9 @@ void dialog_finish(struct dialog *dialog)
     dialog->dead = true;
     session_timer_stop(dialog);
     sip_enter(agent);
+    dialog_drop_offer(dialog);
     if (dialog->invite_in)
         nta_incoming_destroy(dialog->invite_in);
-    if (dialog->offer_in)
-        nta_incoming_destroy(dialog->offer_in);
     if (dialog->answered_in)
         nta_incoming_destroy(dialog->answered_in);
     if (dialog->invite_out)
@@ -205,6 +204,7 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
     session_timer_stop(dialog);
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
+    dialog_drop_offer(dialog);
     dialog_find_flow(dialog);
     dialog->bye = nta_outgoing_tcreate(
         dialog->nta, bye_answered, dialog, NULL, SIP_METHOD_BYE, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),
