@@ -35,7 +35,7 @@ struct bed *bed_open(const char *modules, const char *dialplan);
 struct bed_options {
     const char *modules, *dialplan;      /* as for bed_open() */
     const char *lines;                   /* added to the section of the switch */
-    unsigned ports;                      /* of media, a multiple of 10; 0: BED_PORTS */
+    unsigned ports;                      /* of media, a multiple of 10, or fewer when they are scarce; 0: BED_PORTS */
     struct config_sip_timers sip_timers; /* 0: RFC 3261's */
 };
 struct bed *bed_open_with(const struct bed_options *options);

@@ -8,7 +8,7 @@
 #include "race_phone.h"
 
 #define RACE_PHONES 3
-#define RACE_LANES 40
+#define RACE_LANES 80
 #define RACE_MESSAGES_MAX 64
 
 struct race_flow {

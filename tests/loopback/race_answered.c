@@ -61,6 +61,8 @@ static void provisional_in(struct race_request *r, const struct message *m)
 
     r->provisional = true;
     loop_timer_stop(r->phone->loop, &r->timer);
+    if (r->initial)
+        race_rings(d->phone);
     if (m->status == 100 || !*race_tag(m, "To", tag) || d->state != RACE_CALLING)
         return;
     learn(d, m);
@@ -70,7 +72,6 @@ static void provisional_in(struct race_request *r, const struct message *m)
         snprintf(rack, sizeof rack, "RAck: %u %u INVITE\r\n", number, cseq_of(m));
         race_ask(d, "PRACK", NULL, rack, NULL);
     }
-    race_rings(d->phone);
 }
 
 static void invite_answered(struct race_request *r, const struct message *m)

@@ -38,7 +38,7 @@ struct race_policy {
     int ring;                 /* 180, or 183 with SDP; 0: nothing */
     int status;               /* how it ends an incoming call's INVITE; 0: never */
     unsigned answer_ms;       /* after it began to ring */
-    unsigned cancel_ms;       /* of its own call, after the first 18x; 0: never */
+    unsigned cancel_ms;       /* of its own call, after the first 1xx; 0: never */
     const char *formats;      /* payload types; NULL: "0 8" */
     const char *headers;      /* added to its INVITE, or to its 200 */
     bool reliable;            /* it wants PRACK for its 18x */
