@@ -75,6 +75,7 @@ struct config {
     uint16_t media_port_min, media_port_max;  /* default 20000-29999 */
     unsigned media_threads;                   /* 0: the media program decides */
     char *media_program;                      /* NULL: "none", somebody else starts it */
+    unsigned media_rest_ms;                   /* of port numbers; 0: 5 s. No key: tests set it */
     unsigned media_orphan_s;                  /* how long media goes on without a switch; default 600 */
     /* [module …] in order of the file */
     struct config_module modules[CONFIG_MODULES_MAX];

@@ -184,6 +184,7 @@ static int open_media(struct daemon *daemon, char *why, size_t why_size)
         .port_high = config->media_port_max,
         .threads = config->media_threads,
         .orphan_seconds = config->media_orphan_s,
+        .rest_ms = config->media_rest_ms,
     };
     char path[512];
     int result;

@@ -138,7 +138,7 @@ static void give_back(struct bed *bed)
         close(bed->locks[--bed->lock_count]);
 }
 
-/* The first of as many ports in a row as there are locks wanted; 0 when there are not so many now. */
+/* The first of as many ports in a row as there are locks; 0 when there are not so many now. */
 static int sweep_ports(struct bed *bed)
 {
     int slots = (PORTS_LAST - PORTS_FIRST) / PORTS_BLOCK, at = (int)(getpid() * 97u % (unsigned)slots);
@@ -156,28 +156,21 @@ static int sweep_ports(struct bed *bed)
             bed->locks[bed->lock_count++] = fd;
         if (fd < 0 || !quiet(start))
             give_back(bed);
-        if (bed->lock_count == bed->lock_wanted)
-            return start + PORTS_BLOCK - (int)bed->lock_wanted * PORTS_BLOCK;
+        if (bed->lock_count == COUNT_OF(bed->locks))
+            return start + PORTS_BLOCK - (int)COUNT_OF(bed->locks) * PORTS_BLOCK;
     }
     give_back(bed);
     return 0;
 }
 
-/* Who wants many takes fewer when other tests have theirs; who wants few waits for them. */
-static int lease_ports(struct bed *bed, unsigned ports)
+/* Waits for other tests when they have all. */
+static int lease_ports(struct bed *bed)
 {
-    uint64_t until = now_ms() + 3 * UA_WAIT_MS;
     int start;
 
-    bed->lock_wanted = ports / PORTS_BLOCK;
-    while (!(start = sweep_ports(bed))) {
-        if (bed->lock_wanted > BED_PORTS / PORTS_BLOCK)
-            bed->lock_wanted -= bed->lock_wanted / 4;
-        else if (now_ms() > until)
+    for (uint64_t until = now_ms() + 3 * UA_WAIT_MS; !(start = sweep_ports(bed)); usleep(200000))
+        if (now_ms() > until)
             ck_abort_msg("no range of ports is free for the test");
-        else
-            usleep(200000);
-    }
     return start;
 }
 
@@ -187,7 +180,7 @@ struct bed *bed_open_with(const struct bed_options *options)
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
     const char *modules = options->modules, *dialplan = options->dialplan;
-    int base = lease_ports(bed, options->ports ? options->ports : BED_PORTS);
+    int base = lease_ports(bed);
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -205,12 +198,13 @@ struct bed *bed_open_with(const struct bed_options *options)
              "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
              "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             bed_has_ip6() ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", options->lines ? options->lines : "",
-             bed->dir, bed->dir, build, plan, source, base, base + (int)bed->lock_wanted * PORTS_BLOCK - 1, build,
-             modules ? modules : "");
+             bed_has_ip6() && !options->ip4_only ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "",
+             options->lines ? options->lines : "", bed->dir, bed->dir, build, plan, source, base, base + BED_PORTS - 1,
+             build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     bed->config->sip_timers = options->sip_timers;
+    bed->config->media_rest_ms = options->media_rest_ms;
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
     bed->loop = loop_new();
     bed_start(bed);

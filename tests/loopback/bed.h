@@ -11,11 +11,10 @@
 #include "ua.h"
 
 #define BED_PORTS 600 /* numbers rest for five seconds after use */
-#define BED_PORTS_MAX 4000
 
 struct bed {
-    int locks[BED_PORTS_MAX / 10]; /* hold the port numbers */
-    unsigned lock_count, lock_wanted;
+    int locks[BED_PORTS / 10]; /* hold the port numbers */
+    unsigned lock_count;
     struct loop *loop;
     struct config *config;
     struct daemon *daemon;
@@ -33,9 +32,10 @@ struct bed {
 /* modules: lines added to the configuration, or NULL. dialplan: Lua text, or NULL for the default dialplan. */
 struct bed *bed_open(const char *modules, const char *dialplan);
 struct bed_options {
-    const char *modules, *dialplan;      /* as for bed_open() */
-    const char *lines;                   /* added to the section of the switch */
-    unsigned ports;                      /* of media, a multiple of 10, or fewer when they are scarce; 0: BED_PORTS */
+    const char *modules, *dialplan; /* as for bed_open() */
+    const char *lines;              /* added to the section of the switch */
+    bool ip4_only;
+    unsigned media_rest_ms;              /* how long port numbers rest; 0: 5 s */
     struct config_sip_timers sip_timers; /* 0: RFC 3261's */
 };
 struct bed *bed_open_with(const struct bed_options *options);

@@ -8,7 +8,7 @@
 #include "race_phone.h"
 
 #define RACE_PHONES 3
-#define RACE_LANES 80
+#define RACE_LANES 60
 #define RACE_MESSAGES_MAX 64
 
 struct race_flow {
@@ -19,7 +19,7 @@ struct race_flow {
         enum ua_transport transport;
         const struct race_policy *policy;
     } phones[RACE_PHONES];
-    const char *cause; /* how its call ends when nothing is done to it */
+    const char *cause; /* how its call ends when nothing is done to it; a second one: when the machine is slow */
 };
 extern const struct race_flow race_flows[];
 extern const unsigned race_flow_count;

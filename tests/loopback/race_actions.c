@@ -285,7 +285,7 @@ static void old_cseq(struct race_run *run, struct race_phone *at)
 {
     struct race_dialog *d = any_dialog(at);
 
-    send_text(d, "BYE", d->cseq - 1 - !d->uac, NULL, NULL);
+    send_text(d, "BYE", d->uac ? 0 : 100, NULL, NULL);
 }
 
 /* Of a dialog that nobody knows. */

@@ -71,7 +71,7 @@ const struct race_flow race_flows[] = {
     {"dialled in order",
      "o%",
      {{'a', UA_UDP, &hangs_up}, {'b', UA_UDP, &only_rings}, {'c', UA_UDP, &answers}},
-     "normal"},
+     "normal no-answer"},
     {"redirected", "%b", {{'a', UA_UDP, &hangs_up}, {'b', UA_UDP, &redirects}, {'c', UA_UDP, &answers}}, "normal"},
     {"session timers", "%b", {{'a', UA_UDP, &refreshes}, {'b', UA_UDP, &is_refreshed}}, "normal"},
     {"registering in a call", "%b", {{'a', UA_UDP, &registers}, {'b', UA_UDP, &answers_and_registers}}, "normal"},

@@ -216,7 +216,7 @@ static void judge_phone(struct race_run *run, struct race_phone *phone)
 static void judge(struct race_run *run)
 {
     const struct race_action *action = run->action;
-    char cause[40];
+    char cause[40], own[80];
 
     for (unsigned i = 0; i < run->phone_count; i++)
         judge_phone(run, run->phones[i]);
@@ -225,7 +225,8 @@ static void judge(struct race_run *run)
     if (run->calls_new != 1 && !(action && action->hurts && run->calls_new == 0))
         failed(run, "%u calls instead of one", run->calls_new);
     snprintf(cause, sizeof cause, " %s ", run->cause);
-    if (run->calls_ended && strcmp(run->cause, run->flow->cause) != 0 && !(action && strstr(action->causes, cause)))
+    snprintf(own, sizeof own, " %s ", run->flow->cause);
+    if (run->calls_ended && !strstr(own, cause) && !(action && strstr(action->causes, cause)))
         failed(run, "the record says %s", run->cause);
 }
 

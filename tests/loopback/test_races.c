@@ -11,9 +11,10 @@
 #include "race.h"
 #include "sip/agent.h"
 
-#define CHUNK 400      /* cells between two looks at what is left */
-#define SAMPLES 6      /* of each flow and action, in the short test */
-#define SETTLE_MS 3000 /* for what the media process still has to say */
+#define CHUNK 400       /* cells between two looks at what is left */
+#define SAMPLES 6       /* of each flow and action, in the short test */
+#define SETTLE_MS 4000  /* for what the media process still has to say */
+#define PORTS_SCARCE 24 /* ready ones: calls that were begun take theirs soon */
 #define FAILURES_SHOWN 30
 
 struct cell {
@@ -91,6 +92,16 @@ static void print_left(const char *when, const struct left *l)
             l->leg_objects, l->bridges);
 }
 
+/* A timer of the media client may wait for ports, when all that are free lie ready. */
+static bool same(const struct left *now, const struct left *before)
+{
+    struct left expected = *before;
+
+    if (now->timers == before->timers + 1)
+        expected.timers++;
+    return memcmp(now, &expected, sizeof *now) == 0;
+}
+
 /* Lets the last transactions run out and counts. */
 static bool nothing_left(struct races *races)
 {
@@ -102,8 +113,8 @@ static bool nothing_left(struct races *races)
         for (int i = 0; i < 10; i++)
             loop_turn(races->bed->loop, 5);
         take_stock(races, &now);
-    } while (memcmp(&now, &races->before, sizeof now) != 0 && now_ms() < until);
-    if (memcmp(&now, &races->before, sizeof now) == 0)
+    } while (!same(&now, &races->before) && now_ms() < until);
+    if (same(&now, &races->before))
         return true;
     print_left("before", &races->before);
     print_left("now", &now);
@@ -136,11 +147,10 @@ static void run_cells(struct races *races, const struct cell *cells, size_t coun
     struct media_status media;
 
     do {
-        /* One a turn: no crowd at the door. And only while there are media ports: their numbers rest after use. */
-        bool started;
+        bool started; /* one a turn: no crowd at the door; and none while media ports are scarce */
 
         media_get_status(races->bed->pbx->media, &media);
-        started = media.ports_ready < 16;
+        started = media.ports_ready < PORTS_SCARCE;
         running = 0;
         for (unsigned i = 0; i < RACE_LANES; i++) {
             struct race_run *run = &races->runs[i];
@@ -164,7 +174,8 @@ static void open_races(struct races *races)
     struct bed_options options = {
         .dialplan = race_dialplan,
         .lines = "source_rate = 0\nconnections_per_source = 1000\n",
-        .ports = BED_PORTS_MAX,
+        .ip4_only = true,
+        .media_rest_ms = 100,
         .sip_timers = {.t1 = RACE_T1_MS, .t2 = RACE_T2_MS, .t4 = RACE_T4_MS, .t1x64 = RACE_T1X64_MS},
     };
 
@@ -277,6 +288,8 @@ START_TEST(whatever_happens_after_any_message_every_call_ends_for_everybody)
         size_t count = races->cell_count - at < CHUNK ? races->cell_count - at : CHUNK;
 
         run_cells(races, races->cells + at, count, false);
+        if (races->failures >= FAILURES_SHOWN)
+            break;
         if (!nothing_left(races)) {
             races->failures++;
             find_guilty(races, races->cells + at, count);
