@@ -88,11 +88,30 @@ bool addr_is_any(const union addr *a)
     return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+/* Dotted decimal; inet_ntop() goes through printf, and this runs several times a message. */
+static void ip4_text(const union addr *a, char *out)
+{
+    const uint8_t *bytes = (const uint8_t *)&a->in.sin_addr;
+
+    for (int i = 0; i < 4; i++) {
+        if (i)
+            *out++ = '.';
+        if (bytes[i] >= 100)
+            *out++ = (char)('0' + bytes[i] / 100);
+        if (bytes[i] >= 10)
+            *out++ = (char)('0' + bytes[i] / 10 % 10);
+        *out++ = (char)('0' + bytes[i] % 10);
+    }
+    *out = '\0';
+}
+
 const char *addr_ip_text(const union addr *a, char out[ADDR_TEXT])
 {
     const void *ip = a->sa.sa_family == AF_INET6 ? (const void *)&a->in6.sin6_addr : (const void *)&a->in.sin_addr;
 
-    if (!addr_is_set(a) || !inet_ntop(a->sa.sa_family, ip, out, ADDR_TEXT))
+    if (a->sa.sa_family == AF_INET)
+        ip4_text(a, out);
+    else if (!addr_is_set(a) || !inet_ntop(a->sa.sa_family, ip, out, ADDR_TEXT))
         str_copy(out, ADDR_TEXT, "none");
     return out;
 }

@@ -14,6 +14,7 @@ struct later;
 struct lane {
     pthread_t thread;
     bool running;
+    pthread_cond_t wake;
     struct list jobs; /* LOCK: workers.lock */
 };
 
@@ -28,7 +29,6 @@ struct loop {
     size_t later_count, later_room;
     struct {
         pthread_mutex_t lock;
-        pthread_cond_t wake;
         bool stopping;    /* LOCK: lock; the loop's own thread, its only writer, may read it without */
         struct list done; /* LOCK: lock */
         int wake_fd;      /* eventfd: readable when done is not empty */

@@ -31,7 +31,7 @@ static void *lane_main(void *raw)
         uint64_t one = 1;
 
         while (list_empty(&lane->jobs) && !loop->workers.stopping)
-            pthread_cond_wait(&loop->workers.wake, &loop->workers.lock);
+            pthread_cond_wait(&lane->wake, &loop->workers.lock);
         if (list_empty(&lane->jobs))
             break;
         job = LIST_ENTRY(lane->jobs.next, struct job, node);
@@ -78,10 +78,11 @@ static void wake_readable(void *arg, int fd, unsigned what)
 void loop_workers_init(struct loop *loop)
 {
     pthread_mutex_init(&loop->workers.lock, NULL);
-    pthread_cond_init(&loop->workers.wake, NULL);
     list_init(&loop->workers.done);
-    for (unsigned i = 0; i < LOOP_LANES; i++)
+    for (unsigned i = 0; i < LOOP_LANES; i++) {
         list_init(&loop->workers.lanes[i].jobs);
+        pthread_cond_init(&loop->workers.lanes[i].wake, NULL);
+    }
     loop->workers.wake_fd = -1;
 }
 
@@ -119,7 +120,7 @@ void loop_work(struct loop *loop, unsigned lane_number, loop_fn work, loop_fn do
         }
         lane->running = true;
     }
-    pthread_cond_broadcast(&loop->workers.wake);
+    pthread_cond_signal(&lane->wake);
     pthread_mutex_unlock(&loop->workers.lock);
 }
 
@@ -127,15 +128,17 @@ void loop_workers_stop(struct loop *loop)
 {
     pthread_mutex_lock(&loop->workers.lock);
     loop->workers.stopping = true;
-    pthread_cond_broadcast(&loop->workers.wake);
-    pthread_mutex_unlock(&loop->workers.lock);
     for (unsigned i = 0; i < LOOP_LANES; i++)
+        pthread_cond_signal(&loop->workers.lanes[i].wake);
+    pthread_mutex_unlock(&loop->workers.lock);
+    for (unsigned i = 0; i < LOOP_LANES; i++) {
         if (loop->workers.lanes[i].running)
             pthread_join(loop->workers.lanes[i].thread, NULL);
+        pthread_cond_destroy(&loop->workers.lanes[i].wake);
+    }
     deliver(loop);
     loop_unwatch(loop->workers.watch);
     if (loop->workers.wake_fd >= 0)
         close(loop->workers.wake_fd);
-    pthread_cond_destroy(&loop->workers.wake);
     pthread_mutex_destroy(&loop->workers.lock);
 }

@@ -42,6 +42,15 @@ void bridge_refresh(struct leg *leg)
         join_streams(leg, peer);
 }
 
+int bridge_note(struct leg *from, const struct note *note, note_done_fn done, void *arg)
+{
+    struct leg *to = bridge_peer(from);
+
+    if (!to || from->state != LEG_UP || to->state != LEG_UP)
+        return -ENOTCONN;
+    return to->ops->note ? to->ops->note(to, note, done, arg) : -EOPNOTSUPP;
+}
+
 static void enter(struct bridge *bridge, struct leg *leg)
 {
     leg->bridge = obj_ref(bridge, "leg");
@@ -63,6 +72,7 @@ static void take_out(struct leg *leg)
     list_unlink(&leg->in_bridge);
     bridge->count--;
     leg->bridge = NULL;
+    leg_silence_update(leg);
     leg_publish(leg, EVENT_BRIDGE_LEFT, NULL);
     obj_unref(bridge, "leg");
 }
@@ -88,6 +98,7 @@ int bridge_join(struct leg *a, struct leg *b)
     join_streams(a, b);
     enter(bridge, a);
     enter(bridge, b);
+    leg_silence_update(a);
     obj_unref(bridge, "join");
     return 0;
 }

@@ -21,6 +21,8 @@ enum event_kind {
     EVENT_LEG_ANSWERED,
     EVENT_LEG_HELD, /* its far side stopped receiving or sending */
     EVENT_LEG_RESUMED,
+    EVENT_LEG_SILENT,    /* sound is due and does not come; detail: what is missing since when */
+    EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */

@@ -12,6 +12,9 @@ void call_leg_recorded(struct call *call);
 void call_leg_finished(struct call *call);
 /* dial.c: a leg of the dial's call has ended; for the case that somebody else controls it meanwhile. */
 void dial_leg_ended(struct dial *dial, struct leg *leg);
+/* This account's phone sends the call elsewhere, and the account answers for what follows. False: not again, and why.
+ * The same account twice in one call is a circle (A forwards to B forwards to A). */
+bool call_sent_on(struct call *call, struct account *by, char *why, size_t why_size);
 /* Ends a call in which nobody lives and nothing dials any more. */
 void call_check_over(struct call *call);
 
@@ -32,6 +35,16 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc); /* ports and addre
 void leg_media_apply(struct leg *leg);                        /* remote and local are agreed: tell the media process */
 void leg_media_release(struct leg *leg);                      /* all ports back; leg_recorded() follows */
 void leg_recorded(struct leg *leg);
+
+/* leg_silence.c */
+/* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */
+void leg_silence_update(struct leg *leg);
+/* What the media process says of the leg's audio port. May end the leg. */
+void leg_silence_news(struct leg *leg, const struct media_event *event);
+
+/* limit.c */
+/* Answered, or other limits are configured: (re)starts the call's clock. */
+void call_limit_update(struct call *call);
 
 /* call.c */
 struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a new one */

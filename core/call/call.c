@@ -58,10 +58,19 @@ void call_set_state(struct call *call, enum call_state state)
         call_publish(call, EVENT_CALL_STATE, fsm_name(&call_states, call->state));
 }
 
+void call_answered(struct call *call)
+{
+    if (call->answered_us)
+        return;
+    call->answered_us = loop_now_us(call->pbx->loop);
+    call_limit_update(call);
+}
+
 static void call_destroy(void *obj)
 {
     struct call *call = obj;
 
+    loop_timer_stop(call->pbx->loop, &call->limit);
     data_clear(&call->data);
     obj_unref(call->behalf, "call");
     list_unlink(&call->in_pbx);
@@ -221,8 +230,48 @@ struct call *call_originate(struct pbx *pbx, const char *context, const char *fr
     return call;
 }
 
+bool call_sent_on(struct call *call, struct account *by, char *why, size_t why_size)
+{
+    for (unsigned i = 0; i < call->redirect_count; i++) {
+        if (strcmp(call->redirected_by[i], by->name) == 0) {
+            snprintf(why, why_size, "%s was asked twice: accounts forward to each other in a circle", by->name);
+            return false;
+        }
+    }
+    if (call->redirect_count == COUNT_OF(call->redirected_by)) {
+        snprintf(why, why_size, "the call was sent on %u times, and %s would send it on again", call->redirect_count,
+                 by->name);
+        return false;
+    }
+    str_copy(call->redirected_by[call->redirect_count++], sizeof call->redirected_by[0], by->name);
+    obj_unref(call->behalf, "call");
+    call->behalf = obj_ref(by, "call");
+    return true;
+}
+
+void call_came_back(struct call *call, const struct call *of)
+{
+    char why[128];
+
+    str_copy(call->from_number, sizeof call->from_number, of->from_number);
+    str_copy(call->from_name, sizeof call->from_name, of->from_name);
+    memcpy(call->redirected_by, of->redirected_by, sizeof call->redirected_by);
+    call->redirect_count = of->redirect_count;
+    if (!call->caller || !call->caller->account)
+        return;
+    if (!call_sent_on(call, call->caller->account, why, sizeof why))
+        leg_end(call->caller, CAUSE_LOOP, WHO_SWITCH, why);
+}
+
 /* --- the end
  * ------------------------------------------------------------------------------------------------------------ */
+
+static void ending(struct call *call)
+{
+    loop_timer_stop(call->pbx->loop, &call->limit);
+    call->ended_us = loop_now_us(call->pbx->loop);
+    call_set_state(call, CALL_ENDING);
+}
 
 void call_end(struct call *call, enum cause cause, enum who who, const char *detail)
 {
@@ -246,8 +295,7 @@ void call_end(struct call *call, enum cause cause, enum who who, const char *det
         call->cause = cause;
         call->who = who;
         str_copy(call->detail, sizeof call->detail, detail);
-        call->ended_us = loop_now_us(call->pbx->loop);
-        call_set_state(call, CALL_ENDING);
+        ending(call);
         call_leg_finished(call);
     }
     obj_unref(call, "call_end");
@@ -295,8 +343,13 @@ static void end_if_over(struct call *call)
 {
     if (any_leg_alive(call) || call->dial || call->state >= CALL_ENDING)
         return;
-    call->ended_us = loop_now_us(call->pbx->loop);
-    call_set_state(call, CALL_ENDING);
+    ending(call);
+}
+
+/* Hanging up before the answer is giving up, however the phone says it. */
+static bool gave_up(const struct leg *caller)
+{
+    return caller->who == WHO_CALLER && !caller->answered_us && caller->cause == CAUSE_NORMAL;
 }
 
 void call_leg_ended(struct call *call, struct leg *leg)
@@ -313,7 +366,7 @@ void call_leg_ended(struct call *call, struct leg *leg)
         hook_cancel(call->hook_walk);
         call->hook_walk = NULL;
         if (call->dial)
-            dial_cancel(call, leg->who == WHO_CALLER && !leg->answered_us ? CAUSE_CANCELLED : leg->cause, leg->who);
+            dial_cancel(call, gave_up(leg) ? CAUSE_CANCELLED : leg->cause, leg->who);
         if (call->script)
             call->pbx->script_ops->hangup(call->pbx->script, call);
     } else {

@@ -21,6 +21,7 @@ struct call {
     char context[64], dialled[128];
     char from_number[64], from_name[128];
     struct dial *dial;         /* running dial, or NULL */
+    struct loop_timer limit;   /* the longest it may last; limit.c */
     struct script_run *script; /* its coroutine, or NULL */
     void *hook_walk;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */
@@ -56,6 +57,9 @@ struct call_incoming {
 /* A new inbound call in state ROUTING with its first leg OFFERED; the dialplan starts at the end of this loop turn.
  * Returns the leg, or NULL with *refused set (stopping, no media process). */
 struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum cause *refused);
+/* The INVITE that began this call is one of ours, of the call `of`: its phone sent it back, as a proxy does, and so
+ * forwards the call. It goes on as the same caller's; ends at once when accounts forward to each other in a circle. */
+void call_came_back(struct call *call, const struct call *of);
 /* A call that starts with us (originate, callback, pickup): no legs yet; caller gives up "creator" with obj_unref(). */
 struct call *call_originate(struct pbx *pbx, const char *context, const char *from_number,
                             const char *from_name) MUST_USE;
@@ -65,6 +69,8 @@ struct call *call_find(struct pbx *pbx, const char *id_prefix);
 void call_end(struct call *call, enum cause cause, enum who who, const char *detail);
 /* The script ended without deciding: hangs up what is left. cause CAUSE_NONE: an ordinary end. */
 void call_script_done(struct call *call, enum cause cause, const char *detail);
+/* Somebody or something answers: its talk time begins, unless it has. */
+void call_answered(struct call *call);
 void call_set_state(struct call *call, enum call_state state);
 const char *call_id_text(const struct call *call, char out[UUID_TEXT]);
 
@@ -103,6 +109,7 @@ struct dial_request {
     const char *const *targets; /* "202", or "kind:value" */
     unsigned target_count;
     unsigned timeout_ms; /* of ringing; 0: 60 s; in order: for each target */
+    unsigned max_ms;     /* of the conversation: then the call ends; 0: no limit of its own */
     bool in_order;       /* one target after the other, not all at once */
 };
 

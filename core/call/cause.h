@@ -15,6 +15,7 @@ enum cause {
     CAUSE_REJECTED,     /* the callee pressed reject */
     CAUSE_UNREACHABLE,  /* known, but no phone is registered */
     CAUSE_PHONE_SILENT, /* registered, but the phone answers nothing */
+    CAUSE_UNAVAILABLE,  /* the phone answers that it takes no calls now (480) */
     CAUSE_UNKNOWN_NUMBER,
     CAUSE_FORBIDDEN, /* the account may not do this */
     CAUSE_VETOED,    /* a module refused the attempt */
@@ -27,12 +28,15 @@ enum cause {
     CAUSE_REDIRECTED,      /* the phone sends the caller elsewhere (3xx) */
     CAUSE_NO_MEDIA,        /* the media process is not there */
     CAUSE_MEDIA_LOST,      /* the media process died during the call */
+    CAUSE_MEDIA_TIMEOUT,   /* sound was due, and neither RTP nor RTCP came any more */
     CAUSE_CONNECTION_LOST, /* a request inside the call was not answered (timeout, 481, 408) */
-    CAUSE_SESSION_EXPIRED,    /* the phone stopped refreshing the session (RFC 4028) */
+    CAUSE_SESSION_EXPIRED, /* the phone stopped refreshing the session (RFC 4028) */
     CAUSE_NO_ACK,          /* the phone never confirmed the answer */
+    CAUSE_CHALLENGED,      /* the phone wants a password from who calls it */
     CAUSE_FAR_FAILURE,     /* the far side failed: its status and words are in the detail */
     CAUSE_SCRIPT_ERROR,
     CAUSE_NO_DIALPLAN,
+    CAUSE_CALL_LIMIT,     /* the longest time that the switch, the account or the dialplan allows */
     CAUSE_OPERATOR,       /* ended by hand: `tandem hangup` */
     CAUSE_STOPPING,       /* the switch is being stopped */
     CAUSE_SWITCH_STOPPED, /* the switch died; written at the next start */
@@ -52,7 +56,7 @@ struct cause_info {
 const struct cause_info *cause_info(enum cause cause);
 /* By id; CAUSE_NONE when unknown. */
 enum cause cause_by_id(const char *id);
-/* What a failure response from the far side means. */
+/* What a final failure response to an INVITE of ours means. */
 enum cause cause_from_sip(int status);
 
 /* Who ended a leg. */

@@ -1,5 +1,6 @@
 /* Dial: destinations at once, the first answer wins, the others are ended. Owns its branches until one wins, and the
  * winner until the conversation is over. Signalling thread. Knows no SIP: offers and answers are descriptions. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -27,11 +28,11 @@ struct dial {
     unsigned branch_count, attempt_count, attempts_pending, attempts_started;
     struct dial_attempt *attempts; /* one a target */
     struct leg *early;             /* the branch that owns early media; borrowed, it is among the branches */
-    unsigned timeout_ms;
+    unsigned timeout_ms, max_ms;
     bool in_order;
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
-    struct loop_timer deadline;
+    struct loop_timer deadline;  /* of ringing; then, of the conversation */
     dial_done_fn done;
     void *arg;
     bool starting, finished, cancelled, reoffer;
@@ -68,13 +69,19 @@ static void branch_drop(struct dial *dial, struct leg *leg)
     }
 }
 
+/* Nobody answered: that of a phone which never rang is another matter. */
+static enum cause unanswered(const struct leg *leg)
+{
+    return leg->state == LEG_RINGING ? CAUSE_NO_ANSWER : CAUSE_PHONE_SILENT;
+}
+
 static void end_branches(struct dial *dial, enum cause cause, enum who who, const char *detail)
 {
     while (dial->branch_count) {
         struct leg *leg = dial->branches[0];
 
         branch_drop(dial, leg);
-        leg_end(leg, cause, who, detail);
+        leg_end(leg, cause == CAUSE_NO_ANSWER ? unanswered(leg) : cause, who, detail);
     }
     for (unsigned i = 0; i < dial->attempt_count; i++) {
         if (dial->attempts[i].pending) {
@@ -152,30 +159,13 @@ static void finish(struct dial *dial, enum dial_status status)
 
 static void start_attempt(struct dial *dial);
 
-/* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. The same
- * account twice in one call is a loop (A forwards to B forwards to A). */
+/* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. */
 static void take_redirect(struct dial *dial)
 {
-    struct call *call = dial->call;
-
-    if (!dial->redirect_by)
+    if (call_sent_on(dial->call, dial->redirect_by, dial->detail, sizeof dial->detail))
         return;
-    if (call->redirect_count == COUNT_OF(call->redirected_by)) {
-        dial->cause = CAUSE_LOOP;
-        return;
-    }
-    for (unsigned i = 0; i < call->redirect_count; i++) {
-        if (strcmp(call->redirected_by[i], dial->redirect_by->name) == 0) {
-            dial->cause = CAUSE_LOOP;
-            str_copy(dial->detail, sizeof dial->detail, dial->redirect_by->name);
-            strncat(dial->detail, " was asked twice: accounts forward to each other in a circle",
-                    sizeof dial->detail - strlen(dial->detail) - 1);
-            return;
-        }
-    }
-    str_copy(call->redirected_by[call->redirect_count++], sizeof call->redirected_by[0], dial->redirect_by->name);
-    obj_unref(call->behalf, "call");
-    call->behalf = obj_ref(dial->redirect_by, "call");
+    dial->cause = CAUSE_LOOP;
+    dial->who = WHO_SWITCH;
 }
 
 static void fail_if_nobody_left(struct dial *dial)
@@ -195,9 +185,21 @@ static void rang_too_long(void *arg)
 {
     struct dial *dial = arg;
 
-    note_failure(dial, CAUSE_NO_ANSWER, WHO_CALLEE, NULL);
+    for (unsigned i = 0; i < dial->branch_count; i++)
+        note_failure(dial, unanswered(dial->branches[i]), WHO_CALLEE, NULL);
+    if (dial->cause == CAUSE_NONE)
+        note_failure(dial, CAUSE_NO_ANSWER, WHO_SWITCH, "the time to ring was over before anybody could be called");
     end_branches(dial, CAUSE_NO_ANSWER, WHO_SWITCH, NULL);
     fail_if_nobody_left(dial);
+}
+
+static void talked_too_long(void *arg)
+{
+    struct dial *dial = arg;
+    char words[64];
+
+    snprintf(words, sizeof words, "%u s, the limit in the dialplan", (dial->max_ms + 999) / 1000);
+    call_end(dial->call, CAUSE_CALL_LIMIT, WHO_SWITCH, words);
 }
 
 /* Each speech codec that the caller may send now must be one that the winner takes. */
@@ -237,7 +239,7 @@ static void reoffer_caller(struct dial *dial)
     dial->reoffer = false;
     obj_ref(dial->call, "reoffer");
     if (result == 0) {
-        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local);
+        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local, dial->leg->remote_offer);
 
         result = leg_offer(dial->leg, arranged, true, reoffered, dial->call);
         desc_free(arranged);
@@ -297,8 +299,9 @@ static void connect_winner(struct dial *dial, struct leg *winner)
         return;
     }
     dial->talk_from_us = loop_now_us(call->pbx->loop);
-    if (!call->answered_us)
-        call->answered_us = dial->talk_from_us;
+    call_answered(call);
+    if (dial->max_ms)
+        loop_timer_start(call->pbx->loop, &dial->deadline, dial->max_ms, talked_too_long, dial);
     str_copy(dial->answered_by, sizeof dial->answered_by, winner->number);
     str_copy(call->answered_by, sizeof call->answered_by, winner->number);
     call_set_state(call, CALL_TALKING);
@@ -318,11 +321,16 @@ static void winner_ended(struct dial *dial)
         dial->call->dial_cause = dial->cause;
 }
 
+/* A provisional response of a single branch reaches the caller as it came. Of several branches it hears one story:
+ * first news, then that somebody rings, and nothing else while it listens to early media. */
 static void branch_rings(struct dial *dial, const struct leg *branch)
 {
-    if (branch->ring_status == 183 && dial->leg->ring_status)
-        return; /* a 183 of another branch says nothing new */
-    leg_ring(dial->leg, branch->ring_status == 183 ? 183 : 180);
+    int told = dial->leg->ring_status, status = branch->ring_status;
+    bool several = dial->branch_count > 1 || dial->attempts_pending;
+
+    if (several && (dial->early || (told && (status != 180 || told == 180))))
+        return;
+    leg_ring(dial->leg, status);
 }
 
 /* The first branch with SDP owns what the caller hears before the answer; when it ends, the next one may. */
@@ -339,11 +347,26 @@ static void early_media(struct dial *dial, struct leg *branch)
     if (!caller->early) {
         result = negotiate_relay_answer(caller->remote_offer, branch->remote, &answer);
         if (result == 0)
-            result = leg_early(caller, answer);
+            result = leg_early(caller, branch->ring_status, answer);
         desc_free(answer);
     }
-    if (result == 0 && bridge_join(caller, branch) == 0)
+    if (result == 0)
+        result = bridge_join(caller, branch);
+    if (result == 0)
         dial->early = branch;
+    else
+        branch_rings(dial, branch);
+}
+
+/* The branch that the caller listened to has ended: another with early media is heard, or else that somebody rings. */
+static void hear_another(struct dial *dial)
+{
+    for (unsigned i = 0; i < dial->branch_count && !dial->early; i++)
+        if (dial->branches[i]->early)
+            early_media(dial, dial->branches[i]);
+    for (unsigned i = 0; i < dial->branch_count && !dial->early; i++)
+        if (dial->branches[i]->ring_status == 180)
+            leg_ring(dial->leg, 180);
 }
 
 /* What ended this branch may end others: a 6xx speaks for its whole account, not for the other accounts. */
@@ -351,13 +374,13 @@ static void branch_ended(struct dial *dial, struct leg *leg)
 {
     struct account *account = leg->account;
     enum cause cause = leg->cause;
+    bool heard = leg == dial->early;
 
     if (cause == CAUSE_REDIRECTED && (!leg->redirect[0] || !account))
         cause = CAUSE_FAR_FAILURE;
-    if (cause == CAUSE_REDIRECTED) {
+    if (cause == CAUSE_REDIRECTED && !dial->redirect_by) {
         str_copy(dial->redirect, sizeof dial->redirect, leg->redirect);
         str_copy(dial->redirect_context, sizeof dial->redirect_context, account->context);
-        obj_unref(dial->redirect_by, "dial");
         dial->redirect_by = obj_ref(account, "dial");
     }
     note_failure(dial, cause, leg->who, leg->detail);
@@ -372,6 +395,8 @@ static void branch_ended(struct dial *dial, struct leg *leg)
         branch_drop(dial, other);
         leg_end(other, CAUSE_REJECTED, WHO_CALLEE, "rejected on another phone of this account");
     }
+    if (heard)
+        hear_another(dial);
     fail_if_nobody_left(dial);
 }
 
@@ -506,6 +531,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->arg = arg;
     dial->starting = true;
     dial->in_order = request->in_order;
+    dial->max_ms = request->max_ms;
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);

@@ -91,6 +91,21 @@ void leg_replace_desc(struct media_desc **slot, struct media_desc *desc)
     *slot = desc;
 }
 
+/* A far side may answer with more than was offered to it (RFC 3264 §6.1): that is not in use. */
+static void keep_mutual(struct stream_desc *remote, const struct stream_desc *local)
+{
+    struct codec codecs[MEDIA_CODECS_MAX];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < remote->codec_count && count < MEDIA_CODECS_MAX; i++)
+        for (unsigned k = 0; k < local->codec_count; k++)
+            if (codec_same(&remote->codecs[i], &local->codecs[k])) {
+                codecs[count++] = remote->codecs[i];
+                break;
+            }
+    desc_set_codecs(remote, codecs, count);
+}
+
 /* Takes over `local`. The remote keeps its address but only the codecs that were agreed. */
 void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
                const struct media_desc *agreed)
@@ -99,6 +114,8 @@ void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_de
     leg_replace_desc(&leg->local, local);
     for (unsigned i = 0; i < leg->remote->count && i < agreed->count; i++)
         desc_set_codecs(&leg->remote->streams[i], agreed->streams[i].codecs, agreed->streams[i].codec_count);
+    for (unsigned i = 0; i < leg->remote->count && i < local->count; i++)
+        keep_mutual(&leg->remote->streams[i], &local->streams[i]);
     leg_media_apply(leg);
 }
 
@@ -144,7 +161,7 @@ int leg_ring(struct leg *leg, int status)
     return leg->ops->ring(leg, status, NULL);
 }
 
-int leg_early(struct leg *leg, const struct media_desc *answer)
+int leg_early(struct leg *leg, int status, const struct media_desc *answer)
 {
     struct media_desc *local;
     int result;
@@ -159,9 +176,9 @@ int leg_early(struct leg *leg, const struct media_desc *answer)
     }
     start_ringing(leg);
     leg->early = true;
-    leg->ring_status = 183;
+    leg->ring_status = status;
     leg_agree(leg, leg->remote_offer, local, local);
-    return leg->ops->ring(leg, 183, leg->local);
+    return leg->ops->ring(leg, status, leg->local);
 }
 
 /* What the 200 says: the answer; the one that early media had already; or an offer, when the INVITE had none. */
@@ -213,6 +230,7 @@ void leg_echo(struct leg *leg, bool on)
 
     if (port)
         media_port_echo(port, on);
+    leg_expect_sound(leg, on);
 }
 
 /* --- the end
@@ -296,21 +314,22 @@ void leg_on_ringing(struct leg *leg, int status)
         tell_control(leg, LEG_CHANGE_RINGING);
 }
 
-void leg_on_early(struct leg *leg, int status, const struct media_desc *answer)
+int leg_on_early(struct leg *leg, int status, const struct media_desc *answer)
 {
     char why[128];
 
     start_ringing(leg);
     leg->ring_status = status;
     if (leg->state != LEG_RINGING)
-        return;
+        return -ENOTCONN;
     if (negotiate_check_answer(leg->our_offer, answer, why, sizeof why) < 0) {
         tell_control(leg, LEG_CHANGE_RINGING); /* the 200 will show whether the call can be had */
-        return;
+        return -EINVAL;
     }
     leg_agree(leg, answer, desc_copy(leg->our_offer), answer);
     leg->early = true;
     tell_control(leg, LEG_CHANGE_EARLY);
+    return 0;
 }
 
 void leg_on_confirmed(struct leg *leg, const struct media_desc *answer)

@@ -29,6 +29,17 @@ struct endpoint {
     struct account *account; /* ref; NULL: not one of ours */
 };
 
+/* A word from one phone of a bridge to the other, beside their media. */
+enum note_kind { NOTE_SIGNAL, NOTE_TEXT, NOTE_KINDS };
+struct note {
+    enum note_kind kind;
+    const char *type; /* "application/dtmf-relay", "text/plain" … */
+    const char *text; /* UTF-8; len bytes */
+    size_t len;
+};
+/* How it went, as a SIP status (487: the far side has ended). Runs once, not from inside the call that sent it. */
+typedef void (*note_done_fn)(void *arg, int status);
+
 /* What a kind of leg (SIP) can do. Each returns 0 or negative errno. `usage` is leg->usage. */
 struct leg_ops {
     const char *kind;
@@ -42,12 +53,23 @@ struct leg_ops {
     void (*end)(struct leg *leg, enum cause cause, const char *detail); /* CANCEL, BYE or a final response */
     void (*detach)(struct leg *leg);                                    /* the leg object goes: forget it */
     int (*save)(const struct leg *leg, void *json);                     /* json_t object: dialog state */
+    /* Tells the far side, which answers by done. -EOPNOTSUPP: it takes no such notes. -EBUSY, -ENOTCONN, -EIO. */
+    int (*note)(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
 };
 
 /* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
 struct leg_stream {
     enum stream_kind kind;
     struct media_port *port; /* NULL: refused or not yet */
+};
+
+/* Sound that is due and does not come: leg_silence.c. */
+struct leg_silence {
+    unsigned event_ms, hangup_ms; /* what the media process was told; both 0: it does not watch */
+    uint64_t since_us;            /* it watches since then */
+    uint64_t began_us;            /* the silence that was told of; 0: none */
+    bool never;                   /* there had never been any sound when it began */
+    unsigned told;                /* silences published */
 };
 
 enum leg_change {
@@ -100,11 +122,12 @@ struct leg {
     bool offer_again; /* after 491 it is tried again (RFC 3261 §14.1) */
     unsigned offer_tries;
     struct loop_timer offer_timer;
-    int ring_status; /* the last provisional sent */
-    int redirected;  /* status of a 3xx that ended it, and where to */
-    char redirect[64];
-    bool end_handled;                                       /* a HOOK_LEG_END took care of the rest of the call */
-    bool held;                                              /* the far side does not receive or does not send */
+    int ring_status; /* the last provisional sent; outbound: received */
+    char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
+    bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
+    bool held;          /* the far side does not receive or does not send */
+    bool expects_sound; /* somebody listens to it while it is in no bridge */
+    struct leg_silence silence;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic; 0: not yet */
     uint64_t started_wall_us;
     enum cause cause;
@@ -129,11 +152,11 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
 /* Sends it out: takes media ports, offers `offer` (addresses filled in here). 0, -EAGAIN (no media port), other errno.
  */
 int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
-/* 180 or 183 to the far side; the same status twice is sent once. -EALREADY when a final response went out. */
+/* 180 to 183 to the far side; the same status twice in a row is sent once. -EALREADY when a final response went out. */
 int leg_ring(struct leg *leg, int status);
-/* 183 with this answer: media flows before the call is answered, and the 200 will repeat it. 0, -EALREADY (there is
- * early media already, or the INVITE had no offer), -EAGAIN (no media port). */
-int leg_early(struct leg *leg, const struct media_desc *answer);
+/* 180 to 183 with this answer: media flows before the call is answered, and the 200 will repeat it. 0, -EALREADY (there
+ * is early media already, or the INVITE had no offer), -EAGAIN (no media port). */
+int leg_early(struct leg *leg, int status, const struct media_desc *answer);
 /* Answers an OFFERED or RINGING leg with `answer` (addresses filled in here; NULL: a local answer to its offer). 0,
  * -ENOENT (no common codec), -EAGAIN (no media port), -EALREADY. */
 int leg_answer(struct leg *leg, const struct media_desc *answer);
@@ -149,6 +172,9 @@ int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_o
 void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail);
 /* Its own sound back (echo test). */
 void leg_echo(struct leg *leg, bool on);
+/* For a leg in no bridge: is somebody listening to it (a recording, the echo test)? Then silence is told of and ends
+ * it, as it does in a bridge; else the phone may be silent for as long as it likes. */
+void leg_expect_sound(struct leg *leg, bool on);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 struct media_port *leg_audio_port(const struct leg *leg); /* NULL: none */
 bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GONE */
@@ -157,14 +183,20 @@ bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GON
  */
 
 void leg_on_ringing(struct leg *leg, int status);
-/* A provisional response with the answer to our offer. */
-void leg_on_early(struct leg *leg, int status, const struct media_desc *answer);
+/* A provisional response with the answer to our offer; another one may follow, when the far side has ended what sent
+ * this. 0; -EINVAL: it does not fit the offer and counts as ringing; -ENOTCONN: nobody waits for it. */
+int leg_on_early(struct leg *leg, int status, const struct media_desc *answer);
 /* Our 200 was confirmed; `answer` is what the ACK carried when the 200 had the offer, else NULL. */
 void leg_on_confirmed(struct leg *leg, const struct media_desc *answer);
 /* How our re-offer ended; 481 and 408 end the leg (RFC 3261 §12.2.1.2). */
 void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer);
 void leg_on_offer_refused(struct leg *leg, int status);
-/* The answer in the ACK of a re-INVITE that asked us for the offer. */
+/* The far side asks us for an offer (a re-INVITE without one). Returns what to say (borrowed): what is in use, without a
+ * hold of its own; or NULL: an offer is open already. leg_on_asked_answer() follows. */
+const struct media_desc *leg_offer_asked(struct leg *leg);
+/* Its answer; NULL: there was none (or the offer did not go out), and nothing changes. */
+void leg_on_asked_answer(struct leg *leg, const struct media_desc *answer);
+/* The answer to our description when it was said again (a session refresh). */
 void leg_on_reanswer(struct leg *leg, const struct media_desc *answer);
 /* A final 2xx with the answer to our offer. Refuses bad answers by ending the leg. */
 void leg_on_answer(struct leg *leg, const struct media_desc *answer);

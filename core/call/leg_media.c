@@ -12,6 +12,8 @@ static void media_event(void *arg, const struct media_event *event)
 
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
+    else
+        leg_silence_news(leg, event); /* only audio is watched */
 }
 
 /* The port for this kind of stream, taken when it is first needed. It stays with the kind, whichever m-line has it. */
@@ -60,8 +62,18 @@ static void note_hold(struct leg *leg, const struct stream_desc *remote)
     leg_publish(leg, held ? EVENT_LEG_HELD : EVENT_LEG_RESUMED, NULL);
 }
 
+/* A stream that is not in use any more is silent in both directions, whatever its far side still sends. */
+static void silence_unused(struct leg *leg, const bool used[2])
+{
+    for (unsigned i = 0; i < COUNT_OF(leg->ports); i++)
+        if (leg->ports[i] && !used[i])
+            media_port_direction(leg->ports[i], DIR_INACTIVE);
+}
+
 void leg_media_apply(struct leg *leg)
 {
+    bool used[2] = {false, false};
+
     for (unsigned i = 0; i < leg->stream_count && i < leg->remote->count && i < leg->local->count; i++) {
         struct leg_stream *mine = &leg->streams[i];
         const struct stream_desc *remote = &leg->remote->streams[i], *local = &leg->local->streams[i];
@@ -69,7 +81,9 @@ void leg_media_apply(struct leg *leg)
 
         if (!mine->port || remote->refused || local->refused)
             continue;
+        used[remote->kind == STREAM_VIDEO] = true;
         media_port_remote(mine->port, remote, &leg->signalling);
+        media_port_local(mine->port, local);
         media_port_direction(mine->port, dir_mirror(remote->dir) & local->dir);
         if (remote->kind != STREAM_AUDIO)
             continue;
@@ -77,6 +91,8 @@ void leg_media_apply(struct leg *leg)
             snprintf(leg->codec, sizeof leg->codec, "%.14s/%u", speech->name, speech->rate);
         note_hold(leg, remote);
     }
+    silence_unused(leg, used);
+    leg_silence_update(leg);
 }
 
 static void video_released(void *arg, const struct media_stats *stats)

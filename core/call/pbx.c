@@ -5,7 +5,30 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/call-priv.h"
 #include "call/route.h"
+
+/* Another configuration is in force: what runs follows it. */
+static void configured(void *arg, const struct event *event)
+{
+    struct pbx *pbx = arg;
+    struct call *call;
+    struct leg *leg;
+
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx)
+    {
+        call_limit_update(call);
+        LIST_FOR_EACH(leg, &call->legs, in_call)
+        {
+            leg_silence_update(leg);
+        }
+    }
+}
+
+unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise)
+{
+    return snapshot_seconds(pbx->db ? db_snapshot(pbx->db) : NULL, setting, otherwise);
+}
 
 struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsigned node)
 {
@@ -16,6 +39,7 @@ struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsig
     pbx->db = db;
     pbx->node = node;
     pbx->bus = bus_new(loop);
+    pbx->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, pbx);
     pbx->hooks = hooks_new(loop);
     pbx->started_us = loop_now_us(loop);
     list_init(&pbx->calls);
@@ -30,6 +54,7 @@ void pbx_free(struct pbx *pbx)
     if (!pbx)
         return;
     hooks_free(pbx->hooks);
+    bus_unsubscribe(pbx->configured);
     bus_free(pbx->bus);
     free(pbx);
 }

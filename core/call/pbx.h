@@ -34,6 +34,7 @@ typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flo
 struct pbx {
     struct loop *loop;
     struct bus *bus;
+    struct bus_subscription *configured;
     struct hooks *hooks;
     struct media *media;
     struct db *db;
@@ -64,5 +65,8 @@ void pbx_free(struct pbx *pbx);
 /* Refuses new calls, ends all with CAUSE_STOPPING; on_empty runs when the last is gone (at once when there are none).
  */
 void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg);
+
+/* A setting in seconds, as it is now; `otherwise` when it is not set, or without a database. */
+unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise);
 
 #endif

@@ -139,6 +139,7 @@ int call_restore(struct pbx *pbx, const json_t *saved, call_restore_usage_fn usa
         return result;
     }
     call_set_state(call, CALL_TALKING);
+    call_limit_update(call);
     *out = call;
     return 0;
 }

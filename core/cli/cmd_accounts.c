@@ -164,6 +164,26 @@ static enum cli_exit with_secret(struct cli *cli, int argc, char **argv, bool ad
     return change(cli, add ? "account.add" : "account.password", params, add ? "added" : "has a new secret");
 }
 
+/* What the switch's settings decide unless the account says something of its own. */
+static void print_policy(const struct cli *cli, const json_t *account)
+{
+    char text[32];
+
+    if (!json_object_get(account, "max_call"))
+        fputs("longest call   as the switch\n", cli->out);
+    else if (json_num(account, "max_call") == 0)
+        fputs("longest call   no limit\n", cli->out);
+    else
+        fprintf(cli->out, "longest call   %s\n", duration_text(json_num(account, "max_call"), text));
+    fprintf(cli->out, "session timers %s",
+            json_object_get(account, "session_timers") ? json_str(account, "session_timers") : "as the switch");
+    if (json_object_get(account, "session_expires"))
+        fprintf(cli->out, ", expires %lld s", (long long)json_num(account, "session_expires"));
+    if (json_object_get(account, "session_min_se"))
+        fprintf(cli->out, ", at least %lld s", (long long)json_num(account, "session_min_se"));
+    putc('\n', cli->out);
+}
+
 static enum cli_exit show(struct cli *cli, const char *name)
 {
     json_t *result;
@@ -180,6 +200,7 @@ static enum cli_exit show(struct cli *cli, const char *name)
                 "\nenabled        %s\ncontext        %s\nrealm          %s\nphones at most %lld\nlegs now       %lld\n",
                 json_yes(result, "enabled") ? "yes" : "no", json_str(result, "context"), json_str(result, "realm"),
                 (long long)json_num(result, "max_contacts"), (long long)json_num(result, "legs"));
+        print_policy(cli, result);
     }
     json_decref(result);
     return CLI_OK;

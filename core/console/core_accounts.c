@@ -58,6 +58,14 @@ static void run_show(struct core_part *core, struct console_request *request, js
     json = account_json(account);
     json_object_set_new(json, "realm", json_text(account->realm));
     json_object_set_new(json, "max_contacts", json_integer(account->max_contacts));
+    if (account->max_call != MAX_CALL_AS_SWITCH)
+        json_object_set_new(json, "max_call", json_integer(account->max_call));
+    if (account->session.mode != SESSION_AS_SWITCH)
+        json_object_set_new(json, "session_timers", json_string(session_mode_name(account->session.mode)));
+    if (account->session.expires)
+        json_object_set_new(json, "session_expires", json_integer(account->session.expires));
+    if (account->session.min_se)
+        json_object_set_new(json, "session_min_se", json_integer(account->session.min_se));
     json_object_set_new(json, "legs", json_integer(legs));
     console_reply(request, json);
 }

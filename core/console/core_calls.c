@@ -24,6 +24,10 @@ static json_t *leg_json(const struct leg *leg)
                              "inbound", leg->inbound, "state", fsm_name(&leg_states, leg->state), "held", leg->held);
     const char *codec = leg_codec(leg);
 
+    if (leg->silence.began_us)
+        json_object_set_new(
+            json, "silent_seconds",
+            json_integer((json_int_t)((loop_now_us(leg->pbx->loop) - leg->silence.began_us) / 1000000)));
     if (leg->account)
         json_object_set_new(json, "account", json_text(leg->account->name));
     if (leg->peer[0])

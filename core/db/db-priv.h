@@ -11,7 +11,7 @@ struct account *account_alloc(void) MUST_USE;
 
 /* --- feed.c: the configuration ------------------------------------------------------------------------------------ */
 struct feed;
-struct feed *feed_open(struct db *db, const char *conninfo);
+struct feed *feed_open(struct db *db, const char *conninfo, unsigned node);
 void feed_close(struct feed *feed);
 /* The configuration is loaded and the connection stands. */
 bool feed_ready(const struct feed *feed);

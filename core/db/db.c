@@ -23,7 +23,7 @@ struct db {
     struct deliver *deliver;
     struct record_origin origin;
     enum db_state state;
-    char why[256];
+    char why[512];
     bool has_database, opened;
 };
 
@@ -210,7 +210,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
-    db->feed = feed_open(db, config->conninfo);
+    db->feed = feed_open(db, config->conninfo, config->node);
     db->pool = pool_open(db, config->conninfo);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
     db->state = db->has_database ? DB_CONNECTING : DB_DOWN;

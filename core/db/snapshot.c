@@ -210,6 +210,7 @@ struct account *account_alloc(void)
 
     account->enabled = true;
     account->max_contacts = 10;
+    account->max_call = MAX_CALL_AS_SWITCH;
     str_copy(account->context, sizeof account->context, "internal");
     return account;
 }
@@ -255,4 +256,55 @@ const char *snapshot_setting(const struct snapshot *s, const char *key, const ch
         if (strcmp(s->settings[i].key, key) == 0)
             return s->settings[i].value;
     return otherwise;
+}
+
+#define SECONDS_MAX 604800 /* a week */
+
+unsigned snapshot_seconds(const struct snapshot *s, const char *key, unsigned otherwise)
+{
+    const char *text = s ? snapshot_setting(s, key, NULL) : NULL;
+    uint64_t value;
+
+    return text && str_to_u64(text, SECONDS_MAX, &value) == 0 ? (unsigned)value : otherwise;
+}
+
+/* --- session timers --------------------------------------------------------------------------------------------------
+ */
+
+#define EXPIRES_DEFAULT 1800
+#define MIN_SE_LEAST 90 /* RFC 4028 §5: the least that anybody may insist on */
+
+static const char *const mode_names[] = {
+    [SESSION_AS_SWITCH] = "", [SESSION_OFF] = "off", [SESSION_ACCEPT] = "accept", [SESSION_ON] = "on"};
+
+enum session_mode session_mode_parse(const char *text)
+{
+    for (size_t i = 0; i < COUNT_OF(mode_names); i++)
+        if (strcmp(text, mode_names[i]) == 0)
+            return (enum session_mode)i;
+    return SESSION_AS_SWITCH;
+}
+
+const char *session_mode_name(enum session_mode mode)
+{
+    return mode_names[mode];
+}
+
+struct session_policy session_policy_resolve(const struct snapshot *s, const struct session_policy *own)
+{
+    struct session_policy policy = own ? *own : (struct session_policy){0};
+
+    if (policy.mode == SESSION_AS_SWITCH && s)
+        policy.mode = session_mode_parse(snapshot_setting(s, "session_timers", "on"));
+    if (policy.mode == SESSION_AS_SWITCH)
+        policy.mode = SESSION_ON;
+    if (!policy.expires)
+        policy.expires = snapshot_seconds(s, "session_expires", EXPIRES_DEFAULT);
+    if (!policy.min_se)
+        policy.min_se = snapshot_seconds(s, "session_min_se", MIN_SE_LEAST);
+    if (policy.min_se < MIN_SE_LEAST)
+        policy.min_se = MIN_SE_LEAST;
+    if (policy.expires < policy.min_se)
+        policy.expires = policy.min_se;
+    return policy;
 }

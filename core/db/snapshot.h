@@ -5,6 +5,21 @@
 
 #include "base/base.h"
 
+/* Session timers (RFC 4028) towards one party: what an account says, and whatever else can be called. Times in seconds;
+ * 0 in a field: the switch's setting decides (session_policy_resolve()). */
+enum session_mode {
+    SESSION_AS_SWITCH,
+    SESSION_OFF,    /* none, and none are offered to the far side */
+    SESSION_ACCEPT, /* when the far side asks */
+    SESSION_ON,     /* we ask */
+};
+struct session_policy {
+    enum session_mode mode;
+    unsigned expires, min_se;
+};
+
+#define MAX_CALL_AS_SWITCH UINT32_MAX
+
 /* An account of the configuration: who may register and call. Counted ("account"). HA1s equal a password: never log. */
 struct account {
     char name[64];          /* "201": also its extension and authentication user */
@@ -15,6 +30,8 @@ struct account {
     bool enabled;
     char context[64];       /* where its calls enter the dialplan: "internal" */
     unsigned max_contacts;  /* bindings at a time */
+    unsigned max_call;      /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
+    struct session_policy session;
 };
 
 struct snapshot;
@@ -37,5 +54,15 @@ const struct account *snapshot_account(const struct snapshot *snapshot, const ch
 size_t snapshot_account_count(const struct snapshot *snapshot);
 const struct account *snapshot_account_at(const struct snapshot *snapshot, size_t i);
 const char *snapshot_setting(const struct snapshot *snapshot, const char *key, const char *otherwise);
+/* A setting in seconds; `otherwise` when it is missing or not a number up to a week (snapshot NULL: missing). */
+unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsigned otherwise);
+
+/* "off", "accept", "on"; anything else is SESSION_AS_SWITCH. */
+enum session_mode session_mode_parse(const char *text);
+/* "off", "accept", "on"; "" for SESSION_AS_SWITCH. */
+const char *session_mode_name(enum session_mode mode);
+/* `own` (NULL: nothing of its own) with every field that it leaves open filled in from the settings session_timers,
+ * session_expires (1800) and session_min_se (90). min_se is never below 90, and expires never below min_se. */
+struct session_policy session_policy_resolve(const struct snapshot *snapshot, const struct session_policy *own);
 
 #endif

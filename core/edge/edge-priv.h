@@ -123,8 +123,9 @@ struct edge {
     uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
     struct list sources[EDGE_SOURCES];
     char in[EDGE_DATAGRAM];
-    loop_fn fed; /* NULL: NTA hears from its own socket */
-    void *fed_arg;
+    edge_feed_fn feed; /* NULL: NTA reads its own socket */
+    loop_fn fed;
+    void *feed_arg;
     struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };

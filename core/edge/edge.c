@@ -149,10 +149,16 @@ void edge_set_core_stream(struct edge *edge, const union addr *nta)
     addr_text(nta, edge->core_stream_text);
 }
 
-void edge_on_fed(struct edge *edge, loop_fn fed, void *arg)
+void edge_set_feed(struct edge *edge, edge_feed_fn feed, loop_fn fed, void *arg)
 {
+    edge->feed = feed;
     edge->fed = fed;
-    edge->fed_arg = arg;
+    edge->feed_arg = arg;
+}
+
+void edge_from_core(struct edge *edge, const char *data, size_t len)
+{
+    edge_hop_out(edge, NULL, data, len);
 }
 
 void edge_collect(struct edge *edge)

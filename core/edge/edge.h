@@ -68,10 +68,14 @@ void edge_close(struct edge *edge);
 /* Where NTA listens (loopback UDP, and TCP for streams). Before this the edge drops what comes in. */
 void edge_set_core(struct edge *edge, const union addr *nta);
 void edge_set_core_stream(struct edge *edge, const union addr *nta);
-/* fed(arg) is called whenever messages from outside have been passed on: NTA can read them at once, which spares the
- * loop a turn for every message. */
-void edge_on_fed(struct edge *edge, loop_fn fed, void *arg);
-/* Sends on what NTA has written so far; without this call that happens in the loop's next turn. */
+/* How datagrams reach NTA. feed takes one (its bytes are valid during the call only) and returns 0 or -EAGAIN (full,
+ * the message is lost); NULL: they go over the loopback socket. fed is called whenever messages from outside have been
+ * passed on, so that NTA need not wait for the loop's next turn; may be NULL. */
+typedef int (*edge_feed_fn)(void *arg, const char *data, size_t len);
+void edge_set_feed(struct edge *edge, edge_feed_fn feed, loop_fn fed, void *arg);
+/* One datagram that NTA wrote for the edge, when it does not come over the loopback socket. */
+void edge_from_core(struct edge *edge, const char *data, size_t len);
+/* Sends on what NTA has written to the loopback socket so far; without this call that happens in the loop's next turn. */
 void edge_collect(struct edge *edge);
 /* The edge's own loopback address, where NTA's routes must point. */
 union addr edge_inner_addr(const struct edge *edge);

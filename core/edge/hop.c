@@ -43,8 +43,12 @@ static const char *to_core(struct edge *edge, struct edge_connection *by, size_t
 
     if (len == 0)
         return drop(&edge->stats.dropped_size, "it is too large with our Via on top");
-    error = by ? edge_connection_to_core(by, edge->out, len)
-               : edge_send_datagram(edge->inner_fd, &edge->core, edge->out, len);
+    if (by)
+        error = edge_connection_to_core(by, edge->out, len);
+    else if (edge->feed)
+        error = edge->feed(edge->feed_arg, edge->out, len);
+    else
+        error = edge_send_datagram(edge->inner_fd, &edge->core, edge->out, len);
     if (error < 0)
         return drop(&edge->stats.send_failed, "the SIP stack behind the edge takes nothing more: overload");
     return NULL;

@@ -79,7 +79,7 @@ static void udp_ready(void *arg, int fd, unsigned what)
     for (unsigned i = 0; i < count; i++)
         edge_hop_in(listener, NULL, &batch->peers[i], batch->data[i], batch->headers[i].msg_len);
     if (count && listener->edge->fed)
-        listener->edge->fed(listener->edge->fed_arg);
+        listener->edge->fed(listener->edge->feed_arg);
 }
 
 void edge_udp_inner_ready(void *arg, int fd, unsigned what)

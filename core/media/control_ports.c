@@ -255,6 +255,31 @@ void ports_remote(struct control *control, const struct proto_remote *m)
     post(control, entry, job);
 }
 
+void ports_local(struct control *control, const struct proto_local *m)
+{
+    struct entry *entry = in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_LOCAL, entry->id, entry->port);
+    job->local = *m;
+    post(control, entry, job);
+}
+
+void ports_watch(struct control *control, const struct proto_watch *m)
+{
+    struct entry *entry = in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_WATCH, entry->id, entry->port);
+    job->watch.silent_ms = m->silent_ms;
+    job->watch.lifeless_ms = m->lifeless_ms;
+    post(control, entry, job);
+}
+
 void ports_new_controller(struct control *control)
 {
     struct entry *entry;

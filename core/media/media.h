@@ -41,6 +41,10 @@ enum media_event_kind {
     MEDIA_LATCHED,   /* the source address was learnt or changed */
     MEDIA_FIRST_RTP, /* first accepted packet */
     MEDIA_LOST,      /* the process died; the port is dead: release it */
+    /* Of a port that is watched, once each until it is over: */
+    MEDIA_SILENT,   /* no sound for silent_ms; stats say whether there ever was any */
+    MEDIA_HEARD,    /* sound after MEDIA_SILENT */
+    MEDIA_LIFELESS, /* neither RTP nor RTCP for lifeless_ms */
 };
 
 struct media_event {
@@ -71,6 +75,8 @@ const union addr *media_port_addr(const struct media_port *port);
 /* What the far side said (its receive address, RTCP, payload types, direction), and the address its signalling comes from
  * (for latching, design rule; may be NULL). Call again on each changed offer/answer: unlatches when the address changed. */
 void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling);
+/* What we said to it: it sends with these payload types, whatever numbers it gave to the codecs itself (RFC 3264 §5.1). */
+void media_port_local(struct media_port *port, const struct stream_desc *local);
 /* May media flow to (SEND) and be taken from (RECV) the far side; default both. Hold is this. */
 void media_port_direction(struct media_port *port, enum stream_dir dir);
 /* a and b hear each other from now on; each leaves the bridge it was in. Payload types are mapped by codec name between
@@ -79,6 +85,11 @@ void media_bridge(struct media_port *a, struct media_port *b);
 void media_unbridge(struct media_port *port);
 /* What comes in goes back out (echo test). Ends with false or a bridge. */
 void media_port_echo(struct media_port *port, bool on);
+
+/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms (0:
+ * never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise counts
+ * as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
+void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms);
 
 /* For `tandem status`. */
 struct media_status {

@@ -58,14 +58,28 @@ static void connect_rtp(struct port *port)
     port->rtp.settled = false;
 }
 
+static const struct proto_codec *codec_by_pt(const struct proto_codec *codecs, uint64_t count, unsigned pt)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (codecs[i].pt == pt)
+            return &codecs[i];
+    return NULL;
+}
+
+/* A far side sends with the numbers of our description (RFC 3264 §5.1); some use their own all the same. */
+const struct proto_codec *port_codec(const struct port *port, unsigned pt)
+{
+    const struct proto_codec *codec = codec_by_pt(port->local.codecs, port->local.codec_count, pt);
+
+    return codec ? codec : codec_by_pt(port->remote.codecs, port->remote.codec_count, pt);
+}
+
 static uint32_t clock_rate(const struct port *port, unsigned pt)
 {
-    for (unsigned i = 0; i < port->remote.codec_count; i++) {
-        const struct proto_codec *codec = &port->remote.codecs[i];
+    const struct proto_codec *codec = port_codec(port, pt);
 
-        if (codec->pt == pt) /* the timestamp of a telephone-event stands still: it says nothing about the network */
-            return strcasecmp(codec->name, "telephone-event") == 0 ? 0 : codec->rate;
-    }
+    if (codec) /* the timestamp of a telephone-event stands still: it says nothing about the network */
+        return strcasecmp(codec->name, "telephone-event") == 0 ? 0 : codec->rate;
     return pt < 96 ? 8000 : 0;
 }
 
@@ -88,10 +102,11 @@ static bool source_is_good(struct port *port, const struct rtp_head *head, const
     return false;
 }
 
-static void take_rtcp(struct port *port, const uint8_t *packet, size_t len)
+static void take_rtcp(struct port *port, const uint8_t *packet, size_t len, uint64_t now_us)
 {
     struct sink *sink, *next;
 
+    port->rtcp_us = now_us;
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtcp(sink, packet, len);
 }
@@ -121,6 +136,7 @@ static void take_rtp(struct port *port, uint8_t *packet, size_t len, const struc
         stats->dropped++;
         return;
     }
+    port->sound_us = now_us;
     stats->rx_packets++;
     stats->rx_bytes += len;
     if (!port->first_us) {
@@ -140,7 +156,7 @@ static void rtp_socket_packet(struct port *port, uint8_t *packet, size_t len, co
     struct rtp_head head;
 
     if (kind == PACKET_RTCP && len >= 8 && (!from || from_rtp_host(port, from))) { /* rtcp-mux, RFC 5761 */
-        take_rtcp(port, packet, len);
+        take_rtcp(port, packet, len, now_us);
         return;
     }
     if (kind != PACKET_RTP || rtp_parse(packet, len, &head) < 0) {
@@ -200,15 +216,15 @@ static void rtcp_ready(evutil_socket_t fd, short what, void *arg)
     struct worker *worker = port->worker;
     union addr from;
     socklen_t from_len = sizeof from;
+    uint64_t now_us = worker_now(worker);
     ssize_t n = recvfrom(port->rtcp.fd, worker->packet, sizeof worker->packet, 0, &from.sa, &from_len);
 
     if (n < 0) {
         port->refused += errno == ECONNREFUSED;
         return;
     }
-    if (n >= 8 && packet_kind(worker->packet, (size_t)n) == PACKET_RTCP &&
-        rtcp_source_is_good(port, &from, worker_now(worker)))
-        take_rtcp(port, worker->packet, (size_t)n);
+    if (n >= 8 && packet_kind(worker->packet, (size_t)n) == PACKET_RTCP && rtcp_source_is_good(port, &from, now_us))
+        take_rtcp(port, worker->packet, (size_t)n, now_us);
     else
         port->stats.dropped++;
 }
@@ -308,6 +324,8 @@ void port_refresh_accepts(struct port *port)
         port->accepts[pt] = any || (port->bridge.to && port->bridge.pt[pt] != PT_DROP);
     for (unsigned i = 0; i < port->remote.codec_count; i++)
         port->accepts[port->remote.codecs[i].pt & 0x7F] = true;
+    for (unsigned i = 0; i < port->local.codec_count; i++)
+        port->accepts[port->local.codecs[i].pt & 0x7F] = true;
 }
 
 static void refresh_direction(struct port *port)
@@ -338,10 +356,51 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
     port->rate = clock_rate(port, port->stats.pt);
 }
 
+void port_set_local(struct port *port, const struct proto_local *local)
+{
+    port->local = *local;
+    if (port->local.codec_count > MEDIA_CODECS_MAX)
+        port->local.codec_count = MEDIA_CODECS_MAX;
+    relay_remap(port);
+    port_refresh_accepts(port);
+    port->rate = clock_rate(port, port->stats.pt);
+}
+
 void port_set_direction(struct port *port, enum stream_dir dir)
 {
     port->commanded = dir & DIR_SENDRECV;
     refresh_direction(port);
+}
+
+/* A phone that sends comfort noise says that it will send nothing while its user is quiet (RFC 3389). */
+static bool comfort_noise(const struct port *port)
+{
+    unsigned pt = port->stats.pt;
+
+    for (unsigned i = 0; i < port->remote.codec_count; i++)
+        if (port->remote.codecs[i].pt == pt)
+            return strcasecmp(port->remote.codecs[i].name, "CN") == 0;
+    return pt == 13; /* the static number, whether agreed or not */
+}
+
+static void look_for_silence(struct port *port, uint64_t now_us)
+{
+    uint64_t sound_us = port->first_us && comfort_noise(port) ? now_us : port->sound_us;
+    uint64_t life_us = port->rtcp_us > port->last_us ? port->rtcp_us : port->last_us;
+
+    switch (silence_look(&port->silence, sound_us, life_us, now_us)) {
+    case SILENCE_NOTHING:
+        break;
+    case SILENCE_BEGAN:
+        worker_tell(port->worker, port, MEDIA_SILENT);
+        break;
+    case SILENCE_OVER:
+        worker_tell(port->worker, port, MEDIA_HEARD);
+        break;
+    case SILENCE_LIFELESS:
+        worker_tell(port->worker, port, MEDIA_LIFELESS);
+        break;
+    }
 }
 
 void port_tick(struct port *port, uint64_t now_us)
@@ -352,6 +411,7 @@ void port_tick(struct port *port, uint64_t now_us)
         since = port->bridge.to->last_us;
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
+    look_for_silence(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);

@@ -7,6 +7,7 @@
 #include "media/latch.h"
 #include "media/proto.h"
 #include "media/rtp.h"
+#include "media/silence.h"
 
 struct port;
 struct worker;
@@ -44,6 +45,7 @@ struct port {
     struct channel rtp, rtcp;
     struct latch latch;
     struct proto_remote remote;
+    struct proto_local local;
     union addr rtcp_source;
     uint64_t rtcp_heard_us;
     enum stream_dir dir; /* what may flow: as commanded, within what the far side said */
@@ -56,6 +58,8 @@ struct port {
     uint32_t rate;            /* clock of payload type stats.pt */
     uint64_t refused;         /* ECONNREFUSED seen */
     uint64_t remote_us, first_us, last_us;
+    uint64_t sound_us, rtcp_us; /* last RTP that was taken; last RTCP */
+    struct silence silence;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
 };
 
@@ -69,10 +73,13 @@ void port_attach(struct port *port, struct worker *worker, bool fresh);
 void port_detach(struct port *port);
 
 void port_set_remote(struct port *port, const struct proto_remote *remote);
+void port_set_local(struct port *port, const struct proto_local *local);
 void port_set_direction(struct port *port, enum stream_dir dir);
 /* Silence and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);
 void port_get_stats(const struct port *port, struct media_stats *out);
+/* The codec that a packet with this payload type from the far side is in, or NULL. */
+const struct proto_codec *port_codec(const struct port *port, unsigned pt);
 /* Works out again which payload types are negotiated. */
 void port_refresh_accepts(struct port *port);
 

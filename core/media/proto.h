@@ -6,7 +6,7 @@
 
 #include "media/media.h"
 
-#define PROTO_VERSION 1u
+#define PROTO_VERSION 3u
 _Static_assert(sizeof(struct media_stats) == 88, "media_stats is part of the protocol: raise PROTO_VERSION with it");
 
 enum proto_kind {
@@ -16,11 +16,13 @@ enum proto_kind {
     PROTO_TAKE,      /* the port goes into use (or, when listed: is adopted) */
     PROTO_RELEASE,   /* the port ends; answered by PROTO_RELEASED */
     PROTO_REMOTE,
+    PROTO_LOCAL,
     PROTO_DIRECTION, /* value: enum stream_dir */
     PROTO_BRIDGE,    /* value: the other port's id */
     PROTO_UNBRIDGE,
-    PROTO_ECHO, /* value: on */
-    PROTO_END,  /* the process ends */
+    PROTO_ECHO,  /* value: on */
+    PROTO_WATCH, /* tell when the far side is silent */
+    PROTO_END,   /* the process ends */
     /* the media process says */
     PROTO_WELCOME, /* answer to PROTO_HELLO; PROTO_LISTED for each port in use and PROTO_LIST_END follow */
     PROTO_LISTED,
@@ -77,6 +79,19 @@ struct proto_remote { /* REMOTE */
     uint8_t codec_count;
     uint8_t reserved;
     struct proto_codec codecs[MEDIA_CODECS_MAX];
+};
+
+struct proto_local { /* LOCAL: the numbers that the far side was told to send with */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t codec_count;
+    struct proto_codec codecs[MEDIA_CODECS_MAX];
+};
+
+struct proto_watch { /* WATCH */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t silent_ms, lifeless_ms; /* as media_port_watch() says */
 };
 
 struct proto_port { /* LISTED, GRANT */

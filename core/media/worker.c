@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "media/port.h"
 
+#define TICK_MIN_US 10000
+#define TICK_MAX_US 500000 /* silence of a far side is told so much too late at most */
+
 int inbox_init(struct inbox *inbox)
 {
     list_init(&inbox->jobs);
@@ -113,6 +116,9 @@ static void do_job(struct worker *worker, const struct job *job)
     case JOB_REMOTE:
         port_set_remote(job->port, &job->remote);
         break;
+    case JOB_LOCAL:
+        port_set_local(job->port, &job->local);
+        break;
     case JOB_DIRECTION:
         port_set_direction(job->port, (enum stream_dir)job->value);
         break;
@@ -122,7 +128,11 @@ static void do_job(struct worker *worker, const struct job *job)
     case JOB_UNBRIDGE:
         relay_unbridge(job->port);
         break;
+    case JOB_WATCH:
+        silence_watch(&job->port->silence, job->watch.silent_ms, job->watch.lifeless_ms, worker_now(worker));
+        break;
     case JOB_LEFT:
+        silence_watch(&job->port->silence, 0, 0, 0); /* nobody is there to be told, or somebody new who asks again */
         job->port->left_us = job->value ? worker_now(worker) : 0;
         break;
     case JOB_STOP:
@@ -167,7 +177,9 @@ static void *worker_main(void *arg)
 
 int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us)
 {
-    uint64_t tick_us = silence_us / 4 < 10000 ? 10000 : silence_us / 4;
+    uint64_t tick_us = silence_us / 4 < TICK_MIN_US   ? TICK_MIN_US
+                       : silence_us / 4 > TICK_MAX_US ? TICK_MAX_US
+                                                      : silence_us / 4;
     struct timeval tick = {.tv_sec = (time_t)(tick_us / 1000000), .tv_usec = (suseconds_t)(tick_us % 1000000)};
     int err = inbox_init(&worker->inbox);
 

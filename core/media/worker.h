@@ -18,9 +18,11 @@ enum job_kind {
     JOB_DETACH,  /* answered by JOB_DETACHED: the port may go to another worker */
     JOB_RELEASE, /* answered by JOB_RELEASED */
     JOB_REMOTE,
+    JOB_LOCAL,
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_WATCH,
     JOB_LEFT, /* value: its controller has gone (true) or it has one again */
     JOB_STOP,
     /* worker → control */
@@ -38,7 +40,11 @@ struct job {
     uint64_t value;
     union {
         struct proto_remote remote;
+        struct proto_local local;
         struct media_stats stats;
+        struct {
+            uint32_t silent_ms, lifeless_ms;
+        } watch;
     };
 };
 

@@ -1,5 +1,5 @@
-/* call:dial{ to = …, timeout = …, in_order = … }: reads its options, waits for the dial, and makes a table of what became of it.
- * Signalling thread. */
+/* call:dial{ to = …, timeout = …, max = …, in_order = … }: reads its options, waits for the dial, and makes a table of
+ * what became of it. Signalling thread. */
 #include <math.h>
 #include <stdio.h>
 
@@ -7,6 +7,7 @@
 
 #define TARGETS_MAX 32
 #define TIMEOUT_MAX_S 86400
+#define TALK_MAX_S 604800 /* a week */
 
 static void dial_done(void *arg, const struct dial_result *result)
 {
@@ -34,7 +35,8 @@ static int dialled(lua_State *L, int status, lua_KContext context)
 {
     struct script_run *run = verb_resumed(L, context);
 
-    if (run->dialled.status == DIAL_REDIRECTED && run->dialled.cause == CAUSE_REDIRECTED) /* the phone sent it elsewhere */
+    if (run->dialled.status == DIAL_REDIRECTED &&
+        run->dialled.cause == CAUSE_REDIRECTED) /* the phone sent it elsewhere */
         return verb_go(L, run, run->dialled.redirect_context, run->dialled.redirect);
     lua_createtable(L, 0, 5);
     set_text(L, "status", dial_status_name(run->dialled.status));
@@ -53,7 +55,8 @@ static void check_options(lua_State *L)
     while (lua_next(L, 2)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
 
-        if (strcmp(key, "to") != 0 && strcmp(key, "timeout") != 0 && strcmp(key, "in_order") != 0)
+        if (strcmp(key, "to") != 0 && strcmp(key, "timeout") != 0 && strcmp(key, "max") != 0 &&
+            strcmp(key, "in_order") != 0)
             luaL_error(L, "dial: there is no option \"%s\"", key);
         lua_pop(L, 1);
     }
@@ -88,23 +91,32 @@ static unsigned read_targets(lua_State *L, const char **targets)
     return count;
 }
 
+/* An option in seconds, as ms; 0 when it is not there. */
+static unsigned read_seconds(lua_State *L, const char *option, bool zero, lua_Number most)
+{
+    lua_Number seconds = 0;
+
+    if (lua_getfield(L, 2, option) != LUA_TNIL) {
+        seconds = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : -1;
+        if (!(seconds >= 0 && seconds <= most) || (seconds == 0 && !zero))
+            luaL_error(L, "dial: `%s` has to be a time in seconds%s", option, zero ? "" : " above 0");
+    }
+    lua_pop(L, 1);
+    return (unsigned)ceil(seconds * 1000);
+}
+
 int verb_dial(lua_State *L)
 {
     const char *targets[TARGETS_MAX];
     struct script_run *run;
     struct dial_request request = {.leg = verb_leg(L, &run), .targets = targets};
-    lua_Number timeout = 0;
     int result;
 
     luaL_checktype(L, 2, LUA_TTABLE);
     verb_may_wait(L, run);
     check_options(L);
-    if (lua_getfield(L, 2, "timeout") != LUA_TNIL) {
-        timeout = lua_tonumber(L, -1);
-        if (!(timeout > 0 && timeout <= TIMEOUT_MAX_S))
-            return luaL_error(L, "dial: `timeout` has to be a time in seconds above 0");
-    }
-    request.timeout_ms = (unsigned)ceil(timeout * 1000);
+    request.timeout_ms = read_seconds(L, "timeout", false, TIMEOUT_MAX_S);
+    request.max_ms = read_seconds(L, "max", true, TALK_MAX_S);
     lua_getfield(L, 2, "in_order");
     request.in_order = lua_toboolean(L, -1);
     request.target_count = read_targets(L, targets);

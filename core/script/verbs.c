@@ -86,8 +86,7 @@ static void answer(lua_State *L, struct script_run *run, struct leg *leg)
 
         end_call(L, run, cause, WHO_SWITCH, NULL);
     }
-    if (!call->answered_us)
-        call->answered_us = loop_now_us(call->pbx->loop);
+    call_answered(call);
     if (call->state != CALL_TALKING)
         call_set_state(call, CALL_TALKING);
 }

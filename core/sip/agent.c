@@ -9,7 +9,12 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/obj.h"
+#include "sip/nta_wire.h"
 #include "sip/sip-priv.h"
+
+/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read
+ * as one, and gives the connection up when that is too much. */
+#define BURST_MAX (8 * 1024 * 1024)
 
 int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
                    struct sip_method **out)
@@ -125,10 +130,13 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
 
 static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *sip)
 {
-    if (sip && sip->sip_request)
+    if (sip && sip->sip_request) {
         request_in(agent, msg, sip);
-    else
-        nta_msg_discard(nta, msg); /* a response to nothing of ours */
+        return 0;
+    }
+    if (sip)
+        late_response(agent, sip);
+    nta_msg_discard(nta, msg);
     return 0;
 }
 
@@ -143,12 +151,13 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
+    late_open(agent);
     random_bytes(agent->ping_key, sizeof agent->ping_key);
     su_init();
     result = sofia_loop_open(agent);
     if (result == 0) {
         agent->nta = nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1),
-                                      NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(16384 + 1024), NTATAG_UDP_MTU(65535),
+                                      NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(BURST_MAX), NTATAG_UDP_MTU(65535),
                                       NTATAG_CANCEL_487(0), NTATAG_MERGE_482(1), NTATAG_REL100(1), NTATAG_USE_NAPTR(0),
                                       NTATAG_USE_SRV(0), TAG_IF(config->t1_ms, NTATAG_SIP_T1(config->t1_ms)),
                                       TAG_IF(config->t2_ms, NTATAG_SIP_T2(config->t2_ms)),
@@ -170,11 +179,21 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     return 0;
 }
 
+static tport_t *primary_of(struct agent *agent, const char *ident)
+{
+    tport_t *tp = tport_primaries(nta_agent_tports(agent->nta));
+
+    while (tp && !(tport_ident(tp) && strcmp(tport_ident(tp), ident) == 0 && tport_name(tp)->tpn_port))
+        tp = tport_next(tp);
+    return tp;
+}
+
 /* One loopback socket of NTA's for a transport; *at is where it listens. 0 or negative errno. */
 static int open_tport(struct agent *agent, const char *transport, const char *ident, union addr *at)
 {
     char uri[64];
     uint64_t port;
+    tport_t *tp;
 
     snprintf(uri, sizeof uri, "sip:127.0.0.1:*;transport=%s", transport);
     /* Streams: NTA learns at once that a peer is gone (SDWN_ERROR); when to close is the edge's business (IDLE). */
@@ -182,14 +201,10 @@ static int open_tport(struct agent *agent, const char *transport, const char *id
                             TPTAG_UDP_WMEM(4 * 1024 * 1024), TPTAG_QUEUESIZE(1000), TPTAG_SDWN_ERROR(1),
                             TPTAG_IDLE(UINT_MAX), TPTAG_TIMEOUT(UINT_MAX), TAG_END()) < 0)
         return -EADDRNOTAVAIL;
-    for (tport_t *tp = tport_primaries(nta_agent_tports(agent->nta)); tp; tp = tport_next(tp)) {
-        const tp_name_t *name = tport_name(tp);
-
-        if (tport_ident(tp) && strcmp(tport_ident(tp), ident) == 0 && name->tpn_port &&
-            str_to_u64(name->tpn_port, 65535, &port) == 0)
-            return addr_parse_ip("127.0.0.1", (uint16_t)port, at);
-    }
-    return -EADDRNOTAVAIL;
+    tp = primary_of(agent, ident);
+    if (!tp || str_to_u64(tport_name(tp)->tpn_port, 65535, &port) < 0)
+        return -EADDRNOTAVAIL;
+    return addr_parse_ip("127.0.0.1", (uint16_t)port, at);
 }
 
 int agent_start(struct agent *agent)
@@ -208,7 +223,9 @@ int agent_start(struct agent *agent)
     }
     edge_set_core(agent->edge, &datagrams);
     edge_set_core_stream(agent->edge, &streams);
-    edge_on_fed(agent->edge, sofia_step, agent);
+    agent->wire = nta_wire_open(agent, primary_of(agent, "edge-udp"), &datagrams);
+    if (!agent->wire)
+        edge_set_feed(agent->edge, NULL, sofia_step, agent);
     return 0;
 }
 
@@ -219,7 +236,8 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
-    edge_on_fed(agent->edge, NULL, NULL);
+    if (!agent->wire)
+        edge_set_feed(agent->edge, NULL, NULL, NULL);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)
     {
         if (dialog->leg && leg_is_alive(dialog->leg)) { /* whoever closes with calls running forgets their dialogs */
@@ -228,9 +246,11 @@ void agent_close(struct agent *agent)
         }
         dialog_finish(dialog);
     }
+    late_close(agent);
     loop_turn(agent->pbx->loop, 0); /* dialogs are freed at the end of a turn */
     while (!list_empty(&agent->methods))
         sip_method_remove(LIST_ENTRY(agent->methods.next, struct sip_method, node));
+    nta_wire_close(agent->wire);
     nta_agent_destroy(agent->nta);
     sofia_loop_close(agent);
     su_deinit();

@@ -16,6 +16,10 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     str_copy(dialog->flow, sizeof dialog->flow, flow);
     memcpy(&dialog->origin.session, id.b + 8, sizeof dialog->origin.session);
     dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
+    list_init(&dialog->notes_in);
+    list_init(&dialog->notes_out);
+    list_init(&dialog->early);
+    list_init(&dialog->rings);
     list_append(&agent->dialogs, &dialog->in_agent);
     return dialog;
 }
@@ -65,7 +69,7 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
     return result;
 }
 
-int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target)
+static int set_route(struct dialog *dialog, nta_leg_t *leg, const sip_route_t *behind, const sip_contact_t *target)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
     char text[160];
@@ -79,8 +83,23 @@ int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip
         backwards = sip_route_reverse(home, (sip_record_route_t *)routes);
     }
     /* Only this call replaces a route set that is there already; it expects Record-Route order and turns it round. */
-    if (!backwards || nta_leg_client_reroute(dialog->nta, (sip_record_route_t *)backwards, target, 1) < 0)
+    if (!backwards || nta_leg_client_reroute(leg, (sip_record_route_t *)backwards, target, 1) < 0)
         result = result < 0 ? result : -EINVAL;
+    su_home_deinit(home);
+    return result;
+}
+
+int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target)
+{
+    return set_route(dialog, dialog->nta, behind, target);
+}
+
+int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_route_t *recorded,
+                       const sip_contact_t *target)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    int result = set_route(dialog, leg, recorded ? sip_route_reverse(home, recorded) : NULL, target);
+
     su_home_deinit(home);
     return result;
 }
@@ -100,19 +119,18 @@ void dialog_finish(struct dialog *dialog)
     dialog->dead = true;
     session_timer_stop(dialog);
     sip_enter(agent);
+    notes_drop(dialog);
+    invite_drop(dialog);
     dialog_drop_offer(dialog);
-    if (dialog->invite_in)
-        nta_incoming_destroy(dialog->invite_in);
     if (dialog->answered_in)
         nta_incoming_destroy(dialog->answered_in);
     if (dialog->invite_out)
-        nta_outgoing_destroy(dialog->invite_out);
+        late_watch(dialog, leg ? leg->cause : CAUSE_NORMAL);
+    early_forget(dialog);
     if (dialog->offer_out)
         nta_outgoing_destroy(dialog->offer_out);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
-    if (dialog->reliable)
-        nta_reliable_destroy(dialog->reliable);
     if (dialog->nta)
         nta_leg_destroy(dialog->nta);
     sip_leave(agent);
@@ -162,8 +180,8 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
     *out = NULL;
     if (!payload || !payload->pl_len)
         return -ENOENT;
-    if (!type || !type->c_type || strcasecmp(type->c_type, SIP_SDP_TYPE) != 0) {
-        snprintf(why, why_size, "the body is not %s", SIP_SDP_TYPE);
+    if (!type || !type->c_type || strcasecmp(type->c_type, SIP_SDP_TYPE) != 0 || body_encoded(sip)) {
+        snprintf(why, why_size, "the body is not %s%s", SIP_SDP_TYPE, body_encoded(sip) ? " as it stands" : "");
         return -EMEDIUMTYPE;
     }
     result = sdp_read(payload->pl_data, payload->pl_len, &sdp, why, why_size);
@@ -184,7 +202,7 @@ void dialog_send_ack(struct dialog *dialog, const sip_t *sip)
 
     snprintf(cseq, sizeof cseq, "%u ACK", (unsigned)sip->sip_cseq->cs_seq);
     ack = nta_outgoing_tcreate(dialog->nta, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(cseq),
-                               SIPTAG_MAX_FORWARDS_STR("70"), TAG_END());
+                               SIPTAG_MAX_FORWARDS_STR("70"), NTATAG_ACK_BRANCH(sip->sip_via->v_branch), TAG_END());
     nta_outgoing_destroy(ack); /* NTA keeps it to answer repeated 200s */
 }
 
@@ -224,7 +242,8 @@ static void leg_op_end(struct leg *leg, enum cause cause, const char *detail)
         else
             dialog_send_bye(dialog, cause);
     } else if (dialog->inbound) {
-        invite_refuse(dialog, cause, detail);
+        /* What the called phone said of itself is for the record: the caller hears our words for the cause. */
+        invite_refuse(dialog, cause, leg->who == WHO_CALLEE ? NULL : detail);
     } else {
         invite_cancel(dialog, cause);
     }
@@ -340,4 +359,5 @@ const struct leg_ops dialog_ops = {
     .end = leg_op_end,
     .detach = leg_op_detach,
     .save = leg_op_save,
+    .note = note_out,
 };

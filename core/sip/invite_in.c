@@ -1,5 +1,5 @@
 /* INVITE from a phone: makes the dialog and the call, rings, answers, refuses; its CANCEL and ACK. Signalling thread.
- * Every response to the INVITE passes respond(), which refuses anything after a final one. */
+ * Every response to the INVITE passes invite_respond(), which refuses anything after a final one. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "base/obj.h"
 #include "sip/sip-priv.h"
 
-static int respond(struct dialog *dialog, int status, const char *phrase, tag_type_t tag, tag_value_t value, ...)
+int invite_respond(struct dialog *dialog, int status, const char *phrase, tag_type_t tag, tag_value_t value, ...)
 {
     ta_list ta;
     int result;
@@ -16,23 +16,32 @@ static int respond(struct dialog *dialog, int status, const char *phrase, tag_ty
         return -EALREADY;
     ta_start(ta, tag, value);
     sip_enter(dialog->agent);
-    if (status >= 300 && dialog->reliable) { /* else NTA tells of it as if its PRACK had not come in time */
-        nta_reliable_destroy(dialog->reliable);
-        dialog->reliable = NULL;
-    }
+    if (status >= 200)
+        ring_before_final(dialog, status);
     result = nta_incoming_treply(dialog->invite_in, status, phrase, SIPTAG_SERVER_STR(dialog->agent->user_agent),
                                  ta_tags(ta));
+    ring_after_final(dialog);
     sip_leave(dialog->agent);
     ta_end(ta);
     return result < 0 ? -EIO : 0;
 }
 
-static void drop_invite(struct dialog *dialog)
+void invite_drop(struct dialog *dialog)
 {
     if (!dialog->invite_in)
         return;
+    ring_forget(dialog);
     nta_incoming_destroy(dialog->invite_in); /* NTA goes on absorbing retransmissions */
     dialog->invite_in = NULL;
+}
+
+enum cause gave_up(const sip_t *sip)
+{
+    for (const sip_reason_t *re = sip->sip_reason; re; re = re->re_next)
+        if (re->re_protocol && strcasecmp(re->re_protocol, "SIP") == 0 && re->re_cause &&
+            strcmp(re->re_cause, "200") == 0)
+            return CAUSE_ANSWERED_ELSEWHERE;
+    return CAUSE_CANCELLED;
 }
 
 static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
@@ -44,16 +53,16 @@ static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t
     if (dialog->dead)
         return 0;
     if (sip && sip->sip_request && sip->sip_request->rq_method == sip_method_cancel) {
-        if (respond(dialog, SIP_487_REQUEST_CANCELLED, TAG_END()) == 0) {
-            drop_invite(dialog);
-            leg_on_ended(leg, CAUSE_CANCELLED, WHO_CALLER, 487, NULL);
+        if (invite_respond(dialog, SIP_487_REQUEST_CANCELLED, TAG_END()) == 0) {
+            invite_drop(dialog);
+            leg_on_ended(leg, gave_up(sip), WHO_CALLER, 487, NULL);
             dialog_finish(dialog);
         }
         return 0;
     }
     if (nta_incoming_status(irq) >= 300) /* NTA keeps ACKs of refusals to itself; nothing to do here */
         return 0;
-    drop_invite(dialog);
+    invite_drop(dialog);
     dialog->ack_seen = true;
     if (!sip) {
         leg_on_ended(leg, CAUSE_NO_ACK, WHO_SWITCH, 0, NULL);
@@ -90,9 +99,9 @@ static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
         return -ENOMEM;
     }
     result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
-    text = sip_header_as_string(home, (sip_header_t *)local);
+    text = header_text(home, (sip_header_t *)local);
     str_copy(dialog->local, sizeof dialog->local, text);
-    text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
+    text = header_text(home, (sip_header_t *)sip->sip_from);
     str_copy(dialog->remote, sizeof dialog->remote, text);
     str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
     su_home_deinit(home);
@@ -144,6 +153,16 @@ int url_number(const url_t *url, char *out, size_t size)
     return str_copy(out, size, text);
 }
 
+/* The call of ours whose INVITE this is, sent back by a phone that acts as a proxy (a spiral, RFC 3261 §6); else NULL.
+ * What comes back by two ways NTA refuses with 482 (§8.2.2.2). */
+static const struct call *call_behind(struct agent *agent, const sip_t *sip)
+{
+    nta_leg_t *leg = nta_leg_by_dialog(agent->nta, NULL, sip->sip_call_id, NULL, NULL, sip->sip_from->a_tag, NULL);
+    const struct dialog *dialog = nta_leg_magic(leg, indialog_request);
+
+    return dialog && !dialog->inbound && dialog->leg ? dialog->leg->call : NULL;
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
@@ -151,6 +170,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct dialog *dialog = NULL;
     char min_se[16], why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
+    const struct call *behind;
     struct leg *leg;
     int sdp, number;
 
@@ -179,15 +199,17 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     sdp = message_sdp(sip, &offer, why, sizeof why);
     if (sdp == -EMEDIUMTYPE) {
-        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
         return;
     }
     if (sdp < 0 && sdp != -ENOENT) {
         refuse_early(agent, msg, CAUSE_BAD_SDP, why);
         return;
     }
+    behind = call_behind(agent, sip);
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    dialog_learn_allow(dialog, sip);
     session_timer_asked(dialog, sip);
     if (sip_has_feature(sip->sip_require, "100rel"))
         dialog->reliability = REL_ALWAYS;
@@ -220,63 +242,15 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     } else {
         nta_incoming_tag(dialog->invite_in, nta_leg_get_tag(dialog->nta));
         nta_incoming_bind(dialog->invite_in, ack_or_cancel, dialog);
-        respond(dialog, SIP_100_TRYING, TAG_END());
+        invite_respond(dialog, SIP_100_TRYING, TAG_END());
+        if (behind)
+            call_came_back(leg->call, behind);
     }
     desc_free(offer);
     return;
 fail:
     desc_free(offer);
     dialog_finish(dialog);
-}
-
-/* The caller confirmed a reliable provisional response; NTA answers the PRACK with what we return. sip NULL: it never
- * did. */
-static int pracked(struct dialog *dialog, nta_reliable_t *rel, nta_incoming_t *prack, const sip_t *sip)
-{
-    if (dialog->dead)
-        return 481;
-    if (rel == dialog->reliable)
-        dialog->reliable = NULL;
-    nta_reliable_destroy(rel);
-    if (!sip) {
-        struct leg *leg = dialog->leg;
-
-        respond(dialog, SIP_504_GATEWAY_TIME_OUT, TAG_END());
-        drop_invite(dialog);
-        leg_on_ended(leg, CAUSE_NO_ACK, WHO_SWITCH, 504, "the phone never confirmed a ringing message (PRACK)");
-        dialog_finish(dialog);
-        return 0;
-    }
-    return 200;
-}
-
-int invite_ring(struct leg *leg, int status, const struct media_desc *early)
-{
-    struct dialog *dialog = leg->usage;
-    const char *phrase = status == 180 ? sip_180_Ringing : sip_183_Session_progress;
-    char sdp[4096] = "";
-    int len = early ? dialog_sdp(dialog, early, sdp, sizeof sdp) : 0;
-
-    if (len < 0)
-        return len;
-    if (dialog->reliability == REL_ALWAYS || (dialog->reliability == REL_WITH_SDP && early)) {
-        nta_reliable_t *rel;
-
-        if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
-            return -EALREADY;
-        sip_enter(dialog->agent);
-        rel = nta_reliable_treply(
-            dialog->invite_in, pracked, dialog, status, phrase, SIPTAG_SERVER_STR(dialog->agent->user_agent),
-            SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_REQUIRE_STR("100rel"),
-            TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
-        sip_leave(dialog->agent);
-        if (rel)
-            dialog->reliable = rel;
-        return rel ? 0 : -EIO;
-    }
-    return respond(dialog, status, phrase, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                   TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)),
-                   TAG_END());
 }
 
 int invite_answer(struct leg *leg, const struct media_desc *answer)
@@ -290,9 +264,9 @@ int invite_answer(struct leg *leg, const struct media_desc *answer)
     if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
         return -EALREADY;
     /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
-    respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
-            SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    invite_respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                   SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog),
+                   SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     dialog->established = true;
     session_timer_granted(dialog);
     return 0;
@@ -304,9 +278,9 @@ void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail)
     char reason[200], warning[256];
 
     reason_header(cause, reason, sizeof reason);
-    respond(dialog, info->sip_status, info->reason, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),
-            SIPTAG_WARNING_STR(warning_header(cause, detail, warning, sizeof warning)),
-            TAG_IF(info->sip_status == 503, SIPTAG_RETRY_AFTER_STR("10")), TAG_END());
-    drop_invite(dialog);
+    invite_respond(dialog, info->sip_status, info->reason, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),
+                   SIPTAG_WARNING_STR(warning_header(cause, detail, warning, sizeof warning)),
+                   TAG_IF(info->sip_status == 503, SIPTAG_RETRY_AFTER_STR("10")), TAG_END());
+    invite_drop(dialog);
     dialog_finish(dialog);
 }

@@ -23,14 +23,17 @@ struct dialog;
 #include <sofia-sip/tport_tag.h>
 #include <strings.h>
 
+#include "call/bridge.h"
 #include "sip/agent.h"
 #include "sip/methods.h"
 #include "sip/sdp.h"
 #include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
-/* What we take in a dialog; agent_allow() adds what modules serve outside. */
-#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
+/* What we take in a dialog. Outside, and of a phone whose other side takes no texts, it is the shorter list;
+ * agent_allow() adds what modules serve outside. */
+#define SIP_ALLOW SIP_ALLOW_ALWAYS ", MESSAGE"
+#define SIP_ALLOW_ALWAYS "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 #define SIP_SUPPORTED "100rel, timer"
 #define SIP_SDP_TYPE "application/sdp"
 
@@ -48,6 +51,8 @@ struct ping_bucket {
     uint32_t tokens;  /* thousandths */
 };
 
+#define LATE_BUCKETS 256
+
 struct agent {
     struct pbx *pbx;
     struct edge *edge;
@@ -58,11 +63,13 @@ struct agent {
     int epoll_fd;
     struct loop_watch *watch;
     struct loop_timer timer;
-    unsigned depth; /* sip_enter() without sip_leave() */
+    struct nta_wire *wire; /* NULL: datagrams go over the loopback socket */
+    unsigned depth;        /* sip_enter() without sip_leave() */
     struct digest *digest;
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
+    struct list late[LATE_BUCKETS]; /* INVITEs that may still be answered: late.c */
     struct ping_bucket pings[256];
     uint8_t ping_key[16];
     bool closing;
@@ -88,6 +95,8 @@ struct sipmsg {
     bool answered, kept;
 };
 void sipmsg_free(struct sipmsg *m);
+/* The value of a header as text, in home. The library's own sip_header_as_string() leaves bytes unset in longer ones. */
+char *header_text(su_home_t *home, const sip_header_t *h);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
 
@@ -98,6 +107,10 @@ bool request_unsupported(const sip_t *sip, char *out, size_t size);
 int uri_refused(const sip_t *sip, const char **phrase);
 /* May the answer carry a session description (Accept)? */
 bool request_accepts_sdp(const sip_t *sip);
+/* Is its body compressed or the like (Content-Encoding)? */
+bool body_encoded(const sip_t *sip);
+/* What a 415 says (RFC 3261 §21.4.13). */
+#define SIP_BODY_TAGS SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), SIPTAG_ACCEPT_ENCODING_STR("identity")
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
@@ -128,10 +141,16 @@ struct dialog {
     nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
-    nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    struct list early;           /* early dialogs of our INVITE: early.c */
+    struct early *early_media;   /* the one whose media the caller hears; NULL: none */
+    nta_reliable_t *reliable; /* provisional response that waits for its PRACK */
+    struct list rings;        /* those that wait for that: ring.c */
+    bool answering;           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
     bool inbound, cancelled, established, ack_seen, dead, retried_422;
+    bool refuses[NOTE_KINDS];       /* its far side takes no such notes */
+    struct list notes_in, notes_out; /* note.c: those under way */
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
     char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
@@ -154,6 +173,9 @@ void dialog_finish(struct dialog *dialog);
 /* Requests of the dialog go through its flow's edge route first, then `behind` (in our order; may be NULL), to target
  * (NULL: unchanged). 0 or negative errno. */
 int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target);
+/* The route set of a leg of ours: the response's Record-Route backwards (RFC 3261 §12.1.2), behind the edge. */
+int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_route_t *recorded,
+                       const sip_contact_t *target);
 /* Fills contact, media host and origin from the flow. 0 or negative errno. */
 int dialog_address(struct dialog *dialog, const char *user, union addr *media_host);
 /* dialog_flow.c. A request of the phone came in the dialog: what we send goes the same way from now on. */
@@ -182,9 +204,35 @@ void user_text(const char *user, char *out, size_t size);
  * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
 int url_number(const url_t *url, char *out, size_t size);
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
-int invite_ring(struct leg *leg, int status, const struct media_desc *early);
 int invite_answer(struct leg *leg, const struct media_desc *answer);
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail);
+/* Responds to the open INVITE. 0, -EALREADY (there was a final response), -EIO. */
+int invite_respond(struct dialog *dialog, int status, const char *phrase, tag_type_t tag, tag_value_t value, ...);
+/* The open INVITE needs nothing any more. */
+void invite_drop(struct dialog *dialog);
+/* Why a caller's CANCEL, or BYE before the answer, says that it ends: somebody else may have answered (RFC 3326). */
+enum cause gave_up(const sip_t *sip);
+/* ring.c: what a caller is told before the answer, reliably when it asks for that (RFC 3262). */
+int invite_ring(struct leg *leg, int status, const struct media_desc *early);
+/* Around a final response: reliable ones that wait for their PRACK. */
+void ring_before_final(struct dialog *dialog, int status);
+void ring_after_final(struct dialog *dialog);
+void ring_forget(struct dialog *dialog);
+/* early.c: provisional responses to an INVITE of ours, and the early dialogs that they make (RFC 3261 §12.1.2). */
+void early_provisional(struct dialog *dialog, const sip_t *sip);
+/* The 2xx has this To tag (NULL: none): its early dialog becomes the dialog, the others are forgotten. */
+void early_confirm(struct dialog *dialog, const char *tag);
+/* What the early dialog of this tag has answered to our offer; NULL: nothing. */
+struct media_desc *early_answer(struct dialog *dialog, const char *tag) MUST_USE;
+void early_forget(struct dialog *dialog);
+/* late.c */
+void late_open(struct agent *agent);
+void late_close(struct agent *agent);
+/* The final response to dialog->invite_out has come, or nobody waits for it: takes the transaction, and ends what still
+ * answers it with this cause. */
+void late_watch(struct dialog *dialog, enum cause cause);
+/* A response that belongs to no transaction. */
+void late_response(struct agent *agent, const sip_t *sip);
 /* invite_out.c */
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
@@ -194,6 +242,16 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
 /* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */
 void dialog_drop_offer(struct dialog *dialog);
 int indialog_offer(struct leg *leg, const struct media_desc *offer);
+/* Answers a request finally and lets its transaction go; NTA keeps it as long as retransmissions may come. Returns 0. */
+int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
+               tag_value_t value, ...);
+/* note.c */
+/* What its far side says of methods (Allow), when it does. */
+void dialog_learn_allow(struct dialog *dialog, const sip_t *sip);
+int note_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip, enum note_kind kind);
+int note_out(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
+/* The dialog ends: what waits on either side of it is answered. */
+void notes_drop(struct dialog *dialog);
 /* ACKs a 2xx of ours to an INVITE in this dialog. */
 void dialog_send_ack(struct dialog *dialog, const sip_t *sip);
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);

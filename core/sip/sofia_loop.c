@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "sip/nta_wire.h"
 #include "sip/sip-priv.h"
 
-#define STEP_MIN_MS 10 /* sofia's own timers are 100 ms and more: finer steps only cost */
+#define STEP_MIN_MS 10  /* sofia's own timers are 100 ms and more: finer steps only cost */
+#define NEW_TIMER_MS 50 /* how late the first look at a timer that was just set may be: none is due within 100 ms */
 #define FDS_MAX 1024
 
 /* sofia asks the wall clock for its timers and lets this function have the last word: a clock step must not fire or
@@ -81,7 +83,9 @@ void sofia_step(void *arg)
     agent->depth--;
     if (agent->closing)
         return;
-    if (agent->edge)
+    if (agent->wire)
+        nta_wire_run(agent->wire);
+    else if (agent->edge)
         edge_collect(agent->edge);
     if (next < 0 || next > 1000)
         next = 1000;
@@ -114,9 +118,10 @@ void sip_leave(struct agent *agent)
 
     if (--agent->depth || agent->closing)
         return;
+    nta_wire_run_later(agent->wire); /* what NTA has written meanwhile */
     /* An earlier timer may have been set than the one we wait for. */
-    if (!loop_timer_running(&agent->timer) || agent->timer.at_us > loop_now_us(loop) + STEP_MIN_MS * 1000)
-        loop_timer_start(loop, &agent->timer, STEP_MIN_MS, sofia_step, agent);
+    if (!loop_timer_running(&agent->timer) || agent->timer.at_us > loop_now_us(loop) + NEW_TIMER_MS * 1000)
+        loop_timer_start(loop, &agent->timer, NEW_TIMER_MS, sofia_step, agent);
 }
 
 int sofia_loop_open(struct agent *agent)

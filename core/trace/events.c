@@ -46,6 +46,10 @@ static bool event_text(const struct event *event, const struct trace_call *call,
     case EVENT_LEG_RESUMED:
         str_append(out, size, &used, "%s resumes", party);
         return true;
+    case EVENT_LEG_SILENT:
+    case EVENT_LEG_HEARD:
+        str_append(out, size, &used, "%s", detail);
+        return true;
     case EVENT_BRIDGE_JOINED:
         str_append(out, size, &used, "audio joined");
         return true;

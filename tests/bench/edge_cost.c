@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "sip/nta_wire.h"
 #include "sip/sip-priv.h"
 
 /* One call: what came in, and what goes out for it. */
@@ -211,7 +212,7 @@ int main(int argc, char **argv)
     if (agent->edge) {
         addr_parse_ip("127.0.0.1", port, &at);
         edge_set_core(agent->edge, &at);
-        edge_on_fed(agent->edge, sofia_step, agent);
+        agent->wire = nta_wire_open(agent, tport_primaries(nta_agent_tports(agent->nta)), &at);
         at = edge_listen_addr(agent->edge, 0);
         port = addr_port(&at);
     }

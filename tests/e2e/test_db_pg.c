@@ -103,7 +103,7 @@ static void open_db(void)
 
 static void open_ready(void)
 {
-    ck_assert_int_eq(migrate_with(migrations), DB_SCHEMA_VERSION);
+    ck_assert_int_gt(migrate_with(migrations), 0);
     open_db();
     wait_for(state == DB_READY);
 }
@@ -202,7 +202,8 @@ static int wait_applied(void)
 
 START_TEST(migrating_twice_does_nothing_the_second_time)
 {
-    ck_assert_msg(migrate_with(migrations) == DB_SCHEMA_VERSION, "%s", said);
+    ck_assert_msg(migrate_with(migrations) > 0, "%s", said);
+    ck_assert_int_eq(atoi(sql("SELECT max(version) FROM tandem.migration")), DB_SCHEMA_VERSION);
     ck_assert_ptr_nonnull(strstr(said, "applied 0001_tables.sql"));
     ck_assert_int_eq(migrate_with(migrations), 0);
     ck_assert_ptr_nonnull(strstr(said, "nothing to do"));
@@ -230,26 +231,27 @@ START_TEST(migrating_at_the_same_time_is_safe)
         ck_assert(WIFEXITED(st) && WEXITSTATUS(st) != 100);
         applied += WEXITSTATUS(st);
     }
-    ck_assert_int_eq(applied, DB_SCHEMA_VERSION);
-    ck_assert_str_eq(sql("SELECT count(*) FROM tandem.migration"), "4");
+    ck_assert_int_gt(applied, 0);
+    ck_assert_int_eq(atoi(sql("SELECT count(*) FROM tandem.migration")), applied);
 }
 END_TEST
 
 START_TEST(a_changed_or_newer_or_broken_migration_is_refused_in_words)
 {
-    char copy[128], cmd[1024];
+    char copy[128], cmd[1024], broken[32];
 
-    ck_assert_int_eq(migrate_with(migrations), DB_SCHEMA_VERSION);
+    ck_assert_int_gt(migrate_with(migrations), 0);
+    snprintf(broken, sizeof broken, "%04d_broken.sql", DB_SCHEMA_VERSION + 1);
     snprintf(copy, sizeof copy, "%s/migrations", dir);
     snprintf(cmd, sizeof cmd, "cp -r '%s' '%s' && chmod -R u+w '%s'", migrations, copy, copy);
     run(cmd);
-    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE half_done (x int); SELECT nonsense;' > '%s/0005_broken.sql'", copy);
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE half_done (x int); SELECT nonsense;' > '%s/%s'", copy, broken);
     run(cmd);
     ck_assert_int_eq(migrate_with(copy), -EIO);
-    ck_assert_ptr_nonnull(strstr(said, "0005_broken.sql"));
+    ck_assert_ptr_nonnull(strstr(said, broken));
     ck_assert_ptr_nonnull(strstr(said, "nonsense"));
     ck_assert_str_eq(sql("SELECT to_regclass('half_done') IS NULL"), "t");
-    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE whole (x int);' > '%s/0005_broken.sql'", copy);
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE whole (x int);' > '%s/%s'", copy, broken);
     run(cmd);
     ck_assert_int_eq(migrate_with(copy), 1);
     ck_assert_int_eq(migrate_with(migrations), -EPERM);
@@ -258,10 +260,36 @@ START_TEST(a_changed_or_newer_or_broken_migration_is_refused_in_words)
     run(cmd);
     ck_assert_int_eq(migrate_with(copy), -EPERM);
     ck_assert_ptr_nonnull(strstr(said, "0002_functions.sql was changed"));
-    snprintf(cmd, sizeof cmd, "rm '%s/0003_views.sql'", copy);
+    snprintf(cmd, sizeof cmd, "mv '%s/0002_functions.sql' '%s/0002_other.sql'; cp '%s/0003_views.sql' '%s/0002_x.sql'",
+             copy, copy, copy, copy);
     run(cmd);
     ck_assert_int_eq(migrate_with(copy), -EINVAL);
-    ck_assert_ptr_nonnull(strstr(said, "without gaps"));
+    ck_assert_ptr_nonnull(strstr(said, "have the same number"));
+    snprintf(cmd, sizeof cmd, "rm '%s'/0002_*.sql", copy);
+    run(cmd);
+    ck_assert_int_eq(migrate_with(copy), -EPERM);
+    ck_assert_ptr_nonnull(strstr(said, "0002_functions.sql was applied to this database, and its file is missing"));
+}
+END_TEST
+
+START_TEST(a_number_that_nobody_used_is_left_out_and_may_come_later)
+{
+    char copy[128], cmd[1024];
+
+    snprintf(copy, sizeof copy, "%s/migrations", dir);
+    snprintf(cmd, sizeof cmd, "mkdir '%s' && cp '%s/0001_tables.sql' '%s/0002_functions.sql' '%s'", copy, migrations,
+             migrations, copy);
+    run(cmd);
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE late (x int);' > '%s/0005_late.sql'", copy);
+    run(cmd);
+    ck_assert_int_eq(migrate_with(copy), 3);
+    ck_assert_ptr_nonnull(strstr(said, "is now at version 5"));
+    snprintf(cmd, sizeof cmd, "echo 'CREATE TABLE between (x int);' > '%s/0004_between.sql'", copy);
+    run(cmd);
+    ck_assert_int_eq(migrate_with(copy), 1);
+    ck_assert_ptr_nonnull(strstr(said, "applied 0004_between.sql"));
+    ck_assert_int_eq(migrate_with(copy), 0);
+    ck_assert_str_eq(sql("SELECT to_regclass('between') IS NOT NULL"), "t");
 }
 END_TEST
 
@@ -294,7 +322,7 @@ START_TEST(a_user_without_rights_on_roles_can_migrate_and_use_it)
     snprintf(plain, sizeof plain, "%s user=plain", conninfo);
     memset(said, 0, sizeof said);
     out = fmemopen(said, sizeof said, "w");
-    ck_assert_int_eq(db_migrate(plain, migrations, out), DB_SCHEMA_VERSION);
+    ck_assert_int_gt(db_migrate(plain, migrations, out), 0);
     fclose(out);
     ck_assert_ptr_nonnull(strstr(said, "role tandem_admin was not made"));
     ck_assert_str_eq(sql_at(plain, "SELECT add_account('201', 'Anna', 'correct horse')"), "account 201 added");
@@ -321,7 +349,7 @@ START_TEST(an_old_schema_is_named_and_waited_for)
     ck_assert_ptr_nonnull(strstr(state_why, "schema is version 0, this Tandem needs"));
     ck_assert_ptr_nonnull(strstr(state_why, "tandem db migrate"));
     ck_assert_int_eq(ask("SELECT 1", 1000).err, -ENOTCONN);
-    ck_assert_int_eq(migrate_with(migrations), DB_SCHEMA_VERSION);
+    ck_assert_int_gt(migrate_with(migrations), 0);
     wait_for(state == DB_READY && !state_why[0]);
     sql("INSERT INTO tandem.migration (version, name, checksum) VALUES (99, '0099_x.sql', 'x')");
     db_close(db, 0);
@@ -357,17 +385,19 @@ START_TEST(a_commit_is_in_force_within_a_second)
     other = snapshot_account(db_snapshot(db), "202");
     ck_assert_uint_eq(other->max_contacts, 2);
     ck_assert_str_eq(other->context, "guests");
+    ck_assert(other->max_call == MAX_CALL_AS_SWITCH && other->session.mode == SESSION_AS_SWITCH);
+    ck_assert(other->session.expires == 0 && other->session.min_se == 0);
     generation = snapshot_generation(db_snapshot(db));
     sql("SELECT set_account_enabled('201', false)");
     wait_for(!snapshot_account(db_snapshot(db), "201")->enabled);
     ck_assert_uint_gt(snapshot_generation(db_snapshot(db)), generation);
     ck_assert_ptr_eq(snapshot_account(db_snapshot(db), "202"), other); /* not re-read: shared */
     sql("SELECT remove_account('201')");
-    sql("SELECT set_setting('greeting', 'hello')");
+    sql("SELECT set_setting('my.greeting', 'hello')");
     wait_for(snapshot_account_count(db_snapshot(db)) == 1 &&
-             strcmp(snapshot_setting(db_snapshot(db), "greeting", ""), "hello") == 0);
-    sql("SELECT set_setting('greeting', NULL)");
-    wait_for(!snapshot_setting(db_snapshot(db), "greeting", NULL));
+             strcmp(snapshot_setting(db_snapshot(db), "my.greeting", ""), "hello") == 0);
+    sql("SELECT set_setting('my.greeting', NULL)");
+    wait_for(!snapshot_setting(db_snapshot(db), "my.greeting", NULL));
 }
 END_TEST
 
@@ -393,7 +423,8 @@ START_TEST(a_bulk_import_is_one_generation_and_is_read_whole)
     sql("SELECT add_account('201', 'Anna', 'correct horse')");
     ck_assert_int_eq(wait_applied(), 0);
     generation = snapshot_generation(db_snapshot(db));
-    sql("INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) SELECT 'x' || n, 'r', '\\x00112233445566778899aa"
+    sql("INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) SELECT 'x' || n, realm(), "
+        "'\\x00112233445566778899aa"
         "bbccddeeff', sha256('x') FROM generate_series(1, 3000) n");
     ck_assert_int_eq(wait_applied(), 0);
     ck_assert_uint_eq(snapshot_account_count(db_snapshot(db)), 3001);
@@ -408,6 +439,32 @@ START_TEST(a_bulk_import_is_one_generation_and_is_read_whole)
 }
 END_TEST
 
+START_TEST(the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings)
+{
+    const struct account *a;
+
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    sql("UPDATE config.account SET max_call = 3600, session_timers = 'accept', session_expires = 900, session_min_se = "
+        "300");
+    ck_assert_int_eq(wait_applied(), 0);
+    a = snapshot_account(db_snapshot(db), "201");
+    ck_assert_uint_eq(a->max_call, 3600);
+    ck_assert(a->session.mode == SESSION_ACCEPT && a->session.expires == 900 && a->session.min_se == 300);
+    ck_assert_str_eq(
+        sql("SELECT concat_ws(' ', max_call, session_timers, session_expires, session_min_se) FROM v_account"),
+        "3600 accept 900 300");
+    sql("UPDATE config.account SET max_call = 0, session_timers = NULL, session_expires = NULL, session_min_se = NULL");
+    ck_assert_int_eq(wait_applied(), 0);
+    a = snapshot_account(db_snapshot(db), "201");
+    ck_assert_uint_eq(a->max_call, 0);
+    ck_assert(a->session.mode == SESSION_AS_SWITCH && a->session.expires == 0 && a->session.min_se == 0);
+    ck_assert_str_eq(sql("SELECT set_setting('keepalive', '0')"), "setting keepalive is 0");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_uint_eq(snapshot_seconds(db_snapshot(db), "keepalive", 120), 0);
+}
+END_TEST
+
 START_TEST(wrong_input_gets_an_error_that_helps)
 {
     static const struct {
@@ -416,10 +473,17 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT add_account('201', 'Again', 'correct horse')", "exists already"},
         {"SELECT add_account('A B', '', 'correct horse')", "lower-case letters"},
         {"SELECT add_account('', '', 'correct horse')", "cannot be called"},
+        {"SELECT add_account(NULL)", "cannot be called"},
         {"SELECT add_account('202', '', 'short')", "shorter than 12"},
         {"SELECT add_account('reception-desk', '', 'reception-desk')", "is the name of the account"},
+        {"SELECT add_account('reception-desk', '', 'Reception-Desk1')", "is little more than the name"},
         {"SELECT add_account('2020', '', '202020202020')", "only repeats"},
         {"SELECT add_account('2021', '', 'aaaaaaaaaaaaaaab')", "fewer than 5"},
+        {"SELECT add_account('2021', '', 'x7kq2px7kq2p')", "repeats a shorter one"},
+        {"SELECT add_account('2021', '', '1234567890123')", "neighbouring keys"},
+        {"SELECT add_account('2021', '', 'QWERTYuiopasd')", "neighbouring keys"},
+        {"SELECT add_account('2021', '', 'P@ssw0rd-2024')", "every guesser tries"},
+        {"SELECT add_account('2021', '', 'Summer.Winter.24')", "every guesser tries"},
         {"SELECT add_account('2022', '', 'correct horse', 'no such context!')", "context"},
         {"SELECT add_account('2022', '', 'correct horse', 'internal', 0)", "max_contacts"},
         {"SELECT add_account('2022', repeat('é', 100), 'correct horse')", "127 bytes"},
@@ -429,7 +493,27 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_setting('Realm', 'x')", "cannot be called"},
         {"SELECT set_setting('realm', 'other')", "realm cannot change"},
         {"SELECT set_setting('realm', NULL)", "realm"},
+        {"SELECT set_setting('keepalife', '30')", "The switch knows keepalive, max_call"},
+        {"SELECT set_setting('keepalife', NULL)", "there is no setting"},
+        {"SELECT set_setting('my.greeting', E'two\\nlines')", "control characters"},
+        {"INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) VALUES ('9', 'other', '', '')",
+         "no secret would fit"},
+        {"UPDATE config.account SET name = '301'", "cannot be renamed to \"301\""},
+        {"UPDATE config.account SET name = 'Two Words'", "beginning with a letter or digit"},
+        {"UPDATE config.account SET context = ''", "Most accounts belong into \"internal\""},
+        {"UPDATE config.account SET max_contacts = 0", "cannot have 0 phones. max_contacts is from 1"},
+        {"UPDATE config.account SET display_name = E'a\\tb'", "control characters"},
         {"UPDATE config.account SET ha1_md5 = '\\x00'", "account_ha1_md5_is_16_bytes"},
+        {"UPDATE config.account SET max_call = -1", "from 0 (no limit) to 604800"},
+        {"UPDATE config.account SET session_timers = 'sometimes'", "session_timers is on, accept or off"},
+        {"UPDATE config.account SET session_expires = 60", "from 90 to 86400"},
+        {"UPDATE config.account SET session_expires = 600, session_min_se = 900",
+         "session_min_se 900 above session_expires 600"},
+        {"SELECT set_setting('silence_hangup', 'never')", "needs a number of seconds from 0 to 86400, not \"never\""},
+        {"SELECT set_setting('session_expires', '60')", "seconds from 90 to 86400"},
+        {"SELECT set_setting('max_call', '99999999999')", "seconds from 0 to 604800"},
+        {"SELECT set_setting('session_timers', 'yes')", "on, accept or off"},
+        {"INSERT INTO config.setting (key, value) VALUES ('keepalive', 'often')", "needs a number of seconds"},
     };
 
     open_ready();
@@ -455,7 +539,7 @@ START_TEST(a_generation_that_does_not_parse_is_refused_and_shown)
     sql("UPDATE config.account SET ha1_md5 = '\\x0011', display_name = 'Broken'");
     ck_assert_int_eq(wait_applied(), -EINVAL);
     ck_assert_int_eq(state, DB_READY);
-    ck_assert_ptr_nonnull(strstr(status().why, "account \"201\": its ha1_md5"));
+    ck_assert_ptr_nonnull(strstr(status().why, "account 201: its ha1_md5"));
     ck_assert_uint_eq(status().generation, generation);
     ck_assert_str_eq(snapshot_account(db_snapshot(db), "201")->display_name, "Anna");
     sql("SELECT add_account('202', 'Bob', 'correct horse')"); /* does not get in past the broken one */
@@ -860,12 +944,14 @@ int main(int argc, char **argv)
     tcase_add_test(tc, migrating_twice_does_nothing_the_second_time);
     tcase_add_test(tc, migrating_at_the_same_time_is_safe);
     tcase_add_test(tc, a_changed_or_newer_or_broken_migration_is_refused_in_words);
+    tcase_add_test(tc, a_number_that_nobody_used_is_left_out_and_may_come_later);
     tcase_add_test(tc, a_database_that_cannot_be_used_is_explained);
     tcase_add_test(tc, an_old_schema_is_named_and_waited_for);
     tcase_add_test(tc, a_commit_is_in_force_within_a_second);
     tcase_add_test(tc, waiting_for_applied_sees_what_was_committed_before);
     tcase_add_test(tc, a_bulk_import_is_one_generation_and_is_read_whole);
     tcase_add_test(tc, wrong_input_gets_an_error_that_helps);
+    tcase_add_test(tc, the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings);
     tcase_add_test(tc, a_generation_that_does_not_parse_is_refused_and_shown);
     tcase_add_test(tc, queries_give_rows_nulls_and_errors);
     tcase_add_test(tc, a_deadline_holds_and_the_connection_goes_on);

@@ -1,6 +1,7 @@
 /* The test bed. See bed.h. */
 #include "bed.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@ static void happened(void *arg, const struct event *event)
         return;
     }
     bed->calls_ended++;
+    str_copy(bed->last_detail, sizeof bed->last_detail, event->call->detail);
     str_copy(bed->last_cause, sizeof bed->last_cause, cause_info(event->call->cause)->id);
     str_copy(bed->last_who, sizeof bed->last_who, who_name(event->call->who));
     bed->last_talk_ms = event->call->answered_us ? (event->call->ended_us - event->call->answered_us) / 1000 : 0;
@@ -84,6 +86,14 @@ void bed_restart(struct bed *bed)
     bed_start(bed);
 }
 
+void bed_setting(struct bed *bed, const char *key, const char *value)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+
+    snapshot_put_setting(snapshot, key, value);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 bool bed_has_ip6(void)
 {
     union addr at;
@@ -126,6 +136,7 @@ static bool quiet(int start)
         union addr at = {.in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+        at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* what others have on addresses of their own is no matter */
         free_ = bind(fd, &at.sa, addr_len(&at)) == 0;
         close(fd);
     }
@@ -138,8 +149,8 @@ static void give_back(struct bed *bed)
         close(bed->locks[--bed->lock_count]);
 }
 
-/* The first of as many ports in a row as there are locks; 0 when there are not so many now. */
-static int sweep_ports(struct bed *bed)
+/* The first of as many ports in a row as there are locks; 0: there are no such now. */
+static int try_lease(struct bed *bed)
 {
     int slots = (PORTS_LAST - PORTS_FIRST) / PORTS_BLOCK, at = (int)(getpid() * 97u % (unsigned)slots);
 
@@ -156,22 +167,25 @@ static int sweep_ports(struct bed *bed)
             bed->locks[bed->lock_count++] = fd;
         if (fd < 0 || !quiet(start))
             give_back(bed);
-        if (bed->lock_count == COUNT_OF(bed->locks))
-            return start + PORTS_BLOCK - (int)COUNT_OF(bed->locks) * PORTS_BLOCK;
+        if (bed->lock_count == bed->lock_wanted)
+            return start + PORTS_BLOCK - (int)bed->lock_wanted * PORTS_BLOCK;
     }
     give_back(bed);
     return 0;
 }
 
-/* Waits for other tests when they have all. */
-static int lease_ports(struct bed *bed)
+/* Others on this machine may have them all for a moment. */
+static int lease_ports(struct bed *bed, unsigned ports)
 {
-    int start;
+    bed->lock_wanted = ports / PORTS_BLOCK;
+    for (uint64_t until_ = now_ms() + UA_WAIT_MS; now_ms() < until_; poll(NULL, 0, 100)) {
+        int first = try_lease(bed);
 
-    for (uint64_t until = now_ms() + 3 * UA_WAIT_MS; !(start = sweep_ports(bed)); usleep(200000))
-        if (now_ms() > until)
-            ck_abort_msg("no range of ports is free for the test");
-    return start;
+        if (first)
+            return first;
+    }
+    ck_abort_msg("no range of ports is free for the test");
+    return 0;
 }
 
 struct bed *bed_open_with(const struct bed_options *options)
@@ -180,7 +194,8 @@ struct bed *bed_open_with(const struct bed_options *options)
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
     const char *modules = options->modules, *dialplan = options->dialplan;
-    int base = lease_ports(bed);
+    unsigned ports = options->media_ports ? options->media_ports : BED_PORTS;
+    int base = lease_ports(bed, ports);
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -199,7 +214,7 @@ struct bed *bed_open_with(const struct bed_options *options)
              "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
              bed_has_ip6() && !options->ip4_only ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "",
-             options->lines ? options->lines : "", bed->dir, bed->dir, build, plan, source, base, base + BED_PORTS - 1,
+             options->lines ? options->lines : "", bed->dir, bed->dir, build, plan, source, base, base + (int)ports - 1,
              build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);

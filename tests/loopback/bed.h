@@ -11,10 +11,11 @@
 #include "ua.h"
 
 #define BED_PORTS 600 /* numbers rest for five seconds after use */
+#define BED_PORTS_MAX 1600
 
 struct bed {
-    int locks[BED_PORTS / 10]; /* hold the port numbers */
-    unsigned lock_count;
+    int locks[BED_PORTS_MAX / 10]; /* hold the port numbers */
+    unsigned lock_count, lock_wanted;
     struct loop *loop;
     struct config *config;
     struct daemon *daemon;
@@ -23,6 +24,7 @@ struct bed {
     char dir[64];
     char last_cause[32]; /* of the last call that ended */
     char last_who[16];
+    char last_detail[128]; /* what its record says beside the cause */
     uint64_t last_talk_ms;
     unsigned calls_ended, legs_recorded;
     struct media_stats last_stats;
@@ -35,6 +37,7 @@ struct bed_options {
     const char *modules, *dialplan; /* as for bed_open() */
     const char *lines;              /* added to the section of the switch */
     bool ip4_only;
+    unsigned media_ports;                /* a multiple of 10; 0: BED_PORTS */
     unsigned media_rest_ms;              /* how long port numbers rest; 0: 5 s */
     struct config_sip_timers sip_timers; /* 0: RFC 3261's */
 };
@@ -53,6 +56,8 @@ struct ua *bed_registered(struct bed *bed, const char *user);
 struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 bool bed_has_ip6(void);
+/* A setting of the switch is committed (value NULL: removed). */
+void bed_setting(struct bed *bed, const char *key, const char *value);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \

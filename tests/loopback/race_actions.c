@@ -125,14 +125,6 @@ static void callee_is_busy(struct race_run *run, struct race_phone *at)
     race_answer(ringing(run, at), 486);
 }
 
-/* Over TCP a second 200 is not confirmed yet. */
-static bool callee_may_answer_twice(struct race_run *run, struct race_phone *at)
-{
-    struct race_dialog *d = ringing(run, at);
-
-    return d && d->phone->ua->link.transport == UA_UDP;
-}
-
 static void callee_answers_twice(struct race_run *run, struct race_phone *at)
 {
     struct race_dialog *d = ringing(run, at);
@@ -363,7 +355,7 @@ static void switch_drains(struct race_run *run, struct race_phone *at)
 
 #define GONE                                                                                                           \
     " connection-lost phone-silent no-ack no-answer unreachable cancelled normal operator session-expired "            \
-    "far-failure "
+    "far-failure unavailable "
 
 const struct race_action race_actions[] = {
     {.name = "the caller cancels",
@@ -382,7 +374,7 @@ const struct race_action race_actions[] = {
      .act = callee_is_busy,
      .causes = " busy normal no-answer "},
     {.name = "the callee answers twice",
-     .possible = callee_may_answer_twice,
+     .possible = callee_may_answer,
      .act = callee_answers_twice,
      .causes = " normal "},
     {.name = "lost", .fault = RACE_LOST, .possible = over_udp, .causes = ""},
@@ -404,7 +396,10 @@ const struct race_action race_actions[] = {
     {.name = "the caller updates", .possible = caller_may_update, .act = caller_updates, .causes = " normal "},
     {.name = "the callee updates", .possible = callee_may_offer, .act = callee_updates, .causes = " normal "},
     {.name = "the caller unregisters", .possible = caller_may_go, .act = caller_goes, .causes = ""},
-    {.name = "the callee unregisters", .possible = callee_may_go, .act = callee_goes, .causes = " unreachable "},
+    {.name = "the callee unregisters",
+     .possible = callee_may_go,
+     .act = callee_goes,
+     .causes = " unreachable unavailable "},
     {.name = "the operator hangs up", .possible = operator_may, .act = operator_hangs_up, .causes = " operator "},
     {.name = "a CSeq of the past", .possible = has_a_past, .act = old_cseq, .causes = ""},
     {.name = "requests of no dialog", .possible = may_talk_nonsense, .act = wrong_tag, .causes = ""},

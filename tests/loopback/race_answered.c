@@ -138,7 +138,7 @@ void race_response_in(struct race_phone *phone, struct race_request *r, const st
 {
     struct race_dialog *d = r ? r->dialog : NULL;
     bool planned = r && r->planned, offer;
-    char method[sizeof r->method];
+    char method[sizeof r->method], wait[20];
 
     if (!r) {
         repeated(phone, m);
@@ -153,7 +153,8 @@ void race_response_in(struct race_phone *phone, struct race_request *r, const st
         challenged(r, m);
         return;
     }
-    if (m->status / 100 == 5 && !phone->lenient)
+    /* With Retry-After it is how two offers that meet are kept apart (RFC 3261 §14.2, RFC 3311 §5.2). */
+    if (m->status / 100 == 5 && !phone->lenient && !*message_header(m, "Retry-After", wait, sizeof wait))
         race_complain(phone, "%s got %d", r->method, m->status);
     str_copy(method, sizeof method, r->method);
     offer = !r->initial && (strcmp(r->method, "INVITE") == 0 || strcmp(r->method, "UPDATE") == 0);

@@ -1,4 +1,5 @@
-/* See call_fixture.h. The media client's functions are replaced here: this object is linked before the library. */
+/* See call_fixture.h. The media client's functions and the snapshot of the database are replaced here: this object is
+ * linked before the library. */
 #include "call_fixture.h"
 
 #include <stdarg.h>
@@ -41,6 +42,9 @@ void turn(void)
 
 struct media_port {
     union addr addr;
+    media_event_fn on_event;
+    void *event_arg;
+    uint32_t silent_ms, lifeless_ms;
     media_released_fn done;
     void *arg;
 };
@@ -58,6 +62,8 @@ struct media_port *media_port_take(struct media *media, int family, media_event_
         return NULL;
     port = mem_new(sizeof *port);
     addr_parse("127.0.0.1:20000", 0, &port->addr);
+    port->on_event = on_event;
+    port->event_arg = arg;
     ports++;
     return port;
 }
@@ -93,8 +99,46 @@ void media_port_remote(struct media_port *port, const struct stream_desc *remote
 {
 }
 
+void media_port_local(struct media_port *port, const struct stream_desc *local)
+{
+}
+
 void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
+}
+
+void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
+{
+    port->silent_ms = silent_ms;
+    port->lifeless_ms = lifeless_ms;
+}
+
+const char *watched(const struct leg *leg)
+{
+    static char text[32];
+
+    snprintf(text, sizeof text, "%u %u", (unsigned)leg->ports[0]->silent_ms, (unsigned)leg->ports[0]->lifeless_ms);
+    return text;
+}
+
+void media_says(struct leg *leg, enum media_event_kind kind, uint64_t rx_packets, uint64_t dropped)
+{
+    struct media_event event = {.kind = kind, .stats = {.rx_packets = rx_packets, .dropped = dropped}};
+
+    leg->ports[0]->on_event(leg->ports[0]->event_arg, &event);
+}
+
+const struct snapshot *db_snapshot(const struct db *db)
+{
+    return fx.snapshot;
+}
+
+void setting(const char *key, const char *value)
+{
+    struct event event = {.kind = EVENT_CONFIG};
+
+    snapshot_put_setting(fx.snapshot, key, value);
+    bus_publish(fx.pbx->bus, &event);
 }
 
 void media_bridge(struct media_port *a, struct media_port *b)
@@ -246,7 +290,8 @@ struct media_desc *offer_new(void)
 struct leg *incoming(const char *dialled)
 {
     struct media_desc *offer = offer_new();
-    struct call_incoming in = {.from_number = "201",
+    struct call_incoming in = {.account = fx.account,
+                               .from_number = "201",
                                .from_name = "Ada",
                                .dialled = dialled,
                                .context = "internal",
@@ -349,7 +394,7 @@ int dial(struct leg *leg, const char *targets, unsigned timeout_ms)
 {
     char text[400], *save = NULL;
     const char *list[16];
-    struct dial_request request = {.leg = leg, .targets = list, .timeout_ms = timeout_ms};
+    struct dial_request request = {.leg = leg, .targets = list, .timeout_ms = timeout_ms, .max_ms = fx.max_ms};
 
     str_copy(text, sizeof text, targets);
     for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
@@ -391,6 +436,8 @@ static const struct script_ops script_ops = {.start = script_start, .hangup = sc
 static void happened(void *arg, const struct event *event)
 {
     fx.events[event->kind]++;
+    if (event->kind == EVENT_LEG_SILENT || event->kind == EVENT_LEG_HEARD)
+        str_copy(fx.last_words, sizeof fx.last_words, event->detail);
     if (event->kind != EVENT_CALL_ENDED)
         return;
     fx.last_cause = event->call->cause;
@@ -407,7 +454,8 @@ void fixture_setup(void)
     journal[0] = '\0';
     log_setup("test", LOG_LEVEL_ERROR);
     fx.loop = loop_new_fake();
-    fx.pbx = pbx_new(fx.loop, NULL, NULL, 1);
+    fx.snapshot = snapshot_new(1);
+    fx.pbx = pbx_new(fx.loop, NULL, (struct db *)&phone_usage, 1);
     fx.pbx->leg_ops = &phone_ops;
     fx.pbx->script_ops = &script_ops;
     subscription = bus_subscribe(fx.pbx->bus, EVENT_ALL, happened, NULL);
@@ -429,5 +477,6 @@ void fixture_teardown(void)
     bus_unsubscribe(subscription);
     route_kind_remove(kind);
     pbx_free(fx.pbx);
+    snapshot_free(fx.snapshot);
     loop_free(fx.loop);
 }

@@ -12,14 +12,18 @@
 struct fixture {
     struct loop *loop;
     struct pbx *pbx;
+    struct snapshot *snapshot;
     unsigned events[EVENT_COUNT]; /* published so far */
     enum cause last_cause;        /* of the last call that ended */
     enum who last_who;
     char last_detail[128];
-    int start_result;  /* what the script's start answers */
-    bool no_media;     /* no port can be had */
-    bool gone_at_once; /* an ended phone is gone before ops->end() returns */
-    int dial_error;    /* what ops->dial answers */
+    char last_words[256];    /* of the last leg-silent or leg-heard */
+    struct account *account; /* of the phone that calls; borrowed */
+    unsigned max_ms;         /* of the conversations that dial() makes */
+    int start_result;        /* what the script's start answers */
+    bool no_media;           /* no port can be had */
+    bool gone_at_once;       /* an ended phone is gone before ops->end() returns */
+    int dial_error;          /* what ops->dial answers */
     unsigned dials_done;
     struct dial_result dialled; /* what the last dial came to */
     char dialled_detail[128], answered_by[64];
@@ -54,6 +58,12 @@ void phone_gone(struct leg *leg); /* its BYE was answered */
 void all_phones_gone(void);
 /* A description of G.711 at 192.0.2.1; caller owns it. */
 struct media_desc *offer_new(void);
+
+/* What the media process was told to watch for, "silent_ms lifeless_ms" ("0 0": nothing), and what it says. */
+const char *watched(const struct leg *leg);
+void media_says(struct leg *leg, enum media_event_kind kind, uint64_t rx_packets, uint64_t dropped);
+/* A setting is committed (NULL: removed). */
+void setting(const char *key, const char *value);
 
 /* A connected call: caller 201, callee 202. */
 struct leg *connected(struct leg **callee);

@@ -53,7 +53,15 @@ void media_port_remote(struct media_port *port, const struct stream_desc *remote
 {
 }
 
+void media_port_local(struct media_port *port, const struct stream_desc *local)
+{
+}
+
 void media_port_direction(struct media_port *port, enum stream_dir dir)
+{
+}
+
+void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
 }
 

@@ -1,5 +1,5 @@
-/* The parts of the media room that need no process: latching, RTP counting, telling packets apart, port numbers, the id
- * table. */
+/* The parts of the media room that need no process: latching, RTP counting, silence, telling packets apart, port
+ * numbers, the id table. */
 #include "config.h"
 
 #include <check.h>
@@ -10,6 +10,7 @@
 #include "media/latch.h"
 #include "media/range.h"
 #include "media/rtp.h"
+#include "media/silence.h"
 
 #define SECOND 1000000u
 #define SILENCE (2 * SECOND)
@@ -387,6 +388,69 @@ START_TEST(the_id_table_finds_everything_that_was_not_removed)
 }
 END_TEST
 
+/* --- silence --------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(silence_is_told_once_and_its_end_once)
+{
+    struct silence s = {0};
+
+    silence_watch(&s, 5000, 60000, 100 * SECOND);
+    ck_assert_int_eq(silence_look(&s, 104 * SECOND, 104 * SECOND, 108 * SECOND), SILENCE_NOTHING);
+    ck_assert_int_eq(silence_look(&s, 104 * SECOND, 104 * SECOND, 109 * SECOND), SILENCE_BEGAN);
+    ck_assert_int_eq(silence_look(&s, 104 * SECOND, 104 * SECOND, 110 * SECOND), SILENCE_NOTHING);
+    ck_assert_int_eq(silence_look(&s, 111 * SECOND, 111 * SECOND, 111 * SECOND), SILENCE_OVER);
+    ck_assert_int_eq(silence_look(&s, 111 * SECOND, 111 * SECOND, 112 * SECOND), SILENCE_NOTHING);
+    ck_assert_int_eq(silence_look(&s, 111 * SECOND, 111 * SECOND, 116 * SECOND), SILENCE_BEGAN);
+}
+END_TEST
+
+START_TEST(what_never_came_is_missed_from_the_start_of_watching)
+{
+    struct silence s = {0};
+
+    ck_assert_int_eq(silence_look(&s, 0, 0, 1000 * SECOND), SILENCE_NOTHING); /* nobody watches */
+    silence_watch(&s, 5000, 60000, 1000 * SECOND);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 1004 * SECOND), SILENCE_NOTHING);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 1005 * SECOND), SILENCE_BEGAN);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 1059 * SECOND), SILENCE_NOTHING);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 1060 * SECOND), SILENCE_LIFELESS);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 1200 * SECOND), SILENCE_NOTHING);
+}
+END_TEST
+
+START_TEST(rtcp_alone_is_silence_but_not_the_end)
+{
+    struct silence s = {0};
+
+    silence_watch(&s, 5000, 60000, 100 * SECOND);
+    ck_assert_int_eq(silence_look(&s, 0, 104 * SECOND, 105 * SECOND), SILENCE_BEGAN);
+    for (uint64_t now = 106; now < 900; now++) /* its reports go on */
+        ck_assert_int_eq(silence_look(&s, 0, (now - 3) * SECOND, now * SECOND), SILENCE_NOTHING);
+    ck_assert_int_eq(silence_look(&s, 0, 897 * SECOND, 957 * SECOND), SILENCE_LIFELESS);
+    ck_assert_int_eq(silence_look(&s, 0, 958 * SECOND, 959 * SECOND), SILENCE_NOTHING); /* back from the dead */
+    ck_assert_int_eq(silence_look(&s, 0, 958 * SECOND, 1018 * SECOND), SILENCE_LIFELESS);
+}
+END_TEST
+
+START_TEST(other_times_count_from_the_same_moment_and_none_end_the_watch)
+{
+    struct silence s = {0};
+
+    silence_watch(&s, 5000, 60000, 100 * SECOND);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 105 * SECOND), SILENCE_BEGAN);
+    silence_watch(&s, 30000, 60000, 106 * SECOND); /* no sound has come: it is not over */
+    ck_assert_int_eq(silence_look(&s, 0, 0, 107 * SECOND), SILENCE_NOTHING);
+    silence_watch(&s, 0, 10000, 108 * SECOND);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 110 * SECOND), SILENCE_LIFELESS);
+    silence_watch(&s, 0, 0, 111 * SECOND);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 500 * SECOND), SILENCE_NOTHING);
+    silence_watch(&s, 5000, 0, 500 * SECOND);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 504 * SECOND), SILENCE_NOTHING);
+    ck_assert_int_eq(silence_look(&s, 0, 0, 505 * SECOND), SILENCE_BEGAN);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("media");
@@ -412,6 +476,10 @@ int main(void)
     tcase_add_test(tc, loss_is_counted_over_the_wrap_and_late_packets_are_not_lost);
     tcase_add_test(tc, a_new_ssrc_or_a_jump_is_no_loss_and_keeps_what_was_lost);
     tcase_add_test(tc, jitter_is_zero_for_an_even_stream_and_grows_with_late_packets);
+    tcase_add_test(tc, silence_is_told_once_and_its_end_once);
+    tcase_add_test(tc, what_never_came_is_missed_from_the_start_of_watching);
+    tcase_add_test(tc, rtcp_alone_is_silence_but_not_the_end);
+    tcase_add_test(tc, other_times_count_from_the_same_moment_and_none_end_the_watch);
     tcase_add_test(tc, a_range_gives_even_numbers_with_their_odd_neighbours);
     tcase_add_test(tc, a_used_port_rests_five_seconds_or_as_long_as_it_is_told);
     tcase_add_test(tc, a_number_held_by_another_program_is_skipped);

@@ -146,6 +146,29 @@ START_TEST(dial_returns_why_nobody_was_reached)
 }
 END_TEST
 
+START_TEST(dial_takes_times_in_seconds_only)
+{
+    static const struct {
+        const char *option, *words;
+    } cases[] = {
+        {"timeout = 0", "`timeout` has to be a time in seconds above 0"},
+        {"timeout = 'soon'", "`timeout` has to be"},
+        {"max = -1", "`max` has to be a time in seconds"},
+        {"max = 604801", "`max` has to be"},
+        {"max = {}", "`max` has to be"},
+        {"maximum = 5", "there is no option \"maximum\""},
+        {"max = 0, timeout = 1.5", NULL},
+    };
+    char text[200];
+
+    snprintf(text, sizeof text, "extension('internal', '1', function(call) call:dial{ to = '201', %s } end)",
+             cases[_i].option);
+    load(text);
+    ck_assert_int_eq(dial("1")->cause, cases[_i].words ? CAUSE_SCRIPT_ERROR : CAUSE_UNREACHABLE);
+    ck_assert_msg(!cases[_i].words || strstr(fx.heard, cases[_i].words), "%s said: %s", cases[_i].option, fx.heard);
+}
+END_TEST
+
 START_TEST(goto_goes_on_elsewhere_and_does_not_return)
 {
     struct call *call;
@@ -437,6 +460,7 @@ int main(void)
     tcase_add_test(verbs, a_call_that_cannot_be_answered_ends_with_the_reason);
     tcase_add_test(verbs, dial_returns_why_nobody_was_reached);
     tcase_add_test(verbs, goto_goes_on_elsewhere_and_does_not_return);
+    tcase_add_loop_test(verbs, dial_takes_times_in_seconds_only, 0, 7);
     tcase_add_test(verbs, accounts_can_be_looked_up);
     tcase_add_test(verbs, verbs_wait_inside_coroutines_too);
     tcase_add_test(verbs, a_verb_that_cannot_wait_says_so_before_it_begins);

@@ -38,10 +38,15 @@ class Kamailio:
             text = text.replace(f"@{name}@", str(value))
         with open(config, "w", encoding="utf-8") as f:
             f.write(text)
-        self.media = proc.Program(["rtpengine", "--foreground", "--log-stderr", "--log-level=3", "--table=-1",
+        self.media = proc.Program(["rtpengine", "--foreground", "--log-stderr", "--log-level=6", "--table=-1",
                                    "--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{ng}", "--port-min=33000",
                                    "--port-max=59999", "--num-threads=2", f"--pidfile={home}/rtpengine.pid"],
                                   os.path.join(home, "rtpengine.log"))
+        try:  # Kamailio asks for it once, at its start
+            proc.wait_until("rtpengine to start", lambda: "Startup complete" in self.media.text(), 15)
+        except proc.Failed as failure:
+            self.media.stop(3)
+            raise Missing(f"{failure}: {self.media.text()[-400:]}") from failure
         self.sip = proc.Program(["kamailio", "-DD", "-E", "-f", config, "-Y", home, "-P", f"{home}/kamailio.pid"],
                                 os.path.join(home, "kamailio.log"))
         try:
@@ -64,7 +69,10 @@ class Kamailio:
         if not self.sip.running() or not self.media.running():
             raise proc.Failed("it ended while starting")
         with sip.Endpoint(self.server, user="probe") as probe:
-            return probe.options(timeout=0.3)
+            try:
+                return probe.options(timeout=0.3)
+            except proc.Failed:
+                return None  # not yet
 
     def helpers(self):
         return []
