@@ -288,6 +288,8 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
 void invite_cancel(struct dialog *dialog, enum cause cause);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+/* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */
+void dialog_drop_offer(struct dialog *dialog);
 int indialog_offer(struct leg *leg, const struct media_desc *offer);
 /* Requests go to the newest Contact of the far side from now on. */
 void dialog_refresh_target(struct dialog *dialog, const sip_t *sip);
