@@ -7,7 +7,7 @@ CREATE TABLE config.device (
                CONSTRAINT device_account_is_there REFERENCES config.account (name) ON DELETE CASCADE,
     label      text NOT NULL DEFAULT ''
                CONSTRAINT device_label_fits CHECK (octet_length(label) <= 127 AND label !~ '[[:cntrl:]]'),
-    mac        macaddr CONSTRAINT device_mac_is_its_own UNIQUE DEFERRABLE INITIALLY DEFERRED,
+    mac        macaddr CONSTRAINT device_mac_is_its_own UNIQUE,
     realm      text NOT NULL CONSTRAINT device_realm_fits CHECK (octet_length(realm) BETWEEN 1 AND 127),
     ha1_md5    bytea NOT NULL CONSTRAINT device_ha1_md5_is_16_bytes CHECK (octet_length(ha1_md5) = 16),
     ha1_sha256 bytea NOT NULL CONSTRAINT device_ha1_sha256_is_32_bytes CHECK (octet_length(ha1_sha256) = 32),
@@ -34,6 +34,7 @@ CREATE FUNCTION config.check_device() RETURNS trigger LANGUAGE plpgsql SET searc
 DECLARE
     problem text;
     advice  text;
+    other   text;
 BEGIN
     IF coalesce(NEW.name, '') !~ '^[a-z0-9][a-z0-9._-]{0,62}$' THEN
         problem := format('a device cannot be called "%s"', NEW.name);
@@ -53,6 +54,12 @@ BEGIN
           AND NEW.realm IS DISTINCT FROM (SELECT s.value FROM config.setting s WHERE s.key = 'realm') THEN
         problem := format('device "%s" cannot have the realm "%s": phones are asked for the one in the setting "realm", and no secret would fit', NEW.name, NEW.realm);
         advice := 'add_device() and set_password() fill it in.';
+    ELSE
+        SELECT d.name INTO other FROM config.device d WHERE d.mac = NEW.mac AND d.name <> NEW.name;
+        IF other IS NOT NULL THEN
+            problem := format('device "%s" cannot have the MAC address %s: it is that of device "%s"', NEW.name, NEW.mac, other);
+            advice := format('One phone is one device. SELECT remove_device(%L) removes the other one.', other);
+        END IF;
     END IF;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION '%', problem USING ERRCODE = 'check_violation', SCHEMA = 'config', TABLE = 'device',
@@ -82,25 +89,6 @@ CREATE TRIGGER one_user_a_name AFTER INSERT ON config.account REFERENCING NEW TA
     FOR EACH STATEMENT EXECUTE FUNCTION config.one_user_a_name();
 CREATE TRIGGER one_user_a_name AFTER INSERT ON config.device REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION config.one_user_a_name();
-
--- At the end of a statement, so that a MAC address can move from one device to another in one.
-CREATE FUNCTION config.one_device_a_mac() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-DECLARE
-    twice record;
-BEGIN
-    SELECT n.name, n.mac, d.name AS other INTO twice FROM new_rows n JOIN config.device d ON d.mac = n.mac AND d.name <> n.name LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'device "%" cannot have the MAC address %: it is that of device "%"', twice.name, twice.mac, twice.other
-            USING ERRCODE = 'unique_violation',
-                  HINT = format('One phone is one device. SELECT remove_device(%L) removes the other one.', twice.other);
-    END IF;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION config.one_device_a_mac() IS 'Trigger: no two devices have the same MAC address.';
-CREATE TRIGGER one_device_a_mac_added AFTER INSERT ON config.device REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION config.one_device_a_mac();
-CREATE TRIGGER one_device_a_mac_changed AFTER UPDATE ON config.device REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION config.one_device_a_mac();
 
 -- functions ---------------------------------------------------------------------------------------------------------
 

@@ -433,3 +433,57 @@ CREATE OR REPLACE VIEW tandem.config_status AS
     LEFT JOIN config.pending p ON true
     ORDER BY s.node;
 COMMENT ON COLUMN tandem.config_status.confirm_by IS 'When what is saved goes back by itself unless it is confirmed; empty: it stays.';
+
+-- MAC addresses -----------------------------------------------------------------------------------------------------
+
+-- They are compared at the end of a statement, not row by row: going back may move one from a device to another.
+ALTER TABLE config.device DROP CONSTRAINT device_mac_is_its_own,
+    ADD CONSTRAINT device_mac_is_its_own UNIQUE (mac) DEFERRABLE INITIALLY DEFERRED;
+CREATE OR REPLACE FUNCTION config.check_device() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    problem text;
+    advice  text;
+BEGIN
+    IF coalesce(NEW.name, '') !~ '^[a-z0-9][a-z0-9._-]{0,62}$' THEN
+        problem := format('a device cannot be called "%s"', NEW.name);
+        advice := 'Use 1 to 63 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit: 201-desk.';
+    ELSIF TG_OP = 'UPDATE' AND NEW.name <> OLD.name THEN
+        problem := format('device "%s" cannot be renamed to "%s": the name is part of the stored secret', OLD.name, NEW.name);
+        advice := format('Add a device "%s" with add_device() and give its secret to the phone, then remove "%s".', NEW.name, OLD.name);
+    ELSIF NOT EXISTS (SELECT FROM config.account a WHERE a.name = NEW.account) THEN
+        problem := format('device "%s" cannot belong to account "%s": there is no such account', NEW.name, NEW.account);
+        advice := 'SELECT name, display_name FROM tandem.v_account lists them all.';
+    ELSIF NEW.ha1_md5 IS NULL OR NEW.ha1_sha256 IS NULL THEN
+        problem := format('device "%s" has no secret', NEW.name);
+        advice := format('SELECT add_device(%L, %L, %L) adds it and makes a good secret.', NEW.account, NEW.name, NEW.label);
+    ELSIF octet_length(NEW.label) > 127 OR NEW.label ~ '[[:cntrl:]]' THEN
+        problem := format('the label of device "%s" is longer than 127 bytes or contains control characters', NEW.name);
+    ELSIF (TG_OP = 'INSERT' OR NEW.realm IS DISTINCT FROM OLD.realm)
+          AND NEW.realm IS DISTINCT FROM (SELECT s.value FROM config.setting s WHERE s.key = 'realm') THEN
+        problem := format('device "%s" cannot have the realm "%s": phones are asked for the one in the setting "realm", and no secret would fit', NEW.name, NEW.realm);
+        advice := 'add_device() and set_password() fill it in.';
+    END IF;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem USING ERRCODE = 'check_violation', SCHEMA = 'config', TABLE = 'device',
+            HINT = coalesce(advice, '\d+ config.device in psql says what each column takes.');
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION config.one_device_a_mac() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    twice record;
+BEGIN
+    SELECT n.name, n.mac, d.name AS other INTO twice FROM new_rows n JOIN config.device d ON d.mac = n.mac AND d.name <> n.name LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'device "%" cannot have the MAC address %: it is that of device "%"', twice.name, twice.mac, twice.other
+            USING ERRCODE = 'unique_violation',
+                  HINT = format('One phone is one device. SELECT remove_device(%L) removes the other one.', twice.other);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION config.one_device_a_mac() IS 'Trigger: no two devices have the same MAC address.';
+CREATE TRIGGER one_device_a_mac_added AFTER INSERT ON config.device REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION config.one_device_a_mac();
+CREATE TRIGGER one_device_a_mac_changed AFTER UPDATE ON config.device REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION config.one_device_a_mac();
