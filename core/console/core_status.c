@@ -34,6 +34,8 @@ static json_t *database_json(const struct pbx *pbx)
                                   (json_int_t)status.live_waiting, "refused", (json_int_t)status.live_refused));
     if (status.live_why[0])
         json_object_set_new(json_object_get(json, "live"), "why", json_text(status.live_why));
+    if (status.place[0])
+        json_object_set_new(json, "place", json_text(status.place));
     return json;
 }
 

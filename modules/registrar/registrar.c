@@ -84,7 +84,8 @@ static bool has_better_flow(const struct registrar *r, const struct aor *aor, co
     return false;
 }
 
-/* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. */
+/* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. They ring at the same time all
+ * the same (see modules/README.md). */
 static unsigned pick(const struct registrar *r, const struct aor *aor, const struct binding **out, unsigned max)
 {
     const struct binding *b;
@@ -135,9 +136,9 @@ static void list_aor(json_t *list, const struct aor *aor)
 
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
     {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "contact", b->uri,
-                                              "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b),
-                                              "user_agent", b->user_agent));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device",
+                                              b->device, "contact", b->uri, "peer", b->peer, "expires_in",
+                                              (json_int_t)binding_seconds(b), "user_agent", b->user_agent));
     }
 }
 
@@ -166,14 +167,47 @@ static void registrations(void *arg, struct console_request *request, json_t *pa
 /* --- the module
  * ------------------------------------------------------------------------------------------------------- */
 
+/* A device that was removed, disabled or given to another account is not called any more: perhaps it was stolen. */
+static bool is_taken_away(const struct registrar *r, const struct binding *b)
+{
+    const struct device *device = *b->device ? snapshot_device(db_snapshot(r->pbx->db), b->device) : NULL;
+
+    return *b->device && (!device || !device->enabled || strcmp(device->account, b->aor->account) != 0);
+}
+
+/* True: that was all that the account had. */
+static bool forget_devices(struct registrar *r, const char *account)
+{
+    struct aor *aor;
+    struct binding *b, *gone;
+
+    do {
+        gone = NULL;
+        aor = bindings_find(&r->table, account);
+        if (!aor)
+            return true;
+        LIST_FOR_EACH(b, &aor->bindings, in_aor)
+        {
+            if (is_taken_away(r, b))
+                gone = b;
+        }
+        if (gone) {
+            log_info("device %s is not one of account %s any more: its registration is forgotten", gone->device,
+                     account);
+            registrar_goes(r, gone);
+        }
+    } while (gone);
+    return false;
+}
+
 static bool forget_removed(void *arg, struct aor *aor)
 {
     struct registrar *r = arg;
     char account[sizeof aor->account];
 
-    if (snapshot_account(db_snapshot(r->pbx->db), aor->account))
-        return false;
     str_copy(account, sizeof account, aor->account);
+    if (snapshot_account(db_snapshot(r->pbx->db), account))
+        return forget_devices(r, account);
     log_info("account %s does not exist any more: its registrations are forgotten", account);
     registrar_forget(r, account);
     return true;

@@ -65,8 +65,9 @@ static char *encode(const struct binding *b)
                   "updated_at", time_text(b->updated_us, updated), "q", b->q);
     const struct {
         const char *name, *value;
-    } texts[] = {{"instance", b->instance}, {"call_id", b->call_id}, {"user_agent", b->user_agent}, {"flow", b->flow},
-                 {"peer", b->peer},         {"path", b->path},       {"params", b->params}};
+    } texts[] = {{"instance", b->instance}, {"call_id", b->call_id}, {"user_agent", b->user_agent},
+                 {"flow", b->flow},         {"peer", b->peer},       {"path", b->path},
+                 {"params", b->params},     {"device", b->device}};
     char *text;
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
@@ -102,6 +103,7 @@ static int decode(const json_t *json, const char *key, struct binding_facts *fac
         .peer = field(json, "peer"),
         .path = field(json, "path"),
         .params = field(json, "params"),
+        .device = field(json, "device"),
         .key = key,
         .reg_id = (unsigned)json_integer_value(json_object_get(json, "reg_id")),
         .cseq = (uint32_t)json_integer_value(json_object_get(json, "cseq")),

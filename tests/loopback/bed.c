@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "sip/agent.h"
 
 #define REALM "tandem-test"
 
@@ -52,6 +53,14 @@ static void write_file(const char *dir, const char *name, const char *text)
         abort();
 }
 
+static struct account *make_account(const char *name)
+{
+    char secret[32];
+
+    snprintf(secret, sizeof secret, "secret-of-%.16s", name);
+    return account_new(name, REALM, secret);
+}
+
 static void bed_start(struct bed *bed)
 {
     struct snapshot *snapshot = snapshot_new(1);
@@ -62,11 +71,10 @@ static void bed_start(struct bed *bed)
     bed->pbx = daemon_pbx(bed->daemon);
     snapshot_put_setting(snapshot, "realm", REALM);
     for (int i = 201; i <= 205; i++) {
-        char name[16], secret[32];
+        char name[16];
 
         snprintf(name, sizeof name, "%d", i);
-        snprintf(secret, sizeof secret, "secret-of-%d", i);
-        snapshot_put_account(snapshot, account_new(name, REALM, secret));
+        snapshot_put_account(snapshot, make_account(name));
     }
     db_set_snapshot(bed->pbx->db, snapshot);
     for (unsigned i = 0; i < bed->config->listen_count; i++)
@@ -91,6 +99,16 @@ void bed_setting(struct bed *bed, const char *key, const char *value)
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
 
     snapshot_put_setting(snapshot, key, value);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account->session = *policy;
+    snapshot_put_account(snapshot, account);
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
@@ -167,16 +185,17 @@ static int try_lease(struct bed *bed)
             bed->locks[bed->lock_count++] = fd;
         if (fd < 0 || !quiet(start))
             give_back(bed);
-        if (bed->lock_count == COUNT_OF(bed->locks))
-            return start + PORTS_BLOCK - (int)COUNT_OF(bed->locks) * PORTS_BLOCK;
+        if (bed->lock_count == bed->lock_wanted)
+            return start + PORTS_BLOCK - (int)bed->lock_wanted * PORTS_BLOCK;
     }
     give_back(bed);
     return 0;
 }
 
 /* Others on this machine may have them all for a moment. */
-static int lease_ports(struct bed *bed)
+static int lease_ports(struct bed *bed, unsigned ports)
 {
+    bed->lock_wanted = ports / PORTS_BLOCK;
     for (uint64_t until_ = now_ms() + UA_WAIT_MS; now_ms() < until_; poll(NULL, 0, 100)) {
         int first = try_lease(bed);
 
@@ -187,12 +206,14 @@ static int lease_ports(struct bed *bed)
     return 0;
 }
 
-struct bed *bed_open(const char *modules, const char *dialplan)
+struct bed *bed_open_with(const struct bed_options *options)
 {
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
-    int base = lease_ports(bed);
+    const char *modules = options->modules, *dialplan = options->dialplan;
+    unsigned ports = options->media_ports ? options->media_ports : BED_PORTS;
+    int base = lease_ports(bed, ports);
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -205,22 +226,30 @@ struct bed *bed_open(const char *modules, const char *dialplan)
         write_file(plan, "init.lua", dialplan);
     }
     snprintf(text, sizeof text,
-             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%sstate_dir = %s/state\nrun_dir = "
+             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%s%sstate_dir = %s/state\nrun_dir = "
              "%s/run\nmodule_dir = %s/modules/.libs\n"
              "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
              "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             bed_has_ip6() ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", bed->dir, bed->dir, build, plan,
-             source, base, base + BED_PORTS - 1, build, modules ? modules : "");
+             bed_has_ip6() && !options->ip4_only ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "",
+             options->lines ? options->lines : "", bed->dir, bed->dir, build, plan, source, base, base + (int)ports - 1,
+             build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
+    bed->config->sip_timers = options->sip_timers;
+    bed->config->media_rest_ms = options->media_rest_ms;
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
     bed->loop = loop_new();
     bed_start(bed);
     return bed;
 }
 
-static void print_object(void *arg, const char *type, const void *obj, unsigned refs, const char *holders)
+struct bed *bed_open(const char *modules, const char *dialplan)
+{
+    return bed_open_with(&(struct bed_options){.modules = modules, .dialplan = dialplan});
+}
+
+void bed_print_object(void *arg, const char *type, const void *obj, unsigned refs, const char *holders)
 {
     const struct leg *leg = obj;
 
@@ -230,14 +259,24 @@ static void print_object(void *arg, const char *type, const void *obj, unsigned 
         fprintf(stderr, "call: kept by %s\n", holders);
 }
 
+/* Calls, legs, dialogs (those too that are nobody's leg) and audio ports that are left. */
+static unsigned left_over(const struct bed *bed)
+{
+    struct media_status media;
+    struct agent_stats agent;
+
+    media_get_status(bed->pbx->media, &media);
+    agent_get_stats(bed->pbx->sip, &agent);
+    return bed->pbx->call_count + bed->pbx->leg_count + (unsigned)agent.dialogs + media.ports_used;
+}
+
 void bed_close(struct bed *bed)
 {
-    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS);
-         now_ms() < until_ && ((bed->pbx->call_count || bed->pbx->leg_count));)
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && left_over(bed);)
         loop_turn(bed->loop, 2);
-    if (bed->pbx->call_count || bed->pbx->leg_count)
-        obj_each(print_object, NULL); /* says something in debug builds only */
-    ck_assert(bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
+    if (left_over(bed))
+        obj_each(bed_print_object, NULL); /* says something in debug builds only */
+    ck_assert_uint_eq(left_over(bed), 0);
     bed_abandon(bed);
 }
 

@@ -195,8 +195,7 @@ void ua_authorization(struct ua *ua, const char *method, const char *uri, char *
              ua->user, ua->realm, ua->nonce, uri, response, ua->sha256 ? "SHA-256" : "MD5", ua->cnonce, ua->nc);
 }
 
-/* Takes realm and nonce of the challenge for our algorithm. */
-static void learn_challenge(struct ua *ua, const struct message *m)
+void ua_learn_challenge(struct ua *ua, const struct message *m)
 {
     const char *want = ua->sha256 ? "algorithm=SHA-256" : "algorithm=MD5";
 
@@ -237,7 +236,8 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
                    ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag,
                    ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
-                   strcmp(method, "ACK") == 0 ? "" : auth, ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
+                   strcmp(method, "ACK") == 0 ? "" : auth,
+                   ua->extra && (strcmp(method, "INVITE") == 0 || strcmp(method, "UPDATE") == 0) ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
     ua_send_raw(ua, text, (size_t)len);
 }
@@ -272,7 +272,7 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
                addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
     if (expires >= 0)
-        str_append(out, size, &used, ";expires=%d", expires);
+        str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");
     str_append(out, size, &used, "\r\n");
 }
 
@@ -302,7 +302,7 @@ int ua_register(struct ua *ua, int expires)
         }
         if (!m || m->status != 401 || tries == 2)
             return m ? m->status : 0;
-        learn_challenge(ua, m);
+        ua_learn_challenge(ua, m);
         ua->cseq++;
         new_branch(ua);
     }
@@ -340,7 +340,7 @@ void ua_invite(struct ua *ua, const char *to_user, const char *sdp)
         m = ua_wait(ua, "401");
         if (!m)
             return;
-        learn_challenge(ua, m);
+        ua_learn_challenge(ua, m);
         {
             char tag[128], to[300];
             const char *p;

@@ -45,13 +45,14 @@ struct ua {
     char from[256], to[256]; /* values without tags */
     unsigned invite_cseq;
     bool uac;
-    const char *extra;        /* header lines added to what it sends */
+    const char *extra;          /* header lines added to its INVITEs, UPDATEs and answers */
+    const char *contact_params; /* of its Contact when it registers: ";q=0.5" */
     bool no_contact;          /* its responses have none */
     const char *max_forwards; /* NULL: 70 */
     const char *cancel_extra; /* header lines added to a CANCEL */
     const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite;    /* received INVITE, or our own last one */
-    char *heard; /* after ua_record(): every message that came, one behind the other */
+    char *heard;              /* after ua_record(): every message that came, one behind the other */
     size_t heard_len;
     unsigned packets_heard;
     unsigned char last_payload;
@@ -72,6 +73,8 @@ bool ua_wait_lost(struct ua *ua);
 void ua_send_raw(struct ua *ua, const char *text, size_t len);
 /* The Authorization line for a request, after a challenge was seen (any request was answered); else "". */
 void ua_authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size);
+/* Takes realm and nonce of the challenge for its algorithm. */
+void ua_learn_challenge(struct ua *ua, const struct message *m);
 /* Waits for a request of this method, or a response when what is a number ("200"); other messages stay queued. 1xx are
  * only returned when asked for. NULL: it did not come in time. Result valid until the next ua_ call with the same ua.
  */

@@ -76,6 +76,11 @@ const struct account *snapshot_account(const struct snapshot *snapshot, const ch
     return NULL;
 }
 
+const struct device *snapshot_device(const struct snapshot *snapshot, const char *name)
+{
+    return the_core->device && strcmp(the_core->device->name, name) == 0 ? the_core->device : NULL;
+}
+
 /* --- core/module
  * ------------------------------------------------------------------------------------------------------ */
 
@@ -118,6 +123,10 @@ int module_on_method(struct module_ctx *core, const char *method, module_method_
 
 int module_on_event(struct module_ctx *core, uint32_t kinds, bus_fn fn, void *arg)
 {
+    if (kinds & EVENT_BIT(EVENT_CONFIG)) {
+        core->on_config = fn;
+        core->on_config_arg = arg;
+    }
     return 0;
 }
 
@@ -290,6 +299,11 @@ int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned
 struct account *sipmsg_account(const struct sipmsg *m)
 {
     return m->account;
+}
+
+const struct device *sipmsg_device(const struct sipmsg *m)
+{
+    return m->device;
 }
 
 const union addr *sipmsg_source(const struct sipmsg *m)

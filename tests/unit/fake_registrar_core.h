@@ -8,6 +8,7 @@
 
 struct sipmsg {
     struct account *account;
+    const struct device *device;
     const char *to_user, *from_user, *call_id, *user_agent, *path, *flow; /* from_user NULL: as to_user */
     const char *supported, *require;                                      /* one option each; NULL: none */
     bool stream;
@@ -35,6 +36,9 @@ struct module_ctx {
     void *command_arg;
     json_t *reply;
     struct account *accounts[4];
+    const struct device *device; /* the only one there is, or NULL */
+    bus_fn on_config;
+    void *on_config_arg;
     json_t *live; /* account → key → value as text; outlives a stop of the module */
     module_live_fn on_live;
     void *on_live_arg;

@@ -524,6 +524,35 @@ END_TEST
 /* --- what outlives a restart ---------------------------------------------------------------------------------------
  */
 
+START_TEST(a_device_registers_for_its_account_by_either_name_and_is_forgotten_when_it_is_taken_away)
+{
+    struct device device = {.name = "201-desk", .account = "201", .enabled = true};
+    struct sipmsg by_account = request(1), by_itself = request(1), other = request(1);
+
+    a201->max_contacts = 3;
+    core->device = by_account.device = by_itself.device = &device;
+    with_contact(&by_account, "sip:201@192.0.2.7", 600);
+    ck_assert_int_eq(serve(&by_account), 200);
+    by_itself.to_user = "201-desk";
+    by_itself.call_id = "call-2";
+    with_contact(&by_itself, "sip:201-desk@192.0.2.8", 600);
+    ck_assert_int_eq(serve(&by_itself), 200);
+    ck_assert(answers_with(&by_itself, "sip:201@192.0.2.7")); /* they are bindings of one account */
+    other.to_user = "201-desk"; /* the account's own credentials are not those of its device */
+    other.call_id = "call-3";
+    with_contact(&other, "sip:201@192.0.2.9", 600);
+    ck_assert_int_eq(serve(&other), 403);
+    ck_assert_int_eq(registers(7, "sip:201@192.0.2.10", 600), 200);
+    ck_assert_uint_eq(reachable("201"), 3);
+    ck_assert_str_eq(kept("sip:201@192.0.2.7", "device"), "201-desk");
+    core->on_config(core->on_config_arg, NULL);
+    ck_assert_uint_eq(reachable("201"), 3);
+    device.enabled = false;
+    core->on_config(core->on_config_arg, NULL);
+    ck_assert_uint_eq(reachable("201"), 1);
+}
+END_TEST
+
 static void restart(void)
 {
     tandem_module.stop(state);
@@ -741,6 +770,7 @@ int main(void)
     tcase_add_test(store, a_row_that_people_change_is_taken_over);
     tcase_add_test(store, a_phone_that_went_away_before_its_row_was_known_is_removed_all_the_same);
     tcase_add_test(store, of_two_rows_that_mean_one_phone_the_newer_one_stays);
+    tcase_add_test(store, a_device_registers_for_its_account_by_either_name_and_is_forgotten_when_it_is_taken_away);
     tcase_add_test(uri, uris_are_compared_as_the_standard_says);
     tcase_add_test(uri, a_uri_has_one_key);
     suite_add_tcase(suite, reg);
