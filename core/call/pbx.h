@@ -38,6 +38,7 @@ struct pbx {
     struct hooks *hooks;
     struct media *media;
     struct db *db;
+    char dialplan[17]; /* beginning of the hash of the dialplan in force, in hex; "": none */
     void *script;
     const struct script_ops *script_ops; /* NULL: no dialplan */
     const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */

@@ -30,17 +30,20 @@ static void who_runs_this(char *out, size_t size)
 static void place_of_switch(struct cli *cli, char *out, size_t size)
 {
     json_t *status = NULL;
+    bool quiet = cli->quiet;
 
     str_copy(out, size, "");
     cli->quiet = true;
     if (cli_ask(cli, "status", NULL, &status) == CLI_OK)
         str_copy(out, size, json_str(json_object_get(status, "database"), "place"));
-    cli->quiet = false;
+    cli->quiet = quiet;
     json_decref(status);
 }
 
 static void explain(const struct cli *cli, const struct admin_error *error, bool guessed)
 {
+    if (cli->quiet)
+        return;
     cli_sql_error(cli, error);
     if (error->code[0] || error->hint[0])
         return;

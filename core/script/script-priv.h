@@ -16,6 +16,7 @@ struct script_state {
     struct script_run *running;        /* whose Lua code runs now; NULL: none, or the dialplan is being loaded */
     bool loading, no_main_file;
     unsigned include_depth;
+    uint8_t hash[32]; /* SHA-256 over the files that were read, each over what was before it */
     int env_ref, base_ref, shared_ref, included_ref; /* Lua tables: see state.c */
 };
 

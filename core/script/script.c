@@ -17,6 +17,12 @@ static bool knows(void *arg, const char *context, const char *dialled)
 
 static const struct script_ops ops = {.start = run_start, .hangup = run_hangup, .knows = knows};
 
+/* Calls from now on are recorded with it. */
+static void name_dialplan(struct script *script)
+{
+    hex_text(script->state->hash, (sizeof script->pbx->dialplan - 1) / 2, script->pbx->dialplan);
+}
+
 int script_open(struct pbx *pbx, const struct script_config *config, struct script **out, char *why, size_t why_size)
 {
     struct script *script = mem_new(sizeof *script);
@@ -40,6 +46,7 @@ int script_open(struct pbx *pbx, const struct script_config *config, struct scri
         return result;
     }
     log_info("dialplan of %s loaded: %zu extensions", script->dir, script->state->extensions.count);
+    name_dialplan(script);
     pbx->script = script;
     pbx->script_ops = &ops;
     *out = script;
@@ -57,6 +64,7 @@ int script_reload(struct script *script, char *why, size_t why_size)
     }
     obj_unref(script->state, "script"); /* running calls keep it alive */
     script->state = state;
+    name_dialplan(script);
     log_info("dialplan of %s loaded anew: %zu extensions", script->dir, state->extensions.count);
     return 0;
 }

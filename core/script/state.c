@@ -3,6 +3,7 @@
  * sees that), what the files set while loading, and the locked base. Signalling thread. Knows calls only as "one is
  * running". */
 #include <lauxlib.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -81,6 +82,18 @@ static char *read_file(const char *path, size_t *len)
     return NULL;
 }
 
+static void add_to_hash(struct script_state *state, const char *name, const char *text, size_t len)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+    EVP_DigestUpdate(ctx, state->hash, sizeof state->hash);
+    EVP_DigestUpdate(ctx, name, strlen(name) + 1);
+    EVP_DigestUpdate(ctx, text, len);
+    EVP_DigestFinal_ex(ctx, state->hash, NULL);
+    EVP_MD_CTX_free(ctx);
+}
+
 /* Runs a file of the dialplan directory, or else of the library, in the dialplan's environment. */
 static void run_file(lua_State *L, const char *name)
 {
@@ -103,6 +116,7 @@ static void run_file(lua_State *L, const char *name)
         state->no_main_file = state->include_depth == 0 && errno == ENOENT;
         luaL_error(L, "%s cannot be read: %s (looked in %s)", name, strerror(errno), dirs[0]);
     }
+    add_to_hash(state, name, text, len);
     snprintf(chunk, sizeof chunk, "@%s", name);
     status = luaL_loadbufferx(L, text, len, chunk, "t");
     free(text);
