@@ -95,7 +95,7 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     uuid_text(&id, text);
     snprintf(dialog->call_id, sizeof dialog->call_id, "%s-n%u", text, leg->pbx->node);
     local_identity(leg->call, dialog->contact, dialog->local, sizeof dialog->local);
-    snprintf(dialog->remote, sizeof dialog->remote, "<%.380s>", to->uri);
+    snprintf(dialog->remote, sizeof dialog->remote, "<%s>", to->uri);
     edge_flow_peer(agent->edge, flow, NULL, &leg->signalling);
     addr_text(&leg->signalling, leg->peer);
     str_copy(leg->contact, sizeof leg->contact, to->uri);

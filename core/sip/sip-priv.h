@@ -158,7 +158,7 @@ struct dialog {
     struct list notes_in, notes_out; /* note.c: those under way */
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
-    char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
+    char call_id[160], local[480], remote[760]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
     nta_outgoing_t *probe; /* UPDATE without SDP or OPTIONS of ours: asks whether the far side is there */

@@ -32,7 +32,7 @@ struct binding {
     uint64_t expires_us, updated_us; /* wall clock */
     char *key;                       /* what identifies it in the database; never changes */
     char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params; /* "" when there is none */
-    char *flow_before; /* which `flow` replaced */
+    char *flow_before;                                                         /* which `flow` replaced */
 };
 
 /* What a REGISTER (or a row) says about one contact; text is copied. */

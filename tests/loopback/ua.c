@@ -270,8 +270,9 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     char here[ADDR_TEXT];
     size_t used = 0;
 
-    str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
-               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
+    str_append(out, size, &used, "Contact: <sip:%s@%s%s%s>", ua->contact_user ? ua->contact_user : ua->user,
+               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "",
+               ua->uri_params ? ua->uri_params : "");
     if (expires >= 0)
         str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");
     str_append(out, size, &used, "\r\n");
@@ -279,7 +280,7 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
 
 int ua_register(struct ua *ua, int expires)
 {
-    char uri[ADDR_TEXT + 8], host[ADDR_TEXT], contact[200];
+    char uri[ADDR_TEXT + 8], host[ADDR_TEXT], contact[800];
 
     snprintf(uri, sizeof uri, "sip:%s", addr_text(&ua->proxy, host));
     new_dialog(ua, ua->user);
@@ -324,7 +325,7 @@ const char *ua_sdp(struct ua *ua, char *out, size_t size)
 
 void ua_invite(struct ua *ua, const char *to_user, const char *sdp)
 {
-    char uri[200], host[ADDR_TEXT], contact[200], own[1024];
+    char uri[200], host[ADDR_TEXT], contact[800], own[1024];
     const struct message *m;
 
     snprintf(uri, sizeof uri, "sip:%s@%s", to_user, addr_text(&ua->proxy, host));
@@ -423,7 +424,7 @@ void ua_ack(struct ua *ua, const struct message *answer)
 
 void ua_start(struct ua *ua, const char *method, const char *sdp)
 {
-    char contact[200];
+    char contact[800];
 
     ua->cseq++;
     new_branch(ua);
@@ -453,7 +454,7 @@ int ua_prack(struct ua *ua, const struct message *provisional)
 void ua_reply(struct ua *ua, const struct message *request, int status, const char *phrase, const char *sdp)
 {
     static struct message copy; /* the request may lie in the buffer that ua_wait() reuses */
-    char text[UA_MESSAGE], value[512], contact[200] = "", own[1024];
+    char text[UA_MESSAGE], value[512], contact[800] = "", own[1024];
     size_t used = 0;
     bool invite = strcmp(request->method, "INVITE") == 0;
 

@@ -41,7 +41,7 @@ struct ua {
     struct message in[32]; /* received, not yet taken */
     unsigned in_count;
     /* the dialog the last verbs talk about */
-    char call_id[128], local_tag[32], remote_tag[128], target[256], branch[64], invite_branch[64];
+    char call_id[128], local_tag[32], remote_tag[128], target[600], branch[64], invite_branch[64];
     char from[256], to[256]; /* values without tags */
     unsigned invite_cseq;
     bool uac;
@@ -51,6 +51,7 @@ struct ua {
     const char *max_forwards; /* NULL: 70 */
     const char *cancel_extra; /* header lines added to a CANCEL */
     const char *contact_user; /* user of its Contact; NULL: its own */
+    const char *uri_params;   /* of the URI in its Contact: ";x=y" */
     struct message invite;    /* received INVITE, or our own last one */
     char *heard;              /* after ua_record(): every message that came, one behind the other */
     size_t heard_len;
