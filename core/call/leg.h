@@ -199,6 +199,8 @@ void leg_on_asked_answer(struct leg *leg, const struct media_desc *answer);
 void leg_on_reanswer(struct leg *leg, const struct media_desc *answer);
 /* A final 2xx with the answer to our offer. Refuses bad answers by ending the leg. */
 void leg_on_answer(struct leg *leg, const struct media_desc *answer);
+/* A final 2xx of an early dialog in which the far side has offered since, and was answered: that holds. */
+void leg_on_answer_again(struct leg *leg);
 /* A new offer inside the dialog; the usage keeps the transaction open until ops->answer_offer(). */
 void leg_on_offer(struct leg *leg, const struct media_desc *offer);
 /* The offer of leg_on_offer() waits for an answer no longer (it was cancelled). */

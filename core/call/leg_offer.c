@@ -342,7 +342,8 @@ void leg_on_offer(struct leg *leg, const struct media_desc *offer)
     leg_on_offer_withdrawn(leg);
     leg_replace_desc(&leg->remote_offer, desc_copy(offer));
     leg->offer_open = true;
-    if (leg->our_offer || (peer && peer->offer_open)) { /* glare: ours, or the other side's that is on its way here */
+    /* Glare: ours, or the other side's that is on its way here. That of our INVITE was answered early. */
+    if ((leg->our_offer && leg->state == LEG_UP) || (peer && peer->offer_open)) {
         leg_refuse_offer(leg, CAUSE_GLARE);
         return;
     }

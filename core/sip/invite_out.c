@@ -147,6 +147,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     struct leg *leg = dialog->leg;
     const char *tag = sip->sip_to->a_tag;
     struct media_desc *answer = NULL, *said = early_answer(dialog, tag);
+    bool agreed = early_has_agreed(dialog, tag);
     char why[160] = "";
     size_t used = strlen(dialog->remote);
     int result;
@@ -167,7 +168,9 @@ static void answered(struct dialog *dialog, const sip_t *sip)
         return;
     }
     result = message_sdp(sip, &answer, why, sizeof why);
-    if (result == 0)
+    if (agreed) /* what the 200 says again is old (RFC 3261 §13.2.1) */
+        leg_on_answer_again(leg);
+    else if (result == 0)
         leg_on_answer(leg, answer);
     else if (result == -ENOENT && said) /* it need not say again what a provisional response has said */
         leg_on_answer(leg, said);

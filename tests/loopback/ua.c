@@ -235,8 +235,8 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
                    method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
-                   ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag,
-                   ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
+                   ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag, ua->to,
+                   ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
                    strcmp(method, "ACK") == 0 ? "" : auth,
                    ua->extra && (strcmp(method, "INVITE") == 0 || strcmp(method, "UPDATE") == 0) ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
@@ -438,7 +438,7 @@ void ua_start(struct ua *ua, const char *method, const char *sdp)
 
 static int wait_final(struct ua *ua, const char *method);
 
-int ua_prack(struct ua *ua, const struct message *provisional)
+void ua_send_prack(struct ua *ua, const struct message *provisional, const char *sdp)
 {
     char rseq[32], cseq[64], rack[128];
 
@@ -447,7 +447,12 @@ int ua_prack(struct ua *ua, const struct message *provisional)
              message_header(provisional, "CSeq", cseq, sizeof cseq));
     ua->cseq++;
     new_branch(ua);
-    send_request(ua, "PRACK", ua->target, rack, NULL);
+    send_request(ua, "PRACK", ua->target, rack, sdp);
+}
+
+int ua_prack(struct ua *ua, const struct message *provisional)
+{
+    ua_send_prack(ua, provisional, NULL);
     return wait_final(ua, "PRACK");
 }
 
