@@ -63,6 +63,8 @@ struct config {
     struct config_digests digests; /* default: md5, sha-256 */
     struct config_network networks[CONFIG_NETWORKS_MAX];
     unsigned network_count;
+    unsigned recorder_size_mb; /* of the flight recorder's files in state_dir; 0: memory only; default 256 */
+    unsigned recorder_hours;   /* how long it keeps a message at most; 0: while there is room; default 168 */
     unsigned source_rate; /* messages a second from one address, and twice that at once; 0: no limit; default 2000 */
     /* [media] */
     union addr media_address, media_address6; /* unset: the address on which the phone reaches us */
