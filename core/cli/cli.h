@@ -87,6 +87,9 @@ const char *duration_text(json_int_t seconds, char out[32]);
 /* "14:03:59.123" of local time. Returns out. */
 const char *clock_text(json_int_t at_us, char out[32]);
 
+/* "Mon 14:03, 25 Nov" of local time. Returns out. */
+const char *day_text(json_int_t at_us, char out[32]);
+
 #define TABLE_COLUMNS 10
 struct table {
     unsigned columns;

@@ -107,9 +107,10 @@ static bool addresses(const json_t *line, union addr *peer, union addr *local)
 
 static int put_message(FILE *out, const json_t *line)
 {
-    const json_t *message = json_object_get(line, "message"), *to = json_object_get(line, "to");
+    const json_t *message = json_object_get(line, "message");
+    const char *to = json_string_value(json_object_get(line, "to"));
     json_int_t at_us = json_integer_value(json_object_get(line, "at_us"));
-    bool inbound = to ? strcmp(json_string_value(to), "tandem") == 0 : json_is_true(json_object_get(line, "inbound"));
+    bool inbound = to && strcmp(to, "tandem") == 0;
     unsigned char head[HEADERS_MAX] = {0};
     struct packet_head packet;
     union addr peer = {0}, local = {0};

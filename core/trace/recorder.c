@@ -246,5 +246,6 @@ void recorder_get_status(const struct recorder *r, struct recorder_status *out)
                                     .limit = r->limit,
                                     .lost = r->lost,
                                     .lost_bytes = r->lost_bytes,
+                                    .unwritten = r->ring->head - r->at,
                                     .oldest_us = r->files_oldest_us};
 }

@@ -34,6 +34,7 @@ struct recorder_status {
     uint64_t limit;      /* bytes */
     uint64_t lost;       /* frames without a place in memory */
     uint64_t lost_bytes; /* of frames that left memory before a file took them */
+    uint64_t unwritten;  /* bytes that are in no file yet */
     uint64_t oldest_us;  /* wall clock; 0: nothing is recorded */
 };
 void recorder_get_status(const struct recorder *recorder, struct recorder_status *out);

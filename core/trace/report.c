@@ -295,10 +295,10 @@ json_t *trace_status(const struct trace *trace)
     if (!trace->recorder)
         return json_pack("{s:b}", "files", 0);
     recorder_get_status(trace->recorder, &s);
-    json =
-        json_pack("{s:s,s:b,s:i,s:I,s:I,s:I,s:I,s:I}", "dir", s.dir, "writing", s.writing, "files", (int)s.files,
-                  "bytes", (json_int_t)s.bytes, "limit_bytes", (json_int_t)s.limit, "lost_messages", (json_int_t)s.lost,
-                  "lost_bytes", (json_int_t)s.lost_bytes, "left_out_floods", (json_int_t)trace->left_out);
+    json = json_pack("{s:s,s:b,s:i,s:I,s:I,s:I,s:I,s:I,s:I}", "dir", s.dir, "writing", s.writing, "files", (int)s.files,
+                     "bytes", (json_int_t)s.bytes, "limit_bytes", (json_int_t)s.limit, "lost_messages",
+                     (json_int_t)s.lost, "lost_bytes", (json_int_t)s.lost_bytes, "unwritten_bytes",
+                     (json_int_t)s.unwritten, "left_out_floods", (json_int_t)trace->left_out);
     if (!s.writing)
         json_object_set_new(json, "why", json_text(s.why));
     set_time(json, "oldest_us", s.oldest_us);

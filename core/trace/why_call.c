@@ -277,7 +277,7 @@ static bool is_telling(const json_t *line)
 
 static void line_fact(struct why *why, const json_t *line)
 {
-    const char *media = why_str(line, "media");
+    const char *media = is(line, "media", "no change") ? "" : why_str(line, "media");
 
     if (is(line, "kind", "event"))
         why_fact(why, why_num(line, "at_us"), "%s", why_str(line, "text"));
@@ -324,8 +324,10 @@ json_t *why_call(json_t *report)
     why_init(&why, report);
     open_words(&why);
     fine = !ended || is(report, "cause", "normal");
-    if (!ended)
+    if (!ended) {
         why_say(&why, "The call is still running (%s).", why_str(report, "state"));
+        why_do(&why, "Nothing is known to be broken.");
+    }
     if (fine && say_silence(&why)) {
         add_facts(&why);
         snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
@@ -336,6 +338,7 @@ json_t *why_call(json_t *report)
                 *why_str(report, "answered_by") ? why_str(report, "answered_by") : "The switch",
                 (long long)(why_num(report, "talk_ms") / 1000),
                 *why_str(report, "ended_by") ? why_str(report, "ended_by") : "switch");
+        why_do(&why, "Nothing is broken.");
     } else if (ended) {
         say_cause(&why);
     }
