@@ -1,6 +1,10 @@
 /* What was recorded, found again: which call is meant, which messages are its, and the way back from frames to a
  * ladder, by the same code that made the live one. Runs on the recorder's lane, where no file is written meanwhile;
  * without files on the loop, over memory. */
+#ifdef HAVE_CONFIG_H
+#include "config.h" /* first: it asks the C library for its extensions */
+#endif
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +32,7 @@ struct search {
     size_t tail_len;
     char digits[33]; /* of the id wanted */
     union addr address;
+    char login[64]; /* the user name with which the account's phone last authenticated: a device's, perhaps */
     struct uuid call;
     uint64_t hashes[HASHES_MAX];
     unsigned hash_count;
@@ -219,6 +224,21 @@ static bool is_about(const char *account, const char *text)
     return account && strcmp(account, text) == 0;
 }
 
+/* Keeps the user name of its credentials, if it has any. */
+static void note_login(struct search *s, const struct frame *frame)
+{
+    static const char key[] = "username=\"";
+    const char *end = frame->text + frame_message_len(frame);
+    const char *from = memmem(frame->text, frame_message_len(frame), key, sizeof key - 1), *to;
+
+    if (!from)
+        return;
+    from += sizeof key - 1;
+    to = memchr(from, '"', (size_t)(end - from));
+    if (to)
+        str_copy_n(s->login, sizeof s->login, from, (size_t)(to - from));
+}
+
 static bool keep_register(void *arg, const struct frame *frame)
 {
     struct search *s = arg;
@@ -228,14 +248,17 @@ static bool keep_register(void *arg, const struct frame *frame)
 
     if (frame->kind == FRAME_FACT) {
         fact_decode(frame->text, frame->len, &fact);
-        if (uuid_is_nil(&fact.call) && is_about(fact.account, s->query.text))
+        if (uuid_is_nil(&fact.call) &&
+            (is_about(fact.account, s->query.text) || (*s->login && is_about(fact.account, s->login))))
             keep(s, frame);
     } else if (frame->kind == FRAME_MESSAGE) {
         message_scan(frame->text, frame_message_len(frame), &info);
         if (strcmp(info.method, "REGISTER") == 0 &&
             message_user(frame->text, frame_message_len(frame), 't', user, sizeof user) &&
-            strcmp(user, s->query.text) == 0)
+            strcmp(user, s->query.text) == 0) {
+            note_login(s, frame);
             keep(s, frame);
+        }
     } else if (frame->kind == FRAME_START) {
         keep(s, frame);
     }
@@ -279,8 +302,9 @@ static json_t *fact_line(const struct frame *frame)
                          "the switch started", "from", "tandem", "to", "event", "switch-started");
     fact_decode(frame->text, frame->len, &fact);
     snprintf(text, sizeof text, "%s%s%s", fact.kind, fact.detail ? ": " : "", fact.detail ? fact.detail : "");
-    return json_pack("{s:I,s:s,s:o,s:s,s:n,s:s,s:o}", "at_us", (json_int_t)frame->at_us, "kind", "event", "text",
-                     json_text(text), "from", "tandem", "to", "event", fact.kind, "detail", json_text(fact.detail));
+    return json_pack("{s:I,s:s,s:o,s:s,s:n,s:s,s:o,s:o}", "at_us", (json_int_t)frame->at_us, "kind", "event", "text",
+                     json_text(text), "from", "tandem", "to", "event", fact.kind, "detail", json_text(fact.detail),
+                     "account", json_text(fact.account));
 }
 
 static json_t *message_line(const struct search *s, const struct frame *frame, json_t *legs, size_t *raw_bytes)

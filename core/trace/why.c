@@ -128,11 +128,27 @@ static const char *phone_of(const json_t *legs, const json_t *line)
 static const char *say_refused(struct why *why, const char *account, const struct attempt *a)
 {
     const char *detail = why_str(a->failed, "detail"), *reason = strstr(detail, ": ");
+    const char *login = why_str(a->failed, "account");
     char peer[80];
 
     reason = reason ? reason + 2 : detail;
+    login = *login ? login : account;
     str_copy_n(peer, sizeof peer, strncmp(detail, "from ", 5) == 0 ? detail + 5 : detail,
                reason > detail + 7 ? (size_t)(reason - detail) - 7 : 0);
+    if (strcmp(reason, "wrong password") == 0 && strcmp(login, account) != 0) {
+        why_say(why, "The phone at %s tries to register as %s with the user name %s, but with a wrong password.", peer,
+                account, login);
+        why_do(why,
+               "Type the secret of device %s into the phone again, or give it a new one: "
+               "tandem device set %s --new-secret",
+               login, login);
+        return "wrong-password";
+    }
+    if (strcmp(reason, "the device is disabled") == 0) {
+        why_say(why, "The phone at %s tries to register as %s, but its device %s is disabled.", peer, account, login);
+        why_do(why, "If it shall work again: tandem device enable %s", login);
+        return "device-disabled";
+    }
     if (strcmp(reason, "wrong password") == 0) {
         why_say(why, "The phone at %s tries to register as %s, but with a wrong password.", peer, account);
         why_do(why,

@@ -51,6 +51,20 @@ def a_phone_with_an_unknown_user_name_is_told_from_one_with_a_wrong_password(t):
     assert f"tandem account add {name}" in remedy, remedy
 
 
+def a_wrong_password_of_a_device_names_the_device(t):
+    name, _ = t.account()
+    device = t.tandem.json("device", "add", name, "--label", "Kitchen")
+    device = device.get("name") or device["device"]["name"]
+    phone = t.endpoint((name, "whatever"))
+    uri, aor = f"sip:{phone.server}", f"<sip:{name}@{phone.server}>"
+    phone.user = device  # it authenticates as the device and registers the account
+    phone._authenticate("REGISTER", uri, aor, [f"Contact: <sip:{name}@{phone.contact}>"], "", None, "wrong", None, 1)
+    assert phone.response("REGISTER", call_id=phone.call[1]).status in (401, 403)
+    sentence, remedy, _ = _why_once(t, "wrong password", "register", name)
+    assert f"as {name} with the user name {device}" in sentence, sentence
+    assert f"tandem device set {device} --new-secret" in remedy, remedy
+
+
 def a_disabled_account_is_said_to_be_disabled(t):
     name, secret = t.account()
     t.tandem.cli("account", "disable", name)
