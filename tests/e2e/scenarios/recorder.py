@@ -150,7 +150,8 @@ def a_full_disk_stops_the_recorder_alone_and_it_comes_back_by_itself(t):
     os.makedirs(directory)
     # A small disk that only this tandemd sees, with something on it that can be removed.
     small = ('mount -t tmpfs -o size=4m tmpfs "$0" && head -c 4100000 /dev/zero > "$0/ballast" && exec "$@"')
-    tandem.program = proc.Program(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", small, directory,
+    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    tandem.program = proc.Program(["unshare", *as_root, "--mount", "sh", "-c", small, directory,
                                    tandem.path("tandemd"), "-c", tandem.config], tandem.log_path)
     tandem.wait_ready()
     log = f"{t.directory('events')}/out"
