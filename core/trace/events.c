@@ -286,6 +286,8 @@ void trace_on_event(void *arg, const struct event *event)
     if (call && !trace_call && event->kind != EVENT_CALL_ENDED && !call->ended_published)
         trace_call = trace_call_new(trace, &call->id, event->at_us);
     fact_of_event(event, call, &fact);
+    if (event->kind == EVENT_LEG_NEW)
+        trace_source_known(trace, &fact.peer);
     if (trace_call)
         trace_take_fact(trace, trace_call, &fact);
     if (trace->recorder || trace_call) /* without files, memory is for calls alone */

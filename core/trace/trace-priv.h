@@ -60,12 +60,14 @@ struct trace_call {
     uint32_t roll_at; /* offset of the oldest line that gives way when there are too many */
 };
 
-/* What one source may put into the recorder beside calls, so that a flood does not push calls out of it. */
-#define SOURCES 256u
-#define SOURCE_RATE 300u /* messages a second, both directions */
+/* What a stranger may put into the recorder, so that a flood does not push calls out of it. Who has had a call lately
+ * is none: a call's first messages come before anybody knows whose they are, and a trunk brings hundreds a second. */
+#define SOURCES 1024u
+#define SOURCE_RATE 300u             /* messages a second, both directions */
+#define KNOWN_US (3600 * 1000000ull) /* since its last call */
 
 struct source_budget {
-    uint64_t second;
+    uint64_t second, known_until_us;
     unsigned count;
 };
 
@@ -112,7 +114,8 @@ void trace_replay_free(struct trace *trace);
 void trace_replay(struct trace *trace, const struct frame *frame);
 /* The call of a fact takes it in; what changes nothing is set to NULL in it. */
 void trace_take_fact(struct trace *trace, struct trace_call *call, struct fact *fact);
-void trace_take_message(struct trace *trace, const struct frame *frame, uint64_t position);
+/* A call came from or went to this address. */
+void trace_source_known(struct trace *trace, const union addr *peer);
 enum event_kind event_by_name(const char *name); /* EVENT_COUNT: unknown */
 json_t *trace_follow_json(struct trace *trace, const struct frame *frame, const struct trace_leg *leg);
 /* "message", "peer", "local", "transport", "cut_bytes". */

@@ -87,20 +87,32 @@ static void message_line(struct trace *trace, struct trace_leg *leg, const struc
     line_add(trace, leg->call, &head, title, len);
 }
 
+/* By address without port; who shares a bucket shares its budget. */
+static struct source_budget *budget_of(struct trace *trace, const union addr *peer)
+{
+    const void *ip = peer->sa.sa_family == AF_INET6 ? (const void *)&peer->in6.sin6_addr : &peer->in.sin_addr;
+    size_t len = peer->sa.sa_family == AF_INET6 ? 8 : 4; /* of IPv6 the /64, as the edge counts */
+
+    return &trace->sources[siphash(trace->key, ip, len) % SOURCES];
+}
+
+void trace_source_known(struct trace *trace, const union addr *peer)
+{
+    if (addr_is_set(peer))
+        budget_of(trace, peer)->known_until_us = loop_wall_us(trace->loop) + KNOWN_US;
+}
+
 /* Has this peer used up its second? Messages of calls are never asked. */
 static bool over_budget(struct trace *trace, const union addr *peer)
 {
-    char ip[ADDR_TEXT];
-    uint64_t second = loop_wall_us(trace->loop) / 1000000;
-    struct source_budget *budget;
+    uint64_t now_us = loop_wall_us(trace->loop);
+    struct source_budget *budget = budget_of(trace, peer);
 
-    addr_ip_text(peer, ip);
-    budget = &trace->sources[siphash(trace->key, ip, strlen(ip)) % SOURCES];
-    if (budget->second != second) {
-        budget->second = second;
+    if (budget->second != now_us / 1000000) {
+        budget->second = now_us / 1000000;
         budget->count = 0;
     }
-    return budget->count++ >= SOURCE_RATE;
+    return now_us > budget->known_until_us && budget->count++ >= SOURCE_RATE;
 }
 
 /* Without files, memory is for calls alone. */
@@ -108,7 +120,7 @@ static bool is_wanted(struct trace *trace, const struct edge_seen *seen, const s
 {
     if (!trace->recorder)
         return info->call_id_len && !seen->dropped && !is_outside_calls(info->method);
-    if (!over_budget(trace, seen->peer))
+    if (!addr_is_set(seen->peer) || !over_budget(trace, seen->peer))
         return true;
     trace->left_out++;
     return false;
