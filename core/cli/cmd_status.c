@@ -82,6 +82,35 @@ static void print_edge(const struct cli *cli, const json_t *edge)
     putc('\n', cli->out);
 }
 
+static void print_recorder(const struct cli *cli, const json_t *recorder)
+{
+    json_int_t oldest_us = json_num(recorder, "oldest_us");
+    char when[32];
+
+    if (!*json_str(recorder, "dir"))
+        return; /* without files */
+    label(cli, "recorder");
+    if (!json_yes(recorder, "writing"))
+        good_or_bad(cli, false, "stopped");
+    else
+        good_or_bad(cli, true, "writes");
+    fprintf(cli->out, ", %lld of %lld MiB", (long long)json_num(recorder, "bytes") >> 20,
+            (long long)json_num(recorder, "limit_bytes") >> 20);
+    if (oldest_us)
+        fprintf(cli->out, ", since %s", day_text(oldest_us, when));
+    if (json_num(recorder, "lost_messages") || json_num(recorder, "lost_bytes"))
+        fprintf(cli->out, "; %lld messages and %lld bytes lost", (long long)json_num(recorder, "lost_messages"),
+                (long long)json_num(recorder, "lost_bytes"));
+    if (json_num(recorder, "left_out_floods"))
+        fprintf(cli->out, "; %lld messages of floods left out", (long long)json_num(recorder, "left_out_floods"));
+    putc('\n', cli->out);
+    if (*json_str(recorder, "why")) {
+        label(cli, "");
+        print_clean(cli->out, json_str(recorder, "why"));
+        putc('\n', cli->out);
+    }
+}
+
 /* Names of modules; what main() brings may be strings or objects with a name. */
 static void print_modules(const struct cli *cli, const json_t *modules)
 {
@@ -131,6 +160,8 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     print_media(cli, json_object_get(s, "media"));
     if (json_object_get(s, "edge"))
         print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "recorder"))
+        print_recorder(cli, json_object_get(s, "recorder"));
     if (json_object_get(s, "modules"))
         print_modules(cli, json_object_get(s, "modules"));
     label(cli, "memory");

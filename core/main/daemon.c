@@ -277,7 +277,10 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     const struct config *config = daemon->config;
     struct db_config db = {.conninfo = config->database, .state_dir = config->state_dir, .node = config->node};
     struct db_hooks db_hooks = {.arg = daemon, .snapshot = config_changed, .state = db_state};
-    struct trace_config trace = {0};
+    char recorder_dir[512];
+    struct trace_config trace = {.dir = recorder_dir,
+                                 .disk_bytes = (uint64_t)config->recorder_size_mb << 20,
+                                 .disk_hours = config->recorder_hours};
     struct agent_config agent = {.digests = digests_for,
                                  .digests_arg = daemon,
                                  .media_address4 = config->media_address,
@@ -300,6 +303,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = open_media(daemon, why, why_size)) < 0)
         return result;
     daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
+    snprintf(recorder_dir, sizeof recorder_dir, "%s/recorder", config->state_dir);
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
         return result;
