@@ -24,6 +24,7 @@ struct db {
     struct record_origin origin;
     enum db_state state;
     char why[512];
+    char place[256];
     bool has_database, opened;
 };
 
@@ -87,6 +88,7 @@ void db_get_status(const struct db *db, struct db_status *out)
         .records_crash_safe = spool.crash_safe,
     };
     str_copy(out->why, sizeof out->why, db->why);
+    str_copy(out->place, sizeof out->place, db->place);
 }
 
 /* --- configuration ------------------------------------------------------------------------------------------------ */
@@ -211,6 +213,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
+    conn_place(config->conninfo, db->place, sizeof db->place);
     db->feed = feed_open(db, config->conninfo, config->node);
     db->pool = pool_open(db, config->conninfo);
     db->deliver = deliver_open(db, config->conninfo, db->spool);

@@ -76,6 +76,7 @@ void db_record_event(struct db *db, const struct record_event *event);
 struct db_status {
     enum db_state state;
     char why[512];
+    char place[256]; /* as a conninfo without user and password: where administrators connect; "": not said */
     uint64_t generation;
     uint64_t generation_age_s;
     uint64_t records_waiting, records_delivered, records_set_aside, records_lost; /* of this run */

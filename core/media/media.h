@@ -17,6 +17,7 @@ struct media_config {
     uint16_t port_low, port_high; /* even..odd range for RTP/RTCP pairs */
     unsigned threads;          /* of the media process; 0: one a core */
     unsigned orphan_seconds;   /* how long it lives on without a controller (default 600) */
+    unsigned rest_ms;          /* how long a port number rests after use; 0: 5 s */
 };
 
 struct media_hooks {

@@ -100,6 +100,7 @@ struct sipmsg {
     msg_t *msg;          /* a reference */
     sip_t *sip;
     struct account *account; /* ref or NULL */
+    struct device *device;   /* ref or NULL */
     union addr source;
     const char *flow;
     bool answered, kept;
@@ -133,9 +134,13 @@ bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool ser
 /* options.c. Outside of dialogs; consumes msg. */
 void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
 
-/* auth.c. Who sent this request? Returns the account (borrowed), or NULL after the request was answered with a
- * challenge or refusal; msg is consumed then. */
-struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
+/* auth.c. Who sent this request? Fills in the account and, when credentials of its own proved it, the device (both
+ * borrowed, counted). False after the request was answered with a challenge or refusal; msg is consumed then. */
+struct sender {
+    struct account *account;
+    struct device *device; /* NULL: the account itself */
+};
+bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source, struct sender *out);
 /* Stateless answer; consumes msg. */
 void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *phrase, tag_type_t tag, tag_value_t value,
                      ...);
@@ -283,6 +288,8 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
 void invite_cancel(struct dialog *dialog, enum cause cause);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+/* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */
+void dialog_drop_offer(struct dialog *dialog);
 int indialog_offer(struct leg *leg, const struct media_desc *offer);
 /* Requests go to the newest Contact of the far side from now on. */
 void dialog_refresh_target(struct dialog *dialog, const sip_t *sip);
