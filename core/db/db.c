@@ -81,7 +81,6 @@ void db_get_status(const struct db *db, struct db_status *out)
         .state = db->state,
         .generation = snapshot_generation(db->snapshot),
         .generation_age_s = (loop_now_us(db->loop) - db->snapshot_at_us) / 1000000,
-        .records_memory = spool.memory,
         .records_waiting = spool.waiting,
         .records_delivered = spool.delivered,
         .records_set_aside = spool.set_aside,
