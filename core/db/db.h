@@ -46,6 +46,9 @@ const char *db_value(const struct db_result *result, int row, int column);
  * Called exactly once, never from inside db_query(), unless the query was cancelled. */
 typedef void (*db_done_fn)(void *arg, int err, const char *message, const struct db_result *result);
 
+/* In a callback with -EIO: the SQLSTATE (PostgreSQL, appendix A); "" otherwise. */
+const char *db_sqlstate(const struct db *db);
+
 struct db_query;
 /* Parameters ($1 …) are text, NULL is SQL NULL; they are copied. Queries of one pool run on a few connections, never on
  * the one that writes records. Never NULL. */
@@ -80,6 +83,10 @@ struct db_status {
     uint64_t generation;
     uint64_t generation_age_s;
     uint64_t records_waiting, records_delivered, records_set_aside, records_lost; /* of this run */
+    bool config_from_copy;   /* the database has not been heard since the start: the local copy is in force */
+    char config_copy_why[256]; /* what is wrong with the local copy; "" when nothing is */
+    uint64_t live_rows, live_waiting, live_refused; /* live_waiting: not yet in the database */
+    char live_why[256];
     bool records_crash_safe; /* what waits outlives a crash of this program, whether it was written or not */
 };
 void db_get_status(const struct db *db, struct db_status *out);

@@ -43,6 +43,7 @@ struct pool {
     struct list waiting;
     struct slot slots[POOL_SIZE];
     bool has_database, pump_later, closing;
+    char sqlstate[6]; /* of the query whose callback is running */
 };
 
 static void pump_soon(struct pool *pool);
@@ -232,7 +233,9 @@ static void answer(struct slot *slot)
         const char *state = PQresultErrorField(result.pg, PG_DIAG_SQLSTATE);
 
         conn_error_text(result.pg, message, sizeof message);
+        str_copy(slot->pool->sqlstate, sizeof slot->pool->sqlstate, state);
         tell(q, state && strcmp(state, "57014") == 0 ? -ETIMEDOUT : -EIO, message, NULL);
+        slot->pool->sqlstate[0] = '\0';
     }
     PQclear(result.pg);
     query_free(q);
@@ -340,6 +343,11 @@ bool pool_ready(const struct pool *pool)
         if (pool->slots[i].conn.up)
             return true;
     return false;
+}
+
+const char *pool_sqlstate(const struct pool *pool)
+{
+    return pool->sqlstate;
 }
 
 const char *pool_why(const struct pool *pool)

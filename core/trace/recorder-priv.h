@@ -4,7 +4,7 @@
 
 #include "trace/recorder.h"
 
-#define RECORDER_LANE 1u
+#define RECORDER_LANE 2u
 
 /* dir is made when it is missing; *key is replaced by that of the newest file. 0 or negative errno. */
 int files_open(const char *dir, uint64_t limit, uint64_t age_us, uint8_t key[16], struct recorder_files **out);
