@@ -2,6 +2,7 @@
  * from callbacks of the loop only; a hangup that comes while its own code is on the stack is acted upon when that code
  * returns. Signalling thread. Knows calls, but no verbs. */
 #include <lauxlib.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -62,6 +63,20 @@ static int prepare(lua_State *L)
     return 0;
 }
 
+void run_step(const struct script_run *run, const char *fmt, ...)
+{
+    const struct script_config *config = &run->state->limits;
+    char words[512];
+    va_list ap;
+
+    if (!config->step)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(words, sizeof words, fmt, ap);
+    va_end(ap);
+    config->step(config->step_arg, run->call, words);
+}
+
 /* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static void report(struct script_run *run, const char *what)
@@ -75,7 +90,7 @@ static void report(struct script_run *run, const char *what)
                           .detail = what};
 
     log_error("call %s: %s (extension %s in context %s)", call_id_text(run->call, id), what, run->extension,
-              run->here->context);
+              run->context);
     bus_publish(run->call->pbx->bus, &event);
 }
 
@@ -228,6 +243,7 @@ int run_start(void *arg, struct call *call, const char *context, const char *ext
     run->call = obj_ref(call, "script");
     run->serial = ++script->serials;
     run->here = here;
+    str_copy(run->context, sizeof run->context, context);
     str_copy(run->extension, sizeof run->extension, extension);
     run->co_ref = run->globals_ref = run->handlers_ref = LUA_NOREF;
     run->guard.budget = budget_new(script->config.call_memory_limit);

@@ -14,15 +14,43 @@ struct script_config {
     unsigned call_memory_limit; /* bytes one call may hold (default 1 MiB) */
     unsigned instruction_limit; /* Lua instructions between two yields (default 1,000,000) */
     unsigned max_run_s;         /* wall time of a script (default 24 h) */
+    /* For simulations; NULL: the real clock (s since 1970), and nobody who follows each step in words. */
+    uint64_t (*clock)(void *arg);
+    void *clock_arg;
+    void (*step)(void *arg, const struct call *call, const char *words);
+    void *step_arg;
 };
 
-/* Loads the dialplan and puts itself into pbx->script/script_ops. A broken dialplan is an error with file and line in
- * `why`: -EINVAL, -ENOENT. */
+/* Loads the dialplan and puts itself into pbx->script/script_ops. Blocks: before the switch takes calls. A broken
+ * dialplan is an error with file and line in `why`: -EINVAL, -ENOENT. */
 int script_open(struct pbx *pbx, const struct script_config *config, struct script **out, char *why, size_t why_size);
-/* Loads anew for later calls; running ones keep what they have. On error the old one stays. */
-int script_reload(struct script *script, char *why, size_t why_size);
+
+/* What a dialplan is that was loaded. `why` has file and line when result is negative: -EINVAL, -ENOENT. */
+struct script_summary {
+    int result; /* -ECANCELED: the script was closed before */
+    const char *why;
+    size_t extensions, contexts, files;
+    const struct script_state *state; /* for script_summary_has() */
+};
+/* Is there anything in this context of it? */
+bool script_summary_has(const struct script_summary *summary, const char *context);
+typedef void (*script_loaded_fn)(void *arg, const struct script_summary *summary);
+/* Loads anew on a worker; done runs once. keep: for later calls from then on, when
+ * all is well (running ones keep what they have, and on error the old one stays); else it is only looked at. -EBUSY:
+ * one is being loaded already. */
+int script_load(struct script *script, bool keep, script_loaded_fn done, void *arg);
 void script_close(struct script *script);
 /* Is there an extension that matches? For the console and lamps. */
 bool script_has_extension(const struct script *script, const char *context, const char *extension);
+
+/* The dialplan in force, for people: each extension of each context, in the order in which they are tried; and each
+ * include. Strings are valid inside the callback. */
+struct script_visitor {
+    void *arg;
+    void (*extension)(void *arg, const char *context, const char *pattern, const char *at);
+    void (*include)(void *arg, const char *context, const char *included, const char *at);
+    void (*file)(void *arg, const char *name, bool library, const char *text, size_t len);
+};
+void script_visit(const struct script *script, const struct script_visitor *visitor);
 
 #endif

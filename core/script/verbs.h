@@ -8,6 +8,13 @@
 
 #define CALL_TYPE "call"
 
+/* Each adds names to the base table at the top: call_object.c, pbx_verb.c, log_verb.c. */
+void call_object_add(lua_State *L);
+void pbx_add(lua_State *L);
+void log_add(lua_State *L);
+/* Pushes a table of the verbs of verbs.c. */
+void verbs_push(lua_State *L);
+
 /* The run of the call object at index 1. Raises when that is another call's. */
 struct script_run *verb_run(lua_State *L);
 /* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended and when the
@@ -24,8 +31,7 @@ struct script_run *verb_resumed(lua_State *L, lua_KContext context);
 int verb_dial(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
-/* log_verb.c: call:log(), and log() for upvalue string.format */
+/* log_verb.c: call:log() for upvalue string.format */
 int verb_log(lua_State *L);
-int dialplan_log(lua_State *L);
 
 #endif

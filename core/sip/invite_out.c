@@ -108,8 +108,8 @@ static int send_invite(struct dialog *dialog, const char *sdp, const char *expir
         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED ", 199"),
         TAG_IF(timers, SIPTAG_SESSION_EXPIRES_STR(expires ? expires : own_expires)),
         TAG_IF(timers, SIPTAG_MIN_SE_STR(expires ? expires : min_se)), SIPTAG_MAX_FORWARDS_STR(hops),
-        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
-        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), TAG_IF(leg->headers, SIPTAG_HEADER_STR(leg->headers)),
+        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
 }
 

@@ -94,6 +94,8 @@ struct sipmsg {
 void sipmsg_free(struct sipmsg *m);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
+/* What a dialplan may see of its headers (call/headers.h); freed by the caller. NULL: none. */
+char *message_headers(const sip_t *sip);
 
 /* check.c */
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
@@ -132,11 +134,11 @@ struct dialog {
     nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
-    struct list early;           /* early dialogs of our INVITE: early.c */
-    struct early *early_media;   /* the one whose media the caller hears; NULL: none */
-    nta_reliable_t *reliable; /* provisional response that waits for its PRACK */
-    struct list rings;        /* those that wait for that: ring.c */
-    bool answering;           /* a 2xx is just being sent */
+    struct list early;                                        /* early dialogs of our INVITE: early.c */
+    struct early *early_media;                                /* the one whose media the caller hears; NULL: none */
+    nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    struct list rings;                                        /* those that wait for that: ring.c */
+    bool answering;                                           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
     bool inbound, cancelled, established, ack_seen, dead, retried_422;
