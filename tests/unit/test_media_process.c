@@ -538,6 +538,7 @@ START_TEST(counters_are_right_and_loss_is_seen)
     p->alice.seq = (uint16_t)(before + 3); /* three are lost */
     send_packet(&p->alice, &p->a, 8, '1');
     expect_rtp(&p->bob, 8, '1');
+    TURN_UNTIL(p->a.first == 1); /* the word of it takes another way than the packet */
     end_pair(p);
     ck_assert(p->a.has_final);
     ck_assert_uint_eq(p->a.final.lost, 3);
@@ -548,7 +549,6 @@ START_TEST(counters_are_right_and_loss_is_seen)
     ck_assert_int_eq(p->a.final.pt, 8);
     ck_assert_uint_ge(p->a.final.first_rx_ms, 1);
     ck_assert(addr_same(&p->a.final.source, &p->alice.addr));
-    ck_assert_int_eq(p->a.first, 1);
 }
 END_TEST
 
