@@ -22,14 +22,14 @@ void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *arg, in
 /* --- pool.c: queries ------------------------------------------------------------------------------------------------
  */
 struct pool;
-/* conninfo NULL: every query fails. */
-struct pool *pool_open(struct db *db, const char *conninfo);
+/* conninfo NULL: every query fails. guarded: for statements that are not the switch's own. */
+struct pool *pool_open(struct db *db, const char *conninfo, bool guarded);
 /* Queries that still wait fail with -ENOTCONN. */
 void pool_close(struct pool *pool);
 bool pool_ready(const struct pool *pool);
 const char *pool_why(const struct pool *pool);
-struct db_query *pool_query(struct pool *pool, const char *sql, const char *const *params, unsigned count,
-                            unsigned deadline_ms, db_done_fn done, void *arg);
+/* max_rows 0: all, and the statement may write. */
+struct db_query *pool_query(struct pool *pool, const struct db_question *question, db_done_fn done, void *arg);
 
 /* --- deliver.c: spool → database ---------------------------------------------------------------------------------- */
 struct deliver;

@@ -18,7 +18,7 @@ struct db {
     struct snapshot *snapshot;
     uint64_t snapshot_at_us;
     struct feed *feed;
-    struct pool *pool;
+    struct pool *pool, *guarded; /* the switch's own queries, and those of scripts */
     struct spool *spool;
     struct deliver *deliver;
     struct record_origin origin;
@@ -114,7 +114,14 @@ void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *, int
 struct db_query *db_query(struct db *db, const char *sql, const char *const *params, unsigned count,
                           unsigned deadline_ms, db_done_fn done, void *arg)
 {
-    return pool_query(db->pool, sql, params, count, deadline_ms, done, arg);
+    const struct db_question question = {.sql = sql, .params = params, .count = count, .deadline_ms = deadline_ms};
+
+    return pool_query(db->pool, &question, done, arg);
+}
+
+struct db_query *db_ask(struct db *db, const struct db_question *question, db_done_fn done, void *arg)
+{
+    return pool_query(db->guarded, question, done, arg);
 }
 
 /* --- records ------------------------------------------------------------------------------------------------------ */
@@ -211,7 +218,8 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         return err;
     }
     db->feed = feed_open(db, config->conninfo);
-    db->pool = pool_open(db, config->conninfo);
+    db->pool = pool_open(db, config->conninfo, false);
+    db->guarded = pool_open(db, config->conninfo, true);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
     db->state = db->has_database ? DB_CONNECTING : DB_DOWN;
     if (!db->has_database)
@@ -245,6 +253,7 @@ void db_close(struct db *db, unsigned flush_ms)
     deliver_close(db->deliver);
     db->deliver = NULL;
     feed_close(db->feed);
+    pool_close(db->guarded);
     pool_close(db->pool);
     spool_close(db->spool);
     snapshot_free(db->snapshot);

@@ -41,6 +41,8 @@ int db_columns(const struct db_result *result);
 const char *db_column_name(const struct db_result *result, int column);
 /* Text of a value; NULL for SQL NULL or outside the result. */
 const char *db_value(const struct db_result *result, int row, int column);
+enum db_type { DB_TEXT, DB_INTEGER, DB_NUMBER, DB_BOOLEAN /* "t" or "f" */ };
+enum db_type db_column_type(const struct db_result *result, int column);
 
 /* err: 0, -ENOTCONN (database away), -ETIMEDOUT (deadline), -EIO (the server refused: `message` has its words).
  * Called exactly once, never from inside db_query(), unless the query was cancelled. */
@@ -53,6 +55,22 @@ struct db_query *db_query(struct db *db, const char *sql, const char *const *par
                           unsigned deadline_ms, db_done_fn done, void *arg);
 /* The callback will not run; what the server does with a statement already sent is open. */
 void db_query_cancel(struct db_query *query);
+
+/* A statement that is not the switch's own: on connections of its own, as role tandem_script where there is one, in a
+ * read-only transaction unless `write`. */
+struct db_question {
+    const char *sql; /* one statement */
+    const char *const *params;
+    unsigned count;
+    unsigned deadline_ms;
+    unsigned max_rows; /* above 0 */
+    bool write;
+};
+#define DB_ANSWER_BYTES (512 * 1024) /* of one answer's values */
+#define DB_QUESTIONS_WAITING 100     /* for a connection */
+/* As db_query(). More rows than max_rows, or more bytes than DB_ANSWER_BYTES, are -E2BIG: the statement is stopped, and
+ * the result has what came before. -EBUSY: too many wait already. */
+struct db_query *db_ask(struct db *db, const struct db_question *question, db_done_fn done, void *arg);
 
 /* --- configuration ------------------------------------------------------------------------------------------------ */
 

@@ -65,6 +65,7 @@ static const struct script_file *take(struct script_files *files, const char *na
     files->items = mem_resize(files->items, (files->count + 1) * sizeof *files->items);
     file = &files->items[files->count++];
     *file = (struct script_file){.name = str_dup(name), .text = text, .len = len, .dir = dir};
+    literals_add(&files->sql, text, len);
     return file;
 }
 
@@ -103,6 +104,7 @@ void files_free(struct script_files *files)
         free(files->items[i].text);
     }
     free(files->items);
+    literals_free(&files->sql);
     for (size_t i = 0; i < COUNT_OF(files->dirs); i++)
         free(files->dirs[i]);
     memset(files, 0, sizeof *files);

@@ -5,7 +5,7 @@
 
 #include <lua.h>
 
-#include "base/base.h"
+#include "script/literals.h"
 
 struct script_file {
     char *name, *text; /* owned */
@@ -17,6 +17,7 @@ struct script_files {
     char *dirs[2]; /* the dialplan's own, the library's (NULL: none); owned */
     struct script_file *items;
     size_t count;
+    struct literal_set sql; /* what db.query() may send */
     unsigned depth; /* of includes */
     bool no_main_file;
 };

@@ -137,6 +137,9 @@ static void release(struct script_run *run)
     run->over = true;
     loop_timer_stop(loop, &run->sleep);
     loop_timer_stop(loop, &run->life);
+    if (run->query)
+        db_query_cancel(run->query);
+    run->query = NULL;
     list_unlink(&run->node);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);

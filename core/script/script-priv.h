@@ -47,6 +47,12 @@ struct script_run {
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct db_query *query; /* it waits for this; NULL: for none */
+    struct {                /* its answer, while the script is resumed with it */
+        int err;
+        const char *message;
+        const struct db_result *result;
+    } answered;
     struct {
         enum dial_status status;
         enum cause cause;

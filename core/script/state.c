@@ -80,6 +80,7 @@ static void make_environment(lua_State *L, struct script_state *state)
     call_object_add(L);
     log_add(L);
     pbx_add(L);
+    db_add(L);
     lua_pushvalue(L, -2);
     lua_setfield(L, -2, "_G");
     state->base_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -93,6 +94,7 @@ static int load_dialplan(lua_State *L)
 
     make_environment(L, state);
     file_run(L, "init.lua");
+    literals_sort(&state->files.sql);
     if (extension_table_sort(&state->extensions, why, sizeof why) < 0)
         return luaL_error(L, "%s", why);
     return 0;

@@ -23,10 +23,24 @@ struct leg *verb_leg(lua_State *L, struct script_run **run)
     return (*run)->call->caller;
 }
 
+struct script_run *function_run(lua_State *L, const char *function, bool wait)
+{
+    struct script_run *run = state_of(L)->running;
+
+    if (!run)
+        luaL_error(L, "%s works only in a call, not while the dialplan is loaded", function);
+    guard_check(L);
+    if (wait && run->over)
+        luaL_error(L, "%s: the call has ended, and on_hangup handlers cannot wait", function);
+    if (wait)
+        verb_may_wait(L, run);
+    return run;
+}
+
 void verb_may_wait(lua_State *L, const struct script_run *run)
 {
     if (run->guard.pinned || !lua_isyieldable(L))
-        luaL_error(L, "this function of the call cannot wait inside of a gsub, sort or similar function");
+        luaL_error(L, "this function cannot wait inside of a gsub, sort or similar function");
 }
 
 int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then)

@@ -8,15 +8,19 @@
 
 #define CALL_TYPE "call"
 
-/* Each adds names to the base table at the top: call_object.c, pbx_verb.c, log_verb.c. */
+/* Each adds names to the base table at the top: call_object.c, pbx_verb.c, log_verb.c, db_verb.c. */
 void call_object_add(lua_State *L);
 void pbx_add(lua_State *L);
 void log_add(lua_State *L);
+void db_add(lua_State *L);
 /* Pushes a table of the verbs of verbs.c. */
 void verbs_push(lua_State *L);
 
 /* The run of the call object at index 1. Raises when that is another call's. */
 struct script_run *verb_run(lua_State *L);
+/* The run whose code runs now, for functions beside the call object. Raises while the dialplan is loaded, in on_hangup
+ * handlers when `wait`, and when the script is being unwound. */
+struct script_run *function_run(lua_State *L, const char *function, bool wait);
 /* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended and when the
  * script is being unwound. */
 struct leg *verb_leg(lua_State *L, struct script_run **run);
