@@ -19,6 +19,7 @@ struct migration {
     char name[128]; /* file name */
     char *sql;
     char checksum[65]; /* SHA-256 of the file, hex */
+    bool applied;      /* the database has it already */
 };
 
 struct plan {
@@ -112,9 +113,9 @@ static int plan_read(struct plan *plan, const char *dir)
     if (plan->count)
         qsort(plan->items, plan->count, sizeof *plan->items, by_name);
     for (size_t i = 0; i < plan->count && !err; i++) {
-        if (plan->items[i].number != i + 1) {
-            fprintf(plan->out, "%s: the migrations must be numbered 0001, 0002 … without gaps; %s is in place %zu\n",
-                    dir, plan->items[i].name, i + 1);
+        if (i && plan->items[i].number == plan->items[i - 1].number) {
+            fprintf(plan->out, "%s: %s and %s have the same number\n", dir, plan->items[i - 1].name,
+                    plan->items[i].name);
             return -EINVAL;
         }
         err = read_file(plan, dir, &plan->items[i]);
@@ -126,10 +127,16 @@ static int plan_read(struct plan *plan, const char *dir)
     return err;
 }
 
+/* The version that the plan brings a database to. */
+static unsigned plan_version(const struct plan *plan)
+{
+    return plan->count ? plan->items[plan->count - 1].number : 0;
+}
+
 int db_migrations_newest(const char *dir, FILE *out)
 {
     struct plan plan = {.out = out};
-    int err = plan_read(&plan, dir), newest = (int)plan.count;
+    int err = plan_read(&plan, dir), newest = (int)plan_version(&plan);
 
     plan_free(&plan);
     return err ? err : newest;
@@ -170,36 +177,57 @@ static bool lock(PGconn *pg, FILE *out)
     return run_command(pg, out, "locking", "SELECT pg_advisory_lock(" LOCK_KEY ")");
 }
 
-/* Compares what was applied with the files. Returns the number applied, or negative errno. */
-static int check_applied(PGconn *pg, const struct plan *plan)
+static struct migration *plan_find(const struct plan *plan, unsigned number)
 {
-    PGresult *result = run(pg, plan->out, "reading the list of migrations",
-                           "SELECT version, name, checksum FROM tandem.migration ORDER BY version");
-    int applied;
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->items[i].number == number)
+            return &plan->items[i];
+    return NULL;
+}
 
-    if (!result)
-        return -EIO;
-    applied = PQntuples(result);
-    for (int i = 0; i < applied && (size_t)i < plan->count; i++) {
-        const struct migration *m = &plan->items[i];
+/* One migration that the database has: is it ours, as it was? Says what is wrong. */
+static bool check_one(const struct plan *plan, unsigned number, const char *name, const char *checksum)
+{
+    struct migration *m = plan_find(plan, number);
 
-        if (strcmp(PQgetvalue(result, i, 2), m->checksum) == 0)
-            continue;
+    if (m && strcmp(checksum, m->checksum) == 0)
+        m->applied = true;
+    else if (m)
         fprintf(plan->out,
                 "migration %s was changed after it had been applied (as %s): nothing was done. Put the original file "
                 "back, and make the change in a new migration\n",
-                m->name, PQgetvalue(result, i, 1));
-        applied = -EPERM;
+                m->name, name);
+    else if (number > plan_version(plan))
+        fprintf(plan->out,
+                "the database is at version %u, newer than this Tandem (version %u): nothing was done. Use the Tandem "
+                "that made it, or a newer one\n",
+                number, plan_version(plan));
+    else
+        fprintf(plan->out,
+                "migration %s was applied to this database, and its file is missing here: nothing was done. Put it "
+                "back, or use the Tandem that made the database\n",
+                name);
+    return m && m->applied;
+}
+
+/* Compares what was applied with the files. Returns the database's version, or negative errno. */
+static int check_applied(PGconn *pg, const struct plan *plan)
+{
+    PGresult *result = run(pg, plan->out, "reading the list of migrations",
+                           "SELECT version, name, checksum FROM tandem.migration ORDER BY version DESC");
+    int version = 0, err = 0;
+
+    if (!result)
+        return -EIO;
+    for (int i = 0; i < PQntuples(result) && !err; i++) {
+        int number = atoi(PQgetvalue(result, i, 0));
+
+        version = version ? version : number;
+        if (!check_one(plan, (unsigned)number, PQgetvalue(result, i, 1), PQgetvalue(result, i, 2)))
+            err = -EPERM;
     }
     PQclear(result);
-    if (applied > 0 && (size_t)applied > plan->count) {
-        fprintf(plan->out,
-                "the database is at version %d, newer than this Tandem (version %zu): nothing was done. Use the Tandem "
-                "that made it, or a newer one\n",
-                applied, plan->count);
-        applied = -EPERM;
-    }
-    return applied;
+    return err ? err : version;
 }
 
 static bool apply(PGconn *pg, FILE *out, const struct migration *m)
@@ -245,7 +273,7 @@ static int migrate_connected(PGconn *pg, const struct plan *plan)
 {
     const char *encoding = PQparameterStatus(pg, "server_encoding");
     FILE *out = plan->out;
-    int done = 0, applied;
+    int done = 0, version;
 
     if (PQserverVersion(pg) < 130000) {
         fprintf(out, "this is PostgreSQL %d; Tandem needs 13 or newer\n", PQserverVersion(pg) / 10000);
@@ -260,16 +288,20 @@ static int migrate_connected(PGconn *pg, const struct plan *plan)
     }
     if (!lock(pg, out) || !run_command(pg, out, "preparing", bootstrap_sql))
         return -EIO;
-    applied = check_applied(pg, plan);
-    if (applied < 0)
-        return applied;
-    for (size_t i = (size_t)applied; i < plan->count; i++, done++)
+    version = check_applied(pg, plan);
+    if (version < 0)
+        return version;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->items[i].applied)
+            continue;
         if (!apply(pg, out, &plan->items[i]))
             return -EIO;
+        done++;
+    }
     if (done)
-        fprintf(out, "database %s is now at version %zu (it was at %d)\n", PQdb(pg), plan->count, applied);
+        fprintf(out, "database %s is now at version %u (it was at %d)\n", PQdb(pg), plan_version(plan), version);
     else
-        fprintf(out, "database %s is at version %zu: nothing to do\n", PQdb(pg), plan->count);
+        fprintf(out, "database %s is at version %d: nothing to do\n", PQdb(pg), version);
     return done;
 }
 
