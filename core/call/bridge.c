@@ -42,6 +42,15 @@ void bridge_refresh(struct leg *leg)
         join_streams(leg, peer);
 }
 
+int bridge_note(struct leg *from, const struct note *note, note_done_fn done, void *arg)
+{
+    struct leg *to = bridge_peer(from);
+
+    if (!to || from->state != LEG_UP || to->state != LEG_UP)
+        return -ENOTCONN;
+    return to->ops->note ? to->ops->note(to, note, done, arg) : -EOPNOTSUPP;
+}
+
 static void enter(struct bridge *bridge, struct leg *leg)
 {
     leg->bridge = obj_ref(bridge, "leg");

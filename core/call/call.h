@@ -61,6 +61,9 @@ struct call_incoming {
 /* A new inbound call in state ROUTING with its first leg OFFERED; the dialplan starts at the end of this loop turn.
  * Returns the leg, or NULL with *refused set (stopping, no media process). */
 struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum cause *refused);
+/* The INVITE that began this call is one of ours, of the call `of`: its phone sent it back, as a proxy does, and so
+ * forwards the call. It goes on as the same caller's; ends at once when accounts forward to each other in a circle. */
+void call_came_back(struct call *call, const struct call *of);
 /* A call that starts with us (originate, callback, pickup): no legs yet; caller gives up "creator" with obj_unref(). */
 struct call *call_originate(struct pbx *pbx, const char *context, const char *from_number,
                             const char *from_name) MUST_USE;

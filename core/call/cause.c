@@ -17,6 +17,8 @@ static const struct cause_info causes[CAUSE_COUNT] = {
     [CAUSE_PHONE_SILENT] = {"phone-silent", 480, "Temporarily Unavailable", 18,
                             "The phone is registered but did not answer any message.",
                             "It may be switched off or behind a router that closed the path; see `tandem call ID`."},
+    [CAUSE_UNAVAILABLE] = {"unavailable", 480, "Temporarily Unavailable", 31, "The phone takes no calls at the moment.",
+                           "Do not disturb may be on, or nobody is logged in at the phone."},
     [CAUSE_UNKNOWN_NUMBER] = {"unknown-number", 404, "Not Found", 1, "The dialled number does not exist here.",
                               "Check the number, the account's name and the dialplan."},
     [CAUSE_FORBIDDEN] = {"forbidden", 403, "Forbidden", 21, "The account may not make this call.",
@@ -55,6 +57,9 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                                "It lost its network or power; `tandem call ID` shows its last message."},
     [CAUSE_NO_ACK] = {"no-ack", 408, "Request Timeout", 102, "The phone never confirmed that the call was answered.",
                       "Often a router or SIP ALG that rewrites Contact; `tandem call ID` shows the messages."},
+    [CAUSE_CHALLENGED] = {"challenged", 480, "Temporarily Unavailable", 38,
+                          "The phone wants a password from everybody who calls it.",
+                          "Switch off the authentication of incoming calls in the phone: no caller has that password."},
     [CAUSE_FAR_FAILURE] = {"far-failure", 480, "Temporarily Unavailable", 38, "The far side could not take the call.",
                            "Its own words stand in the detail."},
     [CAUSE_SCRIPT_ERROR] = {"script-error", 500, "Server Internal Error", 38, "The dialplan script failed.",
@@ -90,42 +95,36 @@ enum cause cause_by_id(const char *id)
 enum cause cause_from_sip(int status)
 {
     switch (status) {
-    case 486:
-    case 600:
-        return CAUSE_BUSY;
+    case 401:
+    case 407:
+        return CAUSE_CHALLENGED;
+    case 403:
     case 603:
     case 607: /* RFC 8197: unwanted */
-    case 403:
+    case 608: /* RFC 8688: rejected by somebody between */
         return CAUSE_REJECTED;
     case 404:
     case 410:
     case 484:
+    case 485:
     case 604:
         return CAUSE_UNKNOWN_NUMBER;
     case 408:
-        return CAUSE_PHONE_SILENT;
     case 430: /* RFC 5626: the flow is gone */
-    case 480:
-        return CAUSE_UNREACHABLE;
-    case 482:
-    case 483:
-        return CAUSE_LOOP;
-    case 301:
-    case 302:
-    case 305:
-    case 380:
-    case 300:
-        return CAUSE_REDIRECTED;
-    case 487:
-        return CAUSE_CANCELLED;
-    case 491:
-        return CAUSE_GLARE;
+        return CAUSE_PHONE_SILENT;
     case 415:
     case 488:
     case 606:
         return CAUSE_NO_COMMON_CODEC;
-    default:
-        return CAUSE_FAR_FAILURE;
+    case 480:
+        return CAUSE_UNAVAILABLE;
+    case 482:
+    case 483:
+        return CAUSE_LOOP;
+    case 486:
+        return CAUSE_BUSY;
+    default: /* RFC 3261 §8.1.3.2: what is not known counts as the first of its hundred */
+        return status < 400 ? CAUSE_REDIRECTED : status >= 600 ? CAUSE_BUSY : CAUSE_FAR_FAILURE;
     }
 }
 

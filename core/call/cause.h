@@ -15,6 +15,7 @@ enum cause {
     CAUSE_REJECTED,     /* the callee pressed reject */
     CAUSE_UNREACHABLE,  /* known, but no phone is registered */
     CAUSE_PHONE_SILENT, /* registered, but the phone answers nothing */
+    CAUSE_UNAVAILABLE,  /* the phone answers that it takes no calls now (480) */
     CAUSE_UNKNOWN_NUMBER,
     CAUSE_FORBIDDEN, /* the account may not do this */
     CAUSE_VETOED,    /* a module refused the attempt */
@@ -31,6 +32,7 @@ enum cause {
     CAUSE_CONNECTION_LOST, /* a request inside the call was not answered (timeout, 481, 408) */
     CAUSE_SESSION_EXPIRED, /* the phone stopped refreshing the session (RFC 4028) */
     CAUSE_NO_ACK,          /* the phone never confirmed the answer */
+    CAUSE_CHALLENGED,      /* the phone wants a password from who calls it */
     CAUSE_FAR_FAILURE,     /* the far side failed: its status and words are in the detail */
     CAUSE_SCRIPT_ERROR,
     CAUSE_NO_DIALPLAN,
@@ -54,7 +56,7 @@ struct cause_info {
 const struct cause_info *cause_info(enum cause cause);
 /* By id; CAUSE_NONE when unknown. */
 enum cause cause_by_id(const char *id);
-/* What a failure response from the far side means. */
+/* What a final failure response to an INVITE of ours means. */
 enum cause cause_from_sip(int status);
 
 /* Who ended a leg. */

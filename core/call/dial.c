@@ -70,13 +70,19 @@ static void branch_drop(struct dial *dial, struct leg *leg)
     }
 }
 
+/* Nobody answered: that of a phone which never rang is another matter. */
+static enum cause unanswered(const struct leg *leg)
+{
+    return leg->state == LEG_RINGING ? CAUSE_NO_ANSWER : CAUSE_PHONE_SILENT;
+}
+
 static void end_branches(struct dial *dial, enum cause cause, enum who who, const char *detail)
 {
     while (dial->branch_count) {
         struct leg *leg = dial->branches[0];
 
         branch_drop(dial, leg);
-        leg_end(leg, cause, who, detail);
+        leg_end(leg, cause == CAUSE_NO_ANSWER ? unanswered(leg) : cause, who, detail);
     }
     for (unsigned i = 0; i < dial->attempt_count; i++) {
         if (dial->attempts[i].pending) {
@@ -155,30 +161,13 @@ static void finish(struct dial *dial, enum dial_status status)
 
 static void start_attempt(struct dial *dial);
 
-/* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. The same
- * account twice in one call is a loop (A forwards to B forwards to A). */
+/* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. */
 static void take_redirect(struct dial *dial)
 {
-    struct call *call = dial->call;
-
-    if (!dial->redirect_by)
+    if (call_sent_on(dial->call, dial->redirect_by, dial->detail, sizeof dial->detail))
         return;
-    if (call->redirect_count == COUNT_OF(call->redirected_by)) {
-        dial->cause = CAUSE_LOOP;
-        return;
-    }
-    for (unsigned i = 0; i < call->redirect_count; i++) {
-        if (strcmp(call->redirected_by[i], dial->redirect_by->name) == 0) {
-            dial->cause = CAUSE_LOOP;
-            str_copy(dial->detail, sizeof dial->detail, dial->redirect_by->name);
-            strncat(dial->detail, " was asked twice: accounts forward to each other in a circle",
-                    sizeof dial->detail - strlen(dial->detail) - 1);
-            return;
-        }
-    }
-    str_copy(call->redirected_by[call->redirect_count++], sizeof call->redirected_by[0], dial->redirect_by->name);
-    obj_unref(call->behalf, "call");
-    call->behalf = obj_ref(dial->redirect_by, "call");
+    dial->cause = CAUSE_LOOP;
+    dial->who = WHO_SWITCH;
 }
 
 static void fail_if_nobody_left(struct dial *dial)
@@ -198,7 +187,10 @@ static void rang_too_long(void *arg)
 {
     struct dial *dial = arg;
 
-    note_failure(dial, CAUSE_NO_ANSWER, WHO_CALLEE, NULL);
+    for (unsigned i = 0; i < dial->branch_count; i++)
+        note_failure(dial, unanswered(dial->branches[i]), WHO_CALLEE, NULL);
+    if (dial->cause == CAUSE_NONE)
+        note_failure(dial, CAUSE_NO_ANSWER, WHO_SWITCH, "the time to ring was over before anybody could be called");
     end_branches(dial, CAUSE_NO_ANSWER, WHO_SWITCH, NULL);
     fail_if_nobody_left(dial);
 }
@@ -249,7 +241,7 @@ static void reoffer_caller(struct dial *dial)
     dial->reoffer = false;
     obj_ref(dial->call, "reoffer");
     if (result == 0) {
-        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local);
+        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local, dial->leg->remote_offer);
 
         result = leg_offer(dial->leg, arranged, true, reoffered, dial->call);
         desc_free(arranged);
@@ -388,10 +380,9 @@ static void branch_ended(struct dial *dial, struct leg *leg)
 
     if (cause == CAUSE_REDIRECTED && (!leg->redirect[0] || !account))
         cause = CAUSE_FAR_FAILURE;
-    if (cause == CAUSE_REDIRECTED) {
+    if (cause == CAUSE_REDIRECTED && !dial->redirect_by) {
         str_copy(dial->redirect, sizeof dial->redirect, leg->redirect);
         str_copy(dial->redirect_context, sizeof dial->redirect_context, account->context);
-        obj_unref(dial->redirect_by, "dial");
         dial->redirect_by = obj_ref(account, "dial");
     }
     note_failure(dial, cause, leg->who, leg->detail);

@@ -18,6 +18,7 @@ enum dial_status dial_status_of(enum cause cause)
         return DIAL_NO_ANSWER;
     case CAUSE_UNREACHABLE:
     case CAUSE_PHONE_SILENT:
+    case CAUSE_UNAVAILABLE:
         return DIAL_UNREACHABLE;
     case CAUSE_REJECTED:
     case CAUSE_VETOED:
@@ -32,31 +33,40 @@ enum dial_status dial_status_of(enum cause cause)
     }
 }
 
-/* Which failure tells the caller most when several destinations failed: what a person did, over what a phone could not.
- */
+/* Which failure speaks for all when several destinations failed. The order is that of RFC 3261 §16.7 step 6 (3xx, then
+ * 4xx, then 5xx), with two differences: 6xx speaks for its account only, so somebody else's redirection goes on; and
+ * among 4xx what a person did tells the caller more than what a phone could not. Who is not registered was never asked
+ * and counts only when nobody was. */
 int dial_rank(enum cause cause)
 {
     switch (cause) {
-    case CAUSE_REJECTED:
-        return 10;
     case CAUSE_REDIRECTED:
-        return 9;
+        return 14;
+    case CAUSE_REJECTED:
+        return 13;
     case CAUSE_BUSY:
-        return 8;
+        return 12;
     case CAUSE_NO_ANSWER:
-        return 7;
+        return 11;
+    case CAUSE_UNAVAILABLE:
+        return 10;
     case CAUSE_VETOED:
     case CAUSE_FORBIDDEN:
-        return 6;
+        return 9;
     case CAUSE_NO_COMMON_CODEC:
+    case CAUSE_BAD_SDP:
+        return 8;
+    case CAUSE_UNKNOWN_NUMBER:
+        return 7;
+    case CAUSE_LOOP:
+        return 6;
+    case CAUSE_CHALLENGED:
         return 5;
-    case CAUSE_FAR_FAILURE:
-        return 4;
     case CAUSE_PHONE_SILENT:
-        return 3;
+        return 4;
     case CAUSE_UNREACHABLE:
         return 2;
-    default:
-        return 1;
+    default: /* 5xx: the far side's, and our own */
+        return 3;
     }
 }

@@ -92,6 +92,21 @@ void leg_replace_desc(struct media_desc **slot, struct media_desc *desc)
     *slot = desc;
 }
 
+/* A far side may answer with more than was offered to it (RFC 3264 §6.1): that is not in use. */
+static void keep_mutual(struct stream_desc *remote, const struct stream_desc *local)
+{
+    struct codec codecs[MEDIA_CODECS_MAX];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < remote->codec_count && count < MEDIA_CODECS_MAX; i++)
+        for (unsigned k = 0; k < local->codec_count; k++)
+            if (codec_same(&remote->codecs[i], &local->codecs[k])) {
+                codecs[count++] = remote->codecs[i];
+                break;
+            }
+    desc_set_codecs(remote, codecs, count);
+}
+
 /* Takes over `local`. The remote keeps its address but only the codecs that were agreed. */
 void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
                const struct media_desc *agreed)
@@ -100,6 +115,8 @@ void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_de
     leg_replace_desc(&leg->local, local);
     for (unsigned i = 0; i < leg->remote->count && i < agreed->count; i++)
         desc_set_codecs(&leg->remote->streams[i], agreed->streams[i].codecs, agreed->streams[i].codec_count);
+    for (unsigned i = 0; i < leg->remote->count && i < local->count; i++)
+        keep_mutual(&leg->remote->streams[i], &local->streams[i]);
     leg_media_apply(leg);
 }
 

@@ -29,6 +29,17 @@ struct endpoint {
     struct account *account; /* ref; NULL: not one of ours */
 };
 
+/* A word from one phone of a bridge to the other, beside their media. */
+enum note_kind { NOTE_SIGNAL, NOTE_TEXT, NOTE_KINDS };
+struct note {
+    enum note_kind kind;
+    const char *type; /* "application/dtmf-relay", "text/plain" … */
+    const char *text; /* UTF-8; len bytes */
+    size_t len;
+};
+/* How it went, as a SIP status (487: the far side has ended). Runs once, not from inside the call that sent it. */
+typedef void (*note_done_fn)(void *arg, int status);
+
 /* What a kind of leg (SIP) can do. Each returns 0 or negative errno. `usage` is leg->usage. */
 struct leg_ops {
     const char *kind;
@@ -42,6 +53,8 @@ struct leg_ops {
     void (*end)(struct leg *leg, enum cause cause, const char *detail); /* CANCEL, BYE or a final response */
     void (*detach)(struct leg *leg);                                    /* the leg object goes: forget it */
     int (*save)(const struct leg *leg, void *json);                     /* json_t object: dialog state */
+    /* Tells the far side, which answers by done. -EOPNOTSUPP: it takes no such notes. -EBUSY, -ENOTCONN, -EIO. */
+    int (*note)(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
 };
 
 /* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
@@ -111,8 +124,7 @@ struct leg {
     unsigned offer_tries;
     struct loop_timer offer_timer;
     int ring_status; /* the last provisional sent; outbound: received */
-    int redirected;  /* status of a 3xx that ended it, and where to */
-    char redirect[64];
+    char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
     bool held;          /* the far side does not receive or does not send */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
@@ -179,7 +191,12 @@ void leg_on_confirmed(struct leg *leg, const struct media_desc *answer);
 /* How our re-offer ended; 481 and 408 end the leg (RFC 3261 §12.2.1.2). */
 void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer);
 void leg_on_offer_refused(struct leg *leg, int status);
-/* The answer in the ACK of a re-INVITE that asked us for the offer. */
+/* The far side asks us for an offer (a re-INVITE without one). Returns what to say (borrowed): what is in use, without a
+ * hold of its own; or NULL: an offer is open already. leg_on_asked_answer() follows. */
+const struct media_desc *leg_offer_asked(struct leg *leg);
+/* Its answer; NULL: there was none (or the offer did not go out), and nothing changes. */
+void leg_on_asked_answer(struct leg *leg, const struct media_desc *answer);
+/* The answer to our description when it was said again (a session refresh). */
 void leg_on_reanswer(struct leg *leg, const struct media_desc *answer);
 /* A final 2xx with the answer to our offer. Refuses bad answers by ending the leg. */
 void leg_on_answer(struct leg *leg, const struct media_desc *answer);

@@ -62,8 +62,18 @@ static void note_hold(struct leg *leg, const struct stream_desc *remote)
     leg_publish(leg, held ? EVENT_LEG_HELD : EVENT_LEG_RESUMED, NULL);
 }
 
+/* A stream that is not in use any more is silent in both directions, whatever its far side still sends. */
+static void silence_unused(struct leg *leg, const bool used[2])
+{
+    for (unsigned i = 0; i < COUNT_OF(leg->ports); i++)
+        if (leg->ports[i] && !used[i])
+            media_port_direction(leg->ports[i], DIR_INACTIVE);
+}
+
 void leg_media_apply(struct leg *leg)
 {
+    bool used[2] = {false, false};
+
     for (unsigned i = 0; i < leg->stream_count && i < leg->remote->count && i < leg->local->count; i++) {
         struct leg_stream *mine = &leg->streams[i];
         const struct stream_desc *remote = &leg->remote->streams[i], *local = &leg->local->streams[i];
@@ -71,7 +81,9 @@ void leg_media_apply(struct leg *leg)
 
         if (!mine->port || remote->refused || local->refused)
             continue;
+        used[remote->kind == STREAM_VIDEO] = true;
         media_port_remote(mine->port, remote, &leg->signalling);
+        media_port_local(mine->port, local);
         media_port_direction(mine->port, dir_mirror(remote->dir) & local->dir);
         if (remote->kind != STREAM_AUDIO)
             continue;
@@ -79,6 +91,7 @@ void leg_media_apply(struct leg *leg)
             snprintf(leg->codec, sizeof leg->codec, "%.14s/%u", speech->name, speech->rate);
         note_hold(leg, remote);
     }
+    silence_unused(leg, used);
     leg_silence_update(leg);
 }
 

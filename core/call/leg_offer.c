@@ -43,7 +43,8 @@ void leg_refuse_offer(struct leg *leg, enum cause cause)
     leg->ops->answer_offer(leg, NULL, cause);
 }
 
-static void answer_here(struct leg *leg, const struct media_desc *answer)
+/* 0, or negative errno when it was refused instead. */
+static int answer_here(struct leg *leg, const struct media_desc *answer)
 {
     int result = leg_answer_offer(leg, answer);
 
@@ -51,6 +52,7 @@ static void answer_here(struct leg *leg, const struct media_desc *answer)
         bridge_refresh(leg);
     else if (result != -EALREADY)
         leg_refuse_offer(leg, result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC);
+    return result;
 }
 
 /* --- offering
@@ -142,20 +144,12 @@ void leg_on_offer_refused(struct leg *leg, int status)
     offer_done(leg, status, NULL);
 }
 
-void leg_on_reanswer(struct leg *leg, const struct media_desc *answer)
-{
-    char why[128];
-
-    if (leg->state == LEG_UP && negotiate_check_answer(leg->local, answer, why, sizeof why) == 0)
-        leg_agree(leg, answer, desc_copy(leg->local), answer);
-}
-
 /* --- relaying
  * ----------------------------------------------------------------------------------------------------------- */
 
-static const struct stream_desc *live_stream(const struct media_desc *desc, enum stream_kind kind)
+static struct stream_desc *live_stream(struct media_desc *desc, enum stream_kind kind)
 {
-    for (unsigned i = 0; i < desc->count; i++)
+    for (unsigned i = 0; desc && i < desc->count; i++)
         if (desc->streams[i].kind == kind && !desc->streams[i].refused)
             return &desc->streams[i];
     return NULL;
@@ -174,38 +168,78 @@ static bool same_stream(const struct stream_desc *x, const struct stream_desc *y
 }
 
 /* Would the other side see any difference? Addresses and places do not count: it talks to us. */
-static bool same_session(const struct media_desc *a, const struct media_desc *b)
+static bool same_session(struct media_desc *a, struct media_desc *b)
 {
     return a && b && same_stream(live_stream(a, STREAM_AUDIO), live_stream(b, STREAM_AUDIO)) &&
            same_stream(live_stream(a, STREAM_VIDEO), live_stream(b, STREAM_VIDEO));
 }
 
+/* The far side of `leg` has heard this of the other leg's media, in an offer or in an answer. */
+static void note_told(struct leg *leg, const struct media_desc *desc)
+{
+    struct media_desc *known;
+
+    negotiate_relay_offer(desc, &known);
+    leg_replace_desc(&leg->told, known);
+}
+
+/* Offers `relay` to a leg that has its own places and numbers. 0 or as leg_offer(). */
+static int offer_arranged(struct leg *to, const struct media_desc *relay, bool again, leg_offered_fn done, void *arg)
+{
+    struct media_desc *offer = negotiate_arrange_offer(relay, to->local, to->remote_offer);
+    int result = leg_offer(to, offer, again, done, arg);
+
+    desc_free(offer);
+    return result;
+}
+
+/* The other leg of the bridge is offered what this leg has agreed to, since it knows something else. */
+static void tell_peer(struct leg *leg)
+{
+    static const enum stream_kind kinds[] = {STREAM_AUDIO, STREAM_VIDEO};
+    struct leg *peer = bridge_peer(leg);
+    struct media_desc *relay = NULL;
+
+    if (!peer || peer->state != LEG_UP || leg->state != LEG_UP || negotiate_relay_offer(leg->remote, &relay) < 0)
+        return;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) { /* an answer may say more than it was offered */
+        struct stream_desc *stream = live_stream(relay, kinds[i]), *said = live_stream(leg->local, kinds[i]);
+
+        if (stream && !leg->accepted_offer)
+            stream->dir &= said ? dir_mirror(said->dir) : DIR_INACTIVE;
+    }
+    if (offer_arranged(peer, relay, true, NULL, NULL) == 0)
+        note_told(peer, relay);
+    else
+        log_info("%s could not be told of changed media: an offer is open", peer->number);
+    desc_free(relay);
+}
+
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */
-    struct media_desc *mine = NULL, *arranged = NULL, *known = NULL;
+    bool waits = from->offer_open && leg_is_alive(from);
+    int result = -EALREADY;
 
-    if (from->offer_open && leg_is_alive(from)) {
-        if (status == 0)
-            arranged = negotiate_arrange_answer(from->remote_offer, answer);
-        if (status == 0) {
-            negotiate_relay_offer(from->remote_offer, &known);
-            leg_replace_desc(&to->told, known);
-        }
-        if (arranged && negotiate_relay_answer(from->remote_offer, arranged, &mine) == 0)
-            answer_here(from, mine);
-        else
-            leg_refuse_offer(from, status == 491 ? CAUSE_GLARE : CAUSE_NO_COMMON_CODEC);
+    if (status == 0 && waits) {
+        struct media_desc *mine = negotiate_relay_reanswer(from->remote_offer, answer);
+
+        note_told(to, from->remote_offer);
+        note_told(from, answer);
+        result = answer_here(from, mine);
+        desc_free(mine);
+    } else if (waits) {
+        leg_refuse_offer(from, status == 491 ? CAUSE_GLARE : CAUSE_NO_COMMON_CODEC);
     }
-    desc_free(arranged);
-    desc_free(mine);
+    if (status == 0 && result < 0) /* it was cancelled or failed here: there the old session is to be had again */
+        tell_peer(from);
     loop_unref_later(from->pbx->loop, from, "relay");
 }
 
 static void relay_or_answer(struct leg *from)
 {
     struct leg *to = bridge_peer(from);
-    struct media_desc *relay = NULL, *offer;
+    struct media_desc *relay = NULL;
     int result;
 
     result = negotiate_relay_offer(from->remote_offer, &relay);
@@ -216,12 +250,10 @@ static void relay_or_answer(struct leg *from)
         return;
     }
     if (result == 0) {
-        offer = negotiate_arrange_offer(relay, to->local);
         obj_ref(from, "relay");
-        result = leg_offer(to, offer, false, relayed, from);
+        result = offer_arranged(to, relay, false, relayed, from);
         if (result < 0)
             obj_unref(from, "relay");
-        desc_free(offer);
     }
     desc_free(relay);
     if (result < 0)
@@ -229,6 +261,66 @@ static void relay_or_answer(struct leg *from)
                                : result == -EAGAIN ? CAUSE_NO_MEDIA
                                                    : CAUSE_NO_COMMON_CODEC);
 }
+
+/* --- an answer that nobody waits for
+ * ------------------------------------------------------------------------------------ */
+
+/* Takes over `offer`. */
+static void reanswered(struct leg *leg, struct media_desc *offer, const struct media_desc *answer)
+{
+    struct media_desc *before = NULL, *after = NULL;
+    char why[128];
+
+    if (leg->state != LEG_UP || negotiate_check_answer(offer, answer, why, sizeof why) < 0) {
+        desc_free(offer);
+        return;
+    }
+    negotiate_relay_offer(leg->remote, &before);
+    leg_agree(leg, answer, offer, answer);
+    negotiate_relay_offer(leg->remote, &after);
+    if (!same_session(before, after))
+        tell_peer(leg);
+    desc_free(before);
+    desc_free(after);
+}
+
+void leg_on_reanswer(struct leg *leg, const struct media_desc *answer)
+{
+    reanswered(leg, desc_copy(leg->local), answer);
+}
+
+const struct media_desc *leg_offer_asked(struct leg *leg)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (leg->state != LEG_UP || leg->our_offer || leg->offer_open)
+        return NULL;
+    leg->our_offer = desc_copy(leg->local);
+    for (unsigned i = 0; i < leg->our_offer->count; i++) {
+        struct stream_desc *s = &leg->our_offer->streams[i];
+        const struct stream_desc *held = live_stream(peer && peer->accepted_offer ? peer->remote : NULL, s->kind);
+
+        /* What the far side itself had narrowed (hold) may be taken back; what the other phone holds stays. */
+        s->dir = held ? held->dir : DIR_SENDRECV;
+    }
+    return leg->our_offer;
+}
+
+void leg_on_asked_answer(struct leg *leg, const struct media_desc *answer)
+{
+    struct media_desc *offer = leg->our_offer;
+
+    leg->our_offer = NULL;
+    if (!offer || !answer) {
+        desc_free(offer);
+        return;
+    }
+    leg_replace_desc(&leg->accepted_offer, NULL);
+    reanswered(leg, offer, answer);
+}
+
+/* --- an offer
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void offer_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
 {

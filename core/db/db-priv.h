@@ -11,7 +11,7 @@ struct account *account_alloc(void) MUST_USE;
 
 /* --- feed.c: the configuration ------------------------------------------------------------------------------------ */
 struct feed;
-struct feed *feed_open(struct db *db, const char *conninfo);
+struct feed *feed_open(struct db *db, const char *conninfo, unsigned node);
 void feed_close(struct feed *feed);
 /* The configuration is loaded and the connection stands. */
 bool feed_ready(const struct feed *feed);
@@ -43,6 +43,10 @@ const char *deliver_why(const struct deliver *deliver);
 
 /* --- db.c --------------------------------------------------------------------------------------------------------- */
 struct loop *db_loop(const struct db *db);
+/* Tells the listeners of this channel, or all of them (both NULL) that they may have missed something. */
+void db_tell_listeners(struct db *db, const char *channel, const char *payload);
+/* "LISTEN a; LISTEN b" for all of them. */
+void db_listen_sql(const struct db *db, char *out, size_t size);
 /* One of the parts has another state: recompute and tell. */
 void db_refresh_state(struct db *db);
 

@@ -19,17 +19,69 @@ struct db {
     uint64_t snapshot_at_us;
     struct feed *feed;
     struct pool *pool, *guarded; /* the switch's own queries, and those of scripts */
+    struct list listeners;
     struct spool *spool;
     struct deliver *deliver;
     struct record_origin origin;
     enum db_state state;
-    char why[256];
+    char why[512];
     bool has_database, opened;
 };
 
 struct loop *db_loop(const struct db *db)
 {
     return db->loop;
+}
+
+/* --- notices ------------------------------------------------------------------------------------------------------ */
+
+struct db_listener {
+    struct list node;
+    const char *channel;
+    db_notice_fn fn;
+    void *arg;
+};
+
+struct db_listener *db_listen(struct db *db, const char *channel, db_notice_fn fn, void *arg)
+{
+    struct db_listener *listener = mem_new(sizeof *listener);
+
+    listener->channel = channel;
+    listener->fn = fn;
+    listener->arg = arg;
+    list_append(&db->listeners, &listener->node);
+    return listener;
+}
+
+void db_unlisten(struct db_listener *listener)
+{
+    if (!listener)
+        return;
+    list_unlink(&listener->node);
+    free(listener);
+}
+
+void db_tell_listeners(struct db *db, const char *channel, const char *payload)
+{
+    struct db_listener *listener, *next;
+
+    LIST_FOR_EACH_SAFE(listener, next, &db->listeners, node)
+    {
+        if (!channel || strcmp(channel, listener->channel) == 0)
+            listener->fn(listener->arg, payload);
+    }
+}
+
+void db_listen_sql(const struct db *db, char *out, size_t size)
+{
+    const struct db_listener *listener;
+    size_t used = 0;
+
+    out[0] = '\0';
+    LIST_FOR_EACH(listener, &db->listeners, node)
+    {
+        str_append(out, size, &used, "; LISTEN %s", listener->channel);
+    }
 }
 
 /* --- state -------------------------------------------------------------------------------------------------------- */
@@ -156,6 +208,14 @@ void db_record_call_close(struct db *db, const struct record_call *call)
     spool_add(db->spool, bytes.data, bytes.len);
 }
 
+void db_record_call_vars(struct db *db, const struct uuid *call, const char *vars)
+{
+    struct record_bytes bytes;
+
+    record_encode_call_vars(&bytes, call, vars);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
 void db_record_leg(struct db *db, const struct record_leg *leg)
 {
     struct record_bytes bytes;
@@ -209,6 +269,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     db->has_database = config->conninfo != NULL;
     db->origin.node = config->node;
     db->origin.run = uuid_new();
+    list_init(&db->listeners);
     db->snapshot = snapshot_new(0);
     db->snapshot_at_us = loop_now_us(loop);
     err = open_spool(db, config);
@@ -217,7 +278,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
-    db->feed = feed_open(db, config->conninfo);
+    db->feed = feed_open(db, config->conninfo, config->node);
     db->pool = pool_open(db, config->conninfo, false);
     db->guarded = pool_open(db, config->conninfo, true);
     db->deliver = deliver_open(db, config->conninfo, db->spool);

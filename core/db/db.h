@@ -72,6 +72,15 @@ struct db_question {
  * the result has what came before. -EBUSY: too many wait already. */
 struct db_query *db_ask(struct db *db, const struct db_question *question, db_done_fn done, void *arg);
 
+/* --- notices ------------------------------------------------------------------------------------------------------ */
+
+/* payload: of a NOTIFY on the channel; NULL: some may have been missed, because the connection was made (again). */
+typedef void (*db_notice_fn)(void *arg, const char *payload);
+struct db_listener;
+/* channel: a constant lower-case name. Before the first turn of the loop. */
+struct db_listener *db_listen(struct db *db, const char *channel, db_notice_fn fn, void *arg) MUST_USE;
+void db_unlisten(struct db_listener *listener); /* NULL allowed */
+
 /* --- configuration ------------------------------------------------------------------------------------------------ */
 
 /* The generation in force; never NULL (generation 0 is empty). Do not keep it beyond the current callback. */
@@ -88,12 +97,15 @@ void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *arg, 
  * acknowledged them. Strings may be NULL. */
 void db_record_call_open(struct db *db, const struct record_call *call);
 void db_record_call_close(struct db *db, const struct record_call *call);
+/* Variables of a call whose record was closed: a JSON object of at most RECORD_VARS_MAX bytes. */
+#define RECORD_VARS_MAX 1000
+void db_record_call_vars(struct db *db, const struct uuid *call, const char *vars);
 void db_record_leg(struct db *db, const struct record_leg *leg);
 void db_record_event(struct db *db, const struct record_event *event);
 
 struct db_status {
     enum db_state state;
-    char why[256];
+    char why[512];
     uint64_t generation;
     uint64_t generation_age_s;
     uint64_t records_waiting, records_delivered, records_set_aside, records_lost; /* of this run */

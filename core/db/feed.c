@@ -1,18 +1,23 @@
 /* The configuration connection: keeps the snapshot equal to what is committed. One kind of load serves everything: a
  * notification, the poll each 30 s, and a command that waits for its own change. It reads the generation and, from the
- * journal, only the rows touched since the one in force; after a reconnect it reads all. Signalling thread only. */
+ * journal, only the rows touched since the one in force; after a reconnect it reads all. After each load it reports to
+ * live.switch what became of it. Signalling thread only. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/obj.h"
 #include "db/conn.h"
-#include "db/db-priv.h"
+#include "db/rows.h"
 
 #define COALESCE_MS 100
 #define POLL_MS 30000
-#define LOAD_MS 15000      /* a load of touched rows */
-#define LOAD_ALL_MS 120000 /* everything */
+#define LOAD_MS 15000                    /* a load of touched rows */
+#define LOAD_ALL_MS 120000               /* everything */
+#define REPORT_EACH_US (25 * 1000000ull) /* each poll, even when there is nothing new to say */
 
 struct waiter {
     struct list node;
@@ -23,21 +28,29 @@ struct waiter {
     void *arg;
 };
 
+/* What the server has been asked and has not answered. */
+enum asked { NOTHING, LISTEN, LOAD, REPORT };
+
 struct feed {
     struct db *db;
     struct loop *loop;
+    unsigned node;
     struct conn conn;
     struct loop_timer coalesce, poll, deadline;
     struct list waiters;
     uint64_t loads; /* started so far; the number of the running one */
-    bool listening, loading, loading_all, again, loaded;
+    enum asked asked;
+    bool loading_all, again, loaded;
     bool read_all;         /* the running load found that touched rows are not enough */
     unsigned results;      /* of the running load, by number */
     struct snapshot *next; /* being built; NULL while nothing has changed */
     uint64_t number;       /* generation that the running load has read */
     uint64_t refused;      /* generation that was refused; 0: none */
-    char problem[256];     /* of the running load */
-    char why[256];
+    struct fault fault;    /* of the running load */
+    struct fault standing; /* of the refused generation */
+    char why[512];
+    bool report_failed; /* said once a connection */
+    uint64_t reported, reported_refused, reported_us;
 };
 
 /* What a load's statements give, in order. */
@@ -99,75 +112,10 @@ void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *, int),
     waiter->arg = arg;
     list_append(&feed->waiters, &waiter->node);
     loop_timer_start(feed->loop, &waiter->timer, deadline_ms, waiter_timeout, waiter);
-    if (feed->loading)
+    if (feed->asked != NOTHING)
         feed->again = true;
     else if (feed_ready(feed))
         loop_timer_start(feed->loop, &feed->coalesce, 0, feed->coalesce.fn, feed);
-}
-
-/* --- rows --------------------------------------------------------------------------------------------------------- */
-
-static int hex_bytes(const char *hex, uint8_t *out, size_t len)
-{
-    if (strlen(hex) != 2 * len)
-        return -EINVAL;
-    for (size_t i = 0; i < len; i++) {
-        unsigned value = 0;
-
-        for (int k = 0; k < 2; k++) {
-            const char *digits = "0123456789abcdef", *at = strchr(digits, hex[2 * i + (size_t)k]);
-
-            if (!at || !*at)
-                return -EINVAL;
-            value = value << 4 | (unsigned)(at - digits);
-        }
-        out[i] = (uint8_t)value;
-    }
-    return 0;
-}
-
-/* A column that may be NULL, which is `otherwise`. */
-static int seconds_or(const PGresult *r, int row, int column, unsigned otherwise, unsigned *out)
-{
-    uint64_t value = otherwise;
-
-    if (!PQgetisnull(r, row, column) && str_to_u64(PQgetvalue(r, row, column), 1000000, &value) < 0)
-        return -EINVAL;
-    *out = (unsigned)value;
-    return 0;
-}
-
-/* Columns: key, name (NULL: the row is gone), then ACCOUNT_COLUMNS in their order, hashes in hex. The table's
- * constraints make sure of all this; they may have been dropped. Returns NULL or what is wrong. */
-static const char *account_from_row(const PGresult *r, int row, struct account *account)
-{
-    uint64_t max_contacts;
-
-    if (str_copy(account->name, sizeof account->name, PQgetvalue(r, row, 1)) < 0 || !*account->name)
-        return "its name is empty or too long";
-    if (str_copy(account->display_name, sizeof account->display_name, PQgetvalue(r, row, 2)) < 0)
-        return "its display_name is too long";
-    if (str_copy(account->realm, sizeof account->realm, PQgetvalue(r, row, 3)) < 0 || !*account->realm)
-        return "its realm is empty or too long";
-    if (hex_bytes(PQgetvalue(r, row, 4), account->ha1_md5, sizeof account->ha1_md5) < 0)
-        return "its ha1_md5 is not 16 bytes; give it a new password with set_password()";
-    if (hex_bytes(PQgetvalue(r, row, 5), account->ha1_sha256, sizeof account->ha1_sha256) < 0)
-        return "its ha1_sha256 is not 32 bytes; give it a new password with set_password()";
-    account->enabled = strcmp(PQgetvalue(r, row, 6), "t") == 0;
-    if (str_copy(account->context, sizeof account->context, PQgetvalue(r, row, 7)) < 0 || !*account->context)
-        return "its context is empty or too long";
-    if (str_to_u64(PQgetvalue(r, row, 8), 100000, &max_contacts) < 0)
-        return "its max_contacts is not a sensible number";
-    account->max_contacts = (unsigned)max_contacts;
-    if (seconds_or(r, row, 9, MAX_CALL_AS_SWITCH, &account->max_call) < 0)
-        return "its max_call is not a time in seconds";
-    account->session.mode = session_mode_parse(PQgetvalue(r, row, 10));
-    if (account->session.mode == SESSION_AS_SWITCH && !PQgetisnull(r, row, 10))
-        return "its session_timers is neither on nor accept nor off";
-    if (seconds_or(r, row, 11, 0, &account->session.expires) < 0 ||
-        seconds_or(r, row, 12, 0, &account->session.min_se) < 0)
-        return "its session_expires or session_min_se is not a time in seconds";
-    return NULL;
 }
 
 /* The snapshot being built: empty for a full load, else a copy of the one in force, made at the first touched row. */
@@ -180,30 +128,14 @@ static struct snapshot *building(struct feed *feed)
 
 static void take_accounts(struct feed *feed, const PGresult *r)
 {
-    for (int row = 0; row < PQntuples(r); row++) {
-        struct account *account;
-        const char *wrong;
-
-        if (PQgetisnull(r, row, 1)) {
-            snapshot_drop_account(building(feed), PQgetvalue(r, row, 0));
-            continue;
-        }
-        account = account_alloc();
-        wrong = account_from_row(r, row, account);
-        if (wrong && !feed->problem[0])
-            snprintf(feed->problem, sizeof feed->problem, "account \"%.63s\": %s", PQgetvalue(r, row, 0), wrong);
-        if (wrong)
-            obj_unref(account, "snapshot");
-        else
-            snapshot_put_account(building(feed), account);
-    }
+    if (PQntuples(r))
+        rows_accounts(building(feed), r, &feed->fault);
 }
 
 static void take_settings(struct feed *feed, const PGresult *r)
 {
-    for (int row = 0; row < PQntuples(r); row++)
-        snapshot_put_setting(building(feed), PQgetvalue(r, row, 0),
-                             PQgetisnull(r, row, 1) ? NULL : PQgetvalue(r, row, 1));
+    if (PQntuples(r))
+        rows_settings(building(feed), r);
 }
 
 /* --- loads -------------------------------------------------------------------------------------------------------- */
@@ -215,10 +147,6 @@ static void load_timeout(void *arg)
     conn_fail(&feed->conn, "the database did not answer the question for the configuration");
 }
 
-#define ACCOUNT_COLUMNS                                                                                                \
-    "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
-    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se"
-
 static void load(struct feed *feed, bool all)
 {
     unsigned long long have = snapshot_generation(db_snapshot(feed->db));
@@ -226,11 +154,11 @@ static void load(struct feed *feed, bool all)
     size_t used = 0;
 
     loop_timer_stop(feed->loop, &feed->coalesce);
-    feed->loading = true;
+    feed->asked = LOAD;
     feed->loading_all = all;
     feed->again = feed->read_all = false;
     feed->results = 0;
-    feed->problem[0] = '\0';
+    memset(&feed->fault, 0, sizeof feed->fault);
     feed->loads++;
     str_append(sql, sizeof sql, &used,
                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
@@ -258,7 +186,7 @@ static void load_again(void *arg)
 {
     struct feed *feed = arg;
 
-    if (feed->loading)
+    if (feed->asked != NOTHING)
         feed->again = true;
     else if (feed_ready(feed))
         load(feed, false);
@@ -274,13 +202,14 @@ static void poll_now(void *arg)
 
 static void refuse(struct feed *feed)
 {
+    snprintf(feed->why, sizeof feed->why,
+             "configuration generation %llu was rejected: %s: %s. Generation %llu stays in force",
+             (unsigned long long)feed->number, feed->fault.row, feed->fault.reason,
+             (unsigned long long)snapshot_generation(db_snapshot(feed->db)));
     if (feed->refused != feed->number)
-        log_error("configuration generation %llu was refused: %s. Generation %llu stays in force",
-                  (unsigned long long)feed->number, feed->problem,
-                  (unsigned long long)snapshot_generation(db_snapshot(feed->db)));
+        log_error("%s", feed->why);
     feed->refused = feed->number;
-    snprintf(feed->why, sizeof feed->why, "configuration generation %llu was refused: %.200s",
-             (unsigned long long)feed->number, feed->problem);
+    feed->standing = feed->fault;
     snapshot_free(feed->next);
     feed->next = NULL;
 }
@@ -300,12 +229,59 @@ static void put_in_force(struct feed *feed)
     }
 }
 
+/* Says in live.switch what this switch works with, when that is new or has been said a while ago. */
+static bool report(struct feed *feed)
+{
+    uint64_t in_force = snapshot_generation(db_snapshot(feed->db)), now_us = loop_now_us(feed->loop);
+    char node[12], generation[24], refused[24], backend[12];
+    const char *const params[] = {node,
+                                  PACKAGE_VERSION,
+                                  backend,
+                                  generation,
+                                  feed->refused ? refused : NULL,
+                                  feed->refused ? feed->standing.row : NULL,
+                                  feed->refused ? feed->standing.reason : NULL};
+
+    if (feed->reported_us && feed->reported == in_force && feed->reported_refused == feed->refused &&
+        now_us - feed->reported_us < REPORT_EACH_US)
+        return false;
+    feed->reported = in_force;
+    feed->reported_refused = feed->refused;
+    feed->reported_us = now_us;
+    snprintf(node, sizeof node, "%u", feed->node);
+    snprintf(backend, sizeof backend, "%d", PQbackendPID(feed->conn.pg));
+    snprintf(generation, sizeof generation, "%llu", (unsigned long long)in_force);
+    snprintf(refused, sizeof refused, "%llu", (unsigned long long)feed->refused);
+    feed->asked = REPORT;
+    loop_timer_start(feed->loop, &feed->deadline, LOAD_MS, load_timeout, feed);
+    if (!PQsendQueryParams(
+            feed->conn.pg,
+            "INSERT INTO live.switch AS s (node, version, backend, generation, rejected_generation, "
+            "rejected_row, rejected_reason) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (node) DO UPDATE SET "
+            "version = excluded.version, backend = excluded.backend, seen_at = now(), connected_at = CASE "
+            "WHEN s.backend = excluded.backend THEN s.connected_at ELSE now() END, generation = "
+            "excluded.generation, rejected_generation = excluded.rejected_generation, rejected_row = "
+            "excluded.rejected_row, rejected_reason = excluded.rejected_reason",
+            COUNT_OF(params), NULL, params, NULL, NULL, 0))
+        conn_broke(&feed->conn);
+    else
+        conn_flush(&feed->conn);
+    return true;
+}
+
+/* Nothing is asked: is there anything to ask? */
+static void next_question(struct feed *feed)
+{
+    if (feed->asked == NOTHING && feed->conn.up && (feed->again || !list_empty(&feed->waiters)))
+        load(feed, false);
+}
+
 static void load_done(struct feed *feed)
 {
     uint64_t number = feed->loads;
-    bool refused = feed->problem[0] != '\0';
+    bool refused = feed->fault.row[0] != '\0';
 
-    feed->loading = false;
+    feed->asked = NOTHING;
     loop_timer_stop(feed->loop, &feed->deadline);
     if (refused)
         refuse(feed);
@@ -314,8 +290,8 @@ static void load_done(struct feed *feed)
     feed->loaded = true;
     db_refresh_state(feed->db);
     end_waiters(feed, number, refused ? -EINVAL : 0);
-    if (feed->conn.up && !feed->loading && (feed->again || !list_empty(&feed->waiters)))
-        load(feed, false);
+    if (feed->asked == NOTHING && feed->conn.up && !report(feed))
+        next_question(feed);
 }
 
 /* The journal does not reach back to what is in force, or the database is another one: read all. */
@@ -331,7 +307,7 @@ static void take_load_result(struct feed *feed, const PGresult *r)
     switch (feed->results++) {
     case RESULT_GENERATION:
         if (PQntuples(r) != 1 || str_to_u64(PQgetvalue(r, 0, 0), INT64_MAX, &feed->number) < 0)
-            str_copy(feed->problem, sizeof feed->problem, "table config.generation does not have its one row");
+            feed->fault = (struct fault){"config.generation", "the table does not have its one row"};
         else if (!feed->loading_all)
             feed->read_all = journal_is_short(feed, r);
         break;
@@ -356,15 +332,35 @@ static void take_notices(struct feed *feed)
     bool any = false;
 
     while ((notify = PQnotifies(feed->conn.pg))) {
-        any = true;
+        if (strcmp(notify->relname, "tandem_config") == 0)
+            any = true;
+        else
+            db_tell_listeners(feed->db, notify->relname, notify->extra);
         PQfreemem(notify);
     }
     if (!any)
         return;
-    if (feed->loading)
+    if (feed->asked != NOTHING)
         feed->again = true; /* the running load may have begun before this commit */
     else if (!loop_timer_running(&feed->coalesce))
         loop_timer_start(feed->loop, &feed->coalesce, COALESCE_MS, load_again, feed);
+}
+
+/* An answer is complete. */
+static void answered(struct feed *feed)
+{
+    enum asked what = feed->asked;
+
+    feed->asked = NOTHING;
+    loop_timer_stop(feed->loop, &feed->deadline);
+    if (what == LISTEN)
+        db_tell_listeners(feed->db, NULL, NULL);
+    if (what == LISTEN || (what == LOAD && feed->read_all))
+        load(feed, true);
+    else if (what == LOAD)
+        load_done(feed);
+    else
+        next_question(feed);
 }
 
 static void feed_input(void *arg)
@@ -372,43 +368,48 @@ static void feed_input(void *arg)
     struct feed *feed = arg;
 
     take_notices(feed);
-    while (feed->conn.up && (feed->loading || feed->listening) && !PQisBusy(feed->conn.pg)) {
+    while (feed->conn.up && feed->asked != NOTHING && !PQisBusy(feed->conn.pg)) {
         PGresult *r = PQgetResult(feed->conn.pg);
         ExecStatusType status = PQresultStatus(r);
         char why[256];
 
-        if (r && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-            conn_error_text(r, why, sizeof why);
-            PQclear(r);
-            conn_fail(&feed->conn, why);
-            return;
-        }
-        if (r) {
-            if (feed->loading)
-                take_load_result(feed, r);
-            PQclear(r);
+        if (!r) {
+            answered(feed);
             continue;
         }
-        if (feed->listening) {
-            feed->listening = false;
-            load(feed, true);
-        } else if (feed->read_all) {
-            load(feed, true);
-        } else {
-            load_done(feed);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+            conn_error_text(r, why, sizeof why);
+            PQclear(r);
+            if (feed->asked != REPORT) {
+                conn_fail(&feed->conn, why);
+                return;
+            }
+            if (!feed->report_failed)
+                log_warn("database: config_status does not know of this switch: %s", why);
+            feed->report_failed = true;
+            continue;
         }
+        if (feed->asked == LOAD)
+            take_load_result(feed, r);
+        PQclear(r);
     }
+    if (feed->conn.up)
+        take_notices(feed); /* libpq finds those that stood behind an answer only once it has been taken */
 }
 
 static void feed_up(void *arg)
 {
     struct feed *feed = arg;
+    char others[400], sql[440];
 
-    feed->loaded = false;
-    feed->listening = true; /* first, so that no change falls between it and the load */
+    feed->loaded = feed->report_failed = false;
+    feed->reported_us = 0;
+    feed->asked = LISTEN; /* first, so that no change falls between it and the load */
     loop_timer_start(feed->loop, &feed->poll, POLL_MS, poll_now, feed);
     loop_timer_start(feed->loop, &feed->deadline, LOAD_MS, load_timeout, feed);
-    if (!PQsendQuery(feed->conn.pg, "LISTEN tandem_config"))
+    db_listen_sql(feed->db, others, sizeof others);
+    snprintf(sql, sizeof sql, "LISTEN tandem_config%s", others);
+    if (!PQsendQuery(feed->conn.pg, sql))
         conn_broke(&feed->conn);
     else
         conn_flush(&feed->conn);
@@ -421,19 +422,21 @@ static void feed_down(void *arg, const char *why)
     loop_timer_stop(feed->loop, &feed->coalesce);
     loop_timer_stop(feed->loop, &feed->poll);
     loop_timer_stop(feed->loop, &feed->deadline);
-    feed->loading = feed->listening = feed->loaded = false;
+    feed->asked = NOTHING;
+    feed->loaded = false;
     snapshot_free(feed->next);
     feed->next = NULL;
     db_refresh_state(feed->db);
 }
 
-struct feed *feed_open(struct db *db, const char *conninfo)
+struct feed *feed_open(struct db *db, const char *conninfo, unsigned node)
 {
     struct feed *feed = mem_new(sizeof *feed);
     const struct conn_hooks hooks = {.arg = feed, .up = feed_up, .down = feed_down, .input = feed_input};
 
     feed->db = db;
     feed->loop = db_loop(db);
+    feed->node = node;
     list_init(&feed->waiters);
     feed->coalesce.fn = load_again;
     if (conninfo)

@@ -55,6 +55,7 @@ struct pool {
     struct loop *loop;
     struct list waiting;
     struct slot slots[POOL_SIZE];
+    char *conninfo; /* NULL: no database, or the connections are being made */
     bool has_database, guarded, pump_later, closing;
 };
 
@@ -243,6 +244,8 @@ static void pump_soon(struct pool *pool)
     loop_later(pool->loop, pump, pool);
 }
 
+static void connect_slots(struct pool *pool);
+
 static void too_many_wait(void *arg)
 {
     finish(arg, -EBUSY, "too many queries wait for the database already");
@@ -265,10 +268,10 @@ struct db_query *pool_query(struct pool *pool, const struct db_question *questio
     q->done = done;
     q->arg = arg;
     if (pool->guarded && list_length(&pool->waiting) >= DB_QUESTIONS_WAITING) {
-        list_init(&q->node);
         loop_timer_start(pool->loop, &q->timer, 0, too_many_wait, q);
         return q;
     }
+    connect_slots(pool);
     list_append(&pool->waiting, &q->node);
     loop_timer_start(pool->loop, &q->timer, q->deadline_ms, deadline, q);
     pump_soon(pool);
@@ -494,6 +497,20 @@ static void slot_down(void *arg, const char *why)
 
 /* --- the pool ----------------------------------------------------------------------------------------------------- */
 
+static void connect_slots(struct pool *pool)
+{
+    if (!pool->conninfo)
+        return;
+    for (size_t i = 0; i < POOL_SIZE; i++) {
+        struct slot *slot = &pool->slots[i];
+        const struct conn_hooks hooks = {.arg = slot, .up = slot_up, .down = slot_down, .input = slot_input};
+
+        conn_open(&slot->conn, pool->loop, pool->guarded ? "scripts" : "queries", pool->conninfo, &hooks);
+    }
+    free(pool->conninfo);
+    pool->conninfo = NULL;
+}
+
 struct pool *pool_open(struct db *db, const char *conninfo, bool guarded)
 {
     struct pool *pool = mem_new(sizeof *pool);
@@ -503,14 +520,11 @@ struct pool *pool_open(struct db *db, const char *conninfo, bool guarded)
     pool->has_database = conninfo != NULL;
     pool->guarded = guarded;
     list_init(&pool->waiting);
-    for (size_t i = 0; i < POOL_SIZE; i++) {
-        struct slot *slot = &pool->slots[i];
-        const struct conn_hooks hooks = {.arg = slot, .up = slot_up, .down = slot_down, .input = slot_input};
-
-        slot->pool = pool;
-        if (conninfo)
-            conn_open(&slot->conn, pool->loop, guarded ? "scripts" : "queries", conninfo, &hooks);
-    }
+    pool->conninfo = conninfo ? str_dup(conninfo) : NULL;
+    for (size_t i = 0; i < POOL_SIZE; i++)
+        pool->slots[i].pool = pool;
+    if (!guarded) /* the others connect when somebody asks: most dialplans have no SQL */
+        connect_slots(pool);
     return pool;
 }
 
@@ -532,6 +546,8 @@ const char *pool_why(const struct pool *pool)
 void pool_close(struct pool *pool)
 {
     pool->closing = true;
+    free(pool->conninfo);
+    pool->conninfo = NULL;
     for (size_t i = 0; i < POOL_SIZE; i++) {
         struct slot *slot = &pool->slots[i];
 

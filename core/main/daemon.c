@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "console/console.h"
+#include "db/store.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -296,6 +297,10 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         snprintf(why, why_size, "the SIP agent could not be set up: %s", strerror(-result));
         return result;
     }
+    if ((result = store_open(daemon->loop, config->database ? daemon->db : NULL, config->state_dir, &daemon->pbx->store)) < 0) {
+        snprintf(why, why_size, "what the dialplan has kept cannot be read: %s", strerror(-result));
+        return result;
+    }
     daemon->records = records_open(daemon->pbx);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
@@ -401,6 +406,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         edge_close(daemon->edge);
     if (daemon->trace)
         trace_close(daemon->trace);
+    if (daemon->pbx)
+        store_close(daemon->pbx->store);
     if (daemon->db)
         db_close(daemon->db, STOP_FLUSH_MS);
     pbx_free(daemon->pbx);

@@ -50,6 +50,21 @@ static void command(struct media_port *port, enum proto_kind kind, uint64_t valu
     m->value = value;
 }
 
+static unsigned put_codecs(struct proto_codec out[MEDIA_CODECS_MAX], const struct stream_desc *stream)
+{
+    unsigned count = 0;
+
+    for (; count < stream->codec_count && count < MEDIA_CODECS_MAX; count++) {
+        const struct codec *codec = &stream->codecs[count];
+
+        memcpy(out[count].name, codec->name, sizeof out[count].name);
+        out[count].rate = codec->rate;
+        out[count].channels = codec->channels;
+        out[count].pt = codec->pt;
+    }
+    return count;
+}
+
 void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling)
 {
     struct proto_remote *m;
@@ -65,14 +80,18 @@ void media_port_remote(struct media_port *port, const struct stream_desc *remote
         m->signalling = *signalling;
     m->rtcp_mux = remote->rtcp_mux;
     m->dir = (uint8_t)remote->dir;
-    for (unsigned i = 0; i < remote->codec_count && m->codec_count < MEDIA_CODECS_MAX; i++) {
-        struct proto_codec *codec = &m->codecs[m->codec_count++];
+    m->codec_count = (uint8_t)put_codecs(m->codecs, remote);
+}
 
-        memcpy(codec->name, remote->codecs[i].name, sizeof codec->name);
-        codec->rate = remote->codecs[i].rate;
-        codec->channels = remote->codecs[i].channels;
-        codec->pt = remote->codecs[i].pt;
-    }
+void media_port_local(struct media_port *port, const struct stream_desc *local)
+{
+    struct proto_local *m;
+
+    if (port->state != PORT_TAKEN)
+        return;
+    m = wire_add(port->media->wire, PROTO_LOCAL);
+    m->id = port->id;
+    m->codec_count = put_codecs(m->codecs, local);
 }
 
 void media_port_direction(struct media_port *port, enum stream_dir dir)

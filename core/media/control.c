@@ -132,6 +132,9 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_REMOTE:
         ports_remote(control, (const void *)m);
         break;
+    case PROTO_LOCAL:
+        ports_local(control, (const void *)m);
+        break;
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
         break;

@@ -255,6 +255,18 @@ void ports_remote(struct control *control, const struct proto_remote *m)
     post(control, entry, job);
 }
 
+void ports_local(struct control *control, const struct proto_local *m)
+{
+    struct entry *entry = in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_LOCAL, entry->id, entry->port);
+    job->local = *m;
+    post(control, entry, job);
+}
+
 void ports_watch(struct control *control, const struct proto_watch *m)
 {
     struct entry *entry = in_use(control, m->id);

@@ -74,6 +74,8 @@ const union addr *media_port_addr(const struct media_port *port);
 /* What the far side said (its receive address, RTCP, payload types, direction), and the address its signalling comes from
  * (for latching, design rule; may be NULL). Call again on each changed offer/answer: unlatches when the address changed. */
 void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling);
+/* What we said to it: it sends with these payload types, whatever numbers it gave to the codecs itself (RFC 3264 §5.1). */
+void media_port_local(struct media_port *port, const struct stream_desc *local);
 /* May media flow to (SEND) and be taken from (RECV) the far side; default both. Hold is this. */
 void media_port_direction(struct media_port *port, enum stream_dir dir);
 /* a and b hear each other from now on; each leaves the bridge it was in. Payload types are mapped by codec name between

@@ -123,40 +123,64 @@ static unsigned known_codecs(const struct stream_desc *stream, struct codec out[
     return count;
 }
 
+static bool has_known_speech(const struct stream_desc *stream)
+{
+    for (unsigned i = 0; i < stream->codec_count; i++)
+        if (is_speech(&stream->codecs[i]) && codec_known(&stream->codecs[i]))
+            return true;
+    return false;
+}
+
+/* The index of the stream of this kind that is relayed; -1: none is. */
+static int relayed_stream(const struct media_desc *desc, enum stream_kind kind)
+{
+    for (unsigned i = 0; desc && i < desc->count; i++)
+        if (desc->streams[i].kind == kind && can_relay(&desc->streams[i]) && has_known_speech(&desc->streams[i]))
+            return (int)i;
+    return -1;
+}
+
 int negotiate_relay_offer(const struct media_desc *offer, struct media_desc **out)
 {
-    struct media_desc *desc = refuse_all(offer);
-    bool usable = false;
+    int audio = relayed_stream(offer, STREAM_AUDIO), video = relayed_stream(offer, STREAM_VIDEO);
+    struct media_desc *desc;
 
+    *out = NULL;
+    if (audio < 0) /* a call without audio is not relayed */
+        return -ENOENT;
+    desc = desc_new(video < 0 ? 1 : 2);
     for (unsigned i = 0; i < desc->count; i++) {
-        const struct stream_desc *from = &offer->streams[i];
+        int place = (i == 0) == (video < 0 || audio < video) ? audio : video;
+        const struct stream_desc *from = &offer->streams[place];
         struct stream_desc *to = &desc->streams[i];
         struct codec codecs[MEDIA_CODECS_MAX];
 
-        if (!can_relay(from) || !take_codecs(to, codecs, known_codecs(from, codecs)))
-            continue;
+        to->kind = from->kind;
+        str_copy(to->media, sizeof to->media, from->kind == STREAM_AUDIO ? "audio" : "video");
         str_copy(to->proto, sizeof to->proto, "RTP/AVP"); /* feedback (AVPF) is not relayed */
+        take_codecs(to, codecs, known_codecs(from, codecs));
         to->dir = from->dir;
         to->ptime = from->ptime;
-        usable |= from->kind == STREAM_AUDIO; /* a call without audio is not relayed */
     }
-    return result_of(desc, usable, out);
+    *out = desc;
+    return 0;
 }
 
-/* The codec of `codecs` that `wanted` stands for: best the one with the same number too, as a codec may be offered more
- * than once with different parameters. NULL: none that is not in use. */
+/* The codec of `codecs` that `wanted` stands for. One may be there more than once with different parameters: best is
+ * the one with the same parameters, then the one with the same number. NULL: none that is not in use. */
 static const struct codec *find_codec(const struct codec *codecs, unsigned count, const bool *used,
                                       const struct codec *wanted)
 {
     const struct codec *found = NULL;
+    int best = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        if (used[i] || !codec_same(&codecs[i], wanted))
+        int fits = 1 + (codecs[i].pt == wanted->pt) + 2 * (strcasecmp(codecs[i].fmtp, wanted->fmtp) == 0);
+
+        if (used[i] || !codec_same(&codecs[i], wanted) || fits <= best)
             continue;
-        if (codecs[i].pt == wanted->pt)
-            return &codecs[i];
-        if (!found)
-            found = &codecs[i];
+        found = &codecs[i];
+        best = fits;
     }
     return found;
 }
@@ -181,96 +205,34 @@ static unsigned common_codecs(const struct stream_desc *offer, const struct stre
     return count;
 }
 
+struct media_desc *negotiate_relay_reanswer(const struct media_desc *offer, const struct media_desc *other_answer)
+{
+    static const enum stream_kind kinds[] = {STREAM_AUDIO, STREAM_VIDEO};
+    struct media_desc *desc = refuse_all(offer);
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int place = relayed_stream(offer, kinds[i]), other = relayed_stream(other_answer, kinds[i]);
+        const struct stream_desc *offered, *answered;
+        struct codec codecs[MEDIA_CODECS_MAX];
+
+        if (place < 0 || other < 0)
+            continue;
+        offered = &offer->streams[place];
+        answered = &other_answer->streams[other];
+        if (!take_codecs(&desc->streams[place], codecs, common_codecs(offered, answered, codecs)))
+            continue;
+        desc->streams[place].dir = answered->dir & dir_mirror(offered->dir);
+        desc->streams[place].ptime = answered->ptime;
+    }
+    return desc;
+}
+
 int negotiate_relay_answer(const struct media_desc *offer, const struct media_desc *other_answer,
                            struct media_desc **out)
 {
-    struct media_desc *desc;
-    bool usable = false;
+    struct media_desc *desc = negotiate_relay_reanswer(offer, other_answer);
 
-    *out = NULL;
-    if (!offer || !other_answer)
-        return -ENOENT;
-    if (other_answer->count != offer->count)
-        return -EPROTO;
-    desc = refuse_all(offer);
-    for (unsigned i = 0; i < offer->count; i++) {
-        const struct stream_desc *offered = &offer->streams[i], *answered = &other_answer->streams[i];
-        struct stream_desc *to = &desc->streams[i];
-        struct codec codecs[MEDIA_CODECS_MAX];
-
-        if (!can_relay(offered) || !can_relay(answered) ||
-            !take_codecs(to, codecs, common_codecs(offered, answered, codecs)))
-            continue;
-        to->dir = answered->dir & dir_mirror(offered->dir);
-        to->ptime = answered->ptime;
-        usable |= offered->kind == STREAM_AUDIO;
-    }
-    return result_of(desc, usable, out);
-}
-
-static void copy_stream(struct stream_desc *to, const struct stream_desc *from)
-{
-    *to = *from;
-    to->codecs = NULL;
-    memset(&to->rtp, 0, sizeof to->rtp);
-    memset(&to->rtcp, 0, sizeof to->rtcp);
-    desc_set_codecs(to, from->codecs, from->codec_count);
-}
-
-/* Index of the first stream of this kind that is live and not taken yet; -1: none. */
-static int find_live(const struct media_desc *desc, enum stream_kind kind, bool *taken)
-{
-    for (unsigned i = 0; i < desc->count; i++) {
-        if (taken[i] || desc->streams[i].refused || desc->streams[i].kind != kind)
-            continue;
-        taken[i] = true;
-        return (int)i;
-    }
-    return -1;
-}
-
-struct media_desc *negotiate_arrange_offer(const struct media_desc *relay, const struct media_desc *layout)
-{
-    bool taken[MEDIA_STREAMS_MAX] = {false};
-    struct media_desc *desc, *cut;
-    unsigned count;
-
-    if (!layout)
-        return desc_copy(relay);
-    count = layout->count;
-    desc = desc_new(MEDIA_STREAMS_MAX);
-    for (unsigned i = 0; i < layout->count; i++) {
-        int from = find_live(relay, layout->streams[i].kind, taken);
-
-        if (from >= 0)
-            copy_stream(&desc->streams[i], &relay->streams[from]);
-        else
-            refuse(&desc->streams[i], &layout->streams[i]);
-    }
-    for (unsigned i = 0; i < relay->count && count < MEDIA_STREAMS_MAX; i++)
-        if (!taken[i] && !relay->streams[i].refused)
-            copy_stream(&desc->streams[count++], &relay->streams[i]);
-    desc->count = count;
-    cut = desc_copy(desc);
-    desc->count = MEDIA_STREAMS_MAX;
-    desc_free(desc);
-    return cut;
-}
-
-struct media_desc *negotiate_arrange_answer(const struct media_desc *offer, const struct media_desc *answer)
-{
-    bool taken[MEDIA_STREAMS_MAX] = {false};
-    struct media_desc *desc = desc_new(offer->count);
-
-    for (unsigned i = 0; i < offer->count; i++) {
-        int from = offer->streams[i].refused ? -1 : find_live(answer, offer->streams[i].kind, taken);
-
-        if (from >= 0)
-            copy_stream(&desc->streams[i], &answer->streams[from]);
-        else
-            refuse(&desc->streams[i], &offer->streams[i]);
-    }
-    return desc;
+    return result_of(desc, desc_audio(desc) != NULL, out);
 }
 
 /* The first speech codec of the stream that is allowed, then telephone events at its rate. */

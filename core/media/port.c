@@ -58,14 +58,28 @@ static void connect_rtp(struct port *port)
     port->rtp.settled = false;
 }
 
+static const struct proto_codec *codec_by_pt(const struct proto_codec *codecs, uint64_t count, unsigned pt)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (codecs[i].pt == pt)
+            return &codecs[i];
+    return NULL;
+}
+
+/* A far side sends with the numbers of our description (RFC 3264 §5.1); some use their own all the same. */
+const struct proto_codec *port_codec(const struct port *port, unsigned pt)
+{
+    const struct proto_codec *codec = codec_by_pt(port->local.codecs, port->local.codec_count, pt);
+
+    return codec ? codec : codec_by_pt(port->remote.codecs, port->remote.codec_count, pt);
+}
+
 static uint32_t clock_rate(const struct port *port, unsigned pt)
 {
-    for (unsigned i = 0; i < port->remote.codec_count; i++) {
-        const struct proto_codec *codec = &port->remote.codecs[i];
+    const struct proto_codec *codec = port_codec(port, pt);
 
-        if (codec->pt == pt) /* the timestamp of a telephone-event stands still: it says nothing about the network */
-            return strcasecmp(codec->name, "telephone-event") == 0 ? 0 : codec->rate;
-    }
+    if (codec) /* the timestamp of a telephone-event stands still: it says nothing about the network */
+        return strcasecmp(codec->name, "telephone-event") == 0 ? 0 : codec->rate;
     return pt < 96 ? 8000 : 0;
 }
 
@@ -310,6 +324,8 @@ void port_refresh_accepts(struct port *port)
         port->accepts[pt] = any || (port->bridge.to && port->bridge.pt[pt] != PT_DROP);
     for (unsigned i = 0; i < port->remote.codec_count; i++)
         port->accepts[port->remote.codecs[i].pt & 0x7F] = true;
+    for (unsigned i = 0; i < port->local.codec_count; i++)
+        port->accepts[port->local.codecs[i].pt & 0x7F] = true;
 }
 
 static void refresh_direction(struct port *port)
@@ -335,6 +351,16 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
     if (!port->remote_us)
         port->remote_us = worker_now(port->worker);
     refresh_direction(port);
+    relay_remap(port);
+    port_refresh_accepts(port);
+    port->rate = clock_rate(port, port->stats.pt);
+}
+
+void port_set_local(struct port *port, const struct proto_local *local)
+{
+    port->local = *local;
+    if (port->local.codec_count > MEDIA_CODECS_MAX)
+        port->local.codec_count = MEDIA_CODECS_MAX;
     relay_remap(port);
     port_refresh_accepts(port);
     port->rate = clock_rate(port, port->stats.pt);

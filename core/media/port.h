@@ -45,6 +45,7 @@ struct port {
     struct channel rtp, rtcp;
     struct latch latch;
     struct proto_remote remote;
+    struct proto_local local;
     union addr rtcp_source;
     uint64_t rtcp_heard_us;
     enum stream_dir dir; /* what may flow: as commanded, within what the far side said */
@@ -72,10 +73,13 @@ void port_attach(struct port *port, struct worker *worker, bool fresh);
 void port_detach(struct port *port);
 
 void port_set_remote(struct port *port, const struct proto_remote *remote);
+void port_set_local(struct port *port, const struct proto_local *local);
 void port_set_direction(struct port *port, enum stream_dir dir);
 /* Silence and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);
 void port_get_stats(const struct port *port, struct media_stats *out);
+/* The codec that a packet with this payload type from the far side is in, or NULL. */
+const struct proto_codec *port_codec(const struct port *port, unsigned pt);
 /* Works out again which payload types are negotiated. */
 void port_refresh_accepts(struct port *port);
 

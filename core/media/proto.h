@@ -6,7 +6,7 @@
 
 #include "media/media.h"
 
-#define PROTO_VERSION 2u
+#define PROTO_VERSION 3u
 _Static_assert(sizeof(struct media_stats) == 88, "media_stats is part of the protocol: raise PROTO_VERSION with it");
 
 enum proto_kind {
@@ -16,6 +16,7 @@ enum proto_kind {
     PROTO_TAKE,      /* the port goes into use (or, when listed: is adopted) */
     PROTO_RELEASE,   /* the port ends; answered by PROTO_RELEASED */
     PROTO_REMOTE,
+    PROTO_LOCAL,
     PROTO_DIRECTION, /* value: enum stream_dir */
     PROTO_BRIDGE,    /* value: the other port's id */
     PROTO_UNBRIDGE,
@@ -77,6 +78,13 @@ struct proto_remote { /* REMOTE */
     uint8_t dir; /* as the far side says it */
     uint8_t codec_count;
     uint8_t reserved;
+    struct proto_codec codecs[MEDIA_CODECS_MAX];
+};
+
+struct proto_local { /* LOCAL: the numbers that the far side was told to send with */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t codec_count;
     struct proto_codec codecs[MEDIA_CODECS_MAX];
 };
 

@@ -31,42 +31,38 @@ static void relay_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
         port_send_rtcp(bridge->to, packet, len);
 }
 
-static const struct proto_codec *codec_by_pt(const struct proto_remote *remote, unsigned pt)
+/* The number under which `to` receives this codec, best `pt` itself: a codec may stand there twice. */
+static uint8_t number_of(const struct proto_remote *to, const struct proto_codec *codec, unsigned pt)
 {
-    for (unsigned i = 0; i < remote->codec_count; i++)
-        if (remote->codecs[i].pt == pt)
-            return &remote->codecs[i];
-    return NULL;
-}
+    uint8_t found = PT_DROP;
 
-/* The number that `to` gives to the codec which `from` calls pt. */
-static uint8_t map_pt(const struct proto_remote *from, const struct proto_remote *to, unsigned pt)
-{
-    const struct proto_codec *codec = codec_by_pt(from, pt);
-
-    if (!from->codec_count || !to->codec_count)
-        return (uint8_t)pt;
-    /* An answerer may number a codec anew and yet, rightly, send with the number it was offered (RFC 3264 §5.1), and
-     * our offer to it had the other side's numbers. */
-    if (!codec)
-        return codec_by_pt(to, pt) ? (uint8_t)pt : PT_DROP;
-    for (unsigned i = 0; i < to->codec_count; i++) /* the same number for the same codec: one may stand there twice */
-        if (to->codecs[i].pt == pt && strncasecmp(codec->name, to->codecs[i].name, sizeof codec->name) == 0)
-            return (uint8_t)pt;
     for (unsigned i = 0; i < to->codec_count; i++) {
         const struct proto_codec *other = &to->codecs[i];
 
-        if (strncasecmp(codec->name, other->name, sizeof codec->name) == 0 && codec->rate == other->rate &&
-            codec->channels == other->channels)
-            return other->pt & 0x7F;
+        if (strncasecmp(codec->name, other->name, sizeof codec->name) != 0)
+            continue;
+        if (other->pt == pt)
+            return (uint8_t)pt;
+        if (found == PT_DROP && codec->rate == other->rate && codec->channels == other->channels)
+            found = other->pt & 0x7F;
     }
-    return PT_DROP;
+    return found;
+}
+
+/* The number that goes on to `to` for what `from` sends as pt. */
+static uint8_t map_pt(const struct port *from, const struct proto_remote *to, unsigned pt)
+{
+    const struct proto_codec *codec = port_codec(from, pt);
+
+    if ((!from->remote.codec_count && !from->local.codec_count) || !to->codec_count)
+        return (uint8_t)pt;
+    return codec ? number_of(to, codec, pt) : PT_DROP;
 }
 
 static void remap_one(struct port *port)
 {
     for (unsigned pt = 0; pt < COUNT_OF(port->bridge.pt); pt++)
-        port->bridge.pt[pt] = map_pt(&port->remote, &port->bridge.to->remote, pt);
+        port->bridge.pt[pt] = map_pt(port, &port->bridge.to->remote, pt);
     port_refresh_accepts(port);
 }
 

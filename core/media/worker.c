@@ -116,6 +116,9 @@ static void do_job(struct worker *worker, const struct job *job)
     case JOB_REMOTE:
         port_set_remote(job->port, &job->remote);
         break;
+    case JOB_LOCAL:
+        port_set_local(job->port, &job->local);
+        break;
     case JOB_DIRECTION:
         port_set_direction(job->port, (enum stream_dir)job->value);
         break;

@@ -18,6 +18,7 @@ enum job_kind {
     JOB_DETACH,  /* answered by JOB_DETACHED: the port may go to another worker */
     JOB_RELEASE, /* answered by JOB_RELEASED */
     JOB_REMOTE,
+    JOB_LOCAL,
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
@@ -39,6 +40,7 @@ struct job {
     uint64_t value;
     union {
         struct proto_remote remote;
+        struct proto_local local;
         struct media_stats stats;
         struct {
             uint32_t silent_ms, lifeless_ms;

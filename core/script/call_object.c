@@ -43,7 +43,7 @@ void verbs_push_call(lua_State *L, const struct script_run *run)
 
 /* --- variables: call.vars.name ----------------------------------------------------------------------------------- */
 
-static void push_value(lua_State *L, const json_t *value)
+void push_json(lua_State *L, const json_t *value)
 {
     if (json_is_string(value))
         lua_pushlstring(L, json_string_value(value), json_string_length(value));
@@ -61,11 +61,11 @@ static int vars_index(lua_State *L)
 {
     const struct script_run *run = run_of(L, VARS_TYPE);
 
-    push_value(L, call_var_get(run->call, luaL_checkstring(L, 2)));
+    push_json(L, call_var_get(run->call, luaL_checkstring(L, 2)));
     return 1;
 }
 
-static json_t *value_at(lua_State *L, int arg)
+json_t *json_at(lua_State *L, int arg)
 {
     size_t len;
     const char *text;
@@ -90,7 +90,7 @@ static int vars_newindex(lua_State *L)
 {
     struct script_run *run = run_of(L, VARS_TYPE);
     const char *name = luaL_checkstring(L, 2);
-    json_t *value = value_at(L, 3);
+    json_t *value = json_at(L, 3);
     int result = value ? call_var_set(run->call, name, value) : -ERANGE;
 
     if (result == -EINVAL)
@@ -116,7 +116,7 @@ static int vars_pairs(lua_State *L)
     lua_createtable(L, 0, (int)json_object_size(run->call->vars));
     json_object_foreach(run->call->vars, name, value)
     {
-        push_value(L, value);
+        push_json(L, value);
         lua_setfield(L, -2, name);
     }
     lua_pushnil(L);

@@ -81,6 +81,7 @@ static void make_environment(lua_State *L, struct script_state *state)
     log_add(L);
     pbx_add(L);
     db_add(L);
+    store_add(L);
     lua_pushvalue(L, -2);
     lua_setfield(L, -2, "_G");
     state->base_ref = luaL_ref(L, LUA_REGISTRYINDEX);

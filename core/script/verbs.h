@@ -2,17 +2,19 @@
 #ifndef SCRIPT_VERBS_H
 #define SCRIPT_VERBS_H
 
+#include <jansson.h>
 #include <lauxlib.h>
 
 #include "script/script-priv.h"
 
 #define CALL_TYPE "call"
 
-/* Each adds names to the base table at the top: call_object.c, pbx_verb.c, log_verb.c, db_verb.c. */
+/* Each adds names to the base table at the top: call_object.c, pbx_verb.c, log_verb.c, db_verb.c, store_verb.c. */
 void call_object_add(lua_State *L);
 void pbx_add(lua_State *L);
 void log_add(lua_State *L);
 void db_add(lua_State *L);
+void store_add(lua_State *L);
 /* Pushes a table of the verbs of verbs.c. */
 void verbs_push(lua_State *L);
 
@@ -30,6 +32,10 @@ void verb_may_wait(lua_State *L, const struct script_run *run);
 int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then);
 /* The run again, in `then`. Raises when it was ended meanwhile. */
 struct script_run *verb_resumed(lua_State *L, lua_KContext context);
+
+/* call_object.c: plain values. json_at() returns a new reference: JSON null for nil, NULL for what is no plain value. */
+void push_json(lua_State *L, const json_t *value);
+json_t *json_at(lua_State *L, int arg);
 
 /* dial_verb.c */
 int verb_dial(lua_State *L);

@@ -12,6 +12,10 @@
 #include "sip/nta_wire.h"
 #include "sip/sip-priv.h"
 
+/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read as
+ * one, and gives the connection up when that is too much. */
+#define BURST_MAX (8 * 1024 * 1024)
+
 int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
                    struct sip_method **out)
 {
@@ -154,7 +158,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     if (result == 0) {
         agent->nta =
             nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1), NTATAG_SERVER_RPORT(1),
-                             NTATAG_MAXSIZE(16384 + 1024), NTATAG_UDP_MTU(65535), NTATAG_CANCEL_487(0),
+                             NTATAG_MAXSIZE(BURST_MAX), NTATAG_UDP_MTU(65535), NTATAG_CANCEL_487(0),
                              NTATAG_MERGE_482(1), NTATAG_REL100(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
                              TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
         if (!agent->nta)

@@ -56,15 +56,24 @@ bool request_accepts_sdp(const sip_t *sip)
     return !sip->sip_accept || !sip->sip_accept->ac_type; /* not said, or nothing said: SDP it is (RFC 3261 §20.1) */
 }
 
+bool body_encoded(const sip_t *sip)
+{
+    for (const sip_content_encoding_t *encoding = sip->sip_content_encoding; encoding; encoding = encoding->k_next)
+        for (msg_param_t const *item = encoding->k_items; item && *item; item++)
+            if (strcasecmp(*item, "identity") != 0)
+                return true;
+    return false;
+}
+
 const char *agent_allow(const struct agent *agent, char *out, size_t size)
 {
     const struct sip_method *method;
     size_t used = 0;
 
-    str_append(out, size, &used, "%s", SIP_ALLOW);
+    str_append(out, size, &used, "%s", SIP_ALLOW_ALWAYS);
     LIST_FOR_EACH(method, &agent->methods, node)
     {
-        if (!strstr(SIP_ALLOW, method->name))
+        if (!strstr(SIP_ALLOW_ALWAYS, method->name))
             str_append(out, size, &used, ", %s", method->name);
     }
     return out;

@@ -16,6 +16,8 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     str_copy(dialog->flow, sizeof dialog->flow, flow);
     memcpy(&dialog->origin.session, id.b + 8, sizeof dialog->origin.session);
     dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
+    list_init(&dialog->notes_in);
+    list_init(&dialog->notes_out);
     list_init(&dialog->early);
     list_init(&dialog->rings);
     list_append(&agent->dialogs, &dialog->in_agent);
@@ -117,6 +119,7 @@ void dialog_finish(struct dialog *dialog)
     dialog->dead = true;
     session_timer_stop(dialog);
     sip_enter(agent);
+    notes_drop(dialog);
     invite_drop(dialog);
     if (dialog->offer_in)
         nta_incoming_destroy(dialog->offer_in);
@@ -178,8 +181,8 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
     *out = NULL;
     if (!payload || !payload->pl_len)
         return -ENOENT;
-    if (!type || !type->c_type || strcasecmp(type->c_type, SIP_SDP_TYPE) != 0) {
-        snprintf(why, why_size, "the body is not %s", SIP_SDP_TYPE);
+    if (!type || !type->c_type || strcasecmp(type->c_type, SIP_SDP_TYPE) != 0 || body_encoded(sip)) {
+        snprintf(why, why_size, "the body is not %s%s", SIP_SDP_TYPE, body_encoded(sip) ? " as it stands" : "");
         return -EMEDIUMTYPE;
     }
     result = sdp_read(payload->pl_data, payload->pl_len, &sdp, why, why_size);
@@ -239,7 +242,8 @@ static void leg_op_end(struct leg *leg, enum cause cause, const char *detail)
         else
             dialog_send_bye(dialog, cause);
     } else if (dialog->inbound) {
-        invite_refuse(dialog, cause, detail);
+        /* What the called phone said of itself is for the record: the caller hears our words for the cause. */
+        invite_refuse(dialog, cause, leg->who == WHO_CALLEE ? NULL : detail);
     } else {
         invite_cancel(dialog, cause);
     }
@@ -355,4 +359,5 @@ const struct leg_ops dialog_ops = {
     .end = leg_op_end,
     .detach = leg_op_detach,
     .save = leg_op_save,
+    .note = note_out,
 };

@@ -140,6 +140,13 @@ void early_provisional(struct dialog *dialog, const sip_t *sip)
         leg_on_ringing(dialog->leg, status);
 }
 
+struct media_desc *early_answer(struct dialog *dialog, const char *tag)
+{
+    struct early *early = tag ? find(dialog, tag) : NULL;
+
+    return early ? desc_copy(early->media) : NULL;
+}
+
 void early_confirm(struct dialog *dialog, const char *tag)
 {
     struct early *early = tag ? find(dialog, tag) : NULL;

@@ -1,13 +1,13 @@
-/* Requests inside a dialog: BYE, re-INVITE, UPDATE, OPTIONS, INFO. A re-offer goes to the leg and is answered when the
+/* Requests inside a dialog: BYE, re-INVITE, UPDATE, OPTIONS; INFO and MESSAGE go on to note.c. A re-offer goes to the leg and is answered when the
  * call room has decided. Signalling thread. */
 #include <stdio.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "sip/sip-priv.h"
 
-/* Replies finally and lets the transaction go; NTA keeps it as long as retransmissions may come. */
-static int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
+int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
                       tag_value_t value, ...)
 {
     ta_list ta;
@@ -35,12 +35,13 @@ static int reinvite_acked(struct dialog *dialog, nta_incoming_t *irq, const sip_
     }
     if (irq == dialog->offer_in)
         dialog->offer_in = NULL;
-    if (dialog->late_offer_in && sip && dialog->leg) {
+    if (dialog->late_offer_in && dialog->leg) {
         struct media_desc *answer = NULL;
         char why[160];
 
-        if (message_sdp(sip, &answer, why, sizeof why) == 0)
-            leg_on_reanswer(dialog->leg, answer);
+        if (sip)
+            message_sdp(sip, &answer, why, sizeof why);
+        leg_on_asked_answer(dialog->leg, answer);
         desc_free(answer);
     }
     dialog->late_offer_in = false;
@@ -101,39 +102,89 @@ static void refresh_target(struct dialog *dialog, const sip_t *sip)
     su_home_deinit(home);
 }
 
+/* May it offer now? 0, or what it gets: 491 when an offer of ours is open; 500 when its own last one is, and it is to
+ * come again a little later (RFC 3261 §14.2, RFC 3311 §5.2). */
+static int offer_meets(const struct dialog *dialog, bool invite)
+{
+    const struct leg *leg = dialog->leg;
+    bool early = leg->early && leg->state == LEG_RINGING && !invite;
+
+    if (dialog->offer_in || (dialog->inbound && !dialog->established && !early))
+        return 500;
+    if (dialog->offer_out || dialog->late_offer_in)
+        return 491;
+    if (!early && (!dialog->established || leg->state != LEG_UP || !leg->local || !leg->remote))
+        return 491;
+    return 0;
+}
+
+static int refuse_to_meet(struct dialog *dialog, nta_incoming_t *irq, int status)
+{
+    char seconds[8];
+    uint8_t random;
+
+    random_bytes(&random, sizeof random);
+    snprintf(seconds, sizeof seconds, "%u", random % 11u);
+    if (status == 491)
+        return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
+    return reply_last(dialog, irq, SIP_500_INTERNAL_SERVER_ERROR, SIPTAG_RETRY_AFTER_STR(seconds), TAG_END());
+}
+
+/* An INVITE without an offer asks us for one; its ACK brings the answer. */
+static int offer_asked(struct dialog *dialog, nta_incoming_t *irq)
+{
+    const struct media_desc *offer = leg_offer_asked(dialog->leg);
+
+    if (!offer)
+        return refuse_to_meet(dialog, irq, 491);
+    dialog->late_offer_in = true;
+    reply_sdp(dialog, irq, offer);
+    if (dialog->answered_in != irq) { /* it did not go out */
+        dialog->late_offer_in = false;
+        leg_on_asked_answer(dialog->leg, NULL);
+    }
+    return 0;
+}
+
+/* An UPDATE without an offer only refreshes. */
+static int refresh_in(struct dialog *dialog, nta_incoming_t *irq)
+{
+    if (dialog->established)
+        session_timer_granted(dialog);
+    return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                      SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), TAG_END());
+}
+
 static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
 {
+    bool invite = nta_incoming_method(irq) == sip_method_invite;
     struct leg *leg = dialog->leg;
     struct media_desc *offer = NULL;
     char why[160] = "", min_se[16];
-    int result;
-    bool early = leg->early && leg->state == LEG_RINGING && nta_incoming_method(irq) == sip_method_update;
+    int result = message_sdp(sip, &offer, why, sizeof why), status = 0;
 
-    if (!early && (!dialog->established || leg->state != LEG_UP || !leg->local || !leg->remote))
-        return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
-    if (dialog->offer_in || dialog->offer_out || dialog->late_offer_in)
-        return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
-    if (session_timer_too_short(dialog->agent, sip, min_se))
+    if (invite || result != -ENOENT)
+        status = offer_meets(dialog, invite);
+    if (status) {
+        desc_free(offer);
+        return refuse_to_meet(dialog, irq, status);
+    }
+    if (session_timer_too_short(dialog->agent, sip, min_se)) {
+        desc_free(offer);
         return reply_last(dialog, irq, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
-    session_timer_asked(dialog, sip);
-    result = message_sdp(sip, &offer, why, sizeof why);
-    if (result == 0 || result == -ENOENT)
-        refresh_target(dialog, sip);
-    if (result == -ENOENT) { /* no offer: we offer what is in use; an UPDATE without SDP only refreshes */
-        if (nta_incoming_method(irq) == sip_method_invite) {
-            dialog->late_offer_in = true;
-            return reply_sdp(dialog, irq, leg->local);
-        }
-        session_timer_granted(dialog);
-        return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact),
-                          SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), TAG_END());
     }
     if (result == -EMEDIUMTYPE)
-        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
-    if (result < 0)
+        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
+    if (result < 0 && result != -ENOENT)
         return reply_last(dialog, irq, SIP_488_NOT_ACCEPTABLE, TAG_END());
+    if (dialog->established)
+        session_timer_asked(dialog, sip);
+    dialog_learn_allow(dialog, sip);
+    refresh_target(dialog, sip);
+    if (result == -ENOENT)
+        return invite ? offer_asked(dialog, irq) : refresh_in(dialog, irq);
     dialog->offer_in = irq;
-    if (nta_incoming_method(irq) == sip_method_invite) {
+    if (invite) {
         nta_incoming_bind(irq, reinvite_acked, dialog);
         nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
     }
@@ -171,6 +222,7 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
         if (sip->sip_contact)
             refresh_target(dialog, sip);
         dialog_send_ack(dialog, sip);
+        dialog_learn_allow(dialog, sip);
         session_timer_answered(dialog, sip);
     }
     nta_outgoing_destroy(orq);
@@ -190,7 +242,8 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
 int indialog_offer(struct leg *leg, const struct media_desc *offer)
 {
     struct dialog *dialog = leg->usage;
-    char sdp[4096];
+    char sdp[4096], expires[40], min_se[16];
+    bool timed;
     int len;
 
     if (!dialog || dialog->offer_out || dialog->offer_in || dialog->invite_in)
@@ -198,13 +251,15 @@ int indialog_offer(struct leg *leg, const struct media_desc *offer)
     len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
     if (len < 0)
         return len;
+    timed = session_timer_keep(dialog, expires, min_se);
     sip_enter(dialog->agent);
     dialog_find_flow(dialog);
-    dialog->offer_out = nta_outgoing_tcreate(dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL,
-                                             SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                                             SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_MAX_FORWARDS_STR("70"),
-                                             SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
-                                             SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    dialog->offer_out = nta_outgoing_tcreate(
+        dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL, SIPTAG_CONTACT_STR(dialog->contact),
+        SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
+        TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)), TAG_IF(timed, SIPTAG_MIN_SE_STR(min_se)),
+        SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     sip_leave(dialog->agent);
     return dialog->offer_out ? 0 : -EIO;
 }
@@ -225,15 +280,14 @@ static int bye_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
     return 0;
 }
 
-/* Without a body it only asks whether we are there. No Info-Package is offered (RFC 6086 §4.2.2), and no body means
- * anything yet. */
+/* Without a body it only asks whether we are there. No Info-Package is offered (RFC 6086 §4.2.2). */
 static int info_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
 {
     for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
         if (un->un_name && strcasecmp(un->un_name, "Info-Package") == 0)
             return reply_last(dialog, irq, 469, "Bad Info Package", SIPTAG_HEADER_STR("Recv-Info:"), TAG_END());
     if (sip->sip_payload && sip->sip_payload->pl_len)
-        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        return note_in(dialog, irq, sip, NOTE_SIGNAL);
     return reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
 }
 
@@ -294,6 +348,9 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         break;
     case sip_method_info:
         result = info_in(dialog, irq, sip);
+        break;
+    case sip_method_message:
+        result = note_in(dialog, irq, sip, NOTE_TEXT);
         break;
     case sip_method_cancel: /* of nothing: NTA keeps those that mean a transaction */
     case sip_method_prack:  /* of a response that NTA does not wait for (RFC 3262 §3) */

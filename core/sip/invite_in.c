@@ -99,9 +99,9 @@ static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
         return -ENOMEM;
     }
     result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
-    text = sip_header_as_string(home, (sip_header_t *)local);
+    text = header_text(home, (sip_header_t *)local);
     str_copy(dialog->local, sizeof dialog->local, text);
-    text = sip_header_as_string(home, (sip_header_t *)sip->sip_from);
+    text = header_text(home, (sip_header_t *)sip->sip_from);
     str_copy(dialog->remote, sizeof dialog->remote, text);
     str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
     su_home_deinit(home);
@@ -153,6 +153,16 @@ int url_number(const url_t *url, char *out, size_t size)
     return str_copy(out, size, text);
 }
 
+/* The call of ours whose INVITE this is, sent back by a phone that acts as a proxy (a spiral, RFC 3261 §6); else NULL.
+ * What comes back by two ways NTA refuses with 482 (§8.2.2.2). */
+static const struct call *call_behind(struct agent *agent, const sip_t *sip)
+{
+    nta_leg_t *leg = nta_leg_by_dialog(agent->nta, NULL, sip->sip_call_id, NULL, NULL, sip->sip_from->a_tag, NULL);
+    const struct dialog *dialog = nta_leg_magic(leg, indialog_request);
+
+    return dialog && !dialog->inbound && dialog->leg ? dialog->leg->call : NULL;
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
@@ -161,6 +171,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     char min_se[16], why[160] = "", dialled[64] = "", contact[256] = "";
     enum cause refused = CAUSE_NONE;
     char *headers = NULL;
+    const struct call *behind;
     struct leg *leg;
     int sdp, number;
 
@@ -189,15 +200,17 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     sdp = message_sdp(sip, &offer, why, sizeof why);
     if (sdp == -EMEDIUMTYPE) {
-        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        reply_stateless(agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
         return;
     }
     if (sdp < 0 && sdp != -ENOENT) {
         refuse_early(agent, msg, CAUSE_BAD_SDP, why);
         return;
     }
+    behind = call_behind(agent, sip);
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    dialog_learn_allow(dialog, sip);
     session_timer_asked(dialog, sip);
     if (sip_has_feature(sip->sip_require, "100rel"))
         dialog->reliability = REL_ALWAYS;
@@ -233,6 +246,8 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         nta_incoming_tag(dialog->invite_in, nta_leg_get_tag(dialog->nta));
         nta_incoming_bind(dialog->invite_in, ack_or_cancel, dialog);
         invite_respond(dialog, SIP_100_TRYING, TAG_END());
+        if (behind)
+            call_came_back(leg->call, behind);
     }
     desc_free(offer);
     return;

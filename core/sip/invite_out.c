@@ -30,19 +30,33 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
     return result;
 }
 
+/* A name as a quoted string (RFC 3261 §25.1). The database lets neither control characters nor broken UTF-8 in; whoever
+ * else makes a call with a name of its own must not make a header of it. */
+static void quote_name(const char *name, char *out, size_t size)
+{
+    char clean[128];
+    size_t len = 0;
+
+    str_copy(clean, sizeof clean, name);
+    str_clean_utf8(clean);
+    for (const char *p = clean; *p && len + 2 < size; p++) {
+        bool c1 = (unsigned char)p[0] == 0xC2 && (unsigned char)p[1] < 0xA0; /* U+0080 to U+009F */
+
+        if (*p == '"' || *p == '\\')
+            out[len++] = '\\';
+        out[len++] = c1 || (unsigned char)*p < 0x20 ? ' ' : *p;
+        p += c1;
+    }
+    out[len] = '\0';
+}
+
 /* The parts of our From that the callee shows: who calls. */
 static void local_identity(const struct call *call, const char *contact, char *out, size_t size)
 {
     char name[256], user[61];
     const char *at = strchr(contact, '@');
-    size_t len = 0;
 
-    for (const char *p = call->from_name; *p && len + 2 < sizeof name; p++) {
-        if (*p == '"' || *p == '\\')
-            name[len++] = '\\';
-        name[len++] = *p;
-    }
-    name[len] = '\0';
+    quote_name(call->from_name, name, sizeof name);
     user_text(call->from_number[0] ? call->from_number : "anonymous", user, sizeof user);
     snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
 }
@@ -131,10 +145,11 @@ static bool retry_422(struct dialog *dialog, const sip_t *sip)
 static void answered(struct dialog *dialog, const sip_t *sip)
 {
     struct leg *leg = dialog->leg;
-    struct media_desc *answer = NULL;
-    char why[160] = "";
     const char *tag = sip->sip_to->a_tag;
+    struct media_desc *answer = NULL, *said = early_answer(dialog, tag);
+    char why[160] = "";
     size_t used = strlen(dialog->remote);
+    int result;
 
     early_confirm(dialog, tag);
     if (tag && *tag) { /* a phone of RFC 2543 times has none, and an empty one is no tag */
@@ -143,19 +158,100 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     }
     dialog_learn_route(dialog, dialog->nta, sip->sip_record_route, sip->sip_contact);
     dialog_send_ack(dialog, sip);
+    dialog_learn_allow(dialog, sip);
     session_timer_answered(dialog, sip);
     late_watch(dialog, CAUSE_ANSWERED_ELSEWHERE);
     dialog->established = dialog->ack_seen = true;
     if (dialog->cancelled || !leg_is_alive(leg)) { /* our CANCEL and its 200 crossed */
         dialog_send_bye(dialog, leg->cause);
+        desc_free(said);
         return;
     }
-    if (message_sdp(sip, &answer, why, sizeof why) < 0) {
+    result = message_sdp(sip, &answer, why, sizeof why);
+    if (result == 0)
+        leg_on_answer(leg, answer);
+    else if (result == -ENOENT && said) /* it need not say again what a provisional response has said */
+        leg_on_answer(leg, said);
+    else
         leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, why[0] ? why : "the answer has no SDP");
-        return;
-    }
-    leg_on_answer(leg, answer);
     desc_free(answer);
+    desc_free(said);
+}
+
+/* The number in a Contact: what the dialplan can look up. The host does not count: nothing is dialled raw. */
+static int contact_number(const url_t *url, char *out, size_t size)
+{
+    bool tel = url->url_type == url_tel;
+    size_t len = 0;
+    int result;
+
+    if ((!tel && url->url_type != url_sip && url->url_type != url_sips) || !url->url_user)
+        return -EINVAL;
+    result = url_number(url, out, size);
+    if (result < 0)
+        return result;
+    if (tel || url_has_param(url, "user=phone")) { /* RFC 3966: parameters and visual separators are no part of it */
+        out[strcspn(out, ";")] = '\0';
+        for (const char *p = out; *p; p++)
+            if (!strchr("-.()", *p))
+                out[len++] = *p;
+        out[len] = '\0';
+    }
+    return *out ? 0 : -EINVAL;
+}
+
+/* Where a 3xx sends the call: the usable Contact of the highest q, the first among equals (RFC 3261 §8.1.3.4). */
+static int redirected(const sip_t *sip, char *out, size_t size)
+{
+    unsigned best = 0;
+    int result = -ENOENT;
+
+    for (const sip_contact_t *m = sip->sip_contact; m; m = m->m_next) {
+        unsigned q = m->m_q ? sip_q_value(m->m_q) : 1000;
+        char number[64];
+
+        if ((result == 0 && q <= best) || contact_number(m->m_url, number, sizeof number) < 0)
+            continue;
+        result = str_copy(out, size, number);
+        best = q;
+    }
+    return result;
+}
+
+/* A 503 may be the edge's: the network has no way to the phone. */
+static enum cause refusal_cause(const sip_t *sip, int status)
+{
+    bool own = sip && sip->sip_to && sip->sip_to->a_tag && strcmp(sip->sip_to->a_tag, "edge") == 0;
+
+    return own ? CAUSE_PHONE_SILENT : cause_from_sip(status);
+}
+
+/* A challenge in our own realm: the phone sent the INVITE back to us, and we asked who it is. */
+static bool is_own_challenge(struct agent *agent, const sip_t *sip)
+{
+    const char *realm = snapshot_setting(db_snapshot(agent->pbx->db), "realm", "tandem");
+    const msg_auth_t *lists[] = {sip->sip_www_authenticate, sip->sip_proxy_authenticate};
+
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (const msg_auth_t *au = lists[i]; au; au = au->au_next) {
+            const char *value = msg_header_find_param(au->au_common, "realm=");
+            size_t len = strlen(realm);
+
+            if (value && value[0] == '"' && strncmp(value + 1, realm, len) == 0 && value[len + 1] == '"')
+                return true;
+        }
+    return false;
+}
+
+/* What is known about a refusal beyond its cause. */
+static void refusal_detail(struct agent *agent, const sip_t *sip, int status, bool elsewhere, char *out, size_t size)
+{
+    if (status < 400 && !elsewhere)
+        str_copy(out, size, "the phone sends its callers elsewhere, but to no number that can be dialled");
+    else if ((status == 401 || status == 407) && is_own_challenge(agent, sip))
+        str_copy(out, size, "the phone sent the call back to this switch, without the password of its account");
+    else if (sip->sip_status->st_phrase)
+        snprintf(out, size, "%d %.100s", status, sip->sip_status->st_phrase);
 }
 
 static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
@@ -177,14 +273,11 @@ static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip
     }
     if (status == 422 && retry_422(dialog, sip))
         return 0;
-    if (sip && sip->sip_status && sip->sip_status->st_phrase)
-        snprintf(detail, sizeof detail, "%d %.100s", status, sip->sip_status->st_phrase);
-    if (status < 400 && sip && sip->sip_contact && sip->sip_contact->m_url->url_user) {
-        str_copy(leg->redirect, sizeof leg->redirect, sip->sip_contact->m_url->url_user);
-        url_unescape(leg->redirect, leg->redirect);
-        str_clean_utf8(leg->redirect);
-    }
-    leg_on_ended(leg, dialog->cancelled ? leg->cause : cause_from_sip(status), WHO_CALLEE, status, detail);
+    if (sip && sip->sip_status)
+        refusal_detail(dialog->agent, sip, status,
+                       status < 400 && redirected(sip, leg->redirect, sizeof leg->redirect) == 0, detail,
+                       sizeof detail);
+    leg_on_ended(leg, dialog->cancelled ? leg->cause : refusal_cause(sip, status), WHO_CALLEE, status, detail);
     dialog_finish(dialog);
     return 0;
 }

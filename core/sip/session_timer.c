@@ -99,6 +99,17 @@ void session_timer_answered(struct dialog *dialog, const sip_t *sip)
     arm(dialog);
 }
 
+bool session_timer_keep(const struct dialog *dialog, char expires[40], char min_se[16])
+{
+    const struct session_timer *st = &dialog->session;
+
+    if (!st->interval)
+        return false;
+    snprintf(expires, 40, "%u;refresher=%s", st->interval, st->we_refresh ? "uac" : "uas");
+    snprintf(min_se, 16, "%u", min_se_of(dialog->agent));
+    return true;
+}
+
 void session_timer_stop(struct dialog *dialog)
 {
     loop_timer_stop(dialog->agent->pbx->loop, &dialog->session.timer);

@@ -30,6 +30,9 @@ void session_timer_asked(struct dialog *dialog, const struct sip_s *sip);
 void session_timer_granted(struct dialog *dialog);
 /* A 2xx to a request of ours came. */
 void session_timer_answered(struct dialog *dialog, const struct sip_s *sip);
+/* Headers of a re-INVITE of ours that is no refresh: the timer in force, done by whom it is done now. Without them the
+ * timer would end with it (RFC 4028 §7.4). false: none runs. */
+bool session_timer_keep(const struct dialog *dialog, char expires[40], char min_se[16]);
 void session_timer_stop(struct dialog *dialog);
 
 #endif

@@ -23,14 +23,17 @@ struct dialog;
 #include <sofia-sip/tport_tag.h>
 #include <strings.h>
 
+#include "call/bridge.h"
 #include "sip/agent.h"
 #include "sip/methods.h"
 #include "sip/sdp.h"
 #include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
-/* What we take in a dialog; agent_allow() adds what modules serve outside. */
-#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
+/* What we take in a dialog. Outside, and of a phone whose other side takes no texts, it is the shorter list;
+ * agent_allow() adds what modules serve outside. */
+#define SIP_ALLOW SIP_ALLOW_ALWAYS ", MESSAGE"
+#define SIP_ALLOW_ALWAYS "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 #define SIP_SUPPORTED "100rel, timer"
 #define SIP_SDP_TYPE "application/sdp"
 
@@ -92,6 +95,8 @@ struct sipmsg {
     bool answered, kept;
 };
 void sipmsg_free(struct sipmsg *m);
+/* The value of a header as text, in home. The library's own sip_header_as_string() leaves bytes unset in longer ones. */
+char *header_text(su_home_t *home, const sip_header_t *h);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
 /* What a dialplan may see of its headers (call/headers.h); freed by the caller. NULL: none. */
@@ -104,6 +109,10 @@ bool request_unsupported(const sip_t *sip, char *out, size_t size);
 int uri_refused(const sip_t *sip, const char **phrase);
 /* May the answer carry a session description (Accept)? */
 bool request_accepts_sdp(const sip_t *sip);
+/* Is its body compressed or the like (Content-Encoding)? */
+bool body_encoded(const sip_t *sip);
+/* What a 415 says (RFC 3261 §21.4.13). */
+#define SIP_BODY_TAGS SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), SIPTAG_ACCEPT_ENCODING_STR("identity")
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
@@ -142,6 +151,8 @@ struct dialog {
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
     bool inbound, cancelled, established, ack_seen, dead, retried_422;
+    bool refuses[NOTE_KINDS];       /* its far side takes no such notes */
+    struct list notes_in, notes_out; /* note.c: those under way */
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
     char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
@@ -213,6 +224,8 @@ void ring_forget(struct dialog *dialog);
 void early_provisional(struct dialog *dialog, const sip_t *sip);
 /* The 2xx has this To tag (NULL: none): its early dialog becomes the dialog, the others are forgotten. */
 void early_confirm(struct dialog *dialog, const char *tag);
+/* What the early dialog of this tag has answered to our offer; NULL: nothing. */
+struct media_desc *early_answer(struct dialog *dialog, const char *tag) MUST_USE;
 void early_forget(struct dialog *dialog);
 /* late.c */
 void late_open(struct agent *agent);
@@ -229,6 +242,16 @@ void invite_cancel(struct dialog *dialog, enum cause cause);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 int indialog_offer(struct leg *leg, const struct media_desc *offer);
+/* Answers a request finally and lets its transaction go; NTA keeps it as long as retransmissions may come. Returns 0. */
+int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
+               tag_value_t value, ...);
+/* note.c */
+/* What its far side says of methods (Allow), when it does. */
+void dialog_learn_allow(struct dialog *dialog, const sip_t *sip);
+int note_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip, enum note_kind kind);
+int note_out(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
+/* The dialog ends: what waits on either side of it is answered. */
+void notes_drop(struct dialog *dialog);
 /* ACKs a 2xx of ours to an INVITE in this dialog. */
 void dialog_send_ack(struct dialog *dialog, const sip_t *sip);
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);

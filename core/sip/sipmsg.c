@@ -10,6 +10,19 @@
 #include "call/headers.h"
 #include "sip/sip-priv.h"
 
+char *header_text(su_home_t *home, const sip_header_t *h)
+{
+    size_t size = 256;
+
+    for (;;) {
+        char *text = su_zalloc(home, size);
+        issize_t len = sip_header_field_e(text, size, h, 0);
+        if (len >= 0 && (size_t)len + 2 <= size)
+            return text;
+        size = len > 0 && (size_t)len >= size ? (size_t)len + 2 : 2 * size;
+    }
+}
+
 const char *message_flow(const sip_t *sip)
 {
     const char *flow = sip->sip_via ? msg_params_find(sip->sip_via->v_params, "flow=") : NULL;
@@ -103,7 +116,7 @@ const char *sipmsg_header(const struct sipmsg *m, const char *name)
         msg_hclass_t *hc = h->sh_class;
 
         if (hc->hc_name && strcasecmp(hc->hc_name, name) == 0)
-            return sip_header_as_string(msg_home(m->msg), (sip_header_t *)h);
+            return header_text(msg_home(m->msg), (sip_header_t *)h);
     }
     for (sip_unknown_t *un = m->sip->sip_unknown; un; un = un->un_next)
         if (un->un_name && strcasecmp(un->un_name, name) == 0)
@@ -128,7 +141,7 @@ int sipmsg_header_list(const struct sipmsg *m, const char *name, char *out, size
 
         if (!hc_name || strcasecmp(hc_name, name) != 0)
             continue;
-        result = list_add(out, size, &used, sip_header_as_string(home, (sip_header_t *)h));
+        result = list_add(out, size, &used, header_text(home, (sip_header_t *)h));
         count++;
     }
     for (sip_unknown_t *un = m->sip->sip_unknown; un && result == 0; un = un->un_next)

@@ -213,6 +213,9 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
         .updated_us = loop_wall_us(r->loop),
     };
 
+    str_copy(agent, sizeof agent, sipmsg_header(m, "User-Agent"));
+    str_clean_utf8(agent);
+    str_copy(call_id, sizeof call_id, sipmsg_call_id(m));
     if (!contact->expires) {
         if (b)
             registrar_goes(r, b);
@@ -221,9 +224,6 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
         return;
     }
     facts.expires_us = facts.updated_us + (uint64_t)contact->expires * 1000000;
-    str_copy(agent, sizeof agent, sipmsg_header(m, "User-Agent"));
-    str_copy(call_id, sizeof call_id, sipmsg_call_id(m));
-    str_clean_utf8(agent);
     if (source && addr_is_set(source))
         addr_text(source, peer);
     if (b) {

@@ -393,11 +393,11 @@ START_TEST(a_commit_is_in_force_within_a_second)
     ck_assert_uint_gt(snapshot_generation(db_snapshot(db)), generation);
     ck_assert_ptr_eq(snapshot_account(db_snapshot(db), "202"), other); /* not re-read: shared */
     sql("SELECT remove_account('201')");
-    sql("SELECT set_setting('greeting', 'hello')");
+    sql("SELECT set_setting('my.greeting', 'hello')");
     wait_for(snapshot_account_count(db_snapshot(db)) == 1 &&
-             strcmp(snapshot_setting(db_snapshot(db), "greeting", ""), "hello") == 0);
-    sql("SELECT set_setting('greeting', NULL)");
-    wait_for(!snapshot_setting(db_snapshot(db), "greeting", NULL));
+             strcmp(snapshot_setting(db_snapshot(db), "my.greeting", ""), "hello") == 0);
+    sql("SELECT set_setting('my.greeting', NULL)");
+    wait_for(!snapshot_setting(db_snapshot(db), "my.greeting", NULL));
 }
 END_TEST
 
@@ -423,7 +423,8 @@ START_TEST(a_bulk_import_is_one_generation_and_is_read_whole)
     sql("SELECT add_account('201', 'Anna', 'correct horse')");
     ck_assert_int_eq(wait_applied(), 0);
     generation = snapshot_generation(db_snapshot(db));
-    sql("INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) SELECT 'x' || n, 'r', '\\x00112233445566778899aa"
+    sql("INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) SELECT 'x' || n, realm(), "
+        "'\\x00112233445566778899aa"
         "bbccddeeff', sha256('x') FROM generate_series(1, 3000) n");
     ck_assert_int_eq(wait_applied(), 0);
     ck_assert_uint_eq(snapshot_account_count(db_snapshot(db)), 3001);
@@ -472,10 +473,17 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT add_account('201', 'Again', 'correct horse')", "exists already"},
         {"SELECT add_account('A B', '', 'correct horse')", "lower-case letters"},
         {"SELECT add_account('', '', 'correct horse')", "cannot be called"},
+        {"SELECT add_account(NULL)", "cannot be called"},
         {"SELECT add_account('202', '', 'short')", "shorter than 12"},
         {"SELECT add_account('reception-desk', '', 'reception-desk')", "is the name of the account"},
+        {"SELECT add_account('reception-desk', '', 'Reception-Desk1')", "is little more than the name"},
         {"SELECT add_account('2020', '', '202020202020')", "only repeats"},
         {"SELECT add_account('2021', '', 'aaaaaaaaaaaaaaab')", "fewer than 5"},
+        {"SELECT add_account('2021', '', 'x7kq2px7kq2p')", "repeats a shorter one"},
+        {"SELECT add_account('2021', '', '1234567890123')", "neighbouring keys"},
+        {"SELECT add_account('2021', '', 'QWERTYuiopasd')", "neighbouring keys"},
+        {"SELECT add_account('2021', '', 'P@ssw0rd-2024')", "every guesser tries"},
+        {"SELECT add_account('2021', '', 'Summer.Winter.24')", "every guesser tries"},
         {"SELECT add_account('2022', '', 'correct horse', 'no such context!')", "context"},
         {"SELECT add_account('2022', '', 'correct horse', 'internal', 0)", "max_contacts"},
         {"SELECT add_account('2022', repeat('é', 100), 'correct horse')", "127 bytes"},
@@ -485,16 +493,27 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_setting('Realm', 'x')", "cannot be called"},
         {"SELECT set_setting('realm', 'other')", "realm cannot change"},
         {"SELECT set_setting('realm', NULL)", "realm"},
+        {"SELECT set_setting('keepalife', '30')", "The switch knows keepalive, max_call"},
+        {"SELECT set_setting('keepalife', NULL)", "there is no setting"},
+        {"SELECT set_setting('my.greeting', E'two\\nlines')", "control characters"},
+        {"INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) VALUES ('9', 'other', '', '')",
+         "no secret would fit"},
+        {"UPDATE config.account SET name = '301'", "cannot be renamed to \"301\""},
+        {"UPDATE config.account SET name = 'Two Words'", "beginning with a letter or digit"},
+        {"UPDATE config.account SET context = ''", "Most accounts belong into \"internal\""},
+        {"UPDATE config.account SET max_contacts = 0", "cannot have 0 phones. max_contacts is from 1"},
+        {"UPDATE config.account SET display_name = E'a\\tb'", "control characters"},
         {"UPDATE config.account SET ha1_md5 = '\\x00'", "account_ha1_md5_is_16_bytes"},
-        {"UPDATE config.account SET max_call = -1", "account_max_call_is_sensible"},
-        {"UPDATE config.account SET session_timers = 'sometimes'", "account_session_timers_is_a_mode"},
-        {"UPDATE config.account SET session_expires = 60", "account_session_expires_is_sensible"},
-        {"UPDATE config.account SET session_expires = 600, session_min_se = 900", "is_within_expires"},
+        {"UPDATE config.account SET max_call = -1", "from 0 (no limit) to 604800"},
+        {"UPDATE config.account SET session_timers = 'sometimes'", "session_timers is on, accept or off"},
+        {"UPDATE config.account SET session_expires = 60", "from 90 to 86400"},
+        {"UPDATE config.account SET session_expires = 600, session_min_se = 900",
+         "session_min_se 900 above session_expires 600"},
         {"SELECT set_setting('silence_hangup', 'never')", "needs a number of seconds from 0 to 86400, not \"never\""},
         {"SELECT set_setting('session_expires', '60')", "seconds from 90 to 86400"},
         {"SELECT set_setting('max_call', '99999999999')", "seconds from 0 to 604800"},
         {"SELECT set_setting('session_timers', 'yes')", "on, accept or off"},
-        {"INSERT INTO config.setting (key, value) VALUES ('keepalive', 'often')", "setting_is_usable"},
+        {"INSERT INTO config.setting (key, value) VALUES ('keepalive', 'often')", "needs a number of seconds"},
     };
 
     open_ready();
@@ -520,7 +539,7 @@ START_TEST(a_generation_that_does_not_parse_is_refused_and_shown)
     sql("UPDATE config.account SET ha1_md5 = '\\x0011', display_name = 'Broken'");
     ck_assert_int_eq(wait_applied(), -EINVAL);
     ck_assert_int_eq(state, DB_READY);
-    ck_assert_ptr_nonnull(strstr(status().why, "account \"201\": its ha1_md5"));
+    ck_assert_ptr_nonnull(strstr(status().why, "account 201: its ha1_md5"));
     ck_assert_uint_eq(status().generation, generation);
     ck_assert_str_eq(snapshot_account(db_snapshot(db), "201")->display_name, "Anna");
     sql("SELECT add_account('202', 'Bob', 'correct horse')"); /* does not get in past the broken one */

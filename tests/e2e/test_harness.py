@@ -51,6 +51,17 @@ class Tones(unittest.TestCase):
         self.write(lambda t: 8000 * math.sin(440 * 2 * math.pi * t) if t < 1 else 0)
         self.assertAlmostEqual(audio.seconds_of_tone(self.path, 440), 1.0, delta=0.11)
 
+    def test_what_came_before_a_place_does_not_count(self):
+        self.write(lambda t: 8000 * math.sin(440 * 2 * math.pi * t) if t < 1 else 0)
+        self.assertAlmostEqual(audio.seconds_of_tone(self.path, 440, since=0.5), 0.5, delta=0.11)
+        self.assertEqual(audio.seconds_of_sound(self.path, since=1.1), 0)
+
+    def test_a_recording_whose_header_is_still_to_come_is_read(self):
+        audio.write_tone(self.path, 440, seconds=1)
+        with open(self.path, "r+b") as f:
+            f.write(bytes(44))
+        self.assertAlmostEqual(audio.seconds_of_tone(self.path, 440), 1.0, delta=0.11)
+
 
 class Digest(unittest.TestCase):
     # RFC 7616 section 3.9.1 with its own secret, user and nonce; the responses are the RFC's.

@@ -23,6 +23,7 @@ struct bed {
     char dir[64];
     char last_cause[32]; /* of the last call that ended */
     char last_who[16];
+    char last_detail[128]; /* what its record says beside the cause */
     uint64_t last_talk_ms;
     unsigned calls_ended, legs_recorded;
     struct media_stats last_stats;

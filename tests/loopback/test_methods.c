@@ -78,7 +78,7 @@ static const struct row inside[] = {
     {"REGISTER", ACCOUNT, SELF, 405, ALLOW, NULL},
     {"SUBSCRIBE", ACCOUNT, SELF, 405, ALLOW, "Event: presence\r\n"},
     {"PUBLISH", ACCOUNT, SELF, 405, ALLOW, "Event: presence\r\n"},
-    {"MESSAGE", ACCOUNT, SELF, 405, ALLOW, NULL},
+    {"MESSAGE", ACCOUNT, SELF, 400, NULL, NULL}, /* it says nothing */
     {"REFER", ACCOUNT, SELF, 405, ALLOW, "Refer-To: <sip:203@tandem>\r\n"},
     {"NOVELTY", ACCOUNT, SELF, 501, NULL, NULL},
 };
@@ -204,7 +204,8 @@ START_TEST(bodies_that_nobody_asked_for_are_refused_by_type)
             wire_ask(a, &(struct ask){.method = methods[i], .in_dialog = true, .type = "text/plain", .body = "hello"});
 
         ck_assert_int_eq(must(m)->status, 415);
-        ck_assert_ptr_nonnull(strstr(m->text, "\r\nAccept: application/sdp\r\n"));
+        ck_assert_ptr_nonnull(strstr(m->text, "\r\nAccept: application/sdp"));
+        ck_assert_ptr_nonnull(strstr(m->text, "\r\nAccept-Encoding: identity\r\n"));
     }
     end_call(bed, a, b);
     ua_close(a);
@@ -213,7 +214,12 @@ START_TEST(bodies_that_nobody_asked_for_are_refused_by_type)
 }
 END_TEST
 
-#define BROKEN_SDP "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio nowhere RTP/AVP 0\r\n"
+#define SDP_HEAD "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\n"
+#define SDP_TO_US SDP_HEAD "c=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+#define BROKEN_SDP SDP_HEAD "t=0 0\r\nm=audio nowhere RTP/AVP 0\r\n"
+#define VIDEO "m=video 5000 RTP/AVP 34\r\n"
+#define REQUIRE_ODD "Require: odd\r\n"
+#define GZIP "Content-Encoding: gzip\r\n"
 
 /* What a confused phone, or somebody who knows half of the dialog, may send. None may end the call. */
 static const struct {
@@ -222,21 +228,65 @@ static const struct {
     int status; /* 0: an answer is not needed; -1: whatever, but no 2xx */
 } malformed[] = {
     {"BYE with an old CSeq", {.method = "BYE", .cseq = "1 BYE"}, 500},
+    {"INFO with an old CSeq", {.method = "INFO", .cseq = "1 INFO"}, 500},
+    {"MESSAGE with an old CSeq", {.method = "MESSAGE", .cseq = "1 MESSAGE"}, 500},
+    {"UPDATE with an old CSeq", {.method = "UPDATE", .cseq = "1 UPDATE"}, 500},
+    {"re-INVITE with an old CSeq", {.method = "INVITE", .cseq = "1 INVITE"}, 500},
     {"BYE whose CSeq names another method", {.method = "BYE", .cseq = "70000 INFO"}, -1},
     {"BYE with a CSeq that is no number", {.method = "BYE", .cseq = "next BYE"}, -1},
     {"BYE with a CSeq beyond 32 bits", {.method = "BYE", .cseq = "4294967296 BYE"}, -1},
     {"BYE without a CSeq", {.method = "BYE", .cseq = ""}, -1},
     {"BYE with two Call-IDs", {.method = "BYE", .headers = "Call-ID: another\r\n"}, -1},
     {"BYE with two From", {.method = "BYE", .headers = "From: <sip:x@y>;tag=z\r\n"}, -1},
+    {"BYE with two To", {.method = "BYE", .headers = "To: <sip:x@y>;tag=z\r\n"}, -1},
+    {"BYE with two CSeq", {.method = "BYE", .headers = "CSeq: 9 BYE\r\n"}, -1},
+    {"BYE without the line CSeq", {.method = "BYE", .without = "CSeq"}, -1},
+    {"BYE without From", {.method = "BYE", .without = "From"}, -1},
+    {"BYE without To", {.method = "BYE", .without = "To"}, -1},
+    {"BYE without Call-ID", {.method = "BYE", .without = "Call-ID"}, -1},
+    {"BYE without Via", {.method = "BYE", .without = "Via"}, -1},
+    {"INFO without Max-Forwards, which old phones do not know", {.method = "INFO", .without = "Max-Forwards"}, 200},
+    {"INFO without Content-Length", {.method = "INFO", .without = "Content-Length"}, 200},
+    {"INFO with a Max-Forwards that is none", {.method = "INFO", .headers = "Max-Forwards: many\r\n"}, 0},
     {"BYE with a Content-Length that is none", {.method = "BYE", .headers = "Content-Length: much\r\n"}, -1},
+    {"BYE with a Content-Length below nothing", {.method = "BYE", .headers = "Content-Length: -1\r\n"}, -1},
     {"BYE that is longer than it is", {.method = "BYE", .headers = "l: 4000\r\n"}, -1},
+    {"re-INVITE whose Content-Length cuts its description",
+     {.method = "INVITE", .headers = "Content-Length: 20\r\n", .without = "Content-Length", .body = BROKEN_SDP},
+     -1},
     {"BYE with another To tag", {.method = "BYE", .to = "<sip:202@tandem>;tag=other"}, 481},
     {"BYE without a To tag", {.method = "BYE", .to = "<sip:202@tandem>"}, 481},
     {"BYE with a broken To", {.method = "BYE", .to = "\"202 <sip:202@tandem>;tag=x"}, -1},
     {"BYE to a URI with headers", {.method = "BYE", .uri = "sip:x@127.0.0.1?Subject=y"}, -1},
     {"BYE to another scheme", {.method = "BYE", .uri = "http://127.0.0.1/"}, -1},
+    {"BYE that insists", {.method = "BYE", .headers = REQUIRE_ODD}, 420},
+    {"re-INVITE that insists", {.method = "INVITE", .headers = REQUIRE_ODD, .body = SDP_TO_US}, 420},
+    {"UPDATE that insists", {.method = "UPDATE", .headers = REQUIRE_ODD}, 420},
+    {"INFO that insists", {.method = "INFO", .headers = REQUIRE_ODD}, 420},
     {"re-INVITE with a broken session description", {.method = "INVITE", .body = BROKEN_SDP}, 488},
+    {"re-INVITE with no session description in the body", {.method = "INVITE", .body = "nonsense"}, 488},
+    {"re-INVITE without an origin", {.method = "INVITE", .body = "v=0\r\ns=-\r\nt=0 0\r\n"}, 488},
+    {"re-INVITE without streams", {.method = "INVITE", .body = SDP_TO_US}, 488},
+    {"re-INVITE without an address", {.method = "INVITE", .body = SDP_HEAD "t=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"}, 488},
+    {"re-INVITE to everybody",
+     {.method = "INVITE", .body = SDP_HEAD "c=IN IP4 224.0.0.1/127\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"},
+     488},
+    {"re-INVITE to a name",
+     {.method = "INVITE", .body = SDP_HEAD "c=IN IP4 phone.example\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"},
+     488},
+    {"re-INVITE without audio", {.method = "INVITE", .body = SDP_TO_US VIDEO}, 488},
+    {"re-INVITE without a codec that we know",
+     {.method = "INVITE", .body = SDP_TO_US "m=audio 5000 RTP/AVP 96\r\na=rtpmap:96 odd/8000\r\n"},
+     488},
+    {"re-INVITE with more streams than anybody has",
+     {.method = "INVITE",
+      .body = SDP_TO_US "m=audio 5000 RTP/AVP 0\r\n" VIDEO VIDEO VIDEO VIDEO VIDEO VIDEO VIDEO VIDEO},
+     488},
     {"re-INVITE with a body of nothing known", {.method = "INVITE", .type = "application/x", .body = "x"}, 415},
+    {"re-INVITE with many parts", {.method = "INVITE", .type = "multipart/mixed;boundary=x", .body = "--x--"}, 415},
+    {"re-INVITE that is compressed", {.method = "INVITE", .headers = GZIP, .body = SDP_TO_US}, 415},
+    {"UPDATE that is compressed", {.method = "UPDATE", .headers = GZIP, .body = SDP_TO_US}, 415},
+    {"MESSAGE that is compressed", {.method = "MESSAGE", .headers = GZIP, .type = "text/plain", .body = "hello"}, 415},
     {"re-INVITE with two Content-Types",
      {.method = "INVITE", .headers = "Content-Type: text/plain\r\n", .body = BROKEN_SDP},
      -1},
@@ -248,36 +298,78 @@ static const struct {
     {"UPDATE with a Contact without a host", {.method = "UPDATE", .contact = "<sip:>"}, 0},
     {"UPDATE with all Contacts", {.method = "UPDATE", .contact = "*"}, 0},
     {"PRACK without RAck", {.method = "PRACK"}, -1},
+    {"PRACK of nothing", {.method = "PRACK", .headers = "RAck: 1 1 INVITE\r\n"}, 481},
     {"INFO without anything it needs", {.method = "INFO", .type = ";;;", .body = "x"}, -1},
+    {"INFO of a package", {.method = "INFO", .headers = "Info-Package: odd\r\n"}, 469},
+    {"MESSAGE that says nothing", {.method = "MESSAGE"}, 400},
     {"REFER without Refer-To", {.method = "REFER"}, 405},
+    {"NOTIFY of nothing that anybody asked for", {.method = "NOTIFY"}, 489},
+    {"a method of its own", {.method = "ODDITY"}, 501},
     {"a CANCEL of nothing", {.method = "CANCEL"}, 481},
 };
+
+static void ask_malformed(struct bed *bed, struct ua *ua, size_t i)
+{
+    struct ask ask = malformed[i].ask;
+    int want = malformed[i].status, got;
+
+    ask.in_dialog = true;
+    ask.wait_ms = want > 0 ? 0 : SILENCE_MS;
+    got = wire_status(ua, &ask);
+    ck_assert_msg(want > 0 ? got == want : want == 0 || got == 0 || got >= 300, "%s: got %d, want %d",
+                  malformed[i].what, got, want);
+    ask = (struct ask){.method = "OPTIONS", .in_dialog = true};
+    ck_assert_msg(wire_status(ua, &ask) == 200, "the call is gone after %s", malformed[i].what);
+    ck_assert_msg(bed->calls_ended == 0, "%s ended the call", malformed[i].what);
+}
+
+/* One message that the edge does not take at all. */
+static void ask_oversize(struct bed *bed, struct ua *ua)
+{
+    size_t room = 20000;
+    char *headers = mem_new(room + 1);
+
+    memset(headers, 'x', room);
+    memcpy(headers, "Subject: ", 9);
+    memcpy(headers + 17000, "\r\n", 3);
+    ck_assert_int_eq(
+        wire_status(ua, &(struct ask){.method = "BYE", .in_dialog = true, .headers = headers, .wait_ms = 100}), 0);
+    ck_assert_int_eq(wire_status(ua, &(struct ask){.method = "OPTIONS", .in_dialog = true}), 200);
+    ck_assert_uint_eq(bed->calls_ended, 0);
+    free(headers);
+}
 
 START_TEST(malformed_requests_never_end_a_call)
 {
     struct bed *bed = bed_open(NULL, NULL);
-    struct ua *phones[] = {bed_registered(bed, "201"), bed_registered(bed, "202")};
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202"), *phones[] = {a, b};
+    struct message offer, answer;
 
-    connect_call(phones[0], phones[1]);
+    ua_invite(a, b->user, NULL);
+    offer = *must(ua_wait(b, "INVITE"));
+    ua_reply(b, &offer, 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    answer = *must(ua_wait(a, "200"));
+    ua_ack(a, &answer);
     for (int side = 0; side < 2; side++) /* so that there are CSeqs to be older than */
         ck_assert_int_eq(wire_status(phones[side], &(struct ask){.method = "OPTIONS", .in_dialog = true}), 200);
-    for (int side = 0; side < 2; side++)
-        for (size_t i = 0; i < COUNT_OF(malformed); i++) {
-            struct ask ask = malformed[i].ask;
-            int want = malformed[i].status, got;
-
-            ask.in_dialog = true;
-            ask.wait_ms = want > 0 ? 0 : SILENCE_MS;
-            got = wire_status(phones[side], &ask);
-            ck_assert_msg(want > 0 ? got == want : want == 0 || got == 0 || got >= 300, "%s: got %d, want %d",
-                          malformed[i].what, got, want);
-            ask = (struct ask){.method = "OPTIONS", .in_dialog = true};
-            ck_assert_msg(wire_status(phones[side], &ask) == 200, "the call is gone after %s", malformed[i].what);
-            ck_assert_msg(bed->calls_ended == 0, "%s ended the call", malformed[i].what);
-        }
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < COUNT_OF(malformed); i++)
+            ask_malformed(bed, phones[side], i);
+        ask_oversize(bed, phones[side]);
+    }
+    /* The session is what it was, too: nobody was asked anything, and they hear each other. */
+    ck_assert_ptr_null(ua_wait_ms(a, "INVITE", 20));
+    ck_assert_ptr_null(ua_wait_ms(b, "INVITE", 20));
+    ua_talk(a, message_body(&answer), 10, 0x41);
+    ck_assert_uint_ge(ua_hear(b, 8), 8);
+    ck_assert_uint_eq(b->last_payload, 0x41);
+    ua_talk(b, message_body(&offer), 10, 0x42);
+    ck_assert_uint_ge(ua_hear(a, 8), 8);
+    ck_assert_uint_eq(a->last_payload, 0x42);
     end_call(bed, phones[_i], phones[!_i]); /* and our BYE still finds the way */
-    ua_close(phones[0]);
-    ua_close(phones[1]);
+    ua_close(a);
+    ua_close(b);
     bed_close(bed);
 }
 END_TEST

@@ -119,6 +119,41 @@ START_TEST(we_refresh_by_reinvite_with_the_same_sdp_or_by_update)
 }
 END_TEST
 
+/* A re-INVITE without the timer would switch it off (RFC 4028 §7.4). */
+START_TEST(a_relayed_offer_keeps_the_timer_of_each_leg)
+{
+    struct bed *bed = short_bed("1800");
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    const struct message *m;
+    char sdp[1024];
+
+    a->extra = "Supported: timer\r\nSession-Expires: 900;refresher=uac\r\n";
+    ua_invite(a, "202", NULL);
+    b->extra = "Supported: timer\r\nRequire: timer\r\nSession-Expires: 1200;refresher=uas\r\n";
+    ua_reply(b, must(ua_wait(b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ua_start(a, "INVITE",
+             "v=0\r\no=- 7 8 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+             "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n");
+    m = must(ua_wait(b, "INVITE"));
+    ck_assert_str_eq(value(m, "Session-Expires"), "1200;refresher=uas");
+    ck_assert_str_eq(value(m, "Min-SE"), "90");
+    ua_reply(b, m, 200, "OK", ua_sdp(b, sdp, sizeof sdp));
+    must(ua_wait(b, "ACK"));
+    m = must(ua_wait(a, "200"));
+    ck_assert_str_eq(value(m, "Session-Expires"), "900;refresher=uac");
+    ua_ack(a, m);
+    b->extra = NULL;
+    a->extra = NULL;
+    ua_bye(a);
+    ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(a_phone_that_stops_refreshing_ends_the_call_on_both_legs)
 {
     struct bed *bed = short_bed("3");
@@ -173,6 +208,7 @@ int main(void)
     tcase_add_test(tc, a_phone_that_knows_timers_refreshes_and_is_told_so);
     tcase_add_test(tc, an_interval_that_is_too_short_gets_422_and_ours_is_raised_once);
     tcase_add_test(tc, we_refresh_by_reinvite_with_the_same_sdp_or_by_update);
+    tcase_add_test(tc, a_relayed_offer_keeps_the_timer_of_each_leg);
     tcase_add_test(tc, a_phone_that_stops_refreshing_ends_the_call_on_both_legs);
     tcase_add_test(tc, a_phone_that_lost_the_dialog_ends_the_call_at_the_next_refresh);
     suite_add_tcase(suite, tc);

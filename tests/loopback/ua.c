@@ -38,7 +38,14 @@ void ua_close(struct ua *ua)
 {
     ua_link_close(&ua->link, false);
     close(ua->rtp_fd);
+    free(ua->heard);
     free(ua);
+}
+
+void ua_record(struct ua *ua)
+{
+    if (!ua->heard)
+        ua->heard = mem_new(1);
 }
 
 void ua_reconnect(struct ua *ua)
@@ -93,6 +100,11 @@ static void read_all(struct ua *ua)
             return;
         m->text[n] = '\0';
         m->len = (size_t)n;
+        if (ua->heard) {
+            ua->heard = mem_resize(ua->heard, ua->heard_len + m->len + 1);
+            memcpy(ua->heard + ua->heard_len, m->text, m->len + 1);
+            ua->heard_len += m->len;
+        }
         m->status = 0;
         m->method[0] = '\0';
         if (strncmp(m->text, "SIP/2.0 ", 8) == 0)
@@ -213,7 +225,7 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
     len = snprintf(text, sizeof text,
                    "%s %s SIP/2.0\r\n"
                    "Via: SIP/2.0/%s %s;branch=%s;rport\r\n"
-                   "Max-Forwards: 70\r\n"
+                   "Max-Forwards: %s\r\n"
                    "From: %s;tag=%s\r\n"
                    "To: %s%s%s\r\n"
                    "Call-ID: %s\r\n"
@@ -222,7 +234,8 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "User-Agent: scripted\r\n"
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
-                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch, ua->from, ua->local_tag,
+                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
+                   ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag,
                    ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
                    strcmp(method, "ACK") == 0 ? "" : auth, ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
@@ -464,7 +477,7 @@ void ua_reply(struct ua *ua, const struct message *request, int status, const ch
                        tagged || status == 100 ? "" : ";tag=", tagged || status == 100 ? "" : ua->local_tag);
         }
     }
-    if (invite)
+    if (invite && !ua->no_contact)
         contact_header(ua, -1, contact, sizeof contact);
     str_append(text, sizeof text, &used, "%s%s%sContent-Length: %zu\r\n\r\n%s", contact, ua->extra ? ua->extra : "",
                sdp ? "Content-Type: application/sdp\r\n" : "", sdp ? strlen(sdp) : 0, sdp ? sdp : "");

@@ -46,9 +46,13 @@ struct ua {
     unsigned invite_cseq;
     bool uac;
     const char *extra;        /* header lines added to what it sends */
+    bool no_contact;          /* its responses have none */
+    const char *max_forwards; /* NULL: 70 */
     const char *cancel_extra; /* header lines added to a CANCEL */
     const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite;    /* received INVITE, or our own last one */
+    char *heard; /* after ua_record(): every message that came, one behind the other */
+    size_t heard_len;
     unsigned packets_heard;
     unsigned char last_payload;
 };
@@ -57,6 +61,8 @@ struct ua *ua_open(struct loop *loop, const union addr *proxy, const char *user,
 struct ua *ua_open_on(struct loop *loop, enum ua_transport transport, const union addr *proxy, const char *user,
                       const char *secret);
 void ua_close(struct ua *ua);
+/* Keeps all that comes from now on in ua->heard. */
+void ua_record(struct ua *ua);
 /* The connection breaks, and there is a new one; nothing is registered again. */
 void ua_reconnect(struct ua *ua);
 /* Waits until the switch has closed the connection. */

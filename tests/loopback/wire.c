@@ -126,9 +126,10 @@ static void fire(struct ua *ua, const struct ask *ask, const struct shot *s, con
     size_t used = 0;
 
     str_append(text, sizeof text, &used,
-               "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
+               "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
                "Call-ID: %s\r\nCSeq: %s\r\n",
-               ask->method, s->uri, addr_text(&ua->local, here), s->branch, s->from, s->to, s->call_id, s->cseq);
+               ask->method, s->uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", addr_text(&ua->local, here),
+               s->branch, s->from, s->to, s->call_id, s->cseq);
     if (!ask->contact)
         str_append(text, sizeof text, &used, "Contact: <sip:%s@%s>\r\n", ua->user, here);
     else if (*ask->contact)
@@ -140,6 +141,18 @@ static void fire(struct ua *ua, const struct ask *ask, const struct shot *s, con
         str_append(text, sizeof text, &used, "Content-Type: %s\r\n", ask->type ? ask->type : "application/sdp");
     str_append(text, sizeof text, &used, "Content-Length: %zu\r\n\r\n%s", ask->body ? strlen(ask->body) : 0,
                ask->body ? ask->body : "");
+    if (ask->without) {
+        char name[40];
+        char *line, *end;
+
+        snprintf(name, sizeof name, "\r\n%s:", ask->without);
+        line = strstr(text, name);
+        end = line ? strstr(line + 2, "\r\n") : NULL;
+        if (!end)
+            abort();
+        used -= (size_t)(end - line);
+        memmove(line, end, strlen(end) + 1);
+    }
     ua_send_raw(ua, text, used);
 }
 
@@ -155,11 +168,21 @@ static void ack(struct ua *ua, const struct ask *ask, const struct shot *s, cons
     message_header(m, "To", to, sizeof to);
     len =
         snprintf(text, sizeof text,
-                 "ACK %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
+                 "ACK %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
                  "Call-ID: %s\r\nCSeq: %.*s ACK\r\nContent-Length: 0\r\n\r\n",
-                 s->uri, addr_text(&ua->local, here), s->branch, m->status < 300 ? "x" : "", s->from, to, s->call_id,
-                 (int)strcspn(s->cseq, " "), s->cseq);
+                 s->uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", addr_text(&ua->local, here), s->branch,
+                 m->status < 300 ? "x" : "", s->from, to, s->call_id, (int)strcspn(s->cseq, " "), s->cseq);
     ua_send_raw(ua, text, (size_t)len);
+}
+
+const char *wire_send(struct ua *ua, const struct ask *ask)
+{
+    static char cseq[64];
+    struct shot s = {.cseq = ""};
+
+    aim(ua, ask, &s);
+    fire(ua, ask, &s, NULL);
+    return str_copy(cseq, sizeof cseq, s.cseq) == 0 ? cseq : "";
 }
 
 const struct message *wire_ask(struct ua *ua, const struct ask *ask)

@@ -13,7 +13,8 @@ struct ask {
     const char *headers; /* more lines, each with its CRLF; NULL: none */
     const char *type, *body;
     const char *cseq; /* the whole value; NULL: as it should be */
-    bool in_dialog;   /* with the dialog of the phone's last verbs */
+    const char *without; /* the name of a header that it lacks */
+    bool in_dialog;      /* with the dialog of the phone's last verbs */
     bool account;     /* answers a challenge */
     int wait_ms;      /* 0: UA_WAIT_MS */
 };
@@ -23,6 +24,10 @@ struct ask {
 const struct message *wire_ask(struct ua *ua, const struct ask *ask);
 /* Its status alone; 0: none came. */
 int wire_status(struct ua *ua, const struct ask *ask);
+
+/* Sends it and waits for nothing. Returns the CSeq ("7 INFO") for wire_response(), valid until the next; a request in a
+ * dialog has the Call-ID ua->call_id. */
+const char *wire_send(struct ua *ua, const struct ask *ask);
 
 /* The response with this Call-ID and CSeq (a number and the method); takes it out of the queue. */
 const struct message *wire_response(struct ua *ua, const char *call_id, const char *cseq, int wait_ms);

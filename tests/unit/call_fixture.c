@@ -99,6 +99,10 @@ void media_port_remote(struct media_port *port, const struct stream_desc *remote
 {
 }
 
+void media_port_local(struct media_port *port, const struct stream_desc *local)
+{
+}
+
 void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }

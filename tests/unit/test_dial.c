@@ -87,8 +87,8 @@ static const struct {
     enum dial_status status;
 } failures[] = {
     {486, 603, 480, DIAL_REJECTED},    {486, 480, 404, DIAL_BUSY},   {480, 408, 430, DIAL_UNREACHABLE},
-    {500, 404, 480, DIAL_FAILED},      {488, 486, 500, DIAL_BUSY},   {403, 486, 600, DIAL_REJECTED},
-    {487, 480, 404, DIAL_UNREACHABLE}, {488, 488, 480, DIAL_FAILED},
+    {500, 404, 480, DIAL_UNREACHABLE}, {488, 486, 500, DIAL_BUSY},   {403, 486, 600, DIAL_REJECTED},
+    {487, 480, 404, DIAL_UNREACHABLE}, {488, 404, 500, DIAL_FAILED},
 };
 
 START_TEST(of_several_failures_the_most_telling_counts_in_any_order)

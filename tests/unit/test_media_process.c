@@ -389,6 +389,9 @@ START_TEST(payload_types_are_mapped_by_codec_name)
     desc_set_codecs(&d, codecs, 3);
     media_port_remote(p->b.port, &d, NULL);
     free(d.codecs);
+    d = desc_of(&p->alice);
+    media_port_local(p->b.port, &d); /* what Bob was offered */
+    free(d.codecs);
     do {
         send_packet(&p->alice, &p->a, 101, 'm');
         loop_turn(t.loop, 2);
@@ -400,6 +403,37 @@ START_TEST(payload_types_are_mapped_by_codec_name)
     expect_rtp(&p->alice, 101, 'p');
     end_pair(p);
     ck_assert_uint_ge(p->b.final.dropped, 1);
+}
+END_TEST
+
+/* We offered 96 for events and 97 for G.726, the phone answered with the numbers changed about: it sends with ours. */
+START_TEST(numbers_that_an_answer_swaps_are_those_of_the_direction)
+{
+    struct pair *p = talking_pair();
+    struct codec alice[] = {codec("G726-32", 97), codec("telephone-event", 96)};
+    struct codec bob[] = {codec("telephone-event", 97), codec("G726-32", 96)};
+    struct stream_desc a = desc_of(&p->alice), b = desc_of(&p->bob);
+
+    desc_set_codecs(&a, alice, 2);
+    desc_set_codecs(&b, bob, 2);
+    media_port_remote(p->a.port, &a, NULL);
+    media_port_local(p->a.port, &a);
+    media_port_remote(p->b.port, &b, NULL);
+    media_port_local(p->b.port, &a);
+    do {
+        send_packet(&p->alice, &p->a, 97, 'm');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(p->bob.rtp, heard, sizeof heard) || (heard[1] & 0x7F) != 96);
+    send_packet(&p->alice, &p->a, 96, 'e');
+    TURN_UNTIL(try_receive(p->bob.rtp, heard, sizeof heard) == 172 && heard[12] == 'e');
+    ck_assert_int_eq(heard[1] & 0x7F, 97);
+    send_packet(&p->bob, &p->b, 97, 'n');
+    expect_rtp(&p->alice, 97, 'n');
+    send_packet(&p->bob, &p->b, 96, 'o');
+    expect_rtp(&p->alice, 96, 'o');
+    free(a.codecs);
+    free(b.codecs);
+    end_pair(p);
 }
 END_TEST
 
@@ -971,6 +1005,7 @@ int main(void)
     tcase_add_checked_fixture(life, setup, teardown);
     tcase_add_test(running, two_phones_hear_each_other_unchanged);
     tcase_add_test(running, payload_types_are_mapped_by_codec_name);
+    tcase_add_test(running, numbers_that_an_answer_swaps_are_those_of_the_direction);
     tcase_add_test(running, rtcp_is_relayed_on_its_own_port_and_muxed);
     tcase_add_test(running, ipv6_and_ipv4_phones_can_talk);
     tcase_add_test(running, bridges_across_threads_move_and_every_pair_still_talks);

@@ -24,7 +24,8 @@ class Tandem:
         self.program = None
         try:
             database = self.cluster.create_database("bench")
-            self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info")
+            self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info",
+                                   ipv6=False)
             self.program.migrate()
             self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
             for name, secret in self.account:

@@ -26,13 +26,16 @@ def write_tone(path, frequency, seconds=10.0, rate=RATE, level=0.4):
 
 
 def read(path):
-    """(samples of the first channel, rate). A recording that is still being written may have no size in its header yet."""
+    """(samples of the first channel, rate). A recording that is still being written may have no size in its header yet
+    (baresip), or a header of zeros that is filled in at the end (linphone: mono, and 8 kHz as we set it up)."""
     with open(path, "rb") as f:
         raw = f.read()
-    if len(raw) < 44 or raw[:4] != b"RIFF":
+    if len(raw) < 44 or raw[:4] not in (b"RIFF", bytes(4)):
         return array.array("h"), RATE
-    channels, rate = int.from_bytes(raw[22:24], "little"), int.from_bytes(raw[24:28], "little")
-    at = raw.find(b"data", 36)
+    channels, rate, at = 1, RATE, 36
+    if raw[:4] == b"RIFF":
+        channels, rate = int.from_bytes(raw[22:24], "little"), int.from_bytes(raw[24:28], "little")
+        at = raw.find(b"data", 36)
     body = raw[at + 8:] if at >= 0 else b""
     samples = array.array("h")
     samples.frombytes(body[:len(body) - len(body) % (2 * channels)])
@@ -54,23 +57,24 @@ def goertzel(samples, rate, frequency):
     return min(1.0, 2 * power / (len(samples) * energy))
 
 
-def seconds_of_tone(path, frequency, window=0.1, share=0.8, loudness=500):
-    """How long the recording is clearly this one tone: windows that are loud and hold little else."""
+def seconds_of_tone(path, frequency, window=0.1, share=0.8, loudness=500, since=0.0):
+    """How long the recording is clearly this one tone: windows that are loud and hold little else. since: seconds of it
+    that are left out."""
     samples, rate = read(path)
     size = int(rate * window)
     heard = 0
-    for at in range(0, len(samples) - size + 1, size):
+    for at in range(int(rate * since), len(samples) - size + 1, size):
         part = samples[at:at + size]
         if math.sqrt(sum(s * s for s in part) / size) >= loudness and goertzel(part, rate, frequency) >= share:
             heard += 1
     return heard * window
 
 
-def seconds_of_sound(path, window=0.1, loudness=500):
+def seconds_of_sound(path, window=0.1, loudness=500, since=0.0):
     """How long the recording is anything but silence."""
     samples, rate = read(path)
     size = int(rate * window)
-    return window * sum(1 for at in range(0, len(samples) - size + 1, size)
+    return window * sum(1 for at in range(int(rate * since), len(samples) - size + 1, size)
                         if math.sqrt(sum(s * s for s in samples[at:at + size]) / size) >= loudness)
 
 

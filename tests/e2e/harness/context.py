@@ -6,7 +6,7 @@ import secrets
 import shutil
 import tempfile
 
-from . import phone, ports, postgres, proc, sip, tandem
+from . import linphone, phone, ports, postgres, proc, sip, tandem
 
 
 class World:
@@ -136,11 +136,12 @@ class Context:
         self.tandem.cli("account", "add", name, "--name", f"Test {name}", "--secret-stdin", input=secret + "\n")
         return name, secret
 
-    def phone(self, account=None, registered=True, **options):
-        """A registered baresip with an account (default: a new one)."""
+    def phone(self, account=None, registered=True, kind="baresip", family=4, **options):
+        """A registered telephone with an account (default: a new one). kind: baresip or linphone; family: 4 or 6."""
         name, secret = account or self.account()
-        p = phone.Phone(self.world.directory(f"phone{name}-"), self.ports(10), self.tandem.server, name, secret,
-                        **options)
+        make = linphone.Linphone if kind == "linphone" else phone.Phone
+        p = make(self.world.directory(f"phone{name}-"), self.ports(10),
+                 self.tandem.server6 if family == 6 else self.tandem.server, name, secret, **options)
         self._phones.append(p)
         return p.start(registered=registered)
 

@@ -2,6 +2,9 @@
 
 Driven over its TCP control socket (netstring-framed JSON). Its events are kept in order and read like a story: each wait
 looks at what came after the event that the last wait found.
+
+It has no player on purpose: that of ALSA's null device spins and takes a whole CPU. Version 1.0 records nothing any more once
+a call was on hold, although it hears: whoever is asked what it heard after a hold must be a linphone.
 """
 
 import glob
@@ -12,7 +15,7 @@ import socket
 import threading
 import time
 
-from . import audio, proc
+from . import audio, ear, ports as port_numbers, proc
 
 CONFIG = """\
 poll_method             epoll
@@ -20,8 +23,6 @@ sip_listen              {host}:{sip}
 call_local_timeout      120
 call_max_calls          4
 audio_source            aufile,{home}/tone.wav
-audio_player            alsa,null
-audio_alert             alsa,null
 ausrc_srate             8000
 auplay_srate            8000
 ausrc_channels          1
@@ -32,12 +33,11 @@ rtcp_mux                no
 rtp_ports               {rtp_first}-{rtp_last}
 jitter_buffer_delay     1-20
 rtp_stats               yes
-net_interface           {host}
+net_interface           {interface}
 module_path             /usr/lib/baresip/modules
 module                  g711.so
 module                  g722.so
 module                  opus.so
-module                  alsa.so
 module                  aufile.so
 module                  sndfile.so
 module_tmp              uuid.so
@@ -50,23 +50,25 @@ snd_path                {home}/rec
 """
 
 
-class Phone:
+class Phone(ear.Ear):
     """One baresip with one account. Nothing happens before start()."""
 
     def __init__(self, home, ports, server, user, secret, tone=440, answer="manual", expires=60, codecs="pcmu",
-                 host="127.0.0.1"):
-        """ports: eight or more of its own, as a list; server: "host:port" of the switch, or None: no registration;
-        answer: "auto" or "manual"; expires: seconds of the registration."""
+                 transport="udp"):
+        """ports: eight or more of its own, as a list; server: "host:port" of the switch, whose family it speaks; answer:
+        "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp or tcp."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
         self.sip, self.control = ports[0], ports[2]  # baresip takes the port after its SIP port for TLS
+        host = port_numbers.own_host(server)
         self.address = f"{host}:{self.sip}"
+        self.ipv6 = host.startswith("[")
         os.makedirs(os.path.join(self.home, "rec"), exist_ok=True)
         audio.write_tone(os.path.join(self.home, "tone.wav"), tone)
         rtp_first = ports[3] + ports[3] % 2
-        self._write("config", CONFIG.format(host=host, home=self.home, sip=self.sip, control=self.control,
-                                            rtp_first=rtp_first, rtp_last=ports[-1]))
-        account = f"<sip:{user}@{server or host};transport=udp>;auth_user={user};auth_pass={secret};answermode={answer}"
-        account += f";audio_codecs={codecs};regint={expires if server else 0}"
+        self._write("config", CONFIG.format(host=host, interface=host.strip("[]"), home=self.home, sip=self.sip,
+                                            control=self.control, rtp_first=rtp_first, rtp_last=ports[-1]))
+        account = f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={secret};answermode={answer}"
+        account += f";audio_codecs={codecs};regint={expires}"
         self._write("accounts", account + "\n")
         self._write("contacts", "")
         self.program = None
@@ -83,8 +85,8 @@ class Phone:
 
     def start(self, registered=True):
         """Runs it; with registered, waits until the switch has accepted it."""
-        self.program = proc.Program(["baresip", "-4", "-f", self.home, "-v", "-s"], os.path.join(self.home, "log"),
-                                    env={"HOME": self.home})
+        self.program = proc.Program(["baresip", "-6" if self.ipv6 else "-4", "-f", self.home, "-v", "-s"],
+                                    os.path.join(self.home, "log"), env={"HOME": self.home})
         def connect():
             if not self.program.running():
                 raise proc.Failed(f"baresip of {self.user} ended at once: {self.program.text()[-500:]}")
@@ -95,7 +97,7 @@ class Phone:
         self._socket = proc.wait_until(f"baresip of {self.user} to open its control socket", connect, 15)
         self._socket.settimeout(None)
         threading.Thread(target=self._read, daemon=True).start()
-        if registered and self.server:
+        if registered:
             self.wait_registered()
         return self
 
@@ -191,6 +193,12 @@ class Phone:
     def hangup(self):
         self.command("hangup", mark=False)
 
+    def hold(self):
+        self.command("hold", mark=False)
+
+    def resume(self):
+        self.command("resume", mark=False)
+
     def ringing(self, timeout=15.0):
         """An incoming call rings here."""
         return self.wait("CALL_INCOMING", timeout=timeout)
@@ -202,26 +210,8 @@ class Phone:
         """Its call ended; returns the reason as baresip words it ("486 Busy Here", "Connection reset by peer" for a BYE)."""
         return self.wait("CALL_CLOSED", timeout=timeout).get("param", "")
 
-    def heard(self):
-        """The newest recording of what it heard, or None."""
-        found = glob.glob(os.path.join(self.home, "rec", "dump-*-dec.wav"))
-        return max(found, key=os.path.getmtime) if found else None
-
-    def heard_seconds(self, frequency):
-        path = self.heard()
-        return audio.seconds_of_tone(path, frequency) if path else 0.0
-
-    def wait_heard(self, frequency, seconds=1.0, timeout=10.0):
-        """Until the recording holds this tone for so long."""
-        try:
-            return proc.wait_until("the tone", lambda: self.heard_seconds(frequency) >= seconds, timeout, 0.25)
-        except proc.Failed:
-            path = self.heard()
-            got = "no recording" if not path else (f"{self.heard_seconds(frequency):.1f} s of it, "
-                                                   f"{audio.seconds_of_sound(path):.1f} s of sound, "
-                                                   f"{audio.duration(path):.1f} s recorded")
-            raise proc.Failed(f"phone {self.user} should hear {frequency} Hz for {seconds:g} s within {timeout:g} s: "
-                              f"{got}") from None
+    def recordings(self):
+        return sorted(glob.glob(os.path.join(self.home, "rec", "dump-*-dec.wav")), key=os.path.getmtime)
 
     def log(self):
         """Everything it printed, its SIP messages among it."""

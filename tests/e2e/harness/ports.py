@@ -4,9 +4,11 @@ A block of ports belongs to whoever holds an abstract Unix socket named after it
 process ends, however it ends, and blocks of runs side by side never meet. All blocks lie below the ephemeral range.
 """
 
+import collections
 import errno
 import os
 import socket
+import time
 
 FIRST, LAST, SIZE = 12000, 31990, 10
 COUNT = (LAST - FIRST) // SIZE
@@ -37,43 +39,69 @@ def _claim(start):
     return lock
 
 
+def own_host(server):
+    """The loopback address of the family that "host:port" speaks, as it stands in a URI."""
+    return "[::1]" if server.startswith("[") else "127.0.0.1"
+
+
 def _quiet(port):
-    """Whether nobody else on this machine sits on the port."""
+    """Whether nobody else on this machine sits on the port, of either family."""
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        with socket.socket(socket.AF_INET, kind) as probe:
+        with socket.socket(socket.AF_INET6, kind) as probe:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("0.0.0.0", port))
-            except OSError:
+                probe.bind(("::", port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 return False
     return True
 
 
-def _claim_quiet(start):
+def _claim_quiet(start, counts):
+    """The lock of a block, or None; counts: why not, by reason."""
     lock = _claim(start)
-    if lock and not all(_quiet(port) for port in range(start, start + SIZE)):
+    if not lock:
+        counts["claimed by other tests"] += 1
+        return None
+    if not all(_quiet(port) for port in range(start, start + SIZE)):
+        counts["busy with other programs"] += 1
         lock.close()
         return None
     return lock
 
 
-def lease(count):
-    """So many ports in a row."""
-    global _cursor
-    blocks = -(-count // SIZE)
+def _row(blocks, counts):
+    """(first block, locks) of so many free blocks in a row, or None."""
     first, locks, left = _cursor % COUNT, [], 2 * COUNT
     while left:
         left -= 1
         at = first + len(locks)
-        lock = _claim_quiet(FIRST + at * SIZE) if at < COUNT else None
+        lock = _claim_quiet(FIRST + at * SIZE, counts) if at < COUNT else None
         if lock:
             locks.append(lock)
             if len(locks) == blocks:
-                _cursor = at + 1
-                return Lease(FIRST + first * SIZE, count, locks)
+                return first, locks
             continue
         for held in locks:
             held.close()
         first, locks = (at + 1) % COUNT, []
-    raise RuntimeError(f"no {count} free ports in a row between {FIRST} and {LAST}: are old tests still running?")
+    return None
+
+
+def lease(count, patience=60.0):
+    """So many ports in a row; waits for them while tests side by side hold too many."""
+    global _cursor
+    blocks, end = -(-count // SIZE), time.monotonic() + patience
+    while True:
+        counts = collections.Counter()
+        found = _row(blocks, counts)
+        if found:
+            _cursor = found[0] + blocks
+            return Lease(FIRST + found[0] * SIZE, count, found[1])
+        if time.monotonic() > end:
+            why = ", ".join(f"{n // 2} blocks of {SIZE} {reason}" for reason, n in counts.items())
+            raise RuntimeError(f"no {count} free ports in a row between {FIRST} and {LAST}: {why}")
+        time.sleep(0.5)

@@ -77,11 +77,11 @@ class Program:
         return self.wait(5.0)
 
 
-def run(argv, timeout=30.0, input=None, check=True, env=None):
+def run(argv, timeout=30.0, input=None, check=True, env=None, cwd=None):
     """Runs to the end and returns the CompletedProcess (text); with check, a failure raises with its words."""
     argv = [str(a) for a in argv]
     done = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=timeout, errors="replace",
-                          env=dict(os.environ, **(env or {})))
+                          env=dict(os.environ, **(env or {})), cwd=cwd)
     if check and done.returncode:
         raise Failed(f"{' '.join(argv)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done

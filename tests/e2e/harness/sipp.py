@@ -1,10 +1,15 @@
-"""SIPp: the protocol corners and the load that phones do not reach. Scenarios are XML files in sipp/."""
+"""SIPp: the protocol corners and the load that phones do not reach. Scenarios are XML files in sipp/.
+
+What scenarios share lies in sipp/parts/: <?part NAME key="value" …?> stands for the text of NAME.xml there, with {key} in it
+replaced by the value, {key|words} by the words when there is none; a line that is nothing but an empty {key} vanishes. In a
+value ' stands for ", the only quotes that SIPp knows. Parts may hold parts, which get the same keys.
+"""
 
 import glob
 import os
 import re
 
-from . import proc
+from . import ports, proc
 
 
 class Result:
@@ -33,13 +38,34 @@ class Result:
         return self
 
 
-def start(t, scenario, port, account=None, keys=None, calls=1, rate=10, at_once=None, seconds=60):
+def expand(path, given):
+    """The scenario of this file with its parts put in and comments left out. given: values of keys."""
+    with open(path, encoding="ascii") as f:
+        text = re.sub(r"[ \t]*<!--.*?-->\n?", "", f.read(), flags=re.S)
+    parts = os.path.join(os.path.dirname(path).removesuffix("/parts"), "parts")
+    def value(match):
+        return given.get(match.group(1), match.group(2) or "")
+    def part(match):
+        own = {key: words.replace("'", '"') for key, words in re.findall(r'(\w+)="([^"]*)"', match.group(2))}
+        return expand(os.path.join(parts, f"{match.group(1)}.xml"), {**given, **own}).strip("\n")
+    text = re.sub(r"^[ \t]*\{(\w+)()\}\n", lambda m: value(m) and f"{value(m)}\n", text, flags=re.M)
+    text = re.sub(r"\{(\w+)(?:\|([^{}]*))?\}", value, text)
+    return re.sub(r'[ \t]*<\?part (\w+)((?:\s+\w+="[^"]*")*)\s*\?>', part, text)
+
+
+def start(t, scenario, port, account=None, keys=None, parts=None, calls=1, rate=10, at_once=None, seconds=60, transport="udp",
+          family=4, host=None):
     """Starts SIPp with sipp/SCENARIO.xml against t's Tandem. account: (name, secret) for [field0] and [authentication];
-    at_once: how many calls may run together (default: all); seconds: after these it gives up."""
+    keys: values of SIPp's [keys]; parts: of {keys}, see above; at_once: how many calls may run together (default: all);
+    seconds: after these it gives up; host: its own address."""
     directory = t.directory("sipp")
-    source = os.path.join(t.world.source, "tests", "e2e", "sipp", f"{scenario}.xml")
-    argv = ["sipp", t.tandem.server, "-sf", source, "-i", "127.0.0.1", "-p", port, "-m", calls, "-r", rate,
-            "-l", at_once or calls, "-nostdin", "-timeout", f"{int(seconds)}s", "-timeout_error",
+    source = os.path.join(directory, f"{scenario}.xml")
+    with open(source, "w", encoding="ascii") as f:
+        f.write(expand(os.path.join(t.world.source, "tests", "e2e", "sipp", f"{scenario}.xml"), parts or {}))
+    server = t.tandem.server6 if family == 6 else t.tandem.server
+    argv = ["sipp", server, "-sf", source, "-i", host or ports.own_host(server), "-p", port, "-m", calls, "-r", rate,
+            "-l", at_once or calls, "-t", "t1" if transport == "tcp" else "u1", "-nostdin", "-timeout", f"{int(seconds)}s",
+            "-timeout_error", "-recv_timeout", 1000 * int(seconds),
             "-trace_err", "-error_file", os.path.join(directory, f"{scenario}_errors.log")]
     if calls <= 10:
         argv += ["-trace_msg", "-message_file", os.path.join(directory, f"{scenario}_messages.log")]

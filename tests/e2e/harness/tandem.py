@@ -11,8 +11,9 @@ CONFIG = """\
 [switch]
 node = 1
 listen = udp:127.0.0.1:{port} digest=md5
+listen = tcp:127.0.0.1:{port} digest=md5
 listen = udp:127.0.0.1:{modern} digest=md5,sha-256
-{listens}database = {database}
+{listens6}{listens}database = {database}
 state_dir = {home}/state
 run_dir = {home}/run
 log = {log}
@@ -21,8 +22,8 @@ dialplan = {dialplan}
 dialplan_library = {source}/dialplan
 {switch}
 [media]
-address = 127.0.0.1
-ports = {media_first}-{media_last}
+address = {media_address}
+{media6}ports = {media_first}-{media_last}
 program = {build}/core/tandem-media
 orphan = 5
 {media}
@@ -30,18 +31,24 @@ orphan = 5
 {modules}
 """
 
+LISTENS6 = """\
+listen = udp:[::1]:{port} digest=md5
+listen = tcp:[::1]:{port} digest=md5
+"""
+
 
 class Tandem:
     """Nothing runs before start(). Lines may be added to each section of the configuration.
 
-    It has two listeners. `server` offers MD5 alone, because baresip 1.0 gives up when SHA-256 is offered beside it; `modern`
-    offers both."""
+    `server` and `server6` answer over UDP and TCP; they offer MD5 alone, because baresip 1.0 gives up when SHA-256 is offered
+    beside it. `modern` offers both, over UDP."""
 
     def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 log="debug"):
+                 log="debug", media_address="127.0.0.1", ipv6=True):
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
-        self.server, self.modern = f"127.0.0.1:{self.port}", f"127.0.0.1:{ports[1]}"
+        self.server, self.server6 = f"127.0.0.1:{self.port}", f"[::1]:{self.port}"
+        self.modern = f"127.0.0.1:{ports[1]}"
         self.config = os.path.join(self.home, "tandem.conf")
         self.log_path = os.path.join(self.home, "tandemd.log")
         self.control = os.path.join(self.home, "run", "control.sock")
@@ -51,8 +58,9 @@ class Tandem:
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
                 port=self.port, source=self.source, log=log, modern=ports[1], database=database, home=self.home, build=self.build,
-                dialplan=dialplan or os.path.join(self.source, "dialplan"), media_first=first, media_last=ports[-1],
-                switch=switch, media=media, modules=modules, listens=listens))
+                dialplan=dialplan or os.path.join(self.source, "dialplan"), media_address=media_address,
+                media6="address6 = ::1\n" if ipv6 else "", media_first=first, media_last=ports[-1], switch=switch, media=media,
+                modules=modules, listens=listens, listens6=LISTENS6.format(port=self.port) if ipv6 else ""))
         self.program = None
         self.expected_errors = []
 

@@ -1,0 +1,105 @@
+/* Rows of the configuration as the server sends them, made into a snapshot: what the tables' constraints promise is
+ * checked once more, because constraints can be dropped. Signalling thread only; knows no connection. */
+#include "db/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/obj.h"
+
+static int hex_bytes(const char *hex, uint8_t *out, size_t len)
+{
+    if (strlen(hex) != 2 * len)
+        return -EINVAL;
+    for (size_t i = 0; i < len; i++) {
+        unsigned value = 0;
+
+        for (int k = 0; k < 2; k++) {
+            const char *digits = "0123456789abcdef", *at = strchr(digits, hex[2 * i + (size_t)k]);
+
+            if (!at || !*at)
+                return -EINVAL;
+            value = value << 4 | (unsigned)(at - digits);
+        }
+        out[i] = (uint8_t)value;
+    }
+    return 0;
+}
+
+/* A column that may be NULL, which is `otherwise`. */
+static int seconds_or(const PGresult *r, int row, int column, unsigned otherwise, unsigned *out)
+{
+    uint64_t value = otherwise;
+
+    if (!PQgetisnull(r, row, column) && str_to_u64(PQgetvalue(r, row, column), 1000000, &value) < 0)
+        return -EINVAL;
+    *out = (unsigned)value;
+    return 0;
+}
+
+/* The table's constraints make sure of all this; they may have been dropped. Returns NULL or what is wrong. */
+static const char *account_from_row(const PGresult *r, int row, struct account *account)
+{
+    uint64_t max_contacts;
+
+    if (str_copy(account->name, sizeof account->name, PQgetvalue(r, row, 1)) < 0 || !*account->name)
+        return "its name is empty or too long";
+    if (str_copy(account->display_name, sizeof account->display_name, PQgetvalue(r, row, 2)) < 0)
+        return "its display_name is too long";
+    if (str_copy(account->realm, sizeof account->realm, PQgetvalue(r, row, 3)) < 0 || !*account->realm)
+        return "its realm is empty or too long";
+    if (hex_bytes(PQgetvalue(r, row, 4), account->ha1_md5, sizeof account->ha1_md5) < 0)
+        return "its ha1_md5 is not 16 bytes; give it a new password with set_password()";
+    if (hex_bytes(PQgetvalue(r, row, 5), account->ha1_sha256, sizeof account->ha1_sha256) < 0)
+        return "its ha1_sha256 is not 32 bytes; give it a new password with set_password()";
+    account->enabled = strcmp(PQgetvalue(r, row, 6), "t") == 0;
+    if (str_copy(account->context, sizeof account->context, PQgetvalue(r, row, 7)) < 0 || !*account->context)
+        return "its context is empty or too long";
+    if (str_to_u64(PQgetvalue(r, row, 8), 100000, &max_contacts) < 0)
+        return "its max_contacts is not a sensible number";
+    account->max_contacts = (unsigned)max_contacts;
+    if (seconds_or(r, row, 9, MAX_CALL_AS_SWITCH, &account->max_call) < 0)
+        return "its max_call is not a time in seconds";
+    account->session.mode = session_mode_parse(PQgetvalue(r, row, 10));
+    if (account->session.mode == SESSION_AS_SWITCH && !PQgetisnull(r, row, 10))
+        return "its session_timers is neither on nor accept nor off";
+    if (seconds_or(r, row, 11, 0, &account->session.expires) < 0 ||
+        seconds_or(r, row, 12, 0, &account->session.min_se) < 0)
+        return "its session_expires or session_min_se is not a time in seconds";
+    return NULL;
+}
+
+static void blame(struct fault *fault, const char *table, const char *key, const char *reason)
+{
+    if (fault->row[0])
+        return;
+    snprintf(fault->row, sizeof fault->row, "%s %.63s", table, key);
+    str_copy(fault->reason, sizeof fault->reason, reason);
+}
+
+void rows_accounts(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct account *account;
+        const char *wrong;
+
+        if (PQgetisnull(r, row, 1)) {
+            snapshot_drop_account(into, PQgetvalue(r, row, 0));
+            continue;
+        }
+        account = account_alloc();
+        wrong = account_from_row(r, row, account);
+        if (wrong) {
+            blame(fault, "account", PQgetvalue(r, row, 0), wrong);
+            obj_unref(account, "snapshot");
+        } else {
+            snapshot_put_account(into, account);
+        }
+    }
+}
+
+void rows_settings(struct snapshot *into, const PGresult *r)
+{
+    for (int row = 0; row < PQntuples(r); row++)
+        snapshot_put_setting(into, PQgetvalue(r, row, 0), PQgetisnull(r, row, 1) ? NULL : PQgetvalue(r, row, 1));
+}
