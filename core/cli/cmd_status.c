@@ -34,6 +34,12 @@ static void print_database(const struct cli *cli, const json_t *database)
                     colour(cli, PLAIN));
     }
     putc('\n', cli->out);
+    if (json_is_false(json_object_get(records, "crash_safe"))) {
+        label(cli, "");
+        fputs("shared memory (/dev/shm) cannot be used: a crash of the switch would lose the records of its last "
+              "moment\n",
+              cli->out);
+    }
     if (*json_str(database, "why")) {
         label(cli, "");
         print_clean(cli->out, json_str(database, "why"));

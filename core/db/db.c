@@ -136,6 +136,7 @@ void db_get_status(const struct db *db, struct db_status *out)
         .records_delivered = spool.delivered,
         .records_set_aside = spool.set_aside,
         .records_lost = spool.lost,
+        .records_crash_safe = spool.crash_safe,
     };
     str_copy(out->why, sizeof out->why, db->why);
 }

@@ -109,6 +109,7 @@ struct db_status {
     uint64_t generation;
     uint64_t generation_age_s;
     uint64_t records_waiting, records_delivered, records_set_aside, records_lost; /* of this run */
+    bool records_crash_safe; /* what waits outlives a crash of this program, whether it was written or not */
 };
 void db_get_status(const struct db *db, struct db_status *out);
 

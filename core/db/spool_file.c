@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "db/spool-priv.h"
 
 #define FILE_MAX (64 << 20) /* ours are far smaller */
@@ -101,20 +102,41 @@ static int write_all(int fd, const uint8_t *data, size_t len, uint64_t offset)
     return 0;
 }
 
-static int write_file(const char *path, const void *data, size_t len, uint64_t offset)
+static void close_file(int *fd)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), err;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
 
-    if (fd < 0)
+/* *fd stays open for the next write; -1: opens it. After an error it is closed, and the range has to be written again:
+ * what a failed fdatasync() has left is not known. */
+static int write_at(const char *path, int *fd, const void *data, size_t len, uint64_t offset)
+{
+    int err;
+
+    if (*fd < 0)
+        *fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0)
         return -errno;
-    err = write_all(fd, data, len, offset);
-    if (!err && fdatasync(fd) < 0)
+    err = write_all(*fd, data, len, offset);
+    if (!err && fdatasync(*fd) < 0)
         err = -errno;
-    if (err && ftruncate(fd, (off_t)offset) < 0)
-        err = -errno; /* half a frame may stay at the end; the next write goes over it */
-    close(fd);
-    if (!err && offset == 0)
+    if (err) {
+        if (ftruncate(*fd, (off_t)offset) < 0) /* else half a frame stays at the end; the next write goes over it */
+            log_debug("record spool: %s could not be cut: %s", path, strerror(errno));
+        close_file(fd);
+    } else if (offset == 0) {
         sync_directory_of(path);
+    }
+    return err;
+}
+
+static int write_file(const char *path, const void *data, size_t len)
+{
+    int fd = -1, err = write_at(path, &fd, data, len, 0);
+
+    close_file(&fd);
     return err;
 }
 
@@ -165,10 +187,10 @@ static void set_aside(struct file_job *job)
     char path[SPOOL_PATH + 8];
 
     snprintf(path, sizeof path, "%s.txt", job->aside);
-    job->err = write_file(path, job->text, strlen(job->text), 0);
+    job->err = write_file(path, job->text, strlen(job->text));
     snprintf(path, sizeof path, "%s.spool", job->aside);
     if (!job->err)
-        job->err = write_file(path, job->data, job->len, 0);
+        job->err = write_file(path, job->data, job->len);
 }
 
 void file_job_run(void *arg)
@@ -177,15 +199,20 @@ void file_job_run(void *arg)
 
     switch (job->what) {
     case FILE_WRITE:
-        job->err = write_file(job->path, job->data, job->len, job->offset);
+        job->err = write_at(job->path, job->fd, job->data, job->len, job->offset);
         break;
     case FILE_READ:
         read_file(job);
         break;
+    case FILE_CLOSE:
+        close_file(job->fd);
+        break;
     case FILE_REMOVE:
+        close_file(job->fd);
         job->err = unlink(job->path) < 0 && errno != ENOENT ? -errno : 0;
         break;
     case FILE_KEEP_BAD:
+        close_file(job->fd);
         job->err = rename(job->path, job->aside) < 0 && errno != ENOENT ? -errno : 0;
         break;
     case FILE_SET_ASIDE:

@@ -9,7 +9,7 @@
 #include "db/store-priv.h"
 
 #define FILE_LANE 2
-#define WRITE_MS 200             /* changes of one moment share a write */
+#define WRITE_MS 10              /* changes of one moment share a write */
 #define LINES_MIN 1000           /* a shorter file is never written anew */
 #define JOURNAL_MAX (16u << 20)  /* bytes that are read */
 

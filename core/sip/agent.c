@@ -12,8 +12,8 @@
 #include "sip/nta_wire.h"
 #include "sip/sip-priv.h"
 
-/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read as
- * one, and gives the connection up when that is too much. */
+/* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read
+ * as one, and gives the connection up when that is too much. */
 #define BURST_MAX (8 * 1024 * 1024)
 
 int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
@@ -140,6 +140,21 @@ static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *
     return 0;
 }
 
+static void configured(void *arg, const struct event *event)
+{
+    struct agent *agent = arg;
+    unsigned seconds = keepalive_seconds(agent->pbx);
+    struct dialog *dialog;
+
+    if (seconds == agent->keepalive_s)
+        return;
+    agent->keepalive_s = seconds;
+    LIST_FOR_EACH(dialog, &agent->dialogs, in_agent)
+    {
+        keepalive_restart(dialog);
+    }
+}
+
 int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent **out)
 {
     struct agent *agent = mem_new(sizeof *agent);
@@ -151,18 +166,21 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
-    late_open(agent);
     random_bytes(agent->ping_key, sizeof agent->ping_key);
     su_init();
     result = sofia_loop_open(agent);
+    if (result == 0)
+        result = late_open(agent);
     if (result == 0) {
         agent->nta =
             nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1), NTATAG_SERVER_RPORT(1),
                              NTATAG_MAXSIZE(BURST_MAX), NTATAG_UDP_MTU(65535), NTATAG_CANCEL_487(0),
                              NTATAG_MERGE_482(1), NTATAG_REL100(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
                              TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
-        if (!agent->nta)
+        if (!agent->nta) {
+            late_close(agent);
             result = -ENOMEM;
+        }
     }
     if (result < 0) {
         log_error("sofia-sip could not be set up: %s", strerror(-result));
@@ -171,6 +189,8 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
         return result;
     }
     agent->digest = digest_new(pbx->loop);
+    agent->keepalive_s = keepalive_seconds(pbx);
+    agent->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, agent);
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
     *out = agent;
@@ -234,6 +254,7 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    bus_unsubscribe(agent->configured);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, NULL, NULL);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)

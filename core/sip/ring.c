@@ -120,7 +120,7 @@ int invite_ring(struct leg *leg, int status, const struct media_desc *early)
     if (len < 0)
         return len;
     if (dialog->reliability == REL_ALWAYS && leg->late_offer)
-        return 0; /* the first would have to carry our offer (RFC 3261 §13.2.1), which waits for the 200 */
+        return 0;         /* the first would have to carry our offer (RFC 3261 §13.2.1), which waits for the 200 */
     if (dialog->reliable) /* an unreliable one now would make NTA stop repeating it */
         return send_later(dialog, status, sdp);
     if (dialog->reliability == REL_ALWAYS || (dialog->reliability == REL_WITH_SDP && early))

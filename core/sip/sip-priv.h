@@ -35,6 +35,7 @@ struct dialog;
 #define SIP_ALLOW SIP_ALLOW_ALWAYS ", MESSAGE"
 #define SIP_ALLOW_ALWAYS "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 #define SIP_SUPPORTED "100rel, timer"
+#define SIP_SUPPORTED_NO_TIMER "100rel"
 #define SIP_SDP_TYPE "application/sdp"
 
 /* A method that a module serves: agent.c. */
@@ -69,8 +70,11 @@ struct agent {
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
-    struct list late[LATE_BUCKETS]; /* INVITEs that may still be answered: late.c */
+    struct list late[LATE_BUCKETS], late_order; /* INVITEs that may still be answered: late.c */
+    su_timer_t *late_timer;
     struct ping_bucket pings[256];
+    struct bus_subscription *configured;
+    unsigned keepalive_s; /* the setting, as the dialogs follow it */
     uint8_t ping_key[16];
     bool closing;
 };
@@ -95,7 +99,8 @@ struct sipmsg {
     bool answered, kept;
 };
 void sipmsg_free(struct sipmsg *m);
-/* The value of a header as text, in home. The library's own sip_header_as_string() leaves bytes unset in longer ones. */
+/* The value of a header as text, in home. The library's own sip_header_as_string() leaves bytes unset in longer ones.
+ */
 char *header_text(su_home_t *home, const sip_header_t *h);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
@@ -150,24 +155,39 @@ struct dialog {
     bool answering;                                           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
-    bool inbound, cancelled, established, ack_seen, dead, retried_422;
-    bool refuses[NOTE_KINDS];       /* its far side takes no such notes */
+    bool inbound, cancelled, established, ack_seen, dead;
+    bool refuses[NOTE_KINDS];        /* its far side takes no such notes */
     struct list notes_in, notes_out; /* note.c: those under way */
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
     char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
+    nta_outgoing_t *probe; /* UPDATE without SDP or OPTIONS of ours: asks whether the far side is there */
     struct session_timer session;
+    struct session_grant grant; /* of the INVITE or offer that waits for its answer */
+    struct loop_timer keepalive;
+    bool peer_update;  /* it allows UPDATE: a refresh without SDP */
+    bool flow_gone;    /* the last OPTIONS found no way to the phone */
     uint64_t sdp_hash; /* of the last SDP without its version */
 };
 
-/* What a 2xx says about session timers. */
-#define SESSION_TIMER_TAGS(dialog)                                                                                     \
-    TAG_IF((dialog)->session.header[0], SIPTAG_SESSION_EXPIRES_STR((dialog)->session.header)),                         \
-        TAG_IF((dialog)->session.header[0] && !(dialog)->session.we_refresh, SIPTAG_REQUIRE_STR("timer"))
+/* The headers of session timers, and Supported, which depends on them. */
+struct session_headers {
+    char supported[40];
+    char expires[40], min_se[16]; /* "": none */
+    bool require;
+};
+#define SESSION_HEADER_TAGS(headers)                                                                                   \
+    SIPTAG_SUPPORTED_STR((headers).supported),                                                                         \
+        TAG_IF((headers).expires[0], SIPTAG_SESSION_EXPIRES_STR((headers).expires)),                                   \
+        TAG_IF((headers).min_se[0], SIPTAG_MIN_SE_STR((headers).min_se)),                                              \
+        TAG_IF((headers).require, SIPTAG_REQUIRE_STR("timer"))
 
 extern const struct leg_ops dialog_ops;
+
+/* Added to a CSeq where requests may have been sent that are not known; a gap is legal (RFC 3261 §12.2.1.1). */
+#define CSEQ_GAP 1000
 
 struct dialog *dialog_new(struct agent *agent, const char *flow);
 /* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
@@ -201,6 +221,21 @@ void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
 /* The user part of a URI of ours, escaped; what does not fit is left out, and no escape is cut in two. */
 void user_text(const char *user, char *out, size_t size);
 
+/* session_refresh.c */
+struct session_terms message_terms(const sip_t *sip);
+/* Of a request of ours; of a 2xx of ours. */
+void terms_headers(const struct session_terms *terms, struct session_headers *out);
+void grant_headers(const struct dialog *dialog, const struct session_grant *grant, struct session_headers *out);
+/* The policy that this dialog follows: `own` is an account's or whatever is called (NULL: the switch's alone). */
+void session_setup(struct dialog *dialog, const struct session_policy *own);
+/* A 2xx to an INVITE or UPDATE of ours came; one of ours went out that granted this: the session counts from here. */
+void session_2xx_in(struct dialog *dialog, const sip_t *sip);
+void session_2xx_out(struct dialog *dialog, const struct session_grant *grant);
+/* A sign of life, or what decides about keep-alive has changed: the time until the far side is asked begins anew. */
+void keepalive_restart(struct dialog *dialog);
+/* The setting. */
+unsigned keepalive_seconds(const struct pbx *pbx);
+
 /* invite_in.c */
 /* The user part of a URI, unescaped. 0; -E2BIG: cutting it short would make it somebody else; -EINVAL: control
  * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
@@ -228,7 +263,7 @@ void early_confirm(struct dialog *dialog, const char *tag);
 struct media_desc *early_answer(struct dialog *dialog, const char *tag) MUST_USE;
 void early_forget(struct dialog *dialog);
 /* late.c */
-void late_open(struct agent *agent);
+int late_open(struct agent *agent); /* 0 or -ENOMEM */
 void late_close(struct agent *agent);
 /* The final response to dialog->invite_out has come, or nobody waits for it: takes the transaction, and ends what still
  * answers it with this cause. */
@@ -242,7 +277,10 @@ void invite_cancel(struct dialog *dialog, enum cause cause);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 int indialog_offer(struct leg *leg, const struct media_desc *offer);
-/* Answers a request finally and lets its transaction go; NTA keeps it as long as retransmissions may come. Returns 0. */
+/* Requests go to the newest Contact of the far side from now on. */
+void dialog_refresh_target(struct dialog *dialog, const sip_t *sip);
+/* Answers a request finally and lets its transaction go; NTA keeps it as long as retransmissions may come. Returns 0.
+ */
 int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
                tag_value_t value, ...);
 /* note.c */

@@ -91,7 +91,8 @@ static bool has_better_flow(const struct registrar *r, const struct aor *aor, co
     return false;
 }
 
-/* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. */
+/* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. They ring at the same time all the
+ * same (see modules/README.md). */
 static unsigned pick(const struct registrar *r, const struct aor *aor, const struct binding **out, unsigned max)
 {
     const struct binding *b;

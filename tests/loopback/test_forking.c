@@ -37,8 +37,18 @@ START_TEST(a_second_answer_of_another_fork_is_confirmed_and_ended_and_the_first_
     ck_assert(says(m, "To", ";tag=first"));
     offer = *must(ua_wait(a, "200"));
     ua_ack(a, &offer);
+    b->extra = "Record-Route: <sip:127.0.0.1:9;lr;of=second>\r\n"; /* what stands between us and that fork */
     reply_as(b, "second", &invite, 200, "OK", NULL);
-    expect_ack_and_bye(bed, b, "second", "SIP;cause=200");
+    b->extra = NULL;
+    m = must(ua_wait(b, "BYE"));
+    ck_assert(says(m, "Route", "of=second"));
+    ck_assert(says(m, "Reason", "SIP;cause=200"));
+    ua_reply(b, m, 200, "OK", NULL);
+    m = must(ua_wait(b, "ACK"));
+    ck_assert(says(m, "To", ";tag=second"));
+    ck_assert(says(m, "Route", "of=second"));
+    reply_as(b, "third", &invite, 200, "OK", NULL);
+    expect_ack_and_bye(bed, b, "third", "SIP;cause=200");
     reply_as(b, "second", &invite, 200, "OK", NULL); /* that ACK was lost: once more, but no second BYE */
     m = must(ua_wait(b, "ACK"));
     ck_assert(says(m, "To", ";tag=second"));
@@ -51,8 +61,8 @@ START_TEST(a_second_answer_of_another_fork_is_confirmed_and_ended_and_the_first_
     hang_up(bed, a, b);
     ck_assert_uint_eq(bed->calls_ended, 1);
     ck_assert_str_eq(bed->last_cause, "normal");
-    reply_as(b, "third", &invite, 200, "OK", NULL); /* the call is over, the fork does not know */
-    expect_ack_and_bye(bed, b, "third", "");
+    reply_as(b, "fourth", &invite, 200, "OK", NULL); /* the call is over, the fork does not know */
+    expect_ack_and_bye(bed, b, "fourth", "");
     ua_close(a);
     ua_close(b);
     bed_close(bed);
@@ -195,6 +205,12 @@ START_TEST(each_early_dialog_confirms_its_own_reliable_responses_and_the_answer_
     ck_assert(says(m, "To", ";tag=second"));
     ck_assert_uint_eq((unsigned)atoi(value(m, "CSeq")), cseq);
     ua_ack(a, must(ua_wait(a, "200")));
+    reply_as(b, "first", &invite, 200, "OK", NULL); /* it had two PRACKs: its BYE has a later number */
+    must(ua_wait(b, "ACK"));
+    m = must(ua_wait(b, "BYE"));
+    ck_assert(says(m, "To", ";tag=first"));
+    ck_assert_uint_gt((unsigned)atoi(value(m, "CSeq")), cseq + 2);
+    ua_reply(b, m, 200, "OK", NULL);
     ua_bye(a);
     m = must(ua_wait(b, "BYE"));
     ck_assert(says(m, "To", ";tag=second"));
@@ -265,6 +281,83 @@ START_TEST(the_fork_that_answers_is_heard_whoever_was_heard_before)
     ua_close(a);
     ua_close(b);
     ua_close(c);
+    bed_close(bed);
+}
+END_TEST
+
+/* --- several phones --------------------------------------------------------------------------------------------- */
+
+START_TEST(the_first_answer_of_all_phones_wins_and_no_other_has_missed_a_call)
+{
+    static const char elsewhere[] = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    struct bed *bed =
+        bed_open(NULL, "extension('internal', '600', function(call) call:dial{ to = { '202', '203' } } end)");
+    struct ua *a = bed_registered(bed, "201"), *desk = bed_registered(bed, "202"), *soft = bed_registered(bed, "202"),
+              *c = bed_registered(bed, "203");
+    struct message offer, ok;
+    const struct message *m;
+
+    ua_invite(a, "600", NULL);
+    ua_reply(desk, must(ua_wait(desk, "INVITE")), 180, "Ringing", NULL);
+    ua_reply(soft, must(ua_wait(soft, "INVITE")), 180, "Ringing", NULL);
+    offer = *must(ua_wait(c, "INVITE"));
+    ua_reply(c, &offer, 200, "OK", NULL);
+    must(ua_wait(c, "ACK"));
+    ok = *must(ua_wait(a, "200"));
+    ua_ack(a, &ok);
+    m = must(ua_wait(desk, "CANCEL"));
+    ck_assert_str_eq(value(m, "Reason"), elsewhere);
+    ua_reply(desk, m, 200, "OK", NULL);
+    ua_reply(desk, &desk->invite, 487, "Request Terminated", NULL);
+    must(ua_wait(desk, "ACK"));
+    m = must(ua_wait(soft, "CANCEL"));
+    ck_assert_str_eq(value(m, "Reason"), elsewhere);
+    ua_reply(soft, m, 200, "OK", NULL);
+    ua_reply(soft, &soft->invite, 200, "OK", NULL); /* it was picked up in the same moment */
+    must(ua_wait(soft, "ACK"));
+    m = must(ua_wait(soft, "BYE"));
+    ck_assert_str_eq(value(m, "Reason"), elsewhere);
+    ua_reply(soft, m, 200, "OK", NULL);
+    ua_talk(a, message_body(&ok), 10, 0x11);
+    ua_talk(c, message_body(&offer), 10, 0x22);
+    ck_assert_uint_ge(ua_hear(c, 8), 8);
+    ck_assert_uint_ge(ua_hear(a, 8), 8);
+    ck_assert_uint_eq(a->last_payload, 0x22);
+    hang_up(bed, a, c);
+    ck_assert_str_eq(bed->last_cause, "normal");
+    ua_close(a);
+    ua_close(desk);
+    ua_close(soft);
+    ua_close(c);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(all_phones_of_an_account_ring_at_once_whatever_their_preference)
+{
+    static const char *const preferences[] = {";q=0.1", ";q=1.0", "", ";q=0"};
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *phones[COUNT_OF(preferences)];
+    struct message invites[COUNT_OF(preferences)];
+
+    for (unsigned i = 0; i < COUNT_OF(phones); i++) {
+        phones[i] = bed_phone(bed, "202");
+        phones[i]->contact_params = preferences[i];
+        ck_assert_int_eq(ua_register(phones[i], 600), 200);
+    }
+    ua_invite(a, "202", NULL);
+    for (unsigned i = 0; i < COUNT_OF(phones); i++) /* nobody has answered anything yet */
+        invites[i] = *must(ua_wait(phones[i], "INVITE"));
+    ua_cancel(a);
+    ua_ack(a, must(ua_wait(a, "487")));
+    for (unsigned i = 0; i < COUNT_OF(phones); i++) {
+        phones[i]->contact_params = NULL;
+        ua_reply(phones[i], &invites[i], 486, "Busy Here", NULL);
+        must(ua_wait(phones[i], "ACK"));
+    }
+    for (unsigned i = 0; i < COUNT_OF(phones); i++)
+        ua_close(phones[i]);
+    ua_close(a);
     bed_close(bed);
 }
 END_TEST
@@ -537,6 +630,8 @@ int main(void)
     tcase_add_test(tc, each_early_dialog_confirms_its_own_reliable_responses_and_the_answer_decides);
     tcase_add_test(tc, the_first_early_media_is_heard_until_its_fork_ends_and_then_the_next);
     tcase_add_test(tc, the_fork_that_answers_is_heard_whoever_was_heard_before);
+    tcase_add_test(tc, the_first_answer_of_all_phones_wins_and_no_other_has_missed_a_call);
+    tcase_add_test(tc, all_phones_of_an_account_ring_at_once_whatever_their_preference);
     tcase_add_test(tc, what_one_phone_says_before_it_answers_reaches_the_caller_as_it_came);
     tcase_add_test(tc, a_caller_that_confirms_them_gets_one_at_a_time_and_an_answer_needs_no_confirmation);
     tcase_add_loop_test(tc, a_call_that_fails_while_ringing_is_unconfirmed_fails_as_it_did, 0, 2);

@@ -237,7 +237,8 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
                    ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag,
                    ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
-                   strcmp(method, "ACK") == 0 ? "" : auth, ua->extra && strcmp(method, "INVITE") == 0 ? ua->extra : "",
+                   strcmp(method, "ACK") == 0 ? "" : auth,
+                   ua->extra && (strcmp(method, "INVITE") == 0 || strcmp(method, "UPDATE") == 0) ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
     ua_send_raw(ua, text, (size_t)len);
 }
@@ -272,7 +273,7 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
                addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
     if (expires >= 0)
-        str_append(out, size, &used, ";expires=%d", expires);
+        str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");
     str_append(out, size, &used, "\r\n");
 }
 

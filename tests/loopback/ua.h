@@ -45,13 +45,14 @@ struct ua {
     char from[256], to[256]; /* values without tags */
     unsigned invite_cseq;
     bool uac;
-    const char *extra;        /* header lines added to what it sends */
+    const char *extra;          /* header lines added to its INVITEs, UPDATEs and answers */
+    const char *contact_params; /* of its Contact when it registers: ";q=0.5" */
     bool no_contact;          /* its responses have none */
     const char *max_forwards; /* NULL: 70 */
     const char *cancel_extra; /* header lines added to a CANCEL */
     const char *contact_user; /* user of its Contact; NULL: its own */
     struct message invite;    /* received INVITE, or our own last one */
-    char *heard; /* after ua_record(): every message that came, one behind the other */
+    char *heard;              /* after ua_record(): every message that came, one behind the other */
     size_t heard_len;
     unsigned packets_heard;
     unsigned char last_payload;
