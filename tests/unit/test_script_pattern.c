@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "script/extension.h"
+#include "script/literals.h"
 #include "script/pattern.h"
 
 /* --- extensions -------------------------------------------------------------------------------------------------- */
@@ -180,6 +181,68 @@ START_TEST(an_included_context_without_extensions_is_a_mistake)
 }
 END_TEST
 
+/* --- string literals --------------------------------------------------------------------------------------------- */
+
+static void collect(void *arg, const char *text, size_t len)
+{
+    char *all = arg;
+    size_t used = strlen(all);
+
+    str_append(all, 1000, &used, "%s|", text);
+}
+
+START_TEST(the_texts_of_a_source_are_found_as_lua_reads_them)
+{
+    static const struct {
+        const char *source, *texts;
+    } cases[] = {
+        {"f('a', \"b\")", "a|b|"},
+        {"-- 'no'\nf 'yes' --[[ 'no'\n'no' ]] f'too'--[==[ ]] 'no' ]==]'end'", "yes|too|end|"},
+        {"[[long]] [==[with ]] and ]=] in it]==]", "long|with ]] and ]=] in it|"},
+        {"[[\nfirst line end is no part\n]] [[\r\nx]]", "first line end is no part\n|x|"},
+        {"[[a\r\nb\rc\n\rd]]", "a\nb\nc\nd|"},
+        {"'it\\'s' \"say \\\"x\\\"\"", "it's|say \"x\"|"},
+        {"'a\\tb\\65\\x42\\0671\\\\'", "a\tbAB"
+                                       "C1\\|"},
+        {"'a\\z  \n  b' 'c\\\nd'", "ab|c\nd|"},
+        {"a[b[1]] = 'x' .. t[ [[k]] ]", "x|k|"},
+        {"'no end\n' 'x'", " |"}, /* what is no Lua is not loaded either */
+        {"[[no end", ""},
+        {"'no end", ""},
+        {"'\\", ""},
+        {"--[[", ""},
+        {"", ""},
+    };
+    char all[1000];
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        all[0] = '\0';
+        literals_each(cases[i].source, strlen(cases[i].source), collect, all);
+        ck_assert_msg(strcmp(all, cases[i].texts) == 0, "%s gives %s", cases[i].source, all);
+    }
+}
+END_TEST
+
+START_TEST(sql_of_a_source_is_what_begins_like_a_statement)
+{
+    static const char source[] =
+        "q('SELECT a') q(' \\n with x as (select 1) select') q('insert') q('selection') q('SET x') "
+        "q('DROP TABLE a') q('COPY a TO PROGRAM') q('(values (1))') q('SELECT 1\\0 more')";
+    struct literal_set set = {0};
+
+    literals_add(&set, source, strlen(source));
+    literals_sort(&set);
+    ck_assert_uint_eq(set.count, 4);
+    ck_assert(literals_have(&set, "SELECT a"));
+    ck_assert(literals_have(&set, "insert"));
+    ck_assert(literals_have(&set, "(values (1))"));
+    ck_assert(!literals_have(&set, "SELECT b"));
+    ck_assert(!literals_have(&set, "SELECT 1"));
+    ck_assert(!literals_have(&set, "DROP TABLE a"));
+    literals_free(&set);
+}
+END_TEST
+
 /* --- Lua's string patterns --------------------------------------------------------------------------------------- */
 
 /* The whole match, or what went wrong. */
@@ -296,6 +359,8 @@ int main(void)
     tcase_add_test(extensions, a_pattern_declared_twice_is_found);
     tcase_add_test(extensions, what_a_context_includes_is_found_in_it_and_the_most_specific_wins);
     tcase_add_test(extensions, an_included_context_without_extensions_is_a_mistake);
+    tcase_add_test(extensions, the_texts_of_a_source_are_found_as_lua_reads_them);
+    tcase_add_test(extensions, sql_of_a_source_is_what_begins_like_a_statement);
     tcase_add_test(extensions, a_dialled_underscore_does_not_name_a_pattern);
     suite_add_tcase(suite, extensions);
     tcase_add_test(patterns, string_patterns_match_as_the_manual_says);
