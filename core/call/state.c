@@ -5,7 +5,7 @@
 #include "call/pbx.h"
 #include "call/route.h"
 
-static bool is_reachable(struct pbx *pbx, const char *name)
+bool account_is_reachable(struct pbx *pbx, const char *name)
 {
     struct endpoint found;
     char target[80] = "account:";
@@ -40,7 +40,7 @@ enum account_state account_state(struct pbx *pbx, const char *name)
             state = ACCOUNT_RINGING;
         }
     }
-    return state == ACCOUNT_IDLE && !is_reachable(pbx, name) ? ACCOUNT_UNAVAILABLE : state;
+    return state == ACCOUNT_IDLE && !account_is_reachable(pbx, name) ? ACCOUNT_UNAVAILABLE : state;
 }
 
 const char *account_state_name(enum account_state state)

@@ -17,6 +17,8 @@ enum account_state {
 
 /* Looks at every leg: for questions of people and scripts, not for each message. */
 enum account_state account_state(struct pbx *pbx, const char *name);
+/* Is there a phone of it that could be called? */
+bool account_is_reachable(struct pbx *pbx, const char *name);
 const char *account_state_name(enum account_state state); /* "idle", "busy" … */
 
 #endif

@@ -36,7 +36,7 @@ struct cli_command {
 extern const struct cli_command cmd_status, cmd_version, cmd_refs;
 extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
 extern const struct cli_command cmd_registrations, cmd_accounts, cmd_account;
-extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan;
+extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate;
 
 /* "tandem: …" on standard error. */
 void cli_error(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "call/state.h"
 #include "console/core.h"
+#include "db/store.h"
 #include "script/script.h"
 
 #define WARNINGS_MAX 20
@@ -120,9 +122,77 @@ static void run_show(struct core_part *core, struct console_request *request, js
     console_reply(request, json_pack("{s:o}", "contexts", visitor.arg));
 }
 
+/* --- snapshot: what a simulation needs to know ---------------------------------------------------------------------
+ */
+
+static void add_file(void *arg, const char *name, bool library, const char *text, size_t len)
+{
+    json_object_set_new(arg, name, json_stringn(text, len));
+}
+
+/* Accounts in calls, as the keys of an object: one look at every leg. */
+static json_t *busy_accounts(const struct pbx *pbx)
+{
+    json_t *busy = json_object();
+    const struct call *call;
+    const struct leg *leg;
+
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx)
+    {
+        LIST_FOR_EACH(leg, &call->legs, in_call)
+        {
+            if (leg->account && leg_is_alive(leg))
+                json_object_set_new(busy, leg->account->name, json_true());
+        }
+    }
+    return busy;
+}
+
+static const char *state_of(struct pbx *pbx, const json_t *busy, const struct account *account)
+{
+    if (!account->enabled)
+        return "disabled";
+    if (json_object_get(busy, account->name))
+        return "busy";
+    return account_is_reachable(pbx, account->name) ? "idle" : "unavailable";
+}
+
+static json_t *accounts_json(struct pbx *pbx)
+{
+    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
+    json_t *list = json_array(), *busy = busy_accounts(pbx);
+
+    for (size_t i = 0; snapshot && i < snapshot_account_count(snapshot); i++) {
+        const struct account *account = snapshot_account_at(snapshot, i);
+
+        json_array_append_new(list, json_pack("{s:o,s:o,s:o,s:b,s:s}", "name", json_text(account->name), "display_name",
+                                              json_text(account->display_name), "context", json_text(account->context),
+                                              "enabled", account->enabled, "state", state_of(pbx, busy, account)));
+    }
+    json_decref(busy);
+    return list;
+}
+
+static void run_snapshot(struct core_part *core, struct console_request *request, json_t *params)
+{
+    struct pbx *pbx = core->core.pbx;
+    const struct script_visitor visitor = {.arg = json_object(), .file = add_file};
+    const char *fallback = pbx->db ? snapshot_setting(db_snapshot(pbx->db), "script_fallback", NULL) : NULL;
+    json_t *settings = json_object();
+
+    if (pbx->script)
+        script_visit(pbx->script, &visitor);
+    if (fallback)
+        json_object_set_new(settings, "script_fallback", json_text(fallback));
+    console_reply(request,
+                  json_pack("{s:o,s:o,s:o,s:o}", "files", visitor.arg, "accounts", accounts_json(pbx), "settings",
+                            settings, "store", pbx->store ? store_all(pbx->store) : json_object()));
+}
+
 const struct core_command core_dialplan_commands[] = {
     {"dialplan.reload", "reads the dialplan again; a broken one is refused", run_reload},
     {"dialplan.check", "reads the dialplan and says what is wrong, without using it", run_check},
+    {"dialplan.snapshot", "what a simulation needs: dialplan, accounts and their phones, store", run_snapshot},
     {"dialplan.show", "contexts and extensions of the dialplan in force", run_show},
     {NULL, NULL, NULL},
 };

@@ -2,6 +2,8 @@
 #ifndef DB_DB_PRIV_H
 #define DB_DB_PRIV_H
 
+#include <jansson.h>
+
 #include "db/db.h"
 
 /* --- snapshot.c --------------------------------------------------------------------------------------------------- */
@@ -24,6 +26,10 @@ void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *arg, in
 struct pool;
 /* conninfo NULL: every query fails. guarded: for statements that are not the switch's own. */
 struct pool *pool_open(struct db *db, const char *conninfo, bool guarded);
+/* Its queries are answered by somebody who makes that up. */
+void pool_pretend(struct pool *pool, const struct db_pretend *pretend);
+/* pretend.c: a PGresult with these rows. */
+struct pg_result *pretend_result(const json_t *rows);
 /* Queries that still wait fail with -ENOTCONN. */
 void pool_close(struct pool *pool);
 bool pool_ready(const struct pool *pool);

@@ -291,6 +291,20 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     return 0;
 }
 
+struct db *db_open_pretend(struct loop *loop, const struct db_pretend *pretend)
+{
+    struct db *db = mem_new(sizeof *db);
+
+    db->loop = loop;
+    list_init(&db->listeners);
+    db->snapshot = snapshot_new(0);
+    db->pool = pool_open(db, NULL, false);
+    db->guarded = pool_open(db, NULL, true);
+    if (pretend && pretend->answer)
+        pool_pretend(db->guarded, pretend);
+    return db;
+}
+
 static uint64_t real_ms(void)
 {
     struct timespec now;
@@ -306,6 +320,13 @@ void db_close(struct db *db, unsigned flush_ms)
 
     if (!db)
         return;
+    if (!db->spool) { /* it only pretends */
+        pool_close(db->guarded);
+        pool_close(db->pool);
+        snapshot_free(db->snapshot);
+        free(db);
+        return;
+    }
     for (db_get_status(db, &status); status.records_waiting && deliver_ready(db->deliver) && real_ms() < until;
          db_get_status(db, &status))
         loop_turn(db->loop, 10);

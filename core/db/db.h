@@ -12,26 +12,38 @@
 struct db;
 
 struct db_config {
-    const char *conninfo;  /* libpq conninfo or URI; NULL: no database at all (tests): queries fail, records stay in the spool */
+    const char *
+        conninfo; /* libpq conninfo or URI; NULL: no database at all (tests): queries fail, records stay in the spool */
     const char *state_dir; /* the spool lives in state_dir/spool; must exist and be writable */
     unsigned node;         /* of this switch: a column of every record */
-    size_t spool_limit;    /* bytes on disk; above it the oldest undelivered records are kept and new ones counted as lost (default 256 MiB) */
+    size_t spool_limit; /* bytes on disk; above it the oldest undelivered records are kept and new ones counted as lost
+                           (default 256 MiB) */
 };
 
 enum db_state { DB_CONNECTING, DB_READY, DB_DOWN };
 
 struct db_hooks {
     void *arg;
-    void (*snapshot)(void *arg, const struct snapshot *snapshot);        /* a new generation is in force */
-    void (*state)(void *arg, enum db_state state, const char *why);      /* changes only; why in words a person can use */
+    void (*snapshot)(void *arg, const struct snapshot *snapshot);   /* a new generation is in force */
+    void (*state)(void *arg, enum db_state state, const char *why); /* changes only; why in words a person can use */
 };
 
-/* Connects in the background and keeps trying (back-off 1 s … 30 s, keepalives). hooks is copied. Errors: negative errno
- * with a log line (state_dir not writable, conninfo does not parse). */
+/* Connects in the background and keeps trying (back-off 1 s … 30 s, keepalives). hooks is copied. Errors: negative
+ * errno with a log line (state_dir not writable, conninfo does not parse). */
 int db_open(struct loop *loop, const struct db_config *config, const struct db_hooks *hooks, struct db **out);
 /* Delivers what it can for at most flush_ms (turning the loop), makes the spool durable, closes. Queries that are under
  * way end with -ENOTCONN from inside; their callbacks must not ask anything again. Not from a callback of this room. */
 void db_close(struct db *db, unsigned flush_ms);
+
+/* Without server, file or thread: for simulations. The snapshot is the caller's to set; nothing can be recorded or
+ * waited for; db_query() fails. `answer` (may be NULL) makes up what db_ask() gets: a list of rows as JSON objects,
+ * owned by the caller then, or NULL with words in why. */
+struct db_question;
+struct db_pretend {
+    struct json_t *(*answer)(void *arg, const struct db_question *question, char *why, size_t why_size);
+    void *arg;
+};
+struct db *db_open_pretend(struct loop *loop, const struct db_pretend *pretend) MUST_USE;
 
 /* --- queries ------------------------------------------------------------------------------------------------------ */
 
@@ -87,11 +99,12 @@ void db_unlisten(struct db_listener *listener); /* NULL allowed */
 const struct snapshot *db_snapshot(const struct db *db);
 /* Puts a snapshot in force (takes ownership): tests without a database. */
 void db_set_snapshot(struct db *db, struct snapshot *snapshot);
-/* Calls fn once a generation is in force that includes everything committed before now: CLI writes. err: 0, -ETIMEDOUT, or
- * -EINVAL when that generation was refused (db_get_status() says why). Never called from inside. */
+/* Calls fn once a generation is in force that includes everything committed before now: CLI writes. err: 0, -ETIMEDOUT,
+ * or -EINVAL when that generation was refused (db_get_status() says why). Never called from inside. */
 void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *arg, int err), void *arg);
 
-/* --- records -------------------------------------------------------------------------------------------------------- */
+/* --- records --------------------------------------------------------------------------------------------------------
+ */
 
 /* Written to the spool at once (memory, then file on a worker), delivered in batches, kept until the database has
  * acknowledged them. Strings may be NULL. */

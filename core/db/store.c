@@ -6,7 +6,8 @@
 #include "db/store-priv.h"
 
 #define PRUNE_MS 60000
-#define WAITING_MAX (2 * STORE_KEYS_MAX) /* then what is forgotten may come back from a database that was away for long */
+#define WAITING_MAX                                                                                                    \
+    (2 * STORE_KEYS_MAX) /* then what is forgotten may come back from a database that was away for long */
 
 static struct list *bucket_of(struct store *store, const char *key)
 {
@@ -160,6 +161,21 @@ int store_set(struct store *store, const char *key, json_t *value, uint64_t seco
 
     json_decref(value);
     return result;
+}
+
+json_t *store_all(struct store *store)
+{
+    json_t *all = json_object();
+    struct store_entry *entry;
+
+    for (size_t i = 0; i < STORE_BUCKETS; i++) {
+        LIST_FOR_EACH(entry, &store->buckets[i], node)
+        {
+            if (entry->value && !has_expired(store, entry))
+                json_object_set(all, entry->key, entry->value);
+        }
+    }
+    return all;
 }
 
 void store_get_status(const struct store *store, struct store_status *out)

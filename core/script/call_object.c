@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "call/vars.h"
+#include "script/lua_json.h"
 #include "script/verbs.h"
 
 #define VARS_TYPE "call.vars"
@@ -43,47 +44,17 @@ void verbs_push_call(lua_State *L, const struct script_run *run)
 
 /* --- variables: call.vars.name ----------------------------------------------------------------------------------- */
 
-void push_json(lua_State *L, const json_t *value)
+json_t *json_at(lua_State *L, int arg)
 {
-    if (json_is_string(value))
-        lua_pushlstring(L, json_string_value(value), json_string_length(value));
-    else if (json_is_integer(value))
-        lua_pushinteger(L, (lua_Integer)json_integer_value(value));
-    else if (json_is_real(value))
-        lua_pushnumber(L, json_real_value(value));
-    else if (json_is_boolean(value))
-        lua_pushboolean(L, json_is_true(value));
-    else
-        lua_pushnil(L);
+    return lua_istable(L, arg) ? NULL : lua_json_read(L, arg);
 }
 
 static int vars_index(lua_State *L)
 {
     const struct script_run *run = run_of(L, VARS_TYPE);
 
-    push_json(L, call_var_get(run->call, luaL_checkstring(L, 2)));
+    lua_json_push(L, call_var_get(run->call, luaL_checkstring(L, 2)));
     return 1;
-}
-
-json_t *json_at(lua_State *L, int arg)
-{
-    size_t len;
-    const char *text;
-
-    switch (lua_type(L, arg)) {
-    case LUA_TNIL:
-        return json_null();
-    case LUA_TBOOLEAN:
-        return json_boolean(lua_toboolean(L, arg));
-    case LUA_TNUMBER:
-        return lua_isinteger(L, arg) ? json_integer((json_int_t)lua_tointeger(L, arg))
-                                     : json_real((double)lua_tonumber(L, arg));
-    case LUA_TSTRING:
-        text = lua_tolstring(L, arg, &len);
-        return json_stringn(text, len);
-    default:
-        return NULL;
-    }
 }
 
 static int vars_newindex(lua_State *L)
@@ -116,7 +87,7 @@ static int vars_pairs(lua_State *L)
     lua_createtable(L, 0, (int)json_object_size(run->call->vars));
     json_object_foreach(run->call->vars, name, value)
     {
-        push_json(L, value);
+        lua_json_push(L, value);
         lua_setfield(L, -2, name);
     }
     lua_pushnil(L);

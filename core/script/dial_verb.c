@@ -160,10 +160,12 @@ static void tell_step(const struct script_run *run, const struct dial_request *r
     char text[200] = "";
     size_t used = 0;
 
-    if (!run->state->limits.step)
+    if (!run->state->pretence.step)
         return;
-    for (unsigned i = 0; i < request->target_count; i++)
+    for (unsigned i = 0; i < request->target_count; i++) {
+        run_look(run->state, request->targets[i]);
         str_append(text, sizeof text, &used, "%s%s", i ? ", " : "", request->targets[i]);
+    }
     run_step(run, "dial %s for %g s", text, request->timeout_ms ? request->timeout_ms / 1000.0 : 60);
 }
 

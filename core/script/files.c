@@ -46,20 +46,33 @@ bool file_name_is_inside(const char *name)
     return true;
 }
 
+/* The text of a file and in which directory it was; NULL and errno. Freed by the caller. */
+static char *look_up(const struct script_files *files, const char *name, size_t *len, unsigned *dir)
+{
+    errno = ENOENT;
+    *dir = 0;
+    if (files->pretence && files->pretence->file) {
+        const char *given = files->pretence->file(files->pretence->arg, name);
+
+        *len = given ? strlen(given) : 0;
+        return given ? str_dup(given) : NULL;
+    }
+    for (; *dir < COUNT_OF(files->dirs) && files->dirs[*dir]; ++*dir) {
+        char *text = file_read(files->dirs[*dir], name, len);
+
+        if (text || errno != ENOENT)
+            return text;
+    }
+    return NULL;
+}
+
 static const struct script_file *take(struct script_files *files, const char *name)
 {
     struct script_file *file;
-    char *text = NULL;
-    size_t len = 0;
-    unsigned dir = 0;
+    size_t len;
+    unsigned dir;
+    char *text = look_up(files, name, &len, &dir);
 
-    errno = ENOENT;
-    for (dir = 0; dir < COUNT_OF(files->dirs); dir++) {
-        if (files->dirs[dir])
-            text = file_read(files->dirs[dir], name, &len);
-        if (text || errno != ENOENT)
-            break;
-    }
     if (!text)
         return NULL;
     files->items = mem_resize(files->items, (files->count + 1) * sizeof *files->items);

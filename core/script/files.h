@@ -7,6 +7,8 @@
 
 #include "script/literals.h"
 
+struct script_pretence;
+
 struct script_file {
     char *name, *text; /* owned */
     size_t len;
@@ -17,8 +19,9 @@ struct script_files {
     char *dirs[2]; /* the dialplan's own, the library's (NULL: none); owned */
     struct script_file *items;
     size_t count;
-    struct literal_set sql; /* what db.query() may send */
-    unsigned depth; /* of includes */
+    const struct script_pretence *pretence; /* NULL: files are on disk */
+    struct literal_set sql;                 /* what db.query() may send */
+    unsigned depth;                         /* of includes */
     bool no_main_file;
 };
 

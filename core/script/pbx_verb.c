@@ -19,8 +19,10 @@ static int pbx_account(lua_State *L)
 {
     const struct pbx *pbx = switch_of(L, "pbx.account()");
     const char *name = luaL_checkstring(L, 1);
-    const struct account *account = pbx->db ? snapshot_account(db_snapshot(pbx->db), name) : NULL;
+    const struct account *account;
 
+    run_look(state_of(L), name);
+    account = pbx->db ? snapshot_account(db_snapshot(pbx->db), name) : NULL;
     if (!account) {
         luaL_pushfail(L);
         return 1;
@@ -44,6 +46,7 @@ static int pbx_state(lua_State *L)
     enum account_state state;
 
     guard_charge(L, STATE_STEPS + pbx->leg_count);
+    run_look(state_of(L), luaL_checkstring(L, 1));
     state = account_state(pbx, luaL_checkstring(L, 1));
     if (state == ACCOUNT_UNKNOWN)
         luaL_pushfail(L);

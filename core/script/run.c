@@ -65,16 +65,23 @@ static int prepare(lua_State *L)
 
 void run_step(const struct script_run *run, const char *fmt, ...)
 {
-    const struct script_config *config = &run->state->limits;
+    const struct script_pretence *pretence = &run->state->pretence;
     char words[512];
+    struct script_step step = {.call = run->call, .context = run->context, .extension = run->extension, .words = words};
     va_list ap;
 
-    if (!config->step)
+    if (!pretence->step)
         return;
     va_start(ap, fmt);
     vsnprintf(words, sizeof words, fmt, ap);
     va_end(ap);
-    config->step(config->step_arg, run->call, words);
+    pretence->step(pretence->arg, &step);
+}
+
+void run_look(const struct script_state *state, const char *target)
+{
+    if (state->pretence.look)
+        state->pretence.look(state->pretence.arg, target);
 }
 
 /* --- the end ----------------------------------------------------------------------------------------------------- */
@@ -214,8 +221,10 @@ static void begin(void *arg)
 {
     struct script_run *run = arg;
 
-    if (!run->over)
+    if (!run->over) {
+        run_step(run, "extension %s of %s", run->here->pattern, run->here->at);
         run_resume(run);
+    }
     obj_unref(run, "start");
 }
 

@@ -12,6 +12,7 @@
 struct script_state {
     struct script *script; /* not to be touched while loading: that may be on a worker */
     struct script_config limits;
+    struct script_pretence pretence; /* zeroed: this is real */
     struct heap heap;
     lua_State *L;
     struct script_files files;
@@ -83,8 +84,9 @@ void run_hangup(void *script, struct call *call);
 void run_resume(struct script_run *run);
 /* Forgets it without a word to anybody. */
 void run_abandon(struct script_run *run);
-/* Tells whoever follows the script step by step (script_config.step). */
+/* In a simulation: tells what the script does; and that it is about to ask for this account or destination. */
 void run_step(const struct script_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void run_look(const struct script_state *state, const char *target);
 
 /* call_object.c */
 void verbs_push_call(lua_State *L, const struct script_run *run);

@@ -66,16 +66,26 @@ static void load_work(void *arg)
     load->result = state_load(load->state, load->why, sizeof load->why);
 }
 
+static struct script_summary summarise(const struct script_state *state, int result, const char *why)
+{
+    return (struct script_summary){.result = result,
+                                   .why = why,
+                                   .extensions = state->extensions.count,
+                                   .contexts = state->extensions.context_count,
+                                   .files = state->files.count,
+                                   .state = state};
+}
+
+struct script_summary script_summary(const struct script *script)
+{
+    return summarise(script->state, 0, "");
+}
+
 static void load_done(void *arg)
 {
     struct script_load *load = arg;
     struct script *script = load->script;
-    struct script_summary summary = {.result = load->result,
-                                     .why = load->why,
-                                     .extensions = load->state->extensions.count,
-                                     .contexts = load->state->extensions.context_count,
-                                     .files = load->state->files.count,
-                                     .state = load->state};
+    struct script_summary summary = summarise(load->state, load->result, load->why);
 
     if (script) {
         script->load = NULL;

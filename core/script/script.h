@@ -7,18 +7,32 @@
 
 struct script;
 
+/* One thing that a script does, in words. Valid inside the callback. */
+struct script_step {
+    const struct call *call;
+    const char *context, *extension; /* what is being run */
+    const char *words;
+};
+
+/* What a simulation is told and asked; each may be NULL. */
+struct script_pretence {
+    void *arg;
+    uint64_t (*clock)(void *arg); /* s since 1970 */
+    void (*step)(void *arg, const struct script_step *step);
+    /* The script is about to ask for this account, or to dial this destination ("201", "kind:value"). */
+    void (*look)(void *arg, const char *target);
+    /* The text of a file instead of what is on disk (borrowed until the dialplan is loaded); NULL: there is none. */
+    const char *(*file)(void *arg, const char *name);
+};
+
 struct script_config {
-    const char *dir;            /* dialplan directory; main file: init.lua */
-    const char *library_dir;    /* Tandem's own Lua library, searched second by include */
-    size_t memory_limit;        /* bytes for the whole state (default 64 MiB) */
-    unsigned call_memory_limit; /* bytes one call may hold (default 1 MiB) */
-    unsigned instruction_limit; /* Lua instructions between two yields (default 1,000,000) */
-    unsigned max_run_s;         /* wall time of a script (default 24 h) */
-    /* For simulations; NULL: the real clock (s since 1970), and nobody who follows each step in words. */
-    uint64_t (*clock)(void *arg);
-    void *clock_arg;
-    void (*step)(void *arg, const struct call *call, const char *words);
-    void *step_arg;
+    const char *dir;                        /* dialplan directory; main file: init.lua */
+    const char *library_dir;                /* Tandem's own Lua library, searched second by include */
+    size_t memory_limit;                    /* bytes for the whole state (default 64 MiB) */
+    unsigned call_memory_limit;             /* bytes one call may hold (default 1 MiB) */
+    unsigned instruction_limit;             /* Lua instructions between two yields (default 1,000,000) */
+    unsigned max_run_s;                     /* wall time of a script (default 24 h) */
+    const struct script_pretence *pretence; /* for simulations; NULL: this is real. Copied */
 };
 
 /* Loads the dialplan and puts itself into pbx->script/script_ops. Blocks: before the switch takes calls. A broken
@@ -32,6 +46,8 @@ struct script_summary {
     size_t extensions, contexts, files;
     const struct script_state *state; /* for script_summary_has() */
 };
+/* Of the dialplan in force. */
+struct script_summary script_summary(const struct script *script);
 /* Is there anything in this context of it? */
 bool script_summary_has(const struct script_summary *summary, const char *context);
 typedef void (*script_loaded_fn)(void *arg, const struct script_summary *summary);

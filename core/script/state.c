@@ -168,8 +168,12 @@ struct script_state *state_new(struct script *script)
     state->files.dirs[0] = str_dup(script->config.dir);
     state->files.dirs[1] = script->config.library_dir ? str_dup(script->config.library_dir) : NULL;
     state->limits = script->config;
-    state->heap.clock = script->config.clock;
-    state->heap.clock_arg = script->config.clock_arg;
+    state->limits.pretence = NULL; /* its own copy counts */
+    if (script->config.pretence)
+        state->pretence = *script->config.pretence;
+    state->files.pretence = &state->pretence;
+    state->heap.clock = state->pretence.clock;
+    state->heap.clock_arg = state->pretence.arg;
     return state;
 }
 

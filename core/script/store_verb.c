@@ -1,8 +1,9 @@
-/* store.get(), store.set(), store.add(): what the dialplan keeps beyond a call. They answer at once; on_hangup handlers may
- * use them too. Signalling thread. */
+/* store.get(), store.set(), store.add(): what the dialplan keeps beyond a call. They answer at once; on_hangup handlers
+ * may use them too. Signalling thread. */
 #include <math.h>
 
 #include "db/store.h"
+#include "script/lua_json.h"
 #include "script/sandbox.h"
 #include "script/verbs.h"
 
@@ -31,7 +32,7 @@ static int store_get_verb(lua_State *L)
 {
     struct store *store = store_of(L, "store.get()");
 
-    push_json(L, store_get(store, key_at(L, 1)));
+    lua_json_push(L, store_get(store, key_at(L, 1)));
     return 1;
 }
 

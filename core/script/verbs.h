@@ -33,8 +33,7 @@ int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then);
 /* The run again, in `then`. Raises when it was ended meanwhile. */
 struct script_run *verb_resumed(lua_State *L, lua_KContext context);
 
-/* call_object.c: plain values. json_at() returns a new reference: JSON null for nil, NULL for what is no plain value. */
-void push_json(lua_State *L, const json_t *value);
+/* call_object.c: a plain value as a new reference: JSON null for nil, NULL for what is none. */
 json_t *json_at(lua_State *L, int arg);
 
 /* dial_verb.c */

@@ -288,3 +288,97 @@ def a_failing_script_hands_its_caller_to_a_person(t):
     assert (record["cause"], record["answered_by"]) == ("normal", b.user), record
     events = [e["detail"] for e in tandem.records(f"SELECT detail FROM record.event WHERE call_id = '{record['id']}' AND kind = 'script'")]
     assert any("init.lua:2" in e for e in events) and any("script_fallback" in e for e in events), events
+
+
+# --- simulations ---
+
+OFFICE = """
+include("hours.lua")
+extension("internal", "600", function(call)
+  call.vars.seen = store.add("calls")
+  if not is_open { "Mon-Fri 09:00-17:00" } then call:hangup("rejected") end
+  local r = call:dial { to = { call.vars.first or "%s", "%s" }, timeout = 20, in_order = true }
+  if r.status ~= "answered" then call:goto_("internal", "601") end
+end)
+extension("internal", "601", function(call) call:hangup("busy") end)
+"""
+
+
+def _simulate(tandem, *args, check=True):
+    return tandem.cli("simulate", *args, check=check)
+
+
+def a_simulation_shows_what_a_call_would_do_and_does_nothing(t):
+    tandem = _tandem(t, "").start()
+    a, b = t.phone(tone=440), t.phone(tone=880)
+    away, _ = t.account()  # no phone of it is registered
+    _write(tandem.dialplan_directory, "init.lua", OFFICE % (away, b.user))
+    tandem.cli("dialplan", "reload")
+    calls = tandem.sql("SELECT count(*) FROM record.call")
+    day = ("--at", "2026-11-25 10:00")
+    said = _simulate(tandem, "--from", a.user, "--to", "600", *day, "--assume", f"{away}=unreachable", "--assume",
+                     f"{b.user}=answered:90").stdout
+    for words in (f"{a.user} calls 600 in context internal", "extension 600 of init.lua:3", f"  {b.user} answers",
+                  f"Answered by {b.user}, 1 min 30 s of conversation"):
+        assert words in said, f"{words!r} is not in:\n{said}"
+    said = _simulate(tandem, "--from", a.user, "--to", "600", "--at", "2026-11-28 10:00").stdout
+    assert "hangup: rejected" in said and "Not answered" in said, said
+    result = tandem.json("simulate", "--from", a.user, "--to", "600", *day, "--assume", f"{b.user}=no-answer", "--assume",
+                         f"{away}=busy")
+    assert (result["cause"], result["status"], result["extension"]) == ("busy", 486, "601"), result
+    assert result["steps"][0]["text"].startswith(a.user), result
+    assert "404" in _simulate(tandem, "--from", a.user, "--to", "999").stdout
+    assert tandem.sql("SELECT count(*) FROM record.call") == calls, "a simulation is in the records"
+    assert tandem.sql("SELECT count(*) FROM live.store") == [["0"]], "a simulation has kept something"
+
+
+def a_simulation_ends_where_the_call_ends(t):
+    tandem = _tandem(t, "").start()
+    a, b = t.phone(tone=440), t.phone(tone=880)
+    away, _ = t.account()
+    plan = OFFICE.replace("Mon-Fri 09:00-17:00", "Mon-Sun 00:00-24:00") % (away, b.user)
+    _write(tandem.dialplan_directory, "init.lua", plan)
+    tandem.cli("dialplan", "reload")
+    simulated = tandem.json("simulate", "--from", a.user, "--to", "600")
+    assert any(s["text"].startswith(f"  {away}: No phone is registered") for s in simulated["steps"]), simulated["steps"]
+    a.dial("600")
+    b.ringing()
+    b.accept()
+    a.established()
+    a.hangup()
+    b.closed()
+    assert t.call_record(a.user)["answered_by"] == b.user == simulated["answered_by"]
+
+
+def simulations_and_tests_of_a_dialplan_need_no_switch(t):
+    tandem = t.own_tandem()  # for its programs; it is never started
+    library = os.path.join(t.world.source, "dialplan")
+    directory = t.directory("plan")
+    _write(directory, "init.lua", OFFICE % ("202", "203"))
+    os.mkdir(os.path.join(directory, "tests"))
+    _write(directory, "tests/office.lua", """
+test("by day 202 is asked first", function()
+  local r = call { from = "201", to = "600", at = "2026-11-25 10:00", assume = { ["202"] = "busy" } }
+  expect(r, { answered_by = "203", dialled = { "202", "203" }, vars = { seen = 1 } })
+end)
+test("at night nobody is", function()
+  expect(call { from = "201", to = "600", at = "2026-11-25 18:00" }, { cause = "rejected" })
+end)
+""")
+    where = ("--dir", directory, "--library", library)
+    said = _simulate(tandem, "--from", "201", "--to", "600", "--at", "2026-11-25 10:00", *where).stdout
+    assert "202 answers" in said, said
+    assert "no switch listens" in tandem.command_fails("simulate", "--from", "201", "--to", "600")
+    words = tandem.command_fails("simulate", "--from", "201", "--to", "600", "--assume", "202=sleeping", *where)
+    assert "assumed of 202" in words and "no-answer" in words, words
+    said = tandem.cli("dialplan", "test", directory, "--library", library).stdout
+    assert said.endswith("2 passed, 0 failed\n"), said
+    _write(directory, "init.lua", (OFFICE % ("202", "203")).replace("rejected", "busy"))
+    done = tandem.cli("dialplan", "test", directory, "--library", library, check=False)
+    assert done.returncode == 1 and done.stdout.endswith("1 passed, 1 failed\n"), done
+    assert 'tests/office.lua:7: cause is "busy", expected "rejected"' in done.stdout, done.stdout
+    _write(directory, "init.lua", "nonsense(")
+    assert "init.lua:1" in tandem.command_fails("dialplan", "check", directory, "--library", library)
+    assert "init.lua:1" in tandem.command_fails("dialplan", "test", directory, "--library", library)
+    done = _simulate(tandem, "--from", "201", "--to", "600", *where, check=False)
+    assert done.returncode == 1 and "init.lua:1" in done.stderr, done
