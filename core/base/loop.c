@@ -185,6 +185,11 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
     heap_up(loop, last->slot - 1);
 }
 
+size_t loop_timer_count(const struct loop *loop)
+{
+    return loop->heap_count;
+}
+
 static void run_timers(struct loop *loop)
 {
     loop->in_timers = true;

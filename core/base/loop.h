@@ -46,6 +46,8 @@ struct loop_timer {
 /* (Re)starts the timer: fn(arg) once, in ms from now. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t ms, loop_fn fn, void *arg);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
+/* How many timers run. For tests: what is left when nothing should be. */
+size_t loop_timer_count(const struct loop *loop);
 static inline bool loop_timer_running(const struct loop_timer *timer)
 {
     return timer->slot != 0;

@@ -272,9 +272,9 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg->final_status = status;
     str_copy(leg->detail, sizeof leg->detail, detail);
     leg->ended_us = loop_now_us(leg->pbx->loop);
+    leg_move(leg, LEG_ENDING); /* first: who is told that an offer is void must not end the leg for it */
     leg_on_offer_withdrawn(leg);
     leg_offer_forget(leg);
-    leg_move(leg, LEG_ENDING);
     leg_publish(leg, EVENT_LEG_ENDED, NULL);
     if (leg->bridge)
         bridge_leave(leg);

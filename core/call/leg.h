@@ -165,8 +165,9 @@ int leg_answer(struct leg *leg, const struct media_desc *answer);
  * -EALREADY. */
 int leg_answer_offer(struct leg *leg, const struct media_desc *answer);
 void leg_refuse_offer(struct leg *leg, enum cause cause);
-/* Offers new media to a leg that is UP (addresses filled in here). again: a 491 is followed by another try. done runs
- * once. 0, -EBUSY (an offer is open in either direction), -ENOTCONN, -EAGAIN (no media port). */
+/* Offers new media to a leg that is UP (addresses filled in here). again: while the far side's own offer is open it
+ * waits, and a 491 is followed by another try. done runs once. 0, -EBUSY (an offer is open in either direction),
+ * -ENOTCONN, -EAGAIN (no media port). */
 int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_offered_fn done, void *arg);
 /* The only way to refuse or end a leg. detail (words, may be NULL) is copied. Ending an ended leg does nothing. */
 void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail);

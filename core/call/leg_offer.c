@@ -94,13 +94,13 @@ int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_o
 
     if (leg->state != LEG_UP)
         return -ENOTCONN;
-    if (leg->offered || leg->our_offer || leg->offer_open)
+    if (leg->offered || leg->our_offer || (leg->offer_open && !again))
         return -EBUSY;
     leg_replace_desc(&leg->our_offer, desc_copy(offer));
     result = leg_media_fill(leg, leg->our_offer);
     if (result == 0)
-        result = leg->ops->offer(leg, leg->our_offer);
-    if (result < 0) {
+        result = leg->offer_open ? -EBUSY : leg->ops->offer(leg, leg->our_offer);
+    if (result < 0 && !(again && result == -EBUSY)) {
         leg_replace_desc(&leg->our_offer, NULL);
         return result;
     }
@@ -108,6 +108,8 @@ int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_o
     leg->offered_arg = arg;
     leg->offer_again = again;
     leg->offer_tries = 1;
+    if (result < 0) /* the far side's goes first */
+        leg_on_offer_refused(leg, 491);
     return 0;
 }
 
@@ -229,7 +231,9 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
         result = answer_here(from, mine);
         desc_free(mine);
     } else if (waits) {
-        leg_refuse_offer(from, status == 491 ? CAUSE_GLARE : CAUSE_NO_COMMON_CODEC);
+        leg_refuse_offer(from, status == 491   ? CAUSE_GLARE
+                               : status == 481 ? CAUSE_CANCELLED /* the other leg has ended: BYE follows */
+                                               : CAUSE_NO_COMMON_CODEC);
     }
     if (status == 0 && result < 0) /* it was cancelled or failed here: there the old session is to be had again */
         tell_peer(from);
@@ -342,7 +346,9 @@ void leg_on_offer(struct leg *leg, const struct media_desc *offer)
     leg_on_offer_withdrawn(leg);
     leg_replace_desc(&leg->remote_offer, desc_copy(offer));
     leg->offer_open = true;
-    if (leg->our_offer || (peer && peer->offer_open)) { /* glare: ours, or the other side's that is on its way here */
+    /* Glare: ours, or the other side's that is on its way here. One of ours that waits for another try is in nobody's
+     * way. */
+    if ((leg->our_offer && !loop_timer_running(&leg->offer_timer)) || (peer && peer->offer_open)) {
         leg_refuse_offer(leg, CAUSE_GLARE);
         return;
     }

@@ -44,6 +44,11 @@ struct config_module {
     unsigned line; /* where the section begins */
 };
 
+/* RFC 3261, table 4, in ms; 0: as it says there. No key sets these: tests do, before the switch is opened. */
+struct config_sip_timers {
+    unsigned t1, t2, t4, t1x64;
+};
+
 struct config {
     /* [switch] */
     unsigned node; /* 0 … 65535; default 1 */
@@ -64,11 +69,13 @@ struct config {
     struct config_network networks[CONFIG_NETWORKS_MAX];
     unsigned network_count;
     unsigned source_rate; /* messages a second from one address, and twice that at once; 0: no limit; default 2000 */
+    struct config_sip_timers sip_timers;
     /* [media] */
     union addr media_address, media_address6; /* unset: the address on which the phone reaches us */
     uint16_t media_port_min, media_port_max;  /* default 20000-29999 */
     unsigned media_threads;                   /* 0: the media program decides */
     char *media_program;                      /* NULL: "none", somebody else starts it */
+    unsigned media_rest_ms;                   /* of port numbers; 0: 5 s. No key: tests set it */
     unsigned media_orphan_s;                  /* how long media goes on without a switch; default 600 */
     /* [module …] in order of the file */
     struct config_module modules[CONFIG_MODULES_MAX];

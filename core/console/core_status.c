@@ -25,6 +25,8 @@ static json_t *database_json(const struct pbx *pbx)
                      "crash_safe", status.records_crash_safe);
     if (status.why[0])
         json_object_set_new(json, "why", json_text(status.why));
+    if (status.place[0])
+        json_object_set_new(json, "place", json_text(status.place));
     return json;
 }
 

@@ -10,6 +10,7 @@
 void snapshot_set_generation(struct snapshot *snapshot, uint64_t generation);
 /* An account with the defaults of the table, held by "snapshot". */
 struct account *account_alloc(void) MUST_USE;
+struct device *device_alloc(void) MUST_USE;
 
 /* --- feed.c: the configuration ------------------------------------------------------------------------------------ */
 struct feed;

@@ -25,6 +25,7 @@ struct db {
     struct record_origin origin;
     enum db_state state;
     char why[512];
+    char place[256];
     bool has_database, opened;
 };
 
@@ -132,6 +133,7 @@ void db_get_status(const struct db *db, struct db_status *out)
         .state = db->state,
         .generation = snapshot_generation(db->snapshot),
         .generation_age_s = (loop_now_us(db->loop) - db->snapshot_at_us) / 1000000,
+        .records_memory = spool.memory,
         .records_waiting = spool.waiting,
         .records_delivered = spool.delivered,
         .records_set_aside = spool.set_aside,
@@ -139,6 +141,7 @@ void db_get_status(const struct db *db, struct db_status *out)
         .records_crash_safe = spool.crash_safe,
     };
     str_copy(out->why, sizeof out->why, db->why);
+    str_copy(out->place, sizeof out->place, db->place);
 }
 
 /* --- configuration ------------------------------------------------------------------------------------------------ */
@@ -279,6 +282,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
+    conn_place(config->conninfo, db->place, sizeof db->place);
     db->feed = feed_open(db, config->conninfo, config->node);
     db->pool = pool_open(db, config->conninfo, false);
     db->guarded = pool_open(db, config->conninfo, true);

@@ -119,8 +119,10 @@ void db_record_event(struct db *db, const struct record_event *event);
 struct db_status {
     enum db_state state;
     char why[512];
+    char place[256]; /* as a conninfo without user and password: where administrators connect; "": not said */
     uint64_t generation;
     uint64_t generation_age_s;
+    size_t records_memory; /* bytes; of those that wait, what is in memory */
     uint64_t records_waiting, records_delivered, records_set_aside, records_lost; /* of this run */
     bool records_crash_safe; /* what waits outlives a crash of this program, whether it was written or not */
 };

@@ -54,7 +54,7 @@ struct feed {
 };
 
 /* What a load's statements give, in order. */
-enum { RESULT_BEGIN, RESULT_GENERATION, RESULT_ACCOUNTS, RESULT_SETTINGS, RESULT_COMMIT };
+enum { RESULT_BEGIN, RESULT_GENERATION, RESULT_ACCOUNTS, RESULT_DEVICES, RESULT_SETTINGS, RESULT_COMMIT };
 
 static void load(struct feed *feed, bool all);
 
@@ -132,6 +132,12 @@ static void take_accounts(struct feed *feed, const PGresult *r)
         rows_accounts(building(feed), r, &feed->fault);
 }
 
+static void take_devices(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_devices(building(feed), r, &feed->fault);
+}
+
 static void take_settings(struct feed *feed, const PGresult *r)
 {
     if (PQntuples(r))
@@ -146,6 +152,9 @@ static void load_timeout(void *arg)
 
     conn_fail(&feed->conn, "the database did not answer the question for the configuration");
 }
+
+#define TOUCHED(table)                                                                                                 \
+    " FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND table_name = '" table "') c"
 
 static void load(struct feed *feed, bool all)
 {
@@ -166,14 +175,17 @@ static void load(struct feed *feed, bool all)
     if (all)
         str_append(sql, sizeof sql, &used,
                    "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
+                   "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
                    "SELECT key, value FROM config.setting;");
     else
         str_append(sql, sizeof sql, &used,
-                   "SELECT c.key, " ACCOUNT_COLUMNS " FROM (SELECT DISTINCT key FROM config.change WHERE generation > "
-                   "%llu AND table_name = 'account') c LEFT JOIN config.account a ON a.name = c.key;"
-                   "SELECT c.key, s.value FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND "
-                   "table_name = 'setting') c LEFT JOIN config.setting s ON s.key = c.key;",
-                   have, have);
+                   "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
+                       "account") " LEFT JOIN config.account a ON a.name = c.key;"
+                                  "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
+                                      "device") " LEFT JOIN config.device d ON d.name = c.key;"
+                                                "SELECT c.key, s.value" TOUCHED(
+                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;",
+                   have, have, have);
     str_append(sql, sizeof sql, &used, "COMMIT");
     loop_timer_start(feed->loop, &feed->deadline, all ? LOAD_ALL_MS : LOAD_MS, load_timeout, feed);
     if (!PQsendQuery(feed->conn.pg, sql))
@@ -314,6 +326,10 @@ static void take_load_result(struct feed *feed, const PGresult *r)
     case RESULT_ACCOUNTS:
         if (!feed->read_all)
             take_accounts(feed, r);
+        break;
+    case RESULT_DEVICES:
+        if (!feed->read_all)
+            take_devices(feed, r);
         break;
     case RESULT_SETTINGS:
         if (!feed->read_all)

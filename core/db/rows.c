@@ -98,6 +98,43 @@ void rows_accounts(struct snapshot *into, const PGresult *r, struct fault *fault
     }
 }
 
+static const char *device_from_row(const PGresult *r, int row, struct device *device)
+{
+    if (str_copy(device->name, sizeof device->name, PQgetvalue(r, row, 1)) < 0 || !*device->name)
+        return "its name is empty or too long";
+    if (str_copy(device->account, sizeof device->account, PQgetvalue(r, row, 2)) < 0)
+        return "the name of its account is too long";
+    if (str_copy(device->realm, sizeof device->realm, PQgetvalue(r, row, 3)) < 0 || !*device->realm)
+        return "its realm is empty or too long";
+    if (hex_bytes(PQgetvalue(r, row, 4), device->ha1_md5, sizeof device->ha1_md5) < 0)
+        return "its ha1_md5 is not 16 bytes; give it a new password with set_password()";
+    if (hex_bytes(PQgetvalue(r, row, 5), device->ha1_sha256, sizeof device->ha1_sha256) < 0)
+        return "its ha1_sha256 is not 32 bytes; give it a new password with set_password()";
+    device->enabled = strcmp(PQgetvalue(r, row, 6), "t") == 0;
+    return NULL;
+}
+
+void rows_devices(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct device *device;
+        const char *wrong;
+
+        if (PQgetisnull(r, row, 1)) {
+            snapshot_drop_device(into, PQgetvalue(r, row, 0));
+            continue;
+        }
+        device = device_alloc();
+        wrong = device_from_row(r, row, device);
+        if (wrong) {
+            blame(fault, "device", PQgetvalue(r, row, 0), wrong);
+            obj_unref(device, "snapshot");
+        } else {
+            snapshot_put_device(into, device);
+        }
+    }
+}
+
 void rows_settings(struct snapshot *into, const PGresult *r)
 {
     for (int row = 0; row < PQntuples(r); row++)

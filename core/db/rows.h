@@ -20,6 +20,9 @@ struct fault {
 /* Rows of a key and ACCOUNT_COLUMNS, name NULL: the account is gone. Puts them into the snapshot, or says what is
  * wrong. */
 void rows_accounts(struct snapshot *into, const PGresult *r, struct fault *fault);
+/* The same for devices. */
+#define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
+void rows_devices(struct snapshot *into, const PGresult *r, struct fault *fault);
 /* Rows of a key and its value, NULL: removed. */
 void rows_settings(struct snapshot *into, const PGresult *r);
 

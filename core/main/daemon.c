@@ -185,6 +185,7 @@ static int open_media(struct daemon *daemon, char *why, size_t why_size)
         .port_high = config->media_port_max,
         .threads = config->media_threads,
         .orphan_seconds = config->media_orphan_s,
+        .rest_ms = config->media_rest_ms,
     };
     char path[512];
     int result;
@@ -270,7 +271,11 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     struct agent_config agent = {.digests = digests_for,
                                  .digests_arg = daemon,
                                  .media_address4 = config->media_address,
-                                 .media_address6 = config->media_address6};
+                                 .media_address6 = config->media_address6,
+                                 .t1_ms = config->sip_timers.t1,
+                                 .t2_ms = config->sip_timers.t2,
+                                 .t4_ms = config->sip_timers.t4,
+                                 .t1x64_ms = config->sip_timers.t1x64};
     struct script_config script = {.dir = config->dialplan, .library_dir = config->dialplan_library};
     int result;
 

@@ -40,7 +40,7 @@ static int spawn(const char *program, char **argv, pid_t *pid)
 
 pid_t media_start_program(const struct media_config *config)
 {
-    char ports[16], threads[12], orphan[12], bind4[ADDR_TEXT], bind6[ADDR_TEXT];
+    char ports[16], threads[12], orphan[12], rest[12], bind4[ADDR_TEXT], bind6[ADDR_TEXT];
     const char *args[ARGS_MAX] = {config->program, "--socket", config->socket_path, "--ports", ports,
                                   "--threads",     threads,    "--orphan",          orphan};
     size_t n = 9;
@@ -51,6 +51,11 @@ pid_t media_start_program(const struct media_config *config)
     snprintf(ports, sizeof ports, "%u-%u", config->port_low, config->port_high);
     snprintf(threads, sizeof threads, "%u", config->threads);
     snprintf(orphan, sizeof orphan, "%u", config->orphan_seconds ? config->orphan_seconds : 600);
+    if (config->rest_ms) {
+        snprintf(rest, sizeof rest, "%u", config->rest_ms);
+        args[n++] = "--rest-ms";
+        args[n++] = rest;
+    }
     if (addr_is_set(&config->bind4)) {
         args[n++] = "--bind4";
         args[n++] = addr_ip_text(&config->bind4, bind4);

@@ -14,6 +14,7 @@ struct control_options {
     unsigned threads;
     unsigned orphan_seconds;
     unsigned silence_ms;
+    unsigned rest_ms;
 };
 
 /* Starts the workers and listens. options and its strings are borrowed while it lives. On failure the reason has been

@@ -393,6 +393,7 @@ int ports_init(struct control *control)
     control->last_id = (uint64_t)instance << 32;
     range_init(&control->ranges[0], &options->bind4, options->port_low, options->port_high);
     range_init(&control->ranges[1], &options->bind6, options->port_low, options->port_high);
+    control->ranges[0].rest_us = control->ranges[1].rest_us = options->rest_ms * UINT64_C(1000);
     control->inbox_watch = loop_watch(control->loop, control->inbox.fd, LOOP_READ, inbox_ready, control);
     control->workers = mem_new(options->threads * sizeof *control->workers);
     control->load = mem_new(options->threads * sizeof *control->load);

@@ -15,6 +15,7 @@ void range_init(struct range *range, const union addr *bind, unsigned low, unsig
     low = (low + 1) & ~1u;
     memset(range, 0, sizeof *range);
     range->bind = *bind;
+    range->rest_us = RANGE_REST_US;
     if (!addr_is_set(bind) || low + 1 > high)
         return;
     range->pairs = (high + 1 - low) / 2;
@@ -35,7 +36,7 @@ void range_rest(struct range *range, uint16_t number, uint64_t now_us)
 {
     unsigned at = (range->rest_first + range->rest_count) % range->pairs;
 
-    range->rest[at] = (struct range_rest){.number = number, .until_us = now_us + RANGE_REST_US};
+    range->rest[at] = (struct range_rest){.number = number, .until_us = now_us + range->rest_us};
     range->rest_count++;
 }
 

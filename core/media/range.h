@@ -17,6 +17,7 @@ struct range {
     unsigned free_count, pairs;
     struct range_rest *rest; /* ring of `pairs`, by time */
     unsigned rest_first, rest_count;
+    uint64_t rest_us; /* RANGE_REST_US, or what is written here after range_init() */
 };
 
 /* Even numbers from low with their odd neighbour up to high. */

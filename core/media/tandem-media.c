@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "media/control.h"
+#include "media/range.h"
 
 static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "Relays the audio of Tandem's calls. Usually tandemd or systemd starts it.\n\n"
@@ -21,6 +22,7 @@ static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "  --threads N        media threads (default 0: one a processor core)\n"
                            "  --orphan SECONDS   carry on this long without tandemd (default 600)\n"
                            "  --silence-ms MS    a source this quiet may be replaced by another (default 2000)\n"
+                           "  --rest-ms MS       so long a port is not used again (default 5000)\n"
                            "  --log LEVEL        error, warn, info or debug (default info)\n"
                            "  --help, --version\n";
 
@@ -81,6 +83,7 @@ enum {
     OPT_THREADS,
     OPT_ORPHAN,
     OPT_SILENCE,
+    OPT_REST,
     OPT_LOG,
     OPT_HELP,
     OPT_VERSION
@@ -94,6 +97,7 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, OPT_THREADS},
     {"orphan", required_argument, NULL, OPT_ORPHAN},
     {"silence-ms", required_argument, NULL, OPT_SILENCE},
+    {"rest-ms", required_argument, NULL, OPT_REST},
     {"log", required_argument, NULL, OPT_LOG},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -127,6 +131,9 @@ static int read_options(int argc, char **argv, struct control_options *options)
             break;
         case OPT_SILENCE:
             err = number("silence-ms", optarg, 60000, &options->silence_ms);
+            break;
+        case OPT_REST:
+            err = number("rest-ms", optarg, 60000, &options->rest_ms);
             break;
         case OPT_LOG:
             err = log_level(optarg);
@@ -187,7 +194,11 @@ static int start_with_signals_blocked(struct loop *loop, const struct control_op
 
 int main(int argc, char **argv)
 {
-    struct control_options options = {.port_low = 10000, .port_high = 19999, .orphan_seconds = 600, .silence_ms = 2000};
+    struct control_options options = {.port_low = 10000,
+                                      .port_high = 19999,
+                                      .orphan_seconds = 600,
+                                      .silence_ms = 2000,
+                                      .rest_ms = RANGE_REST_US / 1000};
     struct loop_watch *on_term, *on_int;
     struct control *control;
     struct loop *loop;

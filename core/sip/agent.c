@@ -55,7 +55,7 @@ void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *ph
 }
 
 static void hand_to_module(struct agent *agent, const struct sip_method *method, msg_t *msg, sip_t *sip,
-                           struct account *account, const union addr *source)
+                           const struct sender *sender, const union addr *source)
 {
     struct sipmsg *m = mem_new(sizeof *m);
 
@@ -64,7 +64,8 @@ static void hand_to_module(struct agent *agent, const struct sip_method *method,
     m->sip = sip;
     m->source = *source;
     m->flow = message_flow(sip);
-    m->account = obj_ref(account, "request");
+    m->account = obj_ref(sender->account, "request");
+    m->device = sender->device ? obj_ref(sender->device, "request") : NULL;
     m->irq = nta_incoming_create(agent->nta, NULL, msg, sip, TAG_END());
     if (!m->irq) {
         m->answered = true;
@@ -85,7 +86,7 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
 {
     const char *name = sip->sip_request->rq_method_name;
     struct sip_method *method, *found = NULL;
-    struct account *account;
+    struct sender sender;
     bool invite, options;
     union addr source;
 
@@ -119,13 +120,12 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
         options_incoming(agent, msg, sip, &source);
         return;
     }
-    account = auth_request(agent, msg, sip, &source);
-    if (!account)
+    if (!auth_request(agent, msg, sip, &source, &sender))
         return;
     if (found)
-        hand_to_module(agent, found, msg, sip, account, &source);
+        hand_to_module(agent, found, msg, sip, &sender, &source);
     else
-        invite_incoming(agent, msg, sip, account, &source);
+        invite_incoming(agent, msg, sip, sender.account, &source);
 }
 
 static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *sip)
@@ -172,11 +172,13 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     if (result == 0)
         result = late_open(agent);
     if (result == 0) {
-        agent->nta =
-            nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1), NTATAG_SERVER_RPORT(1),
-                             NTATAG_MAXSIZE(BURST_MAX), NTATAG_UDP_MTU(65535), NTATAG_CANCEL_487(0),
-                             NTATAG_MERGE_482(1), NTATAG_REL100(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
-                             TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
+        agent->nta = nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1),
+                                      NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(BURST_MAX), NTATAG_UDP_MTU(65535),
+                                      NTATAG_CANCEL_487(0), NTATAG_MERGE_482(1), NTATAG_REL100(1), NTATAG_USE_NAPTR(0),
+                                      NTATAG_USE_SRV(0), TAG_IF(config->t1_ms, NTATAG_SIP_T1(config->t1_ms)),
+                                      TAG_IF(config->t2_ms, NTATAG_SIP_T2(config->t2_ms)),
+                                      TAG_IF(config->t4_ms, NTATAG_SIP_T4(config->t4_ms)),
+                                      TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
         if (!agent->nta) {
             late_close(agent);
             result = -ENOMEM;
@@ -244,6 +246,7 @@ int agent_start(struct agent *agent)
     agent->wire = nta_wire_open(agent, primary_of(agent, "edge-udp"), &datagrams);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, sofia_step, agent);
+    edge_set_judge(agent->edge, request_unreadable, agent);
     return 0;
 }
 
@@ -254,6 +257,7 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    edge_set_judge(agent->edge, NULL, NULL);
     bus_unsubscribe(agent->configured);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, NULL, NULL);
@@ -281,6 +285,13 @@ void agent_close(struct agent *agent)
 
 void agent_get_stats(const struct agent *agent, struct agent_stats *out)
 {
+    usize_t legs = 0, incoming = 0, outgoing = 0;
+
     *out = agent->stats;
     out->dialogs = list_length(&agent->dialogs);
+    nta_agent_get_stats(agent->nta, NTATAG_S_LEG_HASH_USED_REF(legs), NTATAG_S_IRQ_HASH_USED_REF(incoming),
+                        NTATAG_S_ORQ_HASH_USED_REF(outgoing), TAG_END());
+    out->nta_legs = legs;
+    out->nta_incoming = incoming;
+    out->nta_outgoing = outgoing;
 }

@@ -17,7 +17,8 @@ struct agent_config {
     void *digests_arg;
     const char *user_agent;                    /* Server / User-Agent; NULL: "Tandem" */
     union addr media_address4, media_address6; /* what SDP says; unset: the address under which the phone reaches us */
-    unsigned t1x64_ms;                         /* RFC 3261 timer B, F, H; 0: 32 s (tests shorten it) */
+    unsigned t1_ms, t2_ms, t4_ms;              /* RFC 3261, table 4; 0: as it says there (tests shorten them) */
+    unsigned t1x64_ms;                         /* timers B, F, H, J; 0: 32 s */
 };
 
 /* Makes the agent and puts it into pbx->sip and pbx->leg_ops; no socket yet, so that dialogs can be restored first. */
@@ -32,7 +33,11 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
 
 struct agent_stats {
     uint64_t requests, challenged, auth_failed, dialogs;
+    /* What NTA keeps now: dialogs, and transactions of either direction until their last timer. */
+    size_t nta_legs, nta_incoming, nta_outgoing;
 };
 void agent_get_stats(const struct agent *agent, struct agent_stats *out);
+/* For tests: what NTA waits for comes so much earlier. Its timer D (32 s) cannot be set. */
+void agent_skip_time(struct agent *agent, unsigned ms);
 
 #endif

@@ -119,11 +119,11 @@ void dialog_finish(struct dialog *dialog)
     dialog->dead = true;
     session_stop(&dialog->session);
     loop_timer_stop(agent->pbx->loop, &dialog->keepalive);
+    loop_timer_stop(agent->pbx->loop, &dialog->give_up);
     sip_enter(agent);
     notes_drop(dialog);
     invite_drop(dialog);
-    if (dialog->offer_in)
-        nta_incoming_destroy(dialog->offer_in);
+    dialog_drop_offer(dialog);
     if (dialog->answered_in)
         nta_incoming_destroy(dialog->answered_in);
     if (dialog->invite_out)
@@ -227,6 +227,7 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
     loop_timer_stop(dialog->agent->pbx->loop, &dialog->keepalive);
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
+    dialog_drop_offer(dialog);
     dialog_find_flow(dialog);
     dialog->bye = nta_outgoing_tcreate(
         dialog->nta, bye_answered, dialog, NULL, SIP_METHOD_BYE, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)),

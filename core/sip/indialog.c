@@ -222,6 +222,15 @@ int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum
     return reply_last(dialog, irq, cause_info(refused)->sip_status, cause_info(refused)->reason, TAG_END());
 }
 
+void dialog_drop_offer(struct dialog *dialog)
+{
+    nta_incoming_t *irq = dialog->offer_in;
+
+    dialog->offer_in = NULL;
+    if (irq)
+        reply_last(dialog, irq, SIP_487_REQUEST_CANCELLED, TAG_END());
+}
+
 /* --- our own re-offers ---------------------------------------------------------------------------------------------
  */
 

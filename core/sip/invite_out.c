@@ -306,6 +306,15 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
     return result;
 }
 
+/* RFC 3261 §9.1: a phone that has confirmed the CANCEL, or not even that, and never says 487. */
+static void give_up(void *arg)
+{
+    struct dialog *dialog = arg;
+
+    log_debug("%s never answered the INVITE that was cancelled", dialog->leg ? dialog->leg->number : "a phone");
+    dialog_finish(dialog); /* should it answer after all, late.c is there */
+}
+
 void invite_cancel(struct dialog *dialog, enum cause cause)
 {
     char reason[200];
@@ -322,4 +331,5 @@ void invite_cancel(struct dialog *dialog, enum cause cause)
     sip_enter(dialog->agent);
     nta_outgoing_tcancel(dialog->invite_out, NULL, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)), TAG_END());
     sip_leave(dialog->agent);
+    loop_timer_start(dialog->agent->pbx->loop, &dialog->give_up, agent_t1x64_ms(dialog->agent), give_up, dialog);
 }

@@ -20,11 +20,6 @@ struct late {
     char flow[EDGE_FLOW_TEXT];
 };
 
-static unsigned lasts_ms(const struct agent *agent)
-{
-    return agent->config.t1x64_ms ? agent->config.t1x64_ms : 64 * NTA_SIP_T1;
-}
-
 static struct list *bucket(struct agent *agent, const sip_call_id_t *id)
 {
     return &agent->late[id->i_hash % LATE_BUCKETS];
@@ -51,7 +46,7 @@ static void forget_later(struct agent *agent)
     struct late *late = oldest(agent);
 
     if (late && su_timer_set_interval(agent->late_timer, forget, NULL,
-                                      lasts_ms(agent) - su_duration(su_now(), late->since)) < 0)
+                                      agent_t1x64_ms(agent) - su_duration(su_now(), late->since)) < 0)
         log_error("sofia-sip took no timer");
 }
 
@@ -59,7 +54,7 @@ static void forget(struct agent *agent, su_timer_t *timer, su_timer_arg_t *arg)
 {
     struct late *late;
 
-    while ((late = oldest(agent)) && su_duration(su_now(), late->since) >= (su_duration_t)lasts_ms(agent))
+    while ((late = oldest(agent)) && su_duration(su_now(), late->since) >= (su_duration_t)agent_t1x64_ms(agent))
         late_free(late);
     forget_later(agent);
 }

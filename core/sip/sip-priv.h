@@ -79,6 +79,12 @@ struct agent {
     bool closing;
 };
 
+/* RFC 3261 timer B, F, H: how long one waits for anything. */
+static inline unsigned agent_t1x64_ms(const struct agent *agent)
+{
+    return agent->config.t1x64_ms ? agent->config.t1x64_ms : 64 * NTA_SIP_T1;
+}
+
 /* sofia_loop.c: every entry into sofia from elsewhere stands between these; the last leave looks at its timers. */
 void sip_enter(struct agent *agent);
 void sip_leave(struct agent *agent);
@@ -94,6 +100,7 @@ struct sipmsg {
     msg_t *msg;          /* a reference */
     sip_t *sip;
     struct account *account; /* ref or NULL */
+    struct device *device;   /* ref or NULL */
     union addr source;
     const char *flow;
     bool answered, kept;
@@ -118,6 +125,8 @@ bool request_accepts_sdp(const sip_t *sip);
 bool body_encoded(const sip_t *sip);
 /* What a 415 says (RFC 3261 §21.4.13). */
 #define SIP_BODY_TAGS SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), SIPTAG_ACCEPT_ENCODING_STR("identity")
+/* Would NTA read this request? NULL, or why not (static words), with the status for its sender. An edge_judge_fn. */
+const char *request_unreadable(void *arg, const char *data, size_t len, unsigned *status);
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
@@ -127,9 +136,13 @@ bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool ser
 /* options.c. Outside of dialogs; consumes msg. */
 void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
 
-/* auth.c. Who sent this request? Returns the account (borrowed), or NULL after the request was answered with a
- * challenge or refusal; msg is consumed then. */
-struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
+/* auth.c. Who sent this request? Fills in the account and, when credentials of its own proved it, the device (both
+ * borrowed, counted). False after the request was answered with a challenge or refusal; msg is consumed then. */
+struct sender {
+    struct account *account;
+    struct device *device; /* NULL: the account itself */
+};
+bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source, struct sender *out);
 /* Stateless answer; consumes msg. */
 void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *phrase, tag_type_t tag, tag_value_t value,
                      ...);
@@ -148,6 +161,7 @@ struct dialog {
     nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
+    struct loop_timer give_up;                                /* for the answer to a cancelled INVITE */
     struct list early;                                        /* early dialogs of our INVITE: early.c */
     struct early *early_media;                                /* the one whose media the caller hears; NULL: none */
     nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
@@ -276,6 +290,8 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
 void invite_cancel(struct dialog *dialog, enum cause cause);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+/* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */
+void dialog_drop_offer(struct dialog *dialog);
 int indialog_offer(struct leg *leg, const struct media_desc *offer);
 /* Requests go to the newest Contact of the far side from now on. */
 void dialog_refresh_target(struct dialog *dialog, const sip_t *sip);

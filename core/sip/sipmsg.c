@@ -68,6 +68,7 @@ void sipmsg_free(struct sipmsg *m)
     msg_destroy(m->msg);
     sip_leave(m->agent);
     obj_unref(m->account, "request");
+    obj_unref(m->device, "request");
     free(m);
 }
 
@@ -258,6 +259,11 @@ int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned
 struct account *sipmsg_account(const struct sipmsg *m)
 {
     return m->account;
+}
+
+const struct device *sipmsg_device(const struct sipmsg *m)
+{
+    return m->device;
 }
 
 const union addr *sipmsg_source(const struct sipmsg *m)

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 
 struct account;
+struct device;
 struct pbx;
 struct sipmsg;
 
@@ -41,6 +42,8 @@ int sipmsg_expires(const struct sipmsg *m);
 int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned max, bool *star);
 /* Who authenticated (never NULL for methods that need it). */
 struct account *sipmsg_account(const struct sipmsg *m);
+/* With which of its devices; NULL: with the account's own credentials. */
+const struct device *sipmsg_device(const struct sipmsg *m);
 /* Real source, and the edge's token for the way back. */
 const union addr *sipmsg_source(const struct sipmsg *m);
 const char *sipmsg_flow(const struct sipmsg *m);

@@ -20,6 +20,8 @@
  * delay them, so time is the wall clock of the first call moved by the monotonic clock. */
 extern void (*_su_time)(su_time_t *tv);
 
+static int64_t skipped_us; /* agent_skip_time() */
+
 static void steady_time(su_time_t *tv)
 {
     static struct timespec wall0, mono0; /* sofia's hook has no argument, and its clock is one for the process */
@@ -31,7 +33,8 @@ static void steady_time(su_time_t *tv)
         clock_gettime(CLOCK_REALTIME, &wall0);
         mono0 = mono;
     }
-    us = (int64_t)(mono.tv_sec - mono0.tv_sec) * 1000000 + (mono.tv_nsec - mono0.tv_nsec) / 1000 + wall0.tv_nsec / 1000;
+    us = (int64_t)(mono.tv_sec - mono0.tv_sec) * 1000000 + (mono.tv_nsec - mono0.tv_nsec) / 1000 +
+         wall0.tv_nsec / 1000 + skipped_us;
     tv->tv_sec = (unsigned long)(wall0.tv_sec + 2208988800ll + us / 1000000); /* sofia counts from 1900 */
     tv->tv_usec = (unsigned long)(us % 1000000);
 }
@@ -96,6 +99,12 @@ void sofia_step(void *arg)
 static void readable(void *arg, int fd, unsigned what)
 {
     sofia_step(arg);
+}
+
+void agent_skip_time(struct agent *agent, unsigned ms)
+{
+    skipped_us += (int64_t)ms * 1000;
+    sofia_step(agent);
 }
 
 void sip_enter(struct agent *agent)

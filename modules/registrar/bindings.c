@@ -133,6 +133,7 @@ void binding_update(struct binding *b, const struct binding_facts *facts)
     set(&b->peer, facts->peer);
     set(&b->path, facts->path);
     set(&b->params, facts->params);
+    set(&b->device, facts->device);
     b->reg_id = facts->reg_id;
     b->cseq = facts->cseq;
     b->q = facts->q;
@@ -232,6 +233,7 @@ void binding_free(struct binding *b)
     free(b->peer);
     free(b->path);
     free(b->params);
+    free(b->device);
     free(b);
 }
 

@@ -32,12 +32,13 @@ struct binding {
     uint64_t expires_us, updated_us; /* wall clock */
     char *key;                       /* what identifies it in the database; never changes */
     char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params; /* "" when there is none */
+    char *device;      /* whose credentials made it; "": the account's own */
     char *flow_before; /* which `flow` replaced */
 };
 
 /* What a REGISTER (or a row) says about one contact; text is copied. */
 struct binding_facts {
-    const char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params;
+    const char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params, *device;
     const char *key; /* NULL: made of the others */
     unsigned reg_id;
     uint32_t cseq;

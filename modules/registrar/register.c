@@ -207,6 +207,7 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
         .peer = peer,
         .path = extras->path,
         .params = contact->params,
+        .device = sipmsg_device(m) ? sipmsg_device(m)->name : NULL,
         .reg_id = contact->reg_id,
         .cseq = sipmsg_cseq(m),
         .q = contact->q,
@@ -286,6 +287,14 @@ static void answer(struct registrar *r, struct sipmsg *m, const char *account, c
     free(contacts);
 }
 
+/* A phone with credentials of its own may call itself by them, or by its account: it registers for the account. */
+static bool is_sender(const struct sipmsg *m, const char *user)
+{
+    const struct device *device = sipmsg_device(m);
+
+    return strcmp(user, sipmsg_account(m)->name) == 0 || (device && strcmp(user, device->name) == 0);
+}
+
 static int serve(struct registrar *r, struct sipmsg *m, const struct account *account, struct extras *extras,
                  struct refusal *why)
 {
@@ -298,9 +307,9 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
         return refuse(why, 403, "Forbidden: nobody authenticated");
     if (!*sipmsg_to_user(m)) /* RFC 3261 §10.3 step 5 */
         return refuse(why, 404, "Not Found: this address cannot be registered");
-    if (strcmp(sipmsg_to_user(m), account->name) != 0)
+    if (!is_sender(m, sipmsg_to_user(m)))
         return refuse(why, 403, "Forbidden: account %s cannot register %s", account->name, sipmsg_to_user(m));
-    if (strcmp(sipmsg_from_user(m), account->name) != 0) /* RFC 3261 §10.3 step 4: nobody registers for others here */
+    if (!is_sender(m, sipmsg_from_user(m))) /* RFC 3261 §10.3 step 4: nobody registers for others here */
         return refuse(why, 403, "Forbidden: %s may not register account %s", sipmsg_from_user(m), account->name);
     if (check_path(m, extras, why) < 0)
         return -EINVAL;

@@ -143,9 +143,9 @@ static void list_aor(json_t *list, const struct aor *aor)
 
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
     {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "contact", b->uri,
-                                              "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b),
-                                              "user_agent", b->user_agent));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device",
+                                              b->device, "contact", b->uri, "peer", b->peer, "expires_in",
+                                              (json_int_t)binding_seconds(b), "user_agent", b->user_agent));
     }
 }
 
@@ -181,13 +181,32 @@ static void database_changed(void *arg, const struct event *event)
     store_hurry(r->store);
 }
 
+/* A device that was removed, disabled or given to another account is not called any more: perhaps it was stolen. */
+static void forget_devices(struct registrar *r, struct aor *aor)
+{
+    const struct snapshot *snapshot = db_snapshot(r->pbx->db);
+    struct binding *b, *next;
+
+    LIST_FOR_EACH_SAFE(b, next, &aor->bindings, in_aor)
+    {
+        const struct device *device = *b->device ? snapshot_device(snapshot, b->device) : NULL;
+
+        if (!*b->device || (device && device->enabled && strcmp(device->account, aor->account) == 0))
+            continue;
+        log_info("device %s is not one of account %s any more: its registration is forgotten", b->device, aor->account);
+        registrar_goes(r, b);
+    }
+}
+
 static bool forget_removed(void *arg, struct aor *aor)
 {
     struct registrar *r = arg;
     char account[sizeof aor->account];
 
-    if (snapshot_account(db_snapshot(r->pbx->db), aor->account))
-        return false;
+    if (snapshot_account(db_snapshot(r->pbx->db), aor->account)) {
+        forget_devices(r, aor);
+        return aor->count == 0;
+    }
     str_copy(account, sizeof account, aor->account);
     log_info("account %s does not exist any more: its registrations are forgotten", account);
     registrar_forget(r, account);

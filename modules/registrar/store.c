@@ -31,26 +31,26 @@ static const char load_sql[] =
     "select account, contact_uri, coalesce(instance, ''), coalesce(reg_id, 0), coalesce(call_id, ''), "
     "coalesce(cseq, 0), coalesce(path, ''), coalesce(user_agent, ''), coalesce(flow, ''), coalesce(peer, ''), "
     "(coalesce(q, 1) * 1000)::integer, (extract(epoch from expires_at) * 1000000)::bigint, "
-    "(extract(epoch from updated_at) * 1000000)::bigint, contact_key "
-    "from live.binding where node = $1::integer and expires_at > now()";
+    "(extract(epoch from updated_at) * 1000000)::bigint, contact_key, "
+    "coalesce(device, '') from live.binding where node = $1::integer and expires_at > now()";
 
 /* The time of the change decides, so that a statement that comes late undoes nothing. */
 static const char write_sql[] =
     "with r as (select * from json_to_recordset($1::json) as x(account text, contact_key text, contact_uri text, "
     "instance text, reg_id integer, call_id text, cseq bigint, path text, user_agent text, flow text, peer text, "
-    "q real, expires bigint, updated bigint, gone boolean)), "
+    "q real, expires bigint, updated bigint, gone boolean, device text)), "
     "d as (delete from live.binding b using r where r.gone and b.account = r.account "
     "and b.contact_key = r.contact_key and b.updated_at <= to_timestamp(r.updated / 1e6)) "
     "insert into live.binding as b (account, contact_key, node, contact_uri, instance, reg_id, call_id, cseq, path, "
-    "user_agent, flow, peer, q, expires_at, updated_at) "
+    "user_agent, flow, peer, q, expires_at, updated_at, device) "
     "select account, contact_key, $2::integer, contact_uri, nullif(instance, ''), nullif(reg_id, 0), call_id, cseq, "
-    "nullif(path, ''), user_agent, flow, peer, q, to_timestamp(expires / 1e6), to_timestamp(updated / 1e6) "
-    "from r where not gone "
+    "nullif(path, ''), user_agent, flow, peer, q, to_timestamp(expires / 1e6), to_timestamp(updated / 1e6), "
+    "nullif(device, '') from r where not gone "
     "on conflict (account, contact_key) do update set node = excluded.node, contact_uri = excluded.contact_uri, "
     "instance = excluded.instance, reg_id = excluded.reg_id, call_id = excluded.call_id, cseq = excluded.cseq, "
     "path = excluded.path, user_agent = excluded.user_agent, flow = excluded.flow, peer = excluded.peer, "
-    "q = excluded.q, expires_at = excluded.expires_at, updated_at = excluded.updated_at "
-    "where b.updated_at <= excluded.updated_at";
+    "q = excluded.q, expires_at = excluded.expires_at, updated_at = excluded.updated_at, "
+    "device = excluded.device where b.updated_at <= excluded.updated_at";
 
 /* --- writing
  * ---------------------------------------------------------------------------------------------------------- */
@@ -69,12 +69,12 @@ static json_t *clean(const char *text)
 
 static json_t *row(const struct binding *b)
 {
-    return json_pack("{s:o, s:o, s:b, s:I, s:o, s:o, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:f, s:I}", "account",
+    return json_pack("{s:o, s:o, s:b, s:I, s:o, s:o, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:f, s:I, s:o}", "account",
                      clean(b->aor->account), "contact_key", clean(b->key), "gone", (int)b->removed, "updated",
                      (json_int_t)b->updated_us, "contact_uri", clean(b->uri), "instance", clean(b->instance), "reg_id",
                      (int)b->reg_id, "call_id", clean(b->call_id), "cseq", (json_int_t)b->cseq, "path", clean(b->path),
                      "user_agent", clean(b->user_agent), "flow", clean(b->flow), "peer", clean(b->peer), "q", b->q,
-                     "expires", (json_int_t)b->expires_us);
+                     "expires", (json_int_t)b->expires_us, "device", clean(b->device));
 }
 
 static struct binding *take(struct store *s)
@@ -233,6 +233,7 @@ static bool load_row(struct registrar *r, const struct db_result *result, int at
         .expires_us = number(result, at, 11),
         .updated_us = number(result, at, 12),
         .key = db_value(result, at, 13),
+        .device = db_value(result, at, 14),
     };
 
     if (!account || strlen(account) > 63 || !facts.uri || !facts.instance || !facts.key ||

@@ -185,16 +185,17 @@ static int try_lease(struct bed *bed)
             bed->locks[bed->lock_count++] = fd;
         if (fd < 0 || !quiet(start))
             give_back(bed);
-        if (bed->lock_count == COUNT_OF(bed->locks))
-            return start + PORTS_BLOCK - (int)COUNT_OF(bed->locks) * PORTS_BLOCK;
+        if (bed->lock_count == bed->lock_wanted)
+            return start + PORTS_BLOCK - (int)bed->lock_wanted * PORTS_BLOCK;
     }
     give_back(bed);
     return 0;
 }
 
 /* Others on this machine may have them all for a moment. */
-static int lease_ports(struct bed *bed)
+static int lease_ports(struct bed *bed, unsigned ports)
 {
+    bed->lock_wanted = ports / PORTS_BLOCK;
     for (uint64_t until_ = now_ms() + UA_WAIT_MS; now_ms() < until_; poll(NULL, 0, 100)) {
         int first = try_lease(bed);
 
@@ -205,12 +206,14 @@ static int lease_ports(struct bed *bed)
     return 0;
 }
 
-struct bed *bed_open(const char *modules, const char *dialplan)
+struct bed *bed_open_with(const struct bed_options *options)
 {
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
     char text[4096], why[512], plan[300];
-    int base = lease_ports(bed);
+    const char *modules = options->modules, *dialplan = options->dialplan;
+    unsigned ports = options->media_ports ? options->media_ports : BED_PORTS;
+    int base = lease_ports(bed, ports);
 
     str_copy(bed->dir, sizeof bed->dir, "/tmp/tandem-loopback-XXXXXX");
     if (!mkdtemp(bed->dir))
@@ -223,22 +226,30 @@ struct bed *bed_open(const char *modules, const char *dialplan)
         write_file(plan, "init.lua", dialplan);
     }
     snprintf(text, sizeof text,
-             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%sstate_dir = %s/state\nrun_dir = "
+             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%s%sstate_dir = %s/state\nrun_dir = "
              "%s/run\nmodule_dir = %s/modules/.libs\n"
              "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
              "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             bed_has_ip6() ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", bed->dir, bed->dir, build, plan,
-             source, base, base + BED_PORTS - 1, build, modules ? modules : "");
+             bed_has_ip6() && !options->ip4_only ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "",
+             options->lines ? options->lines : "", bed->dir, bed->dir, build, plan, source, base, base + (int)ports - 1,
+             build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
+    bed->config->sip_timers = options->sip_timers;
+    bed->config->media_rest_ms = options->media_rest_ms;
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
     bed->loop = loop_new();
     bed_start(bed);
     return bed;
 }
 
-static void print_object(void *arg, const char *type, const void *obj, unsigned refs, const char *holders)
+struct bed *bed_open(const char *modules, const char *dialplan)
+{
+    return bed_open_with(&(struct bed_options){.modules = modules, .dialplan = dialplan});
+}
+
+void bed_print_object(void *arg, const char *type, const void *obj, unsigned refs, const char *holders)
 {
     const struct leg *leg = obj;
 
@@ -264,7 +275,7 @@ void bed_close(struct bed *bed)
     for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && left_over(bed);)
         loop_turn(bed->loop, 2);
     if (left_over(bed))
-        obj_each(print_object, NULL); /* says something in debug builds only */
+        obj_each(bed_print_object, NULL); /* says something in debug builds only */
     ck_assert_uint_eq(left_over(bed), 0);
     bed_abandon(bed);
 }

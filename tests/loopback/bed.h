@@ -11,10 +11,11 @@
 #include "ua.h"
 
 #define BED_PORTS 600 /* numbers rest for five seconds after use */
+#define BED_PORTS_MAX 1600
 
 struct bed {
-    int locks[BED_PORTS / 10]; /* hold the port numbers */
-    unsigned lock_count;
+    int locks[BED_PORTS_MAX / 10]; /* hold the port numbers */
+    unsigned lock_count, lock_wanted;
     struct loop *loop;
     struct config *config;
     struct daemon *daemon;
@@ -32,12 +33,23 @@ struct bed {
 
 /* modules: lines added to the configuration, or NULL. dialplan: Lua text, or NULL for the default dialplan. */
 struct bed *bed_open(const char *modules, const char *dialplan);
+struct bed_options {
+    const char *modules, *dialplan; /* as for bed_open() */
+    const char *lines;              /* added to the section of the switch */
+    bool ip4_only;
+    unsigned media_ports;                /* a multiple of 10; 0: BED_PORTS */
+    unsigned media_rest_ms;              /* how long port numbers rest; 0: 5 s */
+    struct config_sip_timers sip_timers; /* 0: RFC 3261's */
+};
+struct bed *bed_open_with(const struct bed_options *options);
 /* Checks that nothing is left: no call, no leg, no dialog, no audio port. */
 void bed_close(struct bed *bed);
 /* The switch is gone without a word to anybody and comes again on the same address, as after a crash. */
 void bed_restart(struct bed *bed);
 /* As bed_close(), for tests that leave dialogs behind on purpose. */
 void bed_abandon(struct bed *bed);
+/* For obj_each(): calls and legs with their holders; says something in debug builds only. */
+void bed_print_object(void *arg, const char *type, const void *obj, unsigned refs, const char *holders);
 struct ua *bed_phone(struct bed *bed, const char *user); /* not registered */
 struct ua *bed_registered(struct bed *bed, const char *user);
 /* The same over another transport and family. */

@@ -195,8 +195,7 @@ void ua_authorization(struct ua *ua, const char *method, const char *uri, char *
              ua->user, ua->realm, ua->nonce, uri, response, ua->sha256 ? "SHA-256" : "MD5", ua->cnonce, ua->nc);
 }
 
-/* Takes realm and nonce of the challenge for our algorithm. */
-static void learn_challenge(struct ua *ua, const struct message *m)
+void ua_learn_challenge(struct ua *ua, const struct message *m)
 {
     const char *want = ua->sha256 ? "algorithm=SHA-256" : "algorithm=MD5";
 
@@ -303,7 +302,7 @@ int ua_register(struct ua *ua, int expires)
         }
         if (!m || m->status != 401 || tries == 2)
             return m ? m->status : 0;
-        learn_challenge(ua, m);
+        ua_learn_challenge(ua, m);
         ua->cseq++;
         new_branch(ua);
     }
@@ -341,7 +340,7 @@ void ua_invite(struct ua *ua, const char *to_user, const char *sdp)
         m = ua_wait(ua, "401");
         if (!m)
             return;
-        learn_challenge(ua, m);
+        ua_learn_challenge(ua, m);
         {
             char tag[128], to[300];
             const char *p;

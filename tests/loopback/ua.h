@@ -73,6 +73,8 @@ bool ua_wait_lost(struct ua *ua);
 void ua_send_raw(struct ua *ua, const char *text, size_t len);
 /* The Authorization line for a request, after a challenge was seen (any request was answered); else "". */
 void ua_authorization(struct ua *ua, const char *method, const char *uri, char *out, size_t size);
+/* Takes realm and nonce of the challenge for its algorithm. */
+void ua_learn_challenge(struct ua *ua, const struct message *m);
 /* Waits for a request of this method, or a response when what is a number ("200"); other messages stay queued. 1xx are
  * only returned when asked for. NULL: it did not come in time. Result valid until the next ua_ call with the same ua.
  */

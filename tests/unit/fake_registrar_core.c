@@ -91,6 +91,11 @@ const struct account *snapshot_account(const struct snapshot *snapshot, const ch
     return NULL;
 }
 
+const struct device *snapshot_device(const struct snapshot *snapshot, const char *name)
+{
+    return the_core->device && strcmp(the_core->device->name, name) == 0 ? the_core->device : NULL;
+}
+
 int db_rows(const struct db_result *result)
 {
     return result ? result->rows : 0;
@@ -143,6 +148,10 @@ int module_on_method(struct module_ctx *core, const char *method, module_method_
 
 int module_on_event(struct module_ctx *core, uint32_t kinds, bus_fn fn, void *arg)
 {
+    if (kinds & EVENT_BIT(EVENT_CONFIG)) {
+        core->on_config = fn;
+        core->on_config_arg = arg;
+    }
     return 0;
 }
 
@@ -279,6 +288,11 @@ int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned
 struct account *sipmsg_account(const struct sipmsg *m)
 {
     return m->account;
+}
+
+const struct device *sipmsg_device(const struct sipmsg *m)
+{
+    return m->device;
 }
 
 const union addr *sipmsg_source(const struct sipmsg *m)

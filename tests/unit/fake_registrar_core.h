@@ -8,6 +8,7 @@
 
 struct sipmsg {
     struct account *account;
+    const struct device *device;
     const char *to_user, *from_user, *call_id, *user_agent, *path, *flow; /* from_user NULL: as to_user */
     const char *supported, *require;                                      /* one option each; NULL: none */
     bool stream;
@@ -26,7 +27,7 @@ struct sipmsg {
 
 struct db_result {
     int rows;
-    const char *(*values)[14];
+    const char *(*values)[15];
 };
 
 struct module_ctx {
@@ -41,6 +42,9 @@ struct module_ctx {
     void *command_arg;
     json_t *reply;
     struct account *accounts[4];
+    const struct device *device; /* the only one there is, or NULL */
+    bus_fn on_config;
+    void *on_config_arg;
     /* the query under way; done NULL: none */
     char sql[4096];
     json_t *rows; /* $1 of a write */

@@ -327,21 +327,27 @@ START_TEST(a_range_gives_even_numbers_with_their_odd_neighbours)
 }
 END_TEST
 
-START_TEST(a_used_port_rests_five_seconds)
+START_TEST(a_used_port_rests_five_seconds_or_as_long_as_it_is_told)
 {
-    struct range range = new_range(1);
-    uint16_t number = range.free[0];
-    union addr addr;
-    int fds[2];
+    static const uint64_t rests[] = {5 * SECOND, SECOND};
 
-    range.free_count = 0;
-    range_rest(&range, number, 10 * SECOND);
-    ck_assert_int_eq(range_open(&range, 14 * SECOND, fds, &addr), -ENOENT);
-    ck_assert_int_eq(range_open(&range, 15 * SECOND, fds, &addr), 0);
-    ck_assert_int_eq(addr_port(&addr), number);
-    close(fds[0]);
-    close(fds[1]);
-    range_clear(&range);
+    for (size_t i = 0; i < COUNT_OF(rests); i++) {
+        struct range range = new_range(1);
+        uint16_t number = range.free[0];
+        union addr addr;
+        int fds[2];
+
+        if (i)
+            range.rest_us = rests[i];
+        range.free_count = 0;
+        range_rest(&range, number, 10 * SECOND);
+        ck_assert_int_eq(range_open(&range, 10 * SECOND + rests[i] - 1, fds, &addr), -ENOENT);
+        ck_assert_int_eq(range_open(&range, 10 * SECOND + rests[i], fds, &addr), 0);
+        ck_assert_int_eq(addr_port(&addr), number);
+        close(fds[0]);
+        close(fds[1]);
+        range_clear(&range);
+    }
 }
 END_TEST
 
@@ -475,7 +481,7 @@ int main(void)
     tcase_add_test(tc, rtcp_alone_is_silence_but_not_the_end);
     tcase_add_test(tc, other_times_count_from_the_same_moment_and_none_end_the_watch);
     tcase_add_test(tc, a_range_gives_even_numbers_with_their_odd_neighbours);
-    tcase_add_test(tc, a_used_port_rests_five_seconds);
+    tcase_add_test(tc, a_used_port_rests_five_seconds_or_as_long_as_it_is_told);
     tcase_add_test(tc, a_number_held_by_another_program_is_skipped);
     tcase_add_test(tc, the_id_table_finds_everything_that_was_not_removed);
     srunner_run_all(runner, CK_NORMAL);

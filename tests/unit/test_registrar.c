@@ -615,14 +615,44 @@ START_TEST(retries_wait_longer_each_time_but_not_for_ever)
 }
 END_TEST
 
-static const char *loaded_rows[][14] = {
+static const char *loaded_rows[][15] = {
     {"201", "sip:201@192.0.2.7", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.7:5060", "1000", NULL, "1",
-     "sip:201@192.0.2.7"},
+     "sip:201@192.0.2.7", ""},
     {"201", "sip:201@192.0.2.8", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.8:5060", "500", NULL, "1",
-     "sip:201@192.0.2.8"},
+     "sip:201@192.0.2.8", "201-desk"},
     {"201", "sip:201@192.0.2.9", "", "0", "c", "4", "", "Old", "flow-0", "192.0.2.9:5060", "1000", "1", "1",
-     "sip:201@192.0.2.9"},
+     "sip:201@192.0.2.9", ""},
 };
+
+START_TEST(a_device_registers_for_its_account_by_either_name_and_is_forgotten_when_it_is_taken_away)
+{
+    struct device device = {.name = "201-desk", .account = "201", .enabled = true};
+    struct sipmsg by_account = request(1), by_itself = request(1), other = request(1);
+
+    a201->max_contacts = 3;
+    core->device = by_account.device = by_itself.device = &device;
+    with_contact(&by_account, "sip:201@192.0.2.7", 600);
+    ck_assert_int_eq(serve(&by_account), 200);
+    by_itself.to_user = "201-desk";
+    by_itself.call_id = "call-2";
+    with_contact(&by_itself, "sip:201-desk@192.0.2.8", 600);
+    ck_assert_int_eq(serve(&by_itself), 200);
+    ck_assert(answers_with(&by_itself, "sip:201@192.0.2.7")); /* they are bindings of one account */
+    other.to_user = "201-desk"; /* the account's own credentials are not those of its device */
+    other.call_id = "call-3";
+    with_contact(&other, "sip:201@192.0.2.9", 600);
+    ck_assert_int_eq(serve(&other), 403);
+    ck_assert_int_eq(registers(7, "sip:201@192.0.2.10", 600), 200);
+    ck_assert_uint_eq(reachable("201"), 3);
+    advance(1000);
+    ck_assert_str_eq(row_text(0, "device"), "201-desk");
+    core->on_config(core->on_config_arg, NULL);
+    ck_assert_uint_eq(reachable("201"), 3);
+    device.enabled = false;
+    core->on_config(core->on_config_arg, NULL);
+    ck_assert_uint_eq(reachable("201"), 1);
+}
+END_TEST
 
 START_TEST(what_was_registered_before_is_loaded_but_memory_knows_better)
 {
@@ -831,6 +861,7 @@ int main(void)
     tcase_add_test(store, a_change_during_a_write_is_written_again);
     tcase_add_test(store, one_bad_row_does_not_keep_the_others_back);
     tcase_add_test(store, retries_wait_longer_each_time_but_not_for_ever);
+    tcase_add_test(store, a_device_registers_for_its_account_by_either_name_and_is_forgotten_when_it_is_taken_away);
     tcase_add_test(store, what_was_registered_before_is_loaded_but_memory_knows_better);
     tcase_add_test(store, a_phone_that_went_away_before_the_load_does_not_come_back);
     tcase_add_test(store, a_star_before_the_load_clears_the_table_too);

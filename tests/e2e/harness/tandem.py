@@ -169,8 +169,9 @@ class Tandem:
     # --- command line and database ---
 
     def cli(self, *args, input=None, check=True, timeout=15.0):
-        """`tandem ARGS…` as text."""
-        return proc.run([self.path("tandem"), "-s", self.control, *args], timeout=timeout, input=input, check=check)
+        """`tandem ARGS…` as text, by an administrator of its database."""
+        return proc.run([self.path("tandem"), "-s", self.control, *args], timeout=timeout, input=input, check=check,
+                        env={"TANDEM_DATABASE": self.database})
 
     def json(self, *args):
         return json.loads(self.cli("--json", *args).stdout)

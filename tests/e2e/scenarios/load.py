@@ -47,7 +47,7 @@ def a_hundred_calls_leave_nothing_behind(t):
     _recorded(t, caller, 100)
 
 
-@scenario(seconds=180, long=True)
+@scenario(seconds=180, long=True, alone=True)
 def four_hundred_calls_a_second_are_clean(t):
     t.own_tandem(crowd=True).start()
     caller, callee = t.account(), t.account()
