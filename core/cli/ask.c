@@ -1,5 +1,5 @@
-/* Questions to a person, and secrets: on a terminal with a prompt (secrets without echo), else lines of standard input,
- * so that no secret is in a list of processes or a history of commands. */
+/* What people give: answers and secrets, on a terminal with a prompt (secrets without echo), else lines of standard
+ * input, so that no secret is in a list of processes or a history of commands; and files. */
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 
 #define LINE_MAX_BYTES 4096
+#define FILE_LIMIT (64u << 20)
 
 bool ask_terminal(void)
 {
@@ -87,4 +88,34 @@ bool ask_yes(const char *question)
     yes = answer && strcmp(answer, "yes") == 0;
     free(answer);
     return yes;
+}
+
+char *cli_read_file(const char *path)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    size_t used = 0, room = 65536, n;
+    char *text;
+
+    if (!file) {
+        cli_error("%s cannot be read: %s", path, strerror(errno));
+        return NULL;
+    }
+    text = mem_new(room);
+    while ((n = fread(text + used, 1, room - used - 1, file)) > 0) {
+        used += n;
+        if (used + 1 == room && room < FILE_LIMIT)
+            text = mem_resize(text, room *= 2);
+    }
+    text[used] = '\0';
+    if (ferror(file) || strlen(text) != used || used + 1 >= FILE_LIMIT) {
+        cli_error("%s %s", path,
+                  ferror(file)           ? "cannot be read"
+                  : strlen(text) != used ? "is no text"
+                                         : "is larger than 64 MiB");
+        free(text);
+        text = NULL;
+    }
+    if (file != stdin)
+        fclose(file);
+    return text;
 }

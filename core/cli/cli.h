@@ -43,7 +43,7 @@ struct cli_command {
 extern const struct cli_command cmd_status, cmd_version, cmd_refs;
 extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
 extern const struct cli_command cmd_registrations, cmd_accounts;
-extern const struct cli_command cmd_account, cmd_device, cmd_setting;
+extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config;
 extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate;
 
 /* "tandem: …" on standard error. */
@@ -80,6 +80,9 @@ void cli_sql_error(const struct cli *cli, const struct admin_error *error);
 /* After a commit: waits until the switches work with it and adds "applied", "generation" and "state" (words) to result.
  * CLI_FAILED after words on standard error when a switch has rejected it or does not take it. */
 enum cli_exit cli_applied(struct cli *cli, json_t *result);
+
+/* A whole text file (- is standard input; at most 64 MiB), or NULL after words. Caller frees. */
+char *cli_read_file(const char *path);
 
 /* --- asking people (ask.c) --------------------------------------------------------------------------------------- */
 

@@ -8,7 +8,6 @@
 
 #include "cli/entity.h"
 
-#define FILE_LIMIT (64u << 20)
 #define SECRET_COLUMN "secret"
 
 struct import {
@@ -20,36 +19,6 @@ struct import {
     unsigned added, changed, same, wrong;
     json_t *secrets; /* [{"name", "secret"}] that were made */
 };
-
-static char *read_whole(const char *path)
-{
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    size_t used = 0, room = 65536, n;
-    char *text;
-
-    if (!file) {
-        cli_error("%s cannot be read: %s", path, strerror(errno));
-        return NULL;
-    }
-    text = mem_new(room);
-    while ((n = fread(text + used, 1, room - used - 1, file)) > 0) {
-        used += n;
-        if (used + 1 == room && room < FILE_LIMIT)
-            text = mem_resize(text, room *= 2);
-    }
-    text[used] = '\0';
-    if (ferror(file) || strlen(text) != used || used + 1 >= FILE_LIMIT) {
-        cli_error("%s %s", path,
-                  ferror(file)           ? "cannot be read"
-                  : strlen(text) != used ? "is no text"
-                                         : "is larger than 64 MiB");
-        free(text);
-        text = NULL;
-    }
-    if (file != stdin)
-        fclose(file);
-    return text;
-}
 
 static void known_columns(const struct entity *entity, char *out, size_t size)
 {
@@ -266,7 +235,7 @@ enum cli_exit entity_import(struct cli *cli, const struct entity *entity, int ar
     }
     if (!im.path)
         return cli_usage(entity->command, "%s import needs a CSV file (- is standard input)", entity->word);
-    text = read_whole(im.path);
+    text = cli_read_file(im.path);
     if (!text)
         return CLI_FAILED;
     im.secrets = json_array();

@@ -17,6 +17,7 @@
 #define POLL_MS 30000
 #define LOAD_MS 15000                    /* a load of touched rows */
 #define LOAD_ALL_MS 120000               /* everything */
+#define REVERT_LATE_MS 50                /* the clock of the database decides */
 #define REPORT_EACH_US (25 * 1000000ull) /* each poll, even when there is nothing new to say */
 
 struct waiter {
@@ -29,7 +30,7 @@ struct waiter {
 };
 
 /* What the server has been asked and has not answered. */
-enum asked { NOTHING, LISTEN, LOAD, REPORT };
+enum asked { NOTHING, LISTEN, REVERT, LOAD, REPORT };
 
 struct feed {
     struct db *db;
@@ -37,10 +38,11 @@ struct feed {
     unsigned node;
     struct conn conn;
     struct loop_timer coalesce, poll, deadline;
+    struct loop_timer revert; /* a change goes back then unless somebody confirms it */
     struct list waiters;
     uint64_t loads; /* started so far; the number of the running one */
     enum asked asked;
-    bool loading_all, again, loaded;
+    bool loading_all, again, loaded, revert_due;
     bool read_all;         /* the running load found that touched rows are not enough */
     unsigned results;      /* of the running load, by number */
     struct snapshot *next; /* being built; NULL while nothing has changed */
@@ -171,7 +173,8 @@ static void load(struct feed *feed, bool all)
     feed->loads++;
     str_append(sql, sizeof sql, &used,
                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-               "SELECT number, journal_from FROM config.generation;");
+               "SELECT g.number, g.journal_from, (SELECT greatest(0, ceil(extract(epoch FROM p.confirm_by - "
+               "clock_timestamp()) * 1000))::bigint FROM config.pending p) FROM config.generation g;");
     if (all)
         str_append(sql, sizeof sql, &used,
                    "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
@@ -281,11 +284,47 @@ static bool report(struct feed *feed)
     return true;
 }
 
+/* Undoes a change that was not confirmed in time: the database knows which, and whether. Before the first load, too, so
+ * that such a change is never in force. */
+static void revert(struct feed *feed)
+{
+    feed->revert_due = false;
+    feed->asked = REVERT;
+    loop_timer_start(feed->loop, &feed->deadline, LOAD_MS, load_timeout, feed);
+    if (!PQsendQuery(feed->conn.pg, "SELECT live.revert_overdue()"))
+        conn_broke(&feed->conn);
+    else
+        conn_flush(&feed->conn);
+}
+
 /* Nothing is asked: is there anything to ask? */
 static void next_question(struct feed *feed)
 {
-    if (feed->asked == NOTHING && feed->conn.up && (feed->again || !list_empty(&feed->waiters)))
+    if (feed->asked != NOTHING || !feed->conn.up)
+        return;
+    if (feed->revert_due)
+        revert(feed);
+    else if (feed->again || !list_empty(&feed->waiters))
         load(feed, false);
+}
+
+static void revert_now(void *arg)
+{
+    struct feed *feed = arg;
+
+    feed->revert_due = true;
+    next_question(feed);
+}
+
+/* How long the last change waits for its confirmation; NULL: it does not. */
+static void take_deadline(struct feed *feed, const PGresult *r)
+{
+    uint64_t ms;
+
+    if (PQgetisnull(r, 0, 2) || str_to_u64(PQgetvalue(r, 0, 2), UINT32_MAX, &ms) < 0)
+        loop_timer_stop(feed->loop, &feed->revert);
+    else
+        loop_timer_start(feed->loop, &feed->revert, ms + REVERT_LATE_MS, revert_now, feed);
 }
 
 static void load_done(struct feed *feed)
@@ -322,6 +361,8 @@ static void take_load_result(struct feed *feed, const PGresult *r)
             feed->fault = (struct fault){"config.generation", "the table does not have its one row"};
         else if (!feed->loading_all)
             feed->read_all = journal_is_short(feed, r);
+        if (PQntuples(r) == 1)
+            take_deadline(feed, r);
         break;
     case RESULT_ACCOUNTS:
         if (!feed->read_all)
@@ -371,12 +412,24 @@ static void answered(struct feed *feed)
     loop_timer_stop(feed->loop, &feed->deadline);
     if (what == LISTEN)
         db_tell_listeners(feed->db, NULL, NULL);
-    if (what == LISTEN || (what == LOAD && feed->read_all))
+    if (what == LISTEN)
+        revert(feed);
+    else if ((what == REVERT && !feed->loaded) || (what == LOAD && feed->read_all))
         load(feed, true);
     else if (what == LOAD)
         load_done(feed);
     else
         next_question(feed);
+}
+
+/* Something that calls can do without was refused: said once a connection. */
+static void complain(struct feed *feed, const char *why)
+{
+    if (feed->asked == REVERT)
+        log_error("configuration: a change that was not confirmed in time cannot be undone: %s", why);
+    else if (!feed->report_failed)
+        log_warn("database: config_status does not know of this switch: %s", why);
+    feed->report_failed = feed->report_failed || feed->asked == REPORT;
 }
 
 static void feed_input(void *arg)
@@ -396,17 +449,17 @@ static void feed_input(void *arg)
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
             conn_error_text(r, why, sizeof why);
             PQclear(r);
-            if (feed->asked != REPORT) {
+            if (feed->asked == LISTEN || feed->asked == LOAD) {
                 conn_fail(&feed->conn, why);
                 return;
             }
-            if (!feed->report_failed)
-                log_warn("database: config_status does not know of this switch: %s", why);
-            feed->report_failed = true;
+            complain(feed, why);
             continue;
         }
         if (feed->asked == LOAD)
             take_load_result(feed, r);
+        else if (feed->asked == REVERT && PQntuples(r) == 1 && !PQgetisnull(r, 0, 0))
+            log_warn("configuration: not confirmed in time: %s", PQgetvalue(r, 0, 0));
         PQclear(r);
     }
     if (feed->conn.up)
@@ -438,8 +491,9 @@ static void feed_down(void *arg, const char *why)
     loop_timer_stop(feed->loop, &feed->coalesce);
     loop_timer_stop(feed->loop, &feed->poll);
     loop_timer_stop(feed->loop, &feed->deadline);
+    loop_timer_stop(feed->loop, &feed->revert);
     feed->asked = NOTHING;
-    feed->loaded = false;
+    feed->loaded = feed->revert_due = false;
     snapshot_free(feed->next);
     feed->next = NULL;
     db_refresh_state(feed->db);
@@ -468,6 +522,7 @@ void feed_close(struct feed *feed)
     loop_timer_stop(feed->loop, &feed->coalesce);
     loop_timer_stop(feed->loop, &feed->poll);
     loop_timer_stop(feed->loop, &feed->deadline);
+    loop_timer_stop(feed->loop, &feed->revert);
     while (!list_empty(&feed->waiters))
         waiter_end(LIST_ENTRY(feed->waiters.next, struct waiter, node), -ETIMEDOUT);
     snapshot_free(feed->next);

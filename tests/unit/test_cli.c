@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/entity.h"
+#include "cli/statements.h"
 
 static struct cli cli;
 static char *text;
@@ -245,6 +246,43 @@ START_TEST(csv_that_was_written_reads_the_same)
 }
 END_TEST
 
+/* --- SQL in files ---------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(a_file_of_sql_comes_apart_where_psql_would_take_it_apart)
+{
+    static const struct {
+        unsigned line;
+        const char *text;
+    } wanted[] = {
+        {2, "SELECT 'a;''b', \"c;d\""},
+        {3, "DO $$ BEGIN; END; $$"},
+        {4, "SELECT $tag$ ; $$ ; $tag$, $1, a$b$c"},
+        {6, "SELECT E'it\\'s;', 'back\\'"},
+        {7, "SELECT 1 /* ; /* ; */ ; */\n  -- ;\n  , 2"},
+        {10, "SELECT 'never ends; "},
+    };
+    struct statements s = {
+        "-- a comment;\nSELECT 'a;''b', \"c;d\";;\nDO $$ BEGIN; END; $$;\nSELECT $tag$ ; $$ ; $tag$, $1, a$b$c;\n"
+        " ; /* nothing; */\nSELECT E'it\\'s;', 'back\\';\nSELECT 1 /* ; /* ; */ ; */\n  -- ;\n  , 2;\nSELECT 'never "
+        "ends; ",
+        1};
+    unsigned line;
+    char *statement;
+
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        statement = statement_next(&s, &line);
+        ck_assert_ptr_nonnull(statement);
+        ck_assert_str_eq(statement, wanted[i].text);
+        ck_assert_uint_eq(line, wanted[i].line);
+        free(statement);
+    }
+    ck_assert_ptr_null(statement_next(&s, &line));
+    ck_assert(statement_is("/* x */ -- y\n commit", "COMMIT") && statement_is("COMMIT;", "COMMIT"));
+    ck_assert(!statement_is("committed", "COMMIT") && !statement_is("SELECT 'commit'", "COMMIT"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cli");
@@ -258,6 +296,7 @@ int main(void)
     tcase_add_test(tcase, csv_is_read_as_spreadsheets_write_it);
     tcase_add_test(tcase, csv_that_is_none_is_not_guessed_at);
     tcase_add_test(tcase, csv_that_was_written_reads_the_same);
+    tcase_add_test(tcase, a_file_of_sql_comes_apart_where_psql_would_take_it_apart);
     tcase_add_test(tcase, control_characters_of_a_phone_never_reach_the_terminal);
     tcase_add_test(tcase, columns_line_up_whatever_is_in_them);
     tcase_add_test(tcase, durations_read_like_people_say_them);
