@@ -221,13 +221,6 @@ static enum cli_exit run_modules(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-static enum cli_exit run_dialplan(struct cli *cli, int argc, char **argv)
-{
-    if (argc != 2 || strcmp(argv[1], "reload") != 0)
-        return cli_usage(&cmd_dialplan, "the dialplan can be told to \"reload\" only");
-    return cli_tell(cli, "dialplan.reload", NULL, "New calls use the dialplan as it is now.");
-}
-
 static enum cli_exit run_version(struct cli *cli, int argc, char **argv)
 {
     json_t *result;
@@ -281,7 +274,4 @@ const struct cli_command cmd_status = {"status", "status", "how the switch is", 
 const struct cli_command cmd_version = {"version", "version", "versions of the switch and of this program", "",
                                         run_version};
 const struct cli_command cmd_modules = {"modules", "modules", "loaded modules", "", run_modules};
-const struct cli_command cmd_dialplan = {"dialplan", "dialplan reload", "reads the dialplan again",
-                                         "When the new one has a mistake, it is shown and the old one stays in force.",
-                                         run_dialplan};
 const struct cli_command cmd_refs = {"refs", "refs", "live objects and who holds them, for developers", "", run_refs};
