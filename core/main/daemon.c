@@ -27,7 +27,7 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command, *reload_command;
-    struct console_status *modules_status;
+    struct console_status *modules_status, *files_status;
     struct records *records;
     struct script *script;
     struct module_set *modules;
@@ -261,6 +261,14 @@ static json_t *modules_status(void *arg)
     return modules_list(daemon->modules);
 }
 
+/* Where a backup finds what is not in the database. */
+static json_t *files_status(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    return json_pack("{ss*}", "dialplan", daemon->config->dialplan);
+}
+
 static void dialplan_reload(void *arg, struct console_request *request, json_t *params)
 {
     struct daemon *daemon = arg;
@@ -320,6 +328,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = start_modules(daemon, why, why_size)) < 0)
         return result;
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
+    daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     console_add(daemon->console, "dialplan.reload", "read the dialplan again", dialplan_reload, daemon,
                 &daemon->reload_command);
@@ -403,6 +412,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->console) {
         console_remove(daemon->modules_command);
         console_remove_status(daemon->modules_status);
+        console_remove_status(daemon->files_status);
         console_remove(daemon->reload_command);
     }
     console_close(daemon->console);
