@@ -28,7 +28,7 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *modules_status;
+    struct console_status *modules_status, *files_status;
     struct records *records;
     struct script *script;
     struct module_set *modules;
@@ -262,6 +262,14 @@ static json_t *modules_status(void *arg)
     return modules_list(daemon->modules);
 }
 
+/* Where a backup finds what is not in the database. */
+static json_t *files_status(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    return json_pack("{ss*}", "dialplan", daemon->config->dialplan);
+}
+
 static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
@@ -318,6 +326,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = start_modules(daemon, why, why_size)) < 0)
         return result;
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
+    daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
     if (result < 0)
@@ -399,6 +408,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->console) {
         console_remove(daemon->modules_command);
         console_remove_status(daemon->modules_status);
+        console_remove_status(daemon->files_status);
     }
     console_close(daemon->console);
     if (daemon->script)
