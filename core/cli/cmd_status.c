@@ -109,6 +109,35 @@ static void print_edge(const struct cli *cli, const json_t *edge)
     putc('\n', cli->out);
 }
 
+static void print_recorder(const struct cli *cli, const json_t *recorder)
+{
+    json_int_t oldest_us = json_num(recorder, "oldest_us");
+    char when[32];
+
+    if (!*json_str(recorder, "dir"))
+        return; /* without files */
+    label(cli, "recorder");
+    if (!json_yes(recorder, "writing"))
+        good_or_bad(cli, false, "stopped");
+    else
+        good_or_bad(cli, true, "writes");
+    fprintf(cli->out, ", %lld of %lld MiB", (long long)json_num(recorder, "bytes") >> 20,
+            (long long)json_num(recorder, "limit_bytes") >> 20);
+    if (oldest_us)
+        fprintf(cli->out, ", since %s", day_text(oldest_us, when));
+    if (json_num(recorder, "lost_messages") || json_num(recorder, "lost_bytes"))
+        fprintf(cli->out, "; %lld messages and %lld bytes lost", (long long)json_num(recorder, "lost_messages"),
+                (long long)json_num(recorder, "lost_bytes"));
+    if (json_num(recorder, "left_out_floods"))
+        fprintf(cli->out, "; %lld messages of floods left out", (long long)json_num(recorder, "left_out_floods"));
+    putc('\n', cli->out);
+    if (*json_str(recorder, "why")) {
+        label(cli, "");
+        print_clean(cli->out, json_str(recorder, "why"));
+        putc('\n', cli->out);
+    }
+}
+
 /* Names of modules; what main() brings may be strings or objects with a name. */
 static void print_modules(const struct cli *cli, const json_t *modules)
 {
@@ -158,6 +187,8 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     print_media(cli, json_object_get(s, "media"));
     if (json_object_get(s, "edge"))
         print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "recorder"))
+        print_recorder(cli, json_object_get(s, "recorder"));
     if (json_object_get(s, "modules"))
         print_modules(cli, json_object_get(s, "modules"));
     label(cli, "memory");
@@ -190,13 +221,6 @@ static enum cli_exit run_modules(struct cli *cli, int argc, char **argv)
     }
     json_decref(result);
     return CLI_OK;
-}
-
-static enum cli_exit run_dialplan(struct cli *cli, int argc, char **argv)
-{
-    if (argc != 2 || strcmp(argv[1], "reload") != 0)
-        return cli_usage(&cmd_dialplan, "the dialplan can be told to \"reload\" only");
-    return cli_tell(cli, "dialplan.reload", NULL, "New calls use the dialplan as it is now.");
 }
 
 static enum cli_exit run_version(struct cli *cli, int argc, char **argv)
@@ -252,7 +276,4 @@ const struct cli_command cmd_status = {"status", "status", "how the switch is", 
 const struct cli_command cmd_version = {"version", "version", "versions of the switch and of this program", "",
                                         run_version};
 const struct cli_command cmd_modules = {"modules", "modules", "loaded modules", "", run_modules};
-const struct cli_command cmd_dialplan = {"dialplan", "dialplan reload", "reads the dialplan again",
-                                         "When the new one has a mistake, it is shown and the old one stays in force.",
-                                         run_dialplan};
 const struct cli_command cmd_refs = {"refs", "refs", "live objects and who holds them, for developers", "", run_refs};

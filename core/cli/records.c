@@ -241,7 +241,7 @@ enum cli_exit records_export(struct cli *cli, const struct cli_command *command,
     str_append(sql, sizeof sql, &used, ") TO STDOUT (FORMAT csv, HEADER)");
     if (cli_connect(cli) != CLI_OK)
         return CLI_FAILED;
-    if (admin_copy_out(cli->admin, sql, write_out, cli->out, &error) < 0) {
+    if (admin_copy_out(cli->admin, sql, write_out, cli->out, NULL, &error) < 0) {
         cli_sql_error(cli, &error);
         return CLI_FAILED;
     }

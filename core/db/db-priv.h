@@ -2,6 +2,8 @@
 #ifndef DB_DB_PRIV_H
 #define DB_DB_PRIV_H
 
+#include <jansson.h>
+
 #include "db/db.h"
 
 /* --- snapshot.c --------------------------------------------------------------------------------------------------- */
@@ -28,16 +30,20 @@ void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *arg, in
 /* --- pool.c: queries ------------------------------------------------------------------------------------------------
  */
 struct pool;
-/* conninfo NULL: every query fails. */
-struct pool *pool_open(struct db *db, const char *conninfo);
+/* conninfo NULL: every query fails. guarded: for statements that are not the switch's own. */
+struct pool *pool_open(struct db *db, const char *conninfo, bool guarded);
+/* Its queries are answered by somebody who makes that up. */
+void pool_pretend(struct pool *pool, const struct db_pretend *pretend);
+/* pretend.c: a PGresult with these rows. */
+struct pg_result *pretend_result(const json_t *rows);
 /* Queries that still wait fail with -ENOTCONN. */
 void pool_close(struct pool *pool);
 bool pool_ready(const struct pool *pool);
 const char *pool_why(const struct pool *pool);
 /* In the callback of a query that ended with -EIO: the SQLSTATE; "" otherwise. */
 const char *pool_sqlstate(const struct pool *pool);
-struct db_query *pool_query(struct pool *pool, const char *sql, const char *const *params, unsigned count,
-                            unsigned deadline_ms, db_done_fn done, void *arg);
+/* max_rows 0: all, and the statement may write. */
+struct db_query *pool_query(struct pool *pool, const struct db_question *question, db_done_fn done, void *arg);
 
 /* --- deliver.c: spool → database ---------------------------------------------------------------------------------- */
 struct deliver;
@@ -65,6 +71,10 @@ bool error_is_of_row(const char *sqlstate);
 
 /* --- db.c --------------------------------------------------------------------------------------------------------- */
 struct loop *db_loop(const struct db *db);
+/* Tells the listeners of this channel, or all of them (both NULL) that they may have missed something. */
+void db_tell_listeners(struct db *db, const char *channel, const char *payload);
+/* "LISTEN a; LISTEN b" for all of them. */
+void db_listen_sql(const struct db *db, char *out, size_t size);
 /* One of the parts has another state: recompute and tell. */
 void db_refresh_state(struct db *db);
 

@@ -19,7 +19,8 @@ struct db {
     struct snapshot *snapshot;
     uint64_t snapshot_at_us;
     struct feed *feed;
-    struct pool *pool;
+    struct pool *pool, *guarded; /* the switch's own queries, and those of scripts */
+    struct list listeners;
     struct live *live;
     struct spool *spool;
     struct deliver *deliver;
@@ -39,6 +40,57 @@ struct loop *db_loop(const struct db *db)
 struct live *db_live(struct db *db)
 {
     return db->live;
+}
+
+/* --- notices ------------------------------------------------------------------------------------------------------ */
+
+struct db_listener {
+    struct list node;
+    const char *channel;
+    db_notice_fn fn;
+    void *arg;
+};
+
+struct db_listener *db_listen(struct db *db, const char *channel, db_notice_fn fn, void *arg)
+{
+    struct db_listener *listener = mem_new(sizeof *listener);
+
+    listener->channel = channel;
+    listener->fn = fn;
+    listener->arg = arg;
+    list_append(&db->listeners, &listener->node);
+    return listener;
+}
+
+void db_unlisten(struct db_listener *listener)
+{
+    if (!listener)
+        return;
+    list_unlink(&listener->node);
+    free(listener);
+}
+
+void db_tell_listeners(struct db *db, const char *channel, const char *payload)
+{
+    struct db_listener *listener, *next;
+
+    LIST_FOR_EACH_SAFE(listener, next, &db->listeners, node)
+    {
+        if (!channel || strcmp(channel, listener->channel) == 0)
+            listener->fn(listener->arg, payload);
+    }
+}
+
+void db_listen_sql(const struct db *db, char *out, size_t size)
+{
+    const struct db_listener *listener;
+    size_t used = 0;
+
+    out[0] = '\0';
+    LIST_FOR_EACH(listener, &db->listeners, node)
+    {
+        str_append(out, size, &used, "; LISTEN %s", listener->channel);
+    }
 }
 
 /* --- state -------------------------------------------------------------------------------------------------------- */
@@ -91,7 +143,6 @@ void db_get_status(const struct db *db, struct db_status *out)
         .state = db->state,
         .generation = snapshot_generation(db->snapshot),
         .generation_age_s = (loop_now_us(db->loop) - db->snapshot_at_us) / 1000000,
-        .records_memory = spool.memory,
         .records_waiting = spool.waiting,
         .records_delivered = spool.delivered,
         .records_set_aside = spool.set_aside,
@@ -146,7 +197,14 @@ const char *db_sqlstate(const struct db *db)
 struct db_query *db_query(struct db *db, const char *sql, const char *const *params, unsigned count,
                           unsigned deadline_ms, db_done_fn done, void *arg)
 {
-    return pool_query(db->pool, sql, params, count, deadline_ms, done, arg);
+    const struct db_question question = {.sql = sql, .params = params, .count = count, .deadline_ms = deadline_ms};
+
+    return pool_query(db->pool, &question, done, arg);
+}
+
+struct db_query *db_ask(struct db *db, const struct db_question *question, db_done_fn done, void *arg)
+{
+    return pool_query(db->guarded, question, done, arg);
 }
 
 /* --- records ------------------------------------------------------------------------------------------------------ */
@@ -178,6 +236,14 @@ void db_record_call_close(struct db *db, const struct record_call *call)
     struct record_bytes bytes;
 
     record_encode_call_close(&bytes, origin_now(db), call);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+void db_record_call_vars(struct db *db, const struct uuid *call, const char *vars)
+{
+    struct record_bytes bytes;
+
+    record_encode_call_vars(&bytes, call, vars);
     spool_add(db->spool, bytes.data, bytes.len);
 }
 
@@ -244,6 +310,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     db->has_database = config->conninfo != NULL;
     db->origin.node = config->node;
     db->origin.run = uuid_new();
+    list_init(&db->listeners);
     db->snapshot = snapshot_new(0);
     db->snapshot_at_us = loop_now_us(loop);
     err = open_spool(db, config);
@@ -261,7 +328,8 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     }
     conn_place(config->conninfo, db->place, sizeof db->place);
     db->feed = feed_open(db, config->conninfo, config->state_dir, config->node);
-    db->pool = pool_open(db, config->conninfo);
+    db->pool = pool_open(db, config->conninfo, false);
+    db->guarded = pool_open(db, config->conninfo, true);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
     if (db->has_database)
         db->tend = tend_open(db);
@@ -271,6 +339,20 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     db->opened = true;
     *out = db;
     return 0;
+}
+
+struct db *db_open_pretend(struct loop *loop, const struct db_pretend *pretend)
+{
+    struct db *db = mem_new(sizeof *db);
+
+    db->loop = loop;
+    list_init(&db->listeners);
+    db->snapshot = snapshot_new(0);
+    db->pool = pool_open(db, NULL, false);
+    db->guarded = pool_open(db, NULL, true);
+    if (pretend && pretend->answer)
+        pool_pretend(db->guarded, pretend);
+    return db;
 }
 
 static uint64_t real_ms(void)
@@ -288,6 +370,13 @@ void db_close(struct db *db, unsigned flush_ms)
 
     if (!db)
         return;
+    if (!db->spool) { /* it only pretends */
+        pool_close(db->guarded);
+        pool_close(db->pool);
+        snapshot_free(db->snapshot);
+        free(db);
+        return;
+    }
     while (real_ms() < until) {
         bool live_waits = live_flush(db->live);
 
@@ -305,6 +394,7 @@ void db_close(struct db *db, unsigned flush_ms)
     tend_close(db->tend);
     feed_close(db->feed);
     live_close(db->live);
+    pool_close(db->guarded);
     pool_close(db->pool);
     spool_close(db->spool);
     snapshot_free(db->snapshot);

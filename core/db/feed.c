@@ -376,10 +376,12 @@ static void take_notices(struct feed *feed)
     bool any = false;
 
     while ((notify = PQnotifies(feed->conn.pg))) {
-        if (strcmp(notify->relname, LIVE_CHANNEL) == 0)
+        if (strcmp(notify->relname, "tandem_config") == 0)
+            any = true;
+        else if (strcmp(notify->relname, LIVE_CHANNEL) == 0)
             live_notified(db_live(feed->db), notify->extra);
         else
-            any = true;
+            db_tell_listeners(feed->db, notify->relname, notify->extra);
         PQfreemem(notify);
     }
     if (!any)
@@ -399,6 +401,7 @@ static void answered(struct feed *feed)
     loop_timer_stop(feed->loop, &feed->deadline);
     if (what == LISTEN) {
         live_connected(db_live(feed->db), true);
+        db_tell_listeners(feed->db, NULL, NULL);
         revert(feed);
     } else if ((what == REVERT && !feed->loaded) || (what == LOAD && feed->read_all)) {
         load(feed, true);
@@ -459,13 +462,16 @@ static void feed_input(void *arg)
 static void feed_up(void *arg)
 {
     struct feed *feed = arg;
+    char others[400], sql[440];
 
     feed->loaded = feed->report_failed = false;
     feed->reported_us = 0;
     feed->asked = LISTEN; /* first, so that no change falls between it and the load */
     loop_timer_start(feed->loop, &feed->poll, POLL_MS, poll_now, feed);
     loop_timer_start(feed->loop, &feed->deadline, LOAD_MS, load_timeout, feed);
-    if (!PQsendQuery(feed->conn.pg, "LISTEN tandem_config; LISTEN " LIVE_CHANNEL))
+    db_listen_sql(feed->db, others, sizeof others);
+    snprintf(sql, sizeof sql, "LISTEN tandem_config; LISTEN " LIVE_CHANNEL "%s", others);
+    if (!PQsendQuery(feed->conn.pg, sql))
         conn_broke(&feed->conn);
     else
         conn_flush(&feed->conn);

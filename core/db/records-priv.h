@@ -18,6 +18,7 @@ enum record_kind {
     RECORD_CALL_OPEN_2,  /* and the dialplan */
     RECORD_CALL_CLOSE_2, /* and the dialplan, and the cause as a number */
     RECORD_LEG_2,        /* and the cause as a number */
+    RECORD_CALL_VARS = 20,
     RECORD_KINDS,
 };
 
@@ -47,6 +48,7 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
                               const struct record_call *c);
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l);
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e);
+void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars);
 void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin);
 
 /* Parameters that point into the record. Returns the kind, or 0 when the bytes are not a record of ours. */

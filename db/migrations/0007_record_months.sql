@@ -152,6 +152,15 @@ BEGIN
                 made := made + 1;
             END IF;
         END LOOP;
+        -- columns that a later migration has added are explained in the partitions that were there, too
+        FOR part IN SELECT c.relname, a.attname, col_description(i.inhparent, p.attnum) AS words
+                    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                    JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attnum > 0 AND NOT p.attisdropped
+                    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = p.attname
+                    WHERE i.inhparent = format('record.%I', t.name)::regclass AND col_description(i.inhparent, p.attnum) IS NOT NULL
+                      AND col_description(c.oid, a.attnum) IS NULL LOOP
+            EXECUTE format('COMMENT ON COLUMN record.%I.%I IS %L', part.relname, part.attname, part.words);
+        END LOOP;
         CONTINUE WHEN keep = 0;
         FOR part IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                     WHERE i.inhparent = format('record.%I', t.name)::regclass AND c.relname ~ '_[0-9]{4}_[0-9]{2}$' LOOP

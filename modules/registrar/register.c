@@ -9,7 +9,7 @@
 #include "sip/sipmsg.h"
 
 #define CONTACTS_MAX 16 /* in one request */
-#define CONTACT_HEADER_MAX 900
+#define CONTACT_HEADER_MAX 1200
 #define PATH_MAX_LEN 511 /* what an endpoint can carry */
 
 /* What one request says beside its contacts. */
@@ -315,7 +315,7 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
         return -EINVAL;
     count = sipmsg_contacts(m, contacts, CONTACTS_MAX, &star);
     if (count < 0)
-        return refuse(why, 400, "Bad Contact");
+        return refuse(why, 400, "Bad Contact: it cannot be read, or its URI is longer than 511 characters");
     if (count > CONTACTS_MAX)
         return refuse(why, 403, "Too Many Contacts: at most %d in one request", CONTACTS_MAX);
     aor = bindings_find(&r->table, account->name);
