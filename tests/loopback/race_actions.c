@@ -200,7 +200,7 @@ static bool caller_may_update(struct race_run *run, struct race_phone *at)
 {
     struct race_dialog *d = hangable(run);
 
-    return d && !d->offer_pending;
+    return d && !d->offer_pending && (d->state == RACE_UP || d->answered_early);
 }
 
 static void caller_updates(struct race_run *run, struct race_phone *at)
@@ -317,6 +317,20 @@ static bool may_offer_nonsense(struct race_run *run, struct race_phone *at)
     return talking(at) && !talking(at)->offer_pending;
 }
 
+/* Before its first offer is answered (RFC 3311 §5.1). */
+static bool may_offer_too_early(struct race_run *run, struct race_phone *at)
+{
+    return calling(run) && calling(run)->remote_tag[0] && !calling(run)->answered_early;
+}
+
+static void offers_too_early(struct race_run *run, struct race_phone *at)
+{
+    struct race_dialog *d = calling(run);
+    char sdp[1024];
+
+    send_text(d, "UPDATE", ++d->cseq, at->policy->headers, race_sdp(d, NULL, "sendrecv", sdp));
+}
+
 static void bad_offer(struct race_run *run, struct race_phone *at)
 {
     struct race_dialog *d = talking(at);
@@ -379,7 +393,8 @@ const struct race_action race_actions[] = {
      .causes = " normal "},
     {.name = "lost", .fault = RACE_LOST, .possible = over_udp, .causes = ""},
     {.name = "repeated", .fault = RACE_TWICE, .possible = over_udp, .causes = ""},
-    {.name = "delayed", .fault = RACE_LATE, .possible = over_udp, .causes = ""},
+    /* 481 to a re-INVITE that met a BYE on its way */
+    {.name = "delayed", .fault = RACE_LATE, .possible = over_udp, .causes = " connection-lost "},
     {.name = "the caller's connection breaks",
      .possible = caller_on_tcp,
      .act = caller_breaks,
@@ -404,6 +419,7 @@ const struct race_action race_actions[] = {
     {.name = "a CSeq of the past", .possible = has_a_past, .act = old_cseq, .causes = ""},
     {.name = "requests of no dialog", .possible = may_talk_nonsense, .act = wrong_tag, .causes = ""},
     {.name = "a request without CSeq", .possible = nonsense_over_udp, .act = no_cseq, .causes = ""},
+    {.name = "an offer that comes too early", .possible = may_offer_too_early, .act = offers_too_early, .causes = ""},
     {.name = "an offer that is none", .possible = may_offer_nonsense, .act = bad_offer, .causes = ""},
     {.name = "the media process dies", .act = media_dies, .causes = " media-lost no-media ", .alone = true},
     {.name = "the switch drains", .act = switch_drains, .causes = " switch-stopping ", .alone = true},

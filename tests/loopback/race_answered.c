@@ -66,6 +66,10 @@ static void provisional_in(struct race_request *r, const struct message *m)
     if (m->status == 100 || !*race_tag(m, "To", tag) || d->state != RACE_CALLING)
         return;
     learn(d, m);
+    if (*message_body(m) && !d->answered_early && !d->phone->policy->late_offer) {
+        race_agreed(d, message_body(m));
+        d->answered_early = true;
+    }
     number = (unsigned)atoi(message_header(m, "RSeq", value, sizeof value));
     if (number > d->rseq_seen && strcasecmp(message_header(m, "Require", value, sizeof value), "100rel") == 0) {
         d->rseq_seen = number;
@@ -91,6 +95,8 @@ static void invite_answered(struct race_request *r, const struct message *m)
         return;
     }
     learn(d, m);
+    if (!initial || (!d->phone->policy->late_offer && !d->answered_early)) /* else that was the offer, or repeats */
+        race_agreed(d, message_body(m));
     ack_2xx(d, m, cseq_of(m));
     if (!initial)
         return;
@@ -164,6 +170,8 @@ void race_response_in(struct race_phone *phone, struct race_request *r, const st
         invite_answered(r, m);
     } else {
         race_request_done(r);
+        if (offer && m->status == 200)
+            race_agreed(d, message_body(m));
         if (d == &phone->registration) {
             phone->registered = m->status == 200;
             phone->refused = m->status != 200;

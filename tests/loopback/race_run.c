@@ -146,6 +146,34 @@ static bool has_peer(void *arg, const struct race_phone *phone)
     return run->hurt == phone;
 }
 
+static const char *disagrees(void *arg, const struct race_phone *phone)
+{
+    static char why[120];
+    struct race_run *run = arg;
+    const struct race_dialog *here = race_dialog_in((struct race_phone *)(uintptr_t)phone, RACE_UP), *there = NULL;
+
+    for (unsigned i = 0; i < run->phone_count && !run->hurt; i++) {
+        const struct race_dialog *d = race_dialog_in(run->phones[i], RACE_UP);
+
+        if (run->phones[i] != phone && d && there) /* three of them: one will soon hear that it is not meant */
+            return "more than two phones are in the call";
+        if (run->phones[i] != phone && d)
+            there = d;
+    }
+    if (!there)
+        return NULL;
+    if (race_dialog_waits(here) || race_dialog_waits(there))
+        return "an offer or answer waits for ever";
+    if (here->codec == there->codec && !(here->dir & RACE_SENDS) == !(there->dir & RACE_HEARS) &&
+        !(here->dir & RACE_HEARS) == !(there->dir & RACE_SENDS))
+        return NULL;
+    snprintf(why, sizeof why, "it %s and %s codec %d, the other side %s and %s codec %d",
+             here->dir & RACE_SENDS ? "sends" : "sends not", here->dir & RACE_HEARS ? "hears" : "hears not",
+             here->codec, there->dir & RACE_SENDS ? "sends" : "sends not",
+             there->dir & RACE_HEARS ? "hears" : "hears not", there->codec);
+    return why;
+}
+
 void race_start(struct race_run *run)
 {
     const struct race_flow *flow = run->flow;
@@ -165,6 +193,7 @@ void race_start(struct race_run *run)
         phone->arg = run;
         phone->on_message = on_message;
         phone->has_peer = has_peer;
+        phone->disagrees = disagrees;
         run->phones[run->phone_count++] = phone;
         race_register(phone, 600);
     }
