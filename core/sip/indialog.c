@@ -1,5 +1,5 @@
-/* Requests inside a dialog: BYE, re-INVITE, UPDATE, OPTIONS; INFO and MESSAGE go on to note.c. A re-offer goes to the leg and is answered when the
- * call room has decided. Signalling thread. */
+/* Requests inside a dialog: BYE, re-INVITE, UPDATE, OPTIONS; INFO and MESSAGE go on to note.c. A re-offer goes to the
+ * leg and is answered when the call room has decided. Signalling thread. */
 #include <stdio.h>
 
 #include "base/id.h"
@@ -8,7 +8,7 @@
 #include "sip/sip-priv.h"
 
 int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
-                      tag_value_t value, ...)
+               tag_value_t value, ...)
 {
     ta_list ta;
 
@@ -241,7 +241,7 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
         leg_on_offer_answered(leg, answer);
         desc_free(answer);
     } else if ((status == 408 || status == 481) && leg_is_alive(leg)) { /* RFC 3261 §12.2.1.2: the dialog is gone */
-        leg_end(leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, NULL);
+        leg_end(leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, status == 481 ? dialog_unknown : NULL);
     } else {
         leg_on_offer_refused(leg, status);
     }

@@ -153,7 +153,7 @@ static int refreshed(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *si
         desc_free(answer);
         session_timer_answered(dialog, sip);
     } else if (status == 408 || status == 481) {
-        leg_end(dialog->leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, NULL);
+        leg_end(dialog->leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, status == 481 ? dialog_unknown : NULL);
     } else { /* 422, 491 and the like: once more a little later; the far side ends the call if it never works */
         if (status == 422 && sip && sip->sip_min_se)
             dialog->session.interval = (unsigned)sip->sip_min_se->min_delta;

@@ -147,7 +147,7 @@ static bool caller_on_tcp(struct race_run *run, struct race_phone *at)
 
 static void caller_breaks(struct race_run *run, struct race_phone *at)
 {
-    run->hurt = caller(run);
+    caller(run)->hurt = true;
     race_reset(caller(run));
 }
 
@@ -160,13 +160,13 @@ static bool callee_on_tcp(struct race_run *run, struct race_phone *at)
 
 static void callee_breaks(struct race_run *run, struct race_phone *at)
 {
-    run->hurt = callee(run, at);
-    race_reset(run->hurt);
+    callee(run, at)->hurt = true;
+    race_reset(callee(run, at));
 }
 
 static void falls_silent(struct race_run *run, struct race_phone *at)
 {
-    run->hurt = at;
+    at->hurt = true;
     race_silence(at);
 }
 
@@ -391,21 +391,13 @@ const struct race_action race_actions[] = {
      .possible = callee_may_answer,
      .act = callee_answers_twice,
      .causes = " normal "},
-    {.name = "lost", .fault = RACE_LOST, .possible = over_udp, .causes = ""},
+    /* When BYE is lost or late, an offer is answered with 481. */
+    {.name = "lost", .fault = RACE_LOST, .possible = over_udp, .causes = " connection-lost phone-silent "},
     {.name = "repeated", .fault = RACE_TWICE, .possible = over_udp, .causes = ""},
-    /* 481 to a re-INVITE that met a BYE on its way */
     {.name = "delayed", .fault = RACE_LATE, .possible = over_udp, .causes = " connection-lost "},
-    {.name = "the caller's connection breaks",
-     .possible = caller_on_tcp,
-     .act = caller_breaks,
-     .causes = GONE,
-     .hurts = true},
-    {.name = "the callee's connection breaks",
-     .possible = callee_on_tcp,
-     .act = callee_breaks,
-     .causes = GONE,
-     .hurts = true},
-    {.name = "silent for ever", .act = falls_silent, .causes = GONE, .hurts = true},
+    {.name = "the caller's connection breaks", .possible = caller_on_tcp, .act = caller_breaks, .causes = GONE},
+    {.name = "the callee's connection breaks", .possible = callee_on_tcp, .act = callee_breaks, .causes = GONE},
+    {.name = "silent for ever", .act = falls_silent, .causes = GONE},
     {.name = "the caller offers", .possible = caller_may_offer, .act = caller_offers, .causes = " normal "},
     {.name = "the callee offers", .possible = callee_may_offer, .act = callee_offers, .causes = " normal "},
     {.name = "the caller updates", .possible = caller_may_update, .act = caller_updates, .causes = " normal "},

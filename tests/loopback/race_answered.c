@@ -19,13 +19,12 @@ static void send_ack(struct race_dialog *d, unsigned cseq, const char *branch, c
     race_send(d->phone, d->ack, d->ack_len);
 }
 
-static void ack_2xx(struct race_dialog *d, const struct message *m, unsigned cseq)
+static void ack_2xx(struct race_dialog *d, const struct message *m, bool asked)
 {
     char branch[40], sdp[1024];
-    bool offered = d->phone->policy->late_offer && d->state == RACE_CALLING;
 
     race_branch(branch);
-    send_ack(d, cseq, branch, offered ? race_sdp(d, message_body(m), NULL, sdp) : NULL);
+    send_ack(d, cseq_of(m), branch, asked ? race_sdp(d, message_body(m), NULL, sdp) : NULL);
 }
 
 /* RFC 3261 §17.1.1.3: the same branch and Request-URI, and the response's tag. */
@@ -81,7 +80,7 @@ static void provisional_in(struct race_request *r, const struct message *m)
 static void invite_answered(struct race_request *r, const struct message *m)
 {
     struct race_dialog *d = r->dialog;
-    bool initial = r->initial;
+    bool initial = r->initial, asked = r->asks;
     char how[40];
 
     race_request_done(r);
@@ -95,9 +94,9 @@ static void invite_answered(struct race_request *r, const struct message *m)
         return;
     }
     learn(d, m);
-    if (!initial || (!d->phone->policy->late_offer && !d->answered_early)) /* else that was the offer, or repeats */
+    if (!asked && !(initial && d->answered_early)) /* else it has the offer, or repeats */
         race_agreed(d, message_body(m));
-    ack_2xx(d, m, cseq_of(m));
+    ack_2xx(d, m, asked);
     if (!initial)
         return;
     if (d->state == RACE_CALLING) {

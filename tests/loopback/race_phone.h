@@ -23,6 +23,7 @@ enum race_step_kind {
     RACE_HOLD_BY_UPDATE,
     RACE_RESUME_BY_UPDATE,
     RACE_REOFFER,
+    RACE_ASK,     /* a re-INVITE without SDP */
     RACE_REFRESH, /* of the session timer */
     RACE_REGISTER,
     RACE_BYE,
@@ -65,6 +66,7 @@ struct race_request {
     bool provisional; /* INVITE: the other side is at it, no retransmission any more */
     bool initial;     /* the INVITE that makes the dialog */
     bool planned;     /* a step of the plan */
+    bool asks;        /* an INVITE without SDP: its 200 has the offer, the ACK the answer */
     struct loop_timer timer;
 };
 
@@ -127,6 +129,7 @@ struct race_phone {
     unsigned next_reply;
     bool registered, refused; /* the last REGISTER's outcome */
     bool silent;              /* it is gone: sends nothing, hears nothing */
+    bool hurt;                /* what it believes does not count any more */
     bool counting;
     unsigned messages; /* that it sent or received since counting began */
     unsigned told;     /* of these, how many on_message() heard of */

@@ -192,6 +192,9 @@ static void take_step(void *arg)
     case RACE_RESUME_BY_UPDATE:
         r = race_reoffer(d, "UPDATE", "sendrecv");
         break;
+    case RACE_ASK:
+        r = race_reoffer(d, "INVITE", NULL);
+        break;
     case RACE_REFRESH:
         r = race_reoffer(d, "UPDATE", NULL);
         break;
