@@ -1,5 +1,5 @@
 /* The command line program `tandem`: what its files share. One thread; may block. It sees the control socket's JSON
- * and, for `db migrate`, the database; nothing else of the switch. */
+ * and, for whatever is configuration, the database; nothing else of the switch. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -12,14 +12,21 @@
 
 enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
+struct admin;
+
 struct cli {
     const char *socket_path;
-    bool json; /* print results as they came */
+    const char *database; /* conninfo; NULL: where the switch has its own */
+    struct admin *admin;  /* NULL: not connected */
+    bool json;            /* print results as they came */
     bool colour;
     bool utf8;      /* the terminal's character set */
     unsigned width; /* of the terminal; 0: not a terminal, as wide as it takes */
     FILE *out;
-    int fd; /* -1: not connected */
+    char *kept[16]; /* what people typed: freed when the program ends */
+    unsigned kept_count;
+    bool quiet; /* nothing is said when no switch answers */
+    int fd;     /* -1: not connected */
     char *in;
     size_t in_len, in_room;
 };
@@ -35,8 +42,10 @@ struct cli_command {
 
 extern const struct cli_command cmd_status, cmd_version, cmd_refs;
 extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
-extern const struct cli_command cmd_registrations, cmd_accounts, cmd_account;
-extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan;
+extern const struct cli_command cmd_registrations, cmd_accounts;
+extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config;
+extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate;
+extern const struct cli_command cmd_trace, cmd_why;
 
 /* "tandem: …" on standard error. */
 void cli_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -54,6 +63,40 @@ enum cli_exit cli_tell(struct cli *cli, const char *cmd, json_t *params, const c
 /* The next event line; NULL when the switch has closed the connection. Caller owns it. */
 json_t *cli_next_event(struct cli *cli);
 void cli_hang_up(struct cli *cli);
+
+/* --- the database (sql.c) ---------------------------------------------------------------------------------------- */
+
+/* One statement; connects first when needed. CLI_OK, or CLI_FAILED after words (and JSON, under --json). *result: the
+ * first value of the first row, decoded from JSON (caller owns it; JSON null when there is none); NULL: not wanted.
+ * *rows: rows found or touched; NULL: not wanted. */
+enum cli_exit cli_sql(struct cli *cli, const char *sql, const char *const *params, unsigned count, json_t **result,
+                      long *rows);
+/* A statement without parameters and result: BEGIN, COMMIT … */
+enum cli_exit cli_do(struct cli *cli, const char *sql);
+/* Connects, and says why not. */
+enum cli_exit cli_connect(struct cli *cli);
+/* Says what the server said. */
+struct admin_error;
+void cli_sql_error(const struct cli *cli, const struct admin_error *error);
+/* After a commit: waits until the switches work with it and adds "applied", "generation" and "state" (words) to result.
+ * CLI_FAILED after words on standard error when a switch has rejected it or does not take it. */
+enum cli_exit cli_applied(struct cli *cli, json_t *result);
+
+/* A whole text file (- is standard input; at most 64 MiB), or NULL after words. Caller frees. */
+char *cli_read_file(const char *path);
+
+/* --- asking people (ask.c) --------------------------------------------------------------------------------------- */
+
+/* One line of standard input; on a terminal after a prompt, unseen when it is a secret. Caller frees; NULL after words:
+ * there was none. An empty line is "". */
+char *ask_line(const char *prompt, bool secret);
+/* A line that is not empty: the secret. */
+char *ask_secret(void);
+bool ask_terminal(void);
+/* A line that lives as long as the program. */
+const char *ask_word(struct cli *cli, const char *prompt);
+/* Prints the question; true when the answer is "yes". Not on a terminal: false. */
+bool ask_yes(const char *question);
 
 /* --- reading results
  * -------------------------------------------------------------------------------------------------- */
@@ -85,6 +128,9 @@ void print_lines(FILE *out, const char *text);
 const char *duration_text(json_int_t seconds, char out[32]);
 /* "14:03:59.123" of local time. Returns out. */
 const char *clock_text(json_int_t at_us, char out[32]);
+
+/* "Mon 14:03, 25 Nov" of local time. Returns out. */
+const char *day_text(json_int_t at_us, char out[32]);
 
 #define TABLE_COLUMNS 10
 struct table {

@@ -50,8 +50,12 @@ static json_t *next_line(struct cli *cli, int timeout_ms, bool *slow)
     }
 }
 
-static void explain_connect(const char *path, int err)
+static void explain_connect(const struct cli *cli, int err)
 {
+    const char *path = cli->socket_path;
+
+    if (cli->quiet)
+        return;
     if (err == ENOENT || err == ECONNREFUSED)
         cli_error("no switch listens on %s: is tandemd running? (-s PATH names another control socket)", path);
     else if (err == EACCES)
@@ -75,7 +79,7 @@ static bool connect_switch(struct cli *cli)
     }
     cli->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (cli->fd < 0 || connect(cli->fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
-        explain_connect(cli->socket_path, errno);
+        explain_connect(cli, errno);
         cli_hang_up(cli);
         return false;
     }

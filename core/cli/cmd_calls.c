@@ -32,6 +32,21 @@ static int id_length(const json_t *calls)
     return (int)length;
 }
 
+/* The state, and whose audio is missing at this moment. */
+static const char *state_text(const json_t *call, char *out, size_t size)
+{
+    size_t used = 0, i;
+    json_t *leg;
+
+    str_append(out, size, &used, "%s", json_str(call, "state"));
+    json_array_foreach(json_object_get(call, "legs"), i, leg)
+    {
+        if (json_object_get(leg, "silent_seconds"))
+            str_append(out, size, &used, ", no audio from %.40s", json_str(leg, "party"));
+    }
+    return out;
+}
+
 static void print_live(const struct cli *cli, const json_t *calls)
 {
     static const char *const heads[] = {"ID", "FROM", "TO", "STATE", ">TIME", "CODEC", ">LEGS"};
@@ -43,13 +58,13 @@ static void print_live(const struct cli *cli, const json_t *calls)
     table_init(&table, heads, COUNT_OF(heads));
     json_array_foreach(calls, i, call)
     {
-        char id[64], time[32], legs[16];
+        char id[64], time[32], legs[16], state[128];
 
         snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
         snprintf(legs, sizeof legs, "%zu", json_array_size(json_object_get(call, "legs")));
-        table_row(&table,
-                  (const char *const[]){id, json_str(call, "from"), json_str(call, "to"), json_str(call, "state"),
-                                        duration_text(json_num(call, "seconds"), time), json_str(call, "codec"), legs});
+        table_row(&table, (const char *const[]){
+                              id, json_str(call, "from"), json_str(call, "to"), state_text(call, state, sizeof state),
+                              duration_text(json_num(call, "seconds"), time), json_str(call, "codec"), legs});
     }
     table_print(&table, cli);
 }

@@ -9,7 +9,7 @@
 
 static enum cli_exit run_db(struct cli *cli, int argc, char **argv)
 {
-    const char *conninfo = getenv("TANDEM_DATABASE"), *dir = DB_MIGRATIONS_DIR;
+    const char *conninfo = cli->database, *dir = DB_MIGRATIONS_DIR;
     char inside[4096];
     int applied;
 
@@ -17,11 +17,7 @@ static enum cli_exit run_db(struct cli *cli, int argc, char **argv)
         return cli_usage(&cmd_db, argc < 2 ? "what about the database?" : "the database cannot be told to \"%s\"",
                          argc < 2 ? "" : argv[1]);
     for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--database") == 0 && i + 1 < argc)
-            conninfo = argv[++i];
-        else if (strncmp(argv[i], "--database=", 11) == 0)
-            conninfo = argv[i] + 11;
-        else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
+        if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
             dir = argv[++i];
         else if (strncmp(argv[i], "--dir=", 6) == 0)
             dir = argv[i] + 6;

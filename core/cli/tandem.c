@@ -1,5 +1,5 @@
-/* The command line program: options, the table of commands, help. Talks to a running switch through its control socket;
- * only `db migrate` talks to the database itself. */
+/* The command line program: options, the table of commands, help. Talks to a running switch through its control socket,
+ * and to the database about whatever is configuration. */
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <getopt.h>
@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "db/admin.h"
 
 static const struct cli_command *const commands[] = {
-    &cmd_status, &cmd_calls,   &cmd_call,     &cmd_hangup, &cmd_registrations, &cmd_accounts, &cmd_account, &cmd_events,
-    &cmd_log,    &cmd_modules, &cmd_dialplan, &cmd_db,     &cmd_version,       &cmd_refs,     &cmd_run,
+    &cmd_status,   &cmd_calls,    &cmd_call,     &cmd_trace,   &cmd_why,     &cmd_hangup, &cmd_registrations,
+    &cmd_accounts, &cmd_account,  &cmd_device,   &cmd_setting, &cmd_config,  &cmd_events, &cmd_log,
+    &cmd_modules,  &cmd_dialplan, &cmd_simulate, &cmd_db,      &cmd_version, &cmd_refs,   &cmd_run,
 };
 
 void cli_error(const char *fmt, ...)
@@ -42,13 +44,15 @@ enum cli_exit cli_usage(const struct cli_command *command, const char *fmt, ...)
 
 static void print_help(FILE *out)
 {
-    fputs("Usage: tandem [-s SOCKET] [--json] COMMAND ...\n\n"
-          "Looks into a running Tandem switch and changes its accounts.\n\nCommands:\n",
+    fputs("Usage: tandem [-s SOCKET] [-d CONNINFO] [--json] COMMAND ...\n\n"
+          "Looks into a running Tandem switch and changes its configuration.\n\nCommands:\n",
           out);
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         fprintf(out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\nOptions:\n"
           "  -s, --socket PATH  control socket of the switch (else $TANDEM_CONTROL, else " CLI_SOCKET_DEFAULT ")\n"
+          "  -d, --database CONNINFO  the configuration's database (else $TANDEM_DATABASE, else where the switch\n"
+          "                     has it, as yourself: your name at the system, or $PGUSER)\n"
           "  -j, --json         results as JSON\n"
           "  -h, --help         this help; after a command: its own\n"
           "  -V, --version      version of this program\n\n"
@@ -82,9 +86,23 @@ static enum cli_exit unknown_command(const char *name)
     return CLI_USAGE;
 }
 
+/* "--name VALUE" or "--name=VALUE" at argv[*i]: its value, and *i is past it. NULL: something else. */
+static const char *option_value(char **argv, int *i, const char *name, const char *letter)
+{
+    size_t len = strlen(name);
+
+    if (strncmp(argv[*i], name, len) == 0 && argv[*i][len] == '=')
+        return argv[*i] + len + 1;
+    if ((strcmp(argv[*i], name) == 0 || strcmp(argv[*i], letter) == 0) && argv[*i + 1])
+        return argv[++*i];
+    return NULL;
+}
+
 /* Takes the options that every command has out of argv. Returns what is left, or -1: help was asked for. */
 static int common_options(struct cli *cli, int argc, char **argv)
 {
+    const char *value;
+
     int kept = 1;
 
     for (int i = 1; i < argc; i++) {
@@ -93,6 +111,8 @@ static int common_options(struct cli *cli, int argc, char **argv)
                 argv[kept++] = argv[i++];
         } else if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0) {
             cli->json = true;
+        } else if ((value = option_value(argv, &i, "--database", "-d"))) {
+            cli->database = value;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             return -1;
         } else {
@@ -143,23 +163,25 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'}, {"database", required_argument, NULL, 'd'},
+        {"json", no_argument, NULL, 'j'},         {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
     };
-    struct cli cli = {.out = stdout, .fd = -1, .socket_path = getenv("TANDEM_CONTROL")};
+    struct cli cli = {
+        .out = stdout, .fd = -1, .socket_path = getenv("TANDEM_CONTROL"), .database = getenv("TANDEM_DATABASE")};
     enum cli_exit status;
     int c;
 
     if (!cli.socket_path || !cli.socket_path[0])
         cli.socket_path = CLI_SOCKET_DEFAULT;
     look_at_terminal(&cli);
-    while ((c = getopt_long(argc, argv, "+s:jhV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "+s:d:jhV", options, NULL)) != -1) {
         switch (c) {
         case 's':
             cli.socket_path = optarg;
+            break;
+        case 'd':
+            cli.database = optarg;
             break;
         case 'j':
             cli.json = true;
@@ -177,6 +199,9 @@ int main(int argc, char **argv)
     }
     status = run(&cli, argc - optind, argv + optind);
     cli_hang_up(&cli);
+    admin_close(cli.admin);
+    while (cli.kept_count)
+        free(cli.kept[--cli.kept_count]);
     if (fflush(stdout) != 0 && status == CLI_OK) {
         cli_error("the output could not be written: %s", strerror(errno));
         status = CLI_FAILED;

@@ -18,12 +18,24 @@ static json_t *database_json(const struct pbx *pbx)
     if (!pbx->db)
         return json_pack("{s:s,s:s}", "state", "none", "why", "This switch runs without a database.");
     db_get_status(pbx->db, &status);
-    json = json_pack("{s:s,s:I,s:I,s:{s:I,s:I,s:I,s:I}}", "state", db_states[status.state], "generation",
+    json = json_pack("{s:s,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:b}}", "state", db_states[status.state], "generation",
                      (json_int_t)status.generation, "generation_age_s", (json_int_t)status.generation_age_s, "records",
                      "waiting", (json_int_t)status.records_waiting, "delivered", (json_int_t)status.records_delivered,
-                     "set_aside", (json_int_t)status.records_set_aside, "lost", (json_int_t)status.records_lost);
+                     "set_aside", (json_int_t)status.records_set_aside, "lost", (json_int_t)status.records_lost,
+                     "crash_safe", status.records_crash_safe);
     if (status.why[0])
         json_object_set_new(json, "why", json_text(status.why));
+    if (status.config_from_copy)
+        json_object_set_new(json, "from_copy", json_true());
+    if (status.config_copy_why[0])
+        json_object_set_new(json, "copy_why", json_text(status.config_copy_why));
+    json_object_set_new(json, "live",
+                        json_pack("{s:I,s:I,s:I}", "rows", (json_int_t)status.live_rows, "waiting",
+                                  (json_int_t)status.live_waiting, "refused", (json_int_t)status.live_refused));
+    if (status.live_why[0])
+        json_object_set_new(json_object_get(json, "live"), "why", json_text(status.live_why));
+    if (status.place[0])
+        json_object_set_new(json, "place", json_text(status.place));
     return json;
 }
 

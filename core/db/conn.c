@@ -215,6 +215,26 @@ int conn_check_conninfo(const char *conninfo)
     return result;
 }
 
+void conn_place(const char *conninfo, char *out, size_t size)
+{
+    static const char *const words[] = {"host", "hostaddr", "port", "dbname"};
+    PQconninfoOption *given = conninfo ? PQconninfoParse(conninfo, NULL) : NULL;
+    size_t used = 0;
+
+    str_copy(out, size, "");
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        const char *value = option(given, words[i]);
+
+        if (!value)
+            continue;
+        str_append(out, size, &used, "%s%s='", used ? " " : "", words[i]);
+        for (; *value; value++)
+            str_append(out, size, &used, "%s%c", *value == '\'' || *value == '\\' ? "\\" : "", *value);
+        str_append(out, size, &used, "'");
+    }
+    PQconninfoFree(given);
+}
+
 /* A round tries every address once; the back-off is between rounds. */
 static void start_round(void *arg)
 {

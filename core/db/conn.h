@@ -39,6 +39,8 @@ struct conn {
 
 /* Checks conninfo (-EINVAL, with a log line). */
 int conn_check_conninfo(const char *conninfo);
+/* Where it is, as a conninfo without user, password and the rest; "" when that says nothing. */
+void conn_place(const char *conninfo, char *out, size_t size);
 /* Starts connecting; hooks run later. conn is zeroed memory of the caller. */
 void conn_open(struct conn *conn, struct loop *loop, const char *name, const char *conninfo,
                const struct conn_hooks *hooks);

@@ -7,6 +7,40 @@
 
 #include "base/obj.h"
 
+/* Columns of config.account a and config.device d, in the order in which they are taken below. */
+#define ACCOUNT_COLUMNS                                                                                                \
+    "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
+    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se"
+#define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
+
+#define TOUCHED(table)                                                                                                 \
+    " FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND table_name = '" table "') c"
+
+void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
+{
+    size_t used = 0;
+
+    str_append(sql, size, &used,
+               "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+               "SELECT g.number, g.journal_from, (SELECT greatest(0, ceil(extract(epoch FROM p.confirm_by - "
+               "clock_timestamp()) * 1000))::bigint FROM config.pending p) FROM config.generation g;");
+    if (all)
+        str_append(sql, size, &used,
+                   "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
+                   "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
+                   "SELECT key, value FROM config.setting;");
+    else
+        str_append(sql, size, &used,
+                   "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
+                       "account") " LEFT JOIN config.account a ON a.name = c.key;"
+                                  "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
+                                      "device") " LEFT JOIN config.device d ON d.name = c.key;"
+                                                "SELECT c.key, s.value" TOUCHED(
+                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;",
+                   have, have, have);
+    str_append(sql, size, &used, "COMMIT");
+}
+
 static int hex_bytes(const char *hex, uint8_t *out, size_t len)
 {
     if (strlen(hex) != 2 * len)
@@ -94,6 +128,43 @@ void rows_accounts(struct snapshot *into, const PGresult *r, struct fault *fault
             obj_unref(account, "snapshot");
         } else {
             snapshot_put_account(into, account);
+        }
+    }
+}
+
+static const char *device_from_row(const PGresult *r, int row, struct device *device)
+{
+    if (str_copy(device->name, sizeof device->name, PQgetvalue(r, row, 1)) < 0 || !*device->name)
+        return "its name is empty or too long";
+    if (str_copy(device->account, sizeof device->account, PQgetvalue(r, row, 2)) < 0)
+        return "the name of its account is too long";
+    if (str_copy(device->realm, sizeof device->realm, PQgetvalue(r, row, 3)) < 0 || !*device->realm)
+        return "its realm is empty or too long";
+    if (hex_bytes(PQgetvalue(r, row, 4), device->ha1_md5, sizeof device->ha1_md5) < 0)
+        return "its ha1_md5 is not 16 bytes; give it a new password with set_password()";
+    if (hex_bytes(PQgetvalue(r, row, 5), device->ha1_sha256, sizeof device->ha1_sha256) < 0)
+        return "its ha1_sha256 is not 32 bytes; give it a new password with set_password()";
+    device->enabled = strcmp(PQgetvalue(r, row, 6), "t") == 0;
+    return NULL;
+}
+
+void rows_devices(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct device *device;
+        const char *wrong;
+
+        if (PQgetisnull(r, row, 1)) {
+            snapshot_drop_device(into, PQgetvalue(r, row, 0));
+            continue;
+        }
+        device = device_alloc();
+        wrong = device_from_row(r, row, device);
+        if (wrong) {
+            blame(fault, "device", PQgetvalue(r, row, 0), wrong);
+            obj_unref(device, "snapshot");
+        } else {
+            snapshot_put_device(into, device);
         }
     }
 }

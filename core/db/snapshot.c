@@ -1,5 +1,5 @@
-/* The configuration as an immutable snapshot: accounts sorted by name for listing, and hashed by name for lookup.
- * Signalling thread only; knows neither the database nor SIP. */
+/* The configuration as an immutable snapshot: accounts and devices by name (names.c), and the settings. Signalling
+ * thread only; knows neither the database nor SIP. */
 #include "db/snapshot.h"
 
 #include <openssl/crypto.h>
@@ -9,6 +9,7 @@
 
 #include "base/obj.h"
 #include "db/db-priv.h"
+#include "db/names.h"
 
 #define HOLDER "snapshot"
 
@@ -18,10 +19,7 @@ struct setting {
 
 struct snapshot {
     uint64_t generation;
-    struct account **sorted;
-    size_t count, room;
-    struct account **slots; /* open addressing, linear probing; slot_count is a power of two or 0 */
-    size_t slot_count;
+    struct names accounts, devices;
     struct setting *settings; /* a few dozen: searched one by one */
     size_t setting_count;
 };
@@ -39,102 +37,24 @@ void snapshot_set_generation(struct snapshot *s, uint64_t generation)
     s->generation = generation;
 }
 
-/* FNV-1a. Unkeyed: only an administrator chooses which names are in the table. */
-static size_t hash_name(const char *name)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-    return (size_t)(h ^ h >> 32);
-}
-
-/* The slot that holds name, or the empty one where it would go. Needs slot_count > count. */
-static size_t find_slot(const struct snapshot *s, const char *name)
-{
-    size_t at = hash_name(name) & (s->slot_count - 1);
-
-    while (s->slots[at] && strcmp(s->slots[at]->name, name) != 0)
-        at = (at + 1) & (s->slot_count - 1);
-    return at;
-}
-
-static void rehash(struct snapshot *s, size_t slot_count)
-{
-    free(s->slots);
-    s->slots = mem_new(slot_count * sizeof(struct account *));
-    s->slot_count = slot_count;
-    for (size_t i = 0; i < s->count; i++)
-        s->slots[find_slot(s, s->sorted[i]->name)] = s->sorted[i];
-}
-
-/* Place of name in the sorted array, or where it would go. */
-static size_t find_sorted(const struct snapshot *s, const char *name)
-{
-    size_t lo = 0, hi = s->count;
-
-    if (hi && strcmp(s->sorted[hi - 1]->name, name) < 0)
-        return hi; /* a load comes in order */
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (strcmp(s->sorted[mid]->name, name) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 void snapshot_put_account(struct snapshot *s, struct account *account)
 {
-    size_t at = find_sorted(s, account->name);
-
-    if (at < s->count && strcmp(s->sorted[at]->name, account->name) == 0) {
-        s->slots[find_slot(s, account->name)] = account;
-        obj_unref(s->sorted[at], HOLDER);
-        s->sorted[at] = account;
-        return;
-    }
-    if (s->count == s->room) {
-        s->room += s->room / 2 + 16;
-        s->sorted = mem_resize(s->sorted, s->room * sizeof *s->sorted);
-    }
-    memmove(s->sorted + at + 1, s->sorted + at, (s->count - at) * sizeof *s->sorted);
-    s->sorted[at] = account;
-    s->count++;
-    if (s->slot_count < 2 * s->count)
-        rehash(s, s->slot_count ? 2 * s->slot_count : 32);
-    else
-        s->slots[find_slot(s, account->name)] = account;
-}
-
-/* Empties a slot and moves back what probing had pushed past it, so that no search stops short. */
-static void clear_slot(struct snapshot *s, size_t hole)
-{
-    size_t mask = s->slot_count - 1;
-
-    for (size_t at = (hole + 1) & mask; s->slots[at]; at = (at + 1) & mask) {
-        size_t home = hash_name(s->slots[at]->name) & mask;
-
-        if (((at - home) & mask) >= ((at - hole) & mask)) {
-            s->slots[hole] = s->slots[at];
-            hole = at;
-        }
-    }
-    s->slots[hole] = NULL;
+    names_put(&s->accounts, account);
 }
 
 void snapshot_drop_account(struct snapshot *s, const char *name)
 {
-    size_t at = find_sorted(s, name);
+    names_drop(&s->accounts, name);
+}
 
-    if (at == s->count || strcmp(s->sorted[at]->name, name) != 0)
-        return;
-    clear_slot(s, find_slot(s, name));
-    obj_unref(s->sorted[at], HOLDER);
-    memmove(s->sorted + at, s->sorted + at + 1, (s->count - at - 1) * sizeof *s->sorted);
-    s->count--;
+void snapshot_put_device(struct snapshot *s, struct device *device)
+{
+    names_put(&s->devices, device);
+}
+
+void snapshot_drop_device(struct snapshot *s, const char *name)
+{
+    names_drop(&s->devices, name);
 }
 
 void snapshot_put_setting(struct snapshot *s, const char *key, const char *value)
@@ -163,18 +83,8 @@ struct snapshot *snapshot_next(const struct snapshot *from)
 {
     struct snapshot *s = snapshot_new(from->generation + 1);
 
-    s->count = s->room = from->count;
-    if (s->count) {
-        s->sorted = mem_new(s->count * sizeof(struct account *));
-        memcpy(s->sorted, from->sorted, s->count * sizeof(struct account *));
-        for (size_t i = 0; i < s->count; i++)
-            obj_ref(s->sorted[i], HOLDER);
-    }
-    if (from->slot_count) {
-        s->slot_count = from->slot_count;
-        s->slots = mem_new(s->slot_count * sizeof(struct account *));
-        memcpy(s->slots, from->slots, s->slot_count * sizeof(struct account *));
-    }
+    names_copy(&s->accounts, &from->accounts);
+    names_copy(&s->devices, &from->devices);
     for (size_t i = 0; i < from->setting_count; i++)
         snapshot_put_setting(s, from->settings[i].key, from->settings[i].value);
     return s;
@@ -184,15 +94,13 @@ void snapshot_free(struct snapshot *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < s->count; i++)
-        obj_unref(s->sorted[i], HOLDER);
+    names_free(&s->accounts);
+    names_free(&s->devices);
     for (size_t i = 0; i < s->setting_count; i++) {
         free(s->settings[i].key);
         free(s->settings[i].value);
     }
     free(s->settings);
-    free(s->sorted);
-    free(s->slots);
     free(s);
 }
 
@@ -215,19 +123,54 @@ struct account *account_alloc(void)
     return account;
 }
 
-struct account *account_new(const char *name, const char *realm, const char *secret)
+/* RFC 7616 §3.4.2 */
+static void hash_secret(const char *name, const char *realm, const char *secret, uint8_t md5[16], uint8_t sha256[32])
 {
-    struct account *account = account_alloc();
     char text[512];
     int len = snprintf(text, sizeof text, "%s:%s:%s", name, realm, secret);
 
     if (len < 0 || (size_t)len >= sizeof text)
         len = sizeof text - 1;
+    EVP_Digest(text, (size_t)len, md5, NULL, EVP_md5(), NULL);
+    EVP_Digest(text, (size_t)len, sha256, NULL, EVP_sha256(), NULL);
+    OPENSSL_cleanse(text, sizeof text);
+}
+
+struct account *account_new(const char *name, const char *realm, const char *secret)
+{
+    struct account *account = account_alloc();
+
     str_copy(account->name, sizeof account->name, name);
     str_copy(account->realm, sizeof account->realm, realm);
-    EVP_Digest(text, (size_t)len, account->ha1_md5, NULL, EVP_md5(), NULL);
-    EVP_Digest(text, (size_t)len, account->ha1_sha256, NULL, EVP_sha256(), NULL);
+    hash_secret(name, realm, secret, account->ha1_md5, account->ha1_sha256);
     return account;
+}
+
+static void device_destroy(void *obj)
+{
+    struct device *device = obj;
+
+    OPENSSL_cleanse(device->ha1_md5, sizeof device->ha1_md5);
+    OPENSSL_cleanse(device->ha1_sha256, sizeof device->ha1_sha256);
+}
+
+struct device *device_alloc(void)
+{
+    struct device *device = obj_new(sizeof *device, "device", device_destroy, HOLDER);
+
+    device->enabled = true;
+    return device;
+}
+
+struct device *device_new(const char *name, const char *account, const char *realm, const char *secret)
+{
+    struct device *device = device_alloc();
+
+    str_copy(device->name, sizeof device->name, name);
+    str_copy(device->account, sizeof device->account, account);
+    str_copy(device->realm, sizeof device->realm, realm);
+    hash_secret(name, realm, secret, device->ha1_md5, device->ha1_sha256);
+    return device;
 }
 
 uint64_t snapshot_generation(const struct snapshot *s)
@@ -235,19 +178,27 @@ uint64_t snapshot_generation(const struct snapshot *s)
     return s->generation;
 }
 
+_Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0,
+               "names.h wants the name first");
+
 const struct account *snapshot_account(const struct snapshot *s, const char *name)
 {
-    return s->count ? s->slots[find_slot(s, name)] : NULL;
+    return names_find(&s->accounts, name);
+}
+
+const struct device *snapshot_device(const struct snapshot *s, const char *name)
+{
+    return names_find(&s->devices, name);
 }
 
 size_t snapshot_account_count(const struct snapshot *s)
 {
-    return s->count;
+    return s->accounts.count;
 }
 
 const struct account *snapshot_account_at(const struct snapshot *s, size_t i)
 {
-    return i < s->count ? s->sorted[i] : NULL;
+    return i < s->accounts.count ? s->accounts.sorted[i] : NULL;
 }
 
 const char *snapshot_setting(const struct snapshot *s, const char *key, const char *otherwise)

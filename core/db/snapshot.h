@@ -22,34 +22,49 @@ struct session_policy {
 
 /* An account of the configuration: who may register and call. Counted ("account"). HA1s equal a password: never log. */
 struct account {
-    char name[64];          /* "201": also its extension and authentication user */
+    char name[64]; /* "201": also its extension and authentication user */
     char display_name[128];
     char realm[128];
-    uint8_t ha1_md5[16];    /* RFC 7616 §3.4.2: H(name:realm:secret) */
+    uint8_t ha1_md5[16]; /* RFC 7616 §3.4.2: H(name:realm:secret) */
     uint8_t ha1_sha256[32];
     bool enabled;
-    char context[64];       /* where its calls enter the dialplan: "internal" */
-    unsigned max_contacts;  /* bindings at a time */
-    unsigned max_call;      /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
+    char context[64];      /* where its calls enter the dialplan: "internal" */
+    unsigned max_contacts; /* bindings at a time */
+    unsigned max_call;     /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
     struct session_policy session;
+};
+
+/* A phone of an account with credentials of its own. Counted ("device"). */
+struct device {
+    char name[64];    /* authentication user; never that of an account */
+    char account[64]; /* which it registers and calls for */
+    char realm[128];
+    uint8_t ha1_md5[16];
+    uint8_t ha1_sha256[32];
+    bool enabled;
 };
 
 struct snapshot;
 
 struct snapshot *snapshot_new(uint64_t generation) MUST_USE;
-/* A copy that shares all accounts, with the next number. */
+/* A copy that shares all accounts and devices, with the next number. */
 struct snapshot *snapshot_next(const struct snapshot *from) MUST_USE;
 void snapshot_free(struct snapshot *snapshot);
 /* While building only: adds or replaces by name; takes the caller's reference (holder "snapshot"). */
 void snapshot_put_account(struct snapshot *snapshot, struct account *account);
 void snapshot_drop_account(struct snapshot *snapshot, const char *name);
+void snapshot_put_device(struct snapshot *snapshot, struct device *device);
+void snapshot_drop_device(struct snapshot *snapshot, const char *name);
 void snapshot_put_setting(struct snapshot *snapshot, const char *key, const char *value); /* NULL value: remove */
 /* A new account with a secret that is hashed for both algorithms (tests, tools): obj held by "snapshot". */
 struct account *account_new(const char *name, const char *realm, const char *secret) MUST_USE;
+struct device *device_new(const char *name, const char *account, const char *realm, const char *secret) MUST_USE;
 
 uint64_t snapshot_generation(const struct snapshot *snapshot);
 /* NULL when there is none; disabled accounts are returned too: check `enabled`. */
 const struct account *snapshot_account(const struct snapshot *snapshot, const char *name);
+/* The same for devices. Its account may be missing or disabled as well. */
+const struct device *snapshot_device(const struct snapshot *snapshot, const char *name);
 /* i in 0 … count-1, ordered by name. */
 size_t snapshot_account_count(const struct snapshot *snapshot);
 const struct account *snapshot_account_at(const struct snapshot *snapshot, size_t i);

@@ -149,9 +149,9 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
 
     while ((frame = edge_framer_next(&from->framer, &bytes, out ? edge->max_message : EDGE_DATAGRAM, &message, &why)) !=
            EDGE_FRAME_MORE) {
-        if (frame == EDGE_FRAME_BAD) {
+        if (frame == EDGE_FRAME_BAD || frame == EDGE_FRAME_LARGE) {
             if (out && message.len)
-                edge_hop_in(c->listener, c, &c->peer, message.at, message.len);
+                edge_hop_bad(c->listener, c, &c->peer, message, frame == EDGE_FRAME_LARGE ? 513 : 400, why);
             cut(c, why);
         } else if (frame == EDGE_FRAME_PING) {
             if (out)

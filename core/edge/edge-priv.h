@@ -126,6 +126,8 @@ struct edge {
     edge_feed_fn feed; /* NULL: NTA reads its own socket */
     loop_fn fed;
     void *feed_arg;
+    edge_judge_fn judge; /* of requests on streams; NULL: nobody */
+    void *judge_arg;
     struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };
@@ -182,9 +184,12 @@ void edge_connections_init(struct edge *edge, const struct edge_config *config);
 void edge_connections_free(struct edge *edge);
 
 /* hop.c. `by` is the connection that a message came on, NULL for a datagram. */
-/* One message from outside. len > max_message: only its beginning is in data. False: it is no SIP message at all. */
+/* One message from outside. False: it is no SIP message at all. */
 bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer, const char *data,
                  size_t len);
+/* A header from outside behind which nothing can be found: its sender is told with this status. */
+void edge_hop_bad(struct edge_listener *from, struct edge_connection *by, const union addr *peer, struct slice header,
+                  unsigned status, const char *why);
 /* One message from NTA. */
 void edge_hop_out(struct edge *edge, struct edge_connection *by, const char *data, size_t len);
 

@@ -156,6 +156,12 @@ void edge_set_feed(struct edge *edge, edge_feed_fn feed, loop_fn fed, void *arg)
     edge->feed_arg = arg;
 }
 
+void edge_set_judge(struct edge *edge, edge_judge_fn judge, void *arg)
+{
+    edge->judge = judge;
+    edge->judge_arg = arg;
+}
+
 void edge_from_core(struct edge *edge, const char *data, size_t len)
 {
     edge_hop_out(edge, NULL, data, len);

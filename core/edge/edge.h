@@ -73,6 +73,10 @@ void edge_set_core_stream(struct edge *edge, const union addr *nta);
  * passed on, so that NTA need not wait for the loop's next turn; may be NULL. */
 typedef int (*edge_feed_fn)(void *arg, const char *data, size_t len);
 void edge_set_feed(struct edge *edge, edge_feed_fn feed, loop_fn fed, void *arg);
+/* NTA gives a connection up over a request that it cannot read, and with it whatever else goes that way. So it is asked
+ * before: judge returns NULL or why not (static words), and the status that the sender gets. */
+typedef const char *(*edge_judge_fn)(void *arg, const char *data, size_t len, unsigned *status);
+void edge_set_judge(struct edge *edge, edge_judge_fn judge, void *arg);
 /* One datagram that NTA wrote for the edge, when it does not come over the loopback socket. */
 void edge_from_core(struct edge *edge, const char *data, size_t len);
 /* Sends on what NTA has written to the loopback socket so far; without this call that happens in the loop's next turn. */

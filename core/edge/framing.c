@@ -44,23 +44,28 @@ static size_t header_end(struct edge_framer *framer, const struct slice *bytes)
     return 0;
 }
 
-static const char *read_length(struct slice header, size_t max, size_t *need)
+/* NULL, or why nobody knows where the message ends. */
+static const char *read_length(struct slice header, size_t *need)
 {
     struct edge_text text = {.data = header.at, .len = header.len};
     const char *cursor = memchr(header.at, '\n', header.len);
     struct edge_header h;
+    bool body = false, counted = false;
     unsigned length = 0;
 
     cursor = cursor ? cursor + 1 : header.at + header.len;
     while (edge_text_header(&text, &cursor, &h)) {
-        if (!edge_text_is(h.name, "content-length", 'l'))
+        body |= edge_text_is(h.name, "content-type", 'c');
+        if (counted || !edge_text_is(h.name, "content-length", 'l'))
             continue;
         if (edge_text_number(h.value, 1u << 30, &length) < 0)
             return "its Content-Length is not a number";
-        break;
+        counted = true;
     }
+    if (body && !counted)
+        return "it has a body, but no Content-Length says where that ends";
     *need = header.len + length;
-    return *need > max ? "it is larger than we allow" : NULL;
+    return NULL;
 }
 
 enum edge_frame edge_framer_next(struct edge_framer *framer, struct slice *bytes, size_t max_message,
@@ -79,13 +84,15 @@ enum edge_frame edge_framer_next(struct edge_framer *framer, struct slice *bytes
         }
         header = header_end(framer, bytes);
         if (header)
-            *why = read_length((struct slice){bytes->at, header}, max_message, &framer->need);
-        else if (bytes->len >= max_message)
-            *why = "it is larger than we allow";
-        if (*why && header && !framer->need) /* its length cannot be read, but its sender can be told */
+            *why = read_length((struct slice){bytes->at, header}, &framer->need);
+        if (*why || framer->need > max_message)
             *message = (struct slice){bytes->at, header};
         if (*why)
             return EDGE_FRAME_BAD;
+        if (header ? framer->need > max_message : bytes->len >= max_message) {
+            *why = "it is larger than we allow";
+            return EDGE_FRAME_LARGE;
+        }
     }
     if (!framer->need || bytes->len < framer->need)
         return EDGE_FRAME_MORE;

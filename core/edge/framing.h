@@ -17,11 +17,13 @@ enum edge_frame {
     EDGE_FRAME_MORE, /* what is left in *bytes is the beginning of a message: keep it, call again with more behind it */
     EDGE_FRAME_MESSAGE, /* *message is complete */
     EDGE_FRAME_PING,    /* CRLF CRLF: to be answered with CRLF */
-    EDGE_FRAME_BAD, /* *why: this is not SIP, or too large; nothing behind it can be trusted. *message is a header that
-                     * was complete all the same, or empty */
+    EDGE_FRAME_BAD,     /* *why: this is not SIP, or does not say where it ends; nothing behind it can be trusted */
+    EDGE_FRAME_LARGE,   /* it is larger than max_message */
+                        /* Of these two, *message is a header that was complete all the same, or empty. */
 };
 
-/* Takes the next thing off the front of *bytes. A message without Content-Length ends with its header. */
+/* Takes the next thing off the front of *bytes. A message without Content-Length ends with its header; it is bad when it
+ * has a Content-Type, and so a body (RFC 3261 §20.14). */
 enum edge_frame edge_framer_next(struct edge_framer *framer, struct slice *bytes, size_t max_message,
                                  struct slice *message, const char **why);
 

@@ -111,7 +111,12 @@ static void answer_bad(struct edge_listener *from, const struct edge_flow *flow,
 
     if (!text->answerable || edge_via_parse(text, &via) < 0)
         return;
-    snprintf(reason, sizeof reason, "%s: %s", status == 501 ? "Not Implemented" : "Bad Request", why);
+    snprintf(reason, sizeof reason, "%s: %s",
+             status == 501   ? "Not Implemented"
+             : status == 505 ? "Version Not Supported"
+             : status == 513 ? "Message Too Large"
+                             : "Bad Request",
+             why);
     seen.len = edge_text_reply(text, status, reason, edge->out, sizeof edge->out);
     if (!seen.len || from->ops->send(from, flow, edge->out, seen.len) < 0)
         return;
@@ -130,20 +135,25 @@ static const char *clean_in(struct edge_listener *from, struct edge_connection *
     const char *why;
     unsigned status;
 
-    if (len > edge->max_message)
-        return drop(&edge->stats.dropped_size, "it is larger than we allow");
     why = edge_text_scan(&text, data, len, edge->max_headers);
+    if (len > edge->max_message) {
+        why = "it is larger than we allow";
+        answer_bad(from, &flow, &text, 513, why);
+        return drop(&edge->stats.dropped_size, why);
+    }
     if (why) {
         answer_bad(from, &flow, &text, 400, why);
         return drop(&edge->stats.dropped_malformed, why);
     }
     why = edge_text_unreadable(&text, &status);
+    if (!why && edge_via_parse(&text, &via) < 0)
+        return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
+    if (!why && by && text.request && edge->judge)
+        why = edge->judge(edge->judge_arg, text.data, text.len, &status);
     if (why) {
         answer_bad(from, &flow, &text, status, why);
         return drop(&edge->stats.refused, why);
     }
-    if (edge_via_parse(&text, &via) < 0)
-        return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
     if (!addr_is_set(by ? &edge->core_stream : &edge->core))
         return drop(&edge->stats.dropped_no_flow, "the switch is still starting");
     if (by && edge_connection_inside(by) < 0)
@@ -178,6 +188,22 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
         seen.dropped = hop_in(from, by, peer, data, len);
     show(edge, &seen);
     return edge->stats.dropped_malformed == malformed;
+}
+
+void edge_hop_bad(struct edge_listener *from, struct edge_connection *by, const union addr *peer, struct slice header,
+                  unsigned status, const char *why)
+{
+    struct edge *edge = from->edge;
+    struct edge_seen seen = {true, from->transport, peer, &from->bound, header.at, header.len, why};
+    struct edge_flow flow = {from->transport, from->index, *peer, by ? by->id : 0};
+    struct edge_text text;
+
+    edge->stats.in++;
+    edge->stats.in_bytes += header.len;
+    drop(status == 513 ? &edge->stats.dropped_size : &edge->stats.dropped_malformed, why);
+    edge_text_scan(&text, header.at, header.len, edge->max_headers); /* as far as it goes */
+    answer_bad(from, &flow, &text, status, why);
+    show(edge, &seen);
 }
 
 /* A message of NTA's on its way out. */

@@ -55,7 +55,7 @@ void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *ph
 }
 
 static void hand_to_module(struct agent *agent, const struct sip_method *method, msg_t *msg, sip_t *sip,
-                           struct account *account, const union addr *source)
+                           const struct sender *sender, const union addr *source)
 {
     struct sipmsg *m = mem_new(sizeof *m);
 
@@ -64,7 +64,8 @@ static void hand_to_module(struct agent *agent, const struct sip_method *method,
     m->sip = sip;
     m->source = *source;
     m->flow = message_flow(sip);
-    m->account = obj_ref(account, "request");
+    m->account = obj_ref(sender->account, "request");
+    m->device = sender->device ? obj_ref(sender->device, "request") : NULL;
     m->irq = nta_incoming_create(agent->nta, NULL, msg, sip, TAG_END());
     if (!m->irq) {
         m->answered = true;
@@ -85,7 +86,7 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
 {
     const char *name = sip->sip_request->rq_method_name;
     struct sip_method *method, *found = NULL;
-    struct account *account;
+    struct sender sender;
     bool invite, options;
     union addr source;
 
@@ -119,13 +120,12 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
         options_incoming(agent, msg, sip, &source);
         return;
     }
-    account = auth_request(agent, msg, sip, &source);
-    if (!account)
+    if (!auth_request(agent, msg, sip, &source, &sender))
         return;
     if (found)
-        hand_to_module(agent, found, msg, sip, account, &source);
+        hand_to_module(agent, found, msg, sip, &sender, &source);
     else
-        invite_incoming(agent, msg, sip, account, &source);
+        invite_incoming(agent, msg, sip, sender.account, &source);
 }
 
 static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *sip)
@@ -140,6 +140,21 @@ static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *
     return 0;
 }
 
+static void configured(void *arg, const struct event *event)
+{
+    struct agent *agent = arg;
+    unsigned seconds = keepalive_seconds(agent->pbx);
+    struct dialog *dialog;
+
+    if (seconds == agent->keepalive_s)
+        return;
+    agent->keepalive_s = seconds;
+    LIST_FOR_EACH(dialog, &agent->dialogs, in_agent)
+    {
+        keepalive_restart(dialog);
+    }
+}
+
 int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent **out)
 {
     struct agent *agent = mem_new(sizeof *agent);
@@ -151,10 +166,11 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
-    late_open(agent);
     random_bytes(agent->ping_key, sizeof agent->ping_key);
     su_init();
     result = sofia_loop_open(agent);
+    if (result == 0)
+        result = late_open(agent);
     if (result == 0) {
         agent->nta = nta_agent_create(agent->root, (url_string_t *)-1, message_in, agent, NTATAG_UA(1),
                                       NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(BURST_MAX), NTATAG_UDP_MTU(65535),
@@ -163,8 +179,10 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
                                       TAG_IF(config->t2_ms, NTATAG_SIP_T2(config->t2_ms)),
                                       TAG_IF(config->t4_ms, NTATAG_SIP_T4(config->t4_ms)),
                                       TAG_IF(config->t1x64_ms, NTATAG_SIP_T1X64(config->t1x64_ms)), TAG_END());
-        if (!agent->nta)
+        if (!agent->nta) {
+            late_close(agent);
             result = -ENOMEM;
+        }
     }
     if (result < 0) {
         log_error("sofia-sip could not be set up: %s", strerror(-result));
@@ -173,6 +191,8 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
         return result;
     }
     agent->digest = digest_new(pbx->loop);
+    agent->keepalive_s = keepalive_seconds(pbx);
+    agent->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, agent);
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
     *out = agent;
@@ -226,6 +246,7 @@ int agent_start(struct agent *agent)
     agent->wire = nta_wire_open(agent, primary_of(agent, "edge-udp"), &datagrams);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, sofia_step, agent);
+    edge_set_judge(agent->edge, request_unreadable, agent);
     return 0;
 }
 
@@ -236,6 +257,8 @@ void agent_close(struct agent *agent)
     if (!agent)
         return;
     agent->closing = true;
+    edge_set_judge(agent->edge, NULL, NULL);
+    bus_unsubscribe(agent->configured);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, NULL, NULL);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)

@@ -1,5 +1,6 @@
 /* Who sent this request: challenges without state, checks answers against the snapshot's HA1s. Signalling thread. Knows
- * messages and accounts, no calls. Unknown user, wrong password and disabled account look the same from outside. */
+ * messages, accounts and their devices, no calls. Unknown user, wrong password and disabled account look the same from
+ * outside. */
 #include "base/log.h"
 #include "sip/sip-priv.h"
 
@@ -41,35 +42,65 @@ static void note_failure(struct agent *agent, const struct digest_credentials *g
     bus_publish(agent->pbx->bus, &event);
 }
 
-/* One set of credentials. Returns the account that it proves, or NULL with what can be said about it. */
-static const struct account *check_one(struct agent *agent, const sip_t *sip, const struct digest_credentials *given,
-                                       const union addr *source, bool *stale, const char **why)
-{
-    const struct account *account = snapshot_account(db_snapshot(agent->pbx->db), given->username);
-    const uint8_t *ha1 = NULL;
+/* Who this authentication user is, if it is anybody: an account, or a device of one. */
+struct user {
+    const struct account *account;
+    const struct device *device;
+};
 
-    if (account && account->enabled && strcmp(account->realm, given->realm) == 0)
-        ha1 = given->algorithm == DIGEST_MD5 ? account->ha1_md5 : account->ha1_sha256;
+static struct user find_user(const struct snapshot *snapshot, const char *name)
+{
+    struct user user = {.account = snapshot_account(snapshot, name)};
+
+    if (!user.account && (user.device = snapshot_device(snapshot, name)))
+        user.account = snapshot_account(snapshot, user.device->account);
+    return user;
+}
+
+static const uint8_t *ha1_of(const struct user *user, const struct digest_credentials *given)
+{
+    bool md5 = given->algorithm == DIGEST_MD5;
+
+    if (!user->account || !user->account->enabled)
+        return NULL;
+    if (user->device)
+        return !user->device->enabled || strcmp(user->device->realm, given->realm) != 0 ? NULL
+               : md5                                                                    ? user->device->ha1_md5
+                                                                                        : user->device->ha1_sha256;
+    return strcmp(user->account->realm, given->realm) != 0 ? NULL
+           : md5                                           ? user->account->ha1_md5
+                                                           : user->account->ha1_sha256;
+}
+
+/* One set of credentials: does it prove its user? If not, *why is what can be said about it. */
+static bool check_one(struct agent *agent, const sip_t *sip, const struct digest_credentials *given,
+                      const union addr *source, struct user *user, bool *stale, const char **why)
+{
+    const uint8_t *ha1;
+
+    *user = find_user(db_snapshot(agent->pbx->db), given->username);
+    ha1 = ha1_of(user, given);
     switch (digest_check(agent->digest, given, sip->sip_request->rq_method_name, ha1, source)) {
     case DIGEST_OK:
-        return account;
+        return true;
     case DIGEST_STALE:
         *stale = true;
         break;
     case DIGEST_WRONG:
-        *why = !account            ? "there is no such account"
-               : !account->enabled ? "the account is disabled"
-               : !ha1              ? "the phone answered for another realm"
-                                   : "wrong password";
+        *why = !user->account                           ? "there is no such account"
+               : !user->account->enabled                ? "the account is disabled"
+               : user->device && !user->device->enabled ? "the device is disabled"
+               : !ha1                                   ? "the phone answered for another realm"
+                                                        : "wrong password";
         break;
     }
-    return NULL;
+    return false;
 }
 
 /* A request may carry credentials for several realms (RFC 3261 §22.3): one good set is enough. Without one, each wrong
  * answer for our realm is noted, and those for other realms only when there is nothing else to tell.
  * Proxy-Authorization counts as well: a phone that takes us for its proxy means us. */
-struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source)
+bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source, struct sender *out)
 {
     const char *realm = snapshot_setting(db_snapshot(agent->pbx->db), "realm", "tandem");
     const msg_auth_t *const lists[] = {sip->sip_authorization, sip->sip_proxy_authorization};
@@ -80,20 +111,23 @@ struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const 
 
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         for (const msg_auth_t *au = lists[i]; au && tried < CREDENTIALS_MAX; au = au->au_next) {
-            const struct account *account;
+            struct user user;
 
             if (!au->au_scheme || strcasecmp(au->au_scheme, "Digest") != 0 ||
                 digest_parse((const char *const *)au->au_params, &given[tried]) < 0)
                 continue;
             why[tried] = NULL;
-            account = check_one(agent, sip, &given[tried], source, &stale, &why[tried]);
-            if (account)
-                return (struct account *)(uintptr_t)account; /* counted: holders may change its count, not its value */
+            if (check_one(agent, sip, &given[tried], source, &user, &stale, &why[tried])) {
+                /* counted: holders may change the count, not the value */
+                *out =
+                    (struct sender){(struct account *)(uintptr_t)user.account, (struct device *)(uintptr_t)user.device};
+                return true;
+            }
             ours += strcmp(given[tried++].realm, realm) == 0;
         }
     for (unsigned i = 0; i < tried; i++)
         if (why[i] && (!ours || strcmp(given[i].realm, realm) == 0))
             note_failure(agent, &given[i], source, why[i]);
     challenge(agent, msg, sip, source, stale);
-    return NULL;
+    return false;
 }

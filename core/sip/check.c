@@ -65,6 +65,27 @@ bool body_encoded(const sip_t *sip)
     return false;
 }
 
+/* As NTA itself looks at it: agent_recv_request() in nta.c, with the headers that count by default. */
+const char *request_unreadable(void *arg, const char *data, size_t len, unsigned *status)
+{
+    const unsigned counts =
+        (unsigned)~(sip_mask_response | sip_mask_proxy | sip_mask_registrar | sip_mask_pref | sip_mask_privacy);
+    msg_t *msg = msg_make(sip_default_mclass(), MSG_DO_CANONIC, data, (ssize_t)len);
+    const sip_t *sip = msg ? sip_object(msg) : NULL;
+    const char *why = NULL;
+
+    *status = 400;
+    if (!sip || !sip->sip_request || (sip->sip_flags & MSG_FLG_ERROR) || (msg_extract_errors(msg) & counts) ||
+        sip_sanity_check(sip) < 0)
+        why = "a header that is needed is missing or cannot be read";
+    else if (strcasecmp(sip->sip_request->rq_version, SIP_VERSION_CURRENT) != 0) {
+        *status = 505;
+        why = "this is not SIP/2.0";
+    }
+    msg_destroy(msg);
+    return why;
+}
+
 const char *agent_allow(const struct agent *agent, char *out, size_t size)
 {
     const struct sip_method *method;

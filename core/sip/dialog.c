@@ -117,7 +117,9 @@ void dialog_finish(struct dialog *dialog)
     if (dialog->dead)
         return;
     dialog->dead = true;
-    session_timer_stop(dialog);
+    session_stop(&dialog->session);
+    loop_timer_stop(agent->pbx->loop, &dialog->keepalive);
+    loop_timer_stop(agent->pbx->loop, &dialog->give_up);
     sip_enter(agent);
     notes_drop(dialog);
     invite_drop(dialog);
@@ -129,6 +131,8 @@ void dialog_finish(struct dialog *dialog)
     early_forget(dialog);
     if (dialog->offer_out)
         nta_outgoing_destroy(dialog->offer_out);
+    if (dialog->probe)
+        nta_outgoing_destroy(dialog->probe);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
     if (dialog->nta)
@@ -221,7 +225,8 @@ void dialog_send_bye(struct dialog *dialog, enum cause cause)
 
     if (dialog->bye || dialog->dead)
         return;
-    session_timer_stop(dialog);
+    session_stop(&dialog->session);
+    loop_timer_stop(dialog->agent->pbx->loop, &dialog->keepalive);
     reason_header(cause, reason, sizeof reason);
     sip_enter(dialog->agent);
     dialog_drop_offer(dialog);
@@ -268,7 +273,7 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_t *json = out;
     sip_route_t const *route = NULL;
     sip_contact_t const *target = NULL;
-    char routes[600] = "", uri[300] = "";
+    char routes[600] = "", uri[512] = "";
     size_t used = 0;
 
     if (!dialog || !dialog->established)
@@ -296,10 +301,26 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
     json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
+    json_object_set_new(json, "session_interval", json_integer(dialog->session.interval));
+    json_object_set_new(json, "session_min_se", json_integer(dialog->session.min_se));
+    json_object_set_new(json, "we_refresh", json_boolean(dialog->session.we_refresh));
+    json_object_set_new(json, "peer_update", json_boolean(dialog->peer_update));
     return 0;
 }
 
-#define CSEQ_GAP 1000 /* room for what was sent after the state was written; a gap is legal (RFC 3261 §12.2.1.1) */
+/* The session counts anew from here: whoever refreshes, half of it is soon enough. */
+static void restore_session(struct dialog *dialog, const json_t *saved)
+{
+    struct account *account = dialog->leg->account;
+    const struct session_grant grant = {.interval =
+                                            (unsigned)json_integer_value(json_object_get(saved, "session_interval")),
+                                        .we_refresh = json_is_true(json_object_get(saved, "we_refresh"))};
+
+    session_setup(dialog, account ? &account->session : NULL);
+    dialog->session.min_se = (unsigned)json_integer_value(json_object_get(saved, "session_min_se"));
+    dialog->peer_update = json_is_true(json_object_get(saved, "peer_update"));
+    session_2xx_out(dialog, &grant);
+}
 
 int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
 {
@@ -347,6 +368,7 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     }
     dialog->leg = obj_ref(leg, "dialog");
     leg->usage = dialog;
+    restore_session(dialog, saved);
     return 0;
 }
 

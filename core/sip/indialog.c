@@ -64,17 +64,21 @@ static void await_ack(struct dialog *dialog, nta_incoming_t *irq)
 /* Answers with a session description; an INVITE's transaction stays until its ACK. */
 static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct media_desc *desc)
 {
+    struct session_headers timers;
     char sdp[4096];
     int len = dialog_sdp(dialog, desc, sdp, sizeof sdp);
 
     if (len < 0)
         return reply_last(dialog, irq, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
+    grant_headers(dialog, &dialog->grant, &timers);
+    if (!dialog->established) /* the answer to the INVITE will say it */
+        grant_headers(dialog, &(struct session_grant){0}, &timers);
     sip_enter(dialog->agent);
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_SERVER_STR(dialog->agent->user_agent),
-                        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                        SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog),
+                        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(timers),
                         SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
-    session_timer_granted(dialog);
+    if (dialog->established)
+        session_2xx_out(dialog, &dialog->grant);
     if (nta_incoming_method(irq) == sip_method_invite)
         await_ack(dialog, irq);
     else
@@ -86,7 +90,7 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
 /* The phone may have moved: requests to it go to its newest Contact (RFC 3261 §12.2.2), on the flow it came by. Only
  * for requests that are taken, and only to where a request can be sent: whatever else a phone says, its call goes on.
  */
-static void refresh_target(struct dialog *dialog, const sip_t *sip)
+void dialog_refresh_target(struct dialog *dialog, const sip_t *sip)
 {
     const char *flow = message_flow(sip);
     sip_route_t const *old = NULL;
@@ -104,10 +108,11 @@ static void refresh_target(struct dialog *dialog, const sip_t *sip)
 
 /* May it offer now? 0, or what it gets: 491 when an offer of ours is open; 500 when its own last one is, and it is to
  * come again a little later (RFC 3261 §14.2, RFC 3311 §5.2). */
-static int offer_meets(const struct dialog *dialog, bool invite)
+static int offer_meets(const struct dialog *dialog, const sip_t *sip)
 {
     const struct leg *leg = dialog->leg;
-    bool early = leg->early && leg->state == LEG_RINGING && !invite;
+    bool early = leg->early && leg->state == LEG_RINGING && sip->sip_request->rq_method != sip_method_invite &&
+                 (dialog->inbound || early_may_offer(dialog, sip->sip_from->a_tag));
 
     if (dialog->offer_in || (dialog->inbound && !dialog->established && !early))
         return 500;
@@ -130,6 +135,14 @@ static int refuse_to_meet(struct dialog *dialog, nta_incoming_t *irq, int status
     return reply_last(dialog, irq, SIP_500_INTERNAL_SERVER_ERROR, SIPTAG_RETRY_AFTER_STR(seconds), TAG_END());
 }
 
+/* result: what message_sdp() said. */
+static int refuse_body(struct dialog *dialog, nta_incoming_t *irq, int result)
+{
+    if (result == -EMEDIUMTYPE)
+        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
+    return reply_last(dialog, irq, SIP_488_NOT_ACCEPTABLE, TAG_END());
+}
+
 /* An INVITE without an offer asks us for one; its ACK brings the answer. */
 static int offer_asked(struct dialog *dialog, nta_incoming_t *irq)
 {
@@ -146,13 +159,20 @@ static int offer_asked(struct dialog *dialog, nta_incoming_t *irq)
     return 0;
 }
 
-/* An UPDATE without an offer only refreshes. */
-static int refresh_in(struct dialog *dialog, nta_incoming_t *irq)
+/* An UPDATE without an offer only refreshes: it need not wait for offers that are under way (RFC 3311 §5.2). */
+static int refresh_in(struct dialog *dialog, nta_incoming_t *irq, const struct session_terms *terms)
 {
+    struct session_grant grant = {0};
+    struct session_headers timers;
+
     if (dialog->established)
-        session_timer_granted(dialog);
-    return reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                      SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog), TAG_END());
+        grant = session_asked(&dialog->session, terms);
+    grant_headers(dialog, &grant, &timers);
+    reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+               SESSION_HEADER_TAGS(timers), TAG_END());
+    if (dialog->established)
+        session_2xx_out(dialog, &grant);
+    return 0;
 }
 
 static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
@@ -160,35 +180,59 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
     bool invite = nta_incoming_method(irq) == sip_method_invite;
     struct leg *leg = dialog->leg;
     struct media_desc *offer = NULL;
-    char why[160] = "", min_se[16];
+    struct session_terms terms = message_terms(sip);
+    char why[160] = "", text[16];
+    unsigned min_se;
     int result = message_sdp(sip, &offer, why, sizeof why), status = 0;
 
     if (invite || result != -ENOENT)
-        status = offer_meets(dialog, invite);
+        status = offer_meets(dialog, sip);
     if (status) {
         desc_free(offer);
         return refuse_to_meet(dialog, irq, status);
     }
-    if (session_timer_too_short(dialog->agent, sip, min_se)) {
+    if (dialog->established && session_too_short(&dialog->session.policy, &terms, &min_se)) {
         desc_free(offer);
-        return reply_last(dialog, irq, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
+        snprintf(text, sizeof text, "%u", min_se);
+        return reply_last(dialog, irq, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(text), TAG_END());
     }
-    if (result == -EMEDIUMTYPE)
-        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
     if (result < 0 && result != -ENOENT)
-        return reply_last(dialog, irq, SIP_488_NOT_ACCEPTABLE, TAG_END());
-    if (dialog->established)
-        session_timer_asked(dialog, sip);
+        return refuse_body(dialog, irq, result);
     dialog_learn_allow(dialog, sip);
-    refresh_target(dialog, sip);
+    dialog_refresh_target(dialog, sip);
+    if (result == -ENOENT && !invite)
+        return refresh_in(dialog, irq, &terms);
+    if (dialog->established)
+        dialog->grant = session_asked(&dialog->session, &terms);
     if (result == -ENOENT)
-        return invite ? offer_asked(dialog, irq) : refresh_in(dialog, irq);
+        return offer_asked(dialog, irq);
     dialog->offer_in = irq;
     if (invite) {
         nta_incoming_bind(irq, reinvite_acked, dialog);
         nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
     }
     leg_on_offer(leg, offer);
+    desc_free(offer);
+    return 0;
+}
+
+int indialog_prack(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
+{
+    struct media_desc *offer = NULL;
+    char why[160] = "";
+    int result = message_sdp(sip, &offer, why, sizeof why), status;
+
+    if (result == -ENOENT)
+        return 200;
+    if (result < 0)
+        return refuse_body(dialog, irq, result);
+    status = offer_meets(dialog, sip);
+    if (status) {
+        refuse_to_meet(dialog, irq, status);
+    } else {
+        dialog->offer_in = irq;
+        leg_on_offer(dialog->leg, offer);
+    }
     desc_free(offer);
     return 0;
 }
@@ -201,6 +245,8 @@ int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum
     if (!irq)
         return -EALREADY;
     dialog->offer_in = NULL;
+    if (answer && !dialog->inbound && !dialog->established)
+        early_agreed(dialog);
     if (answer)
         return reply_sdp(dialog, irq, answer);
     return reply_last(dialog, irq, cause_info(refused)->sip_status, cause_info(refused)->reason, TAG_END());
@@ -218,6 +264,38 @@ void dialog_drop_offer(struct dialog *dialog)
 /* --- our own re-offers ---------------------------------------------------------------------------------------------
  */
 
+static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip);
+
+static int send_offer(struct dialog *dialog, const struct media_desc *offer)
+{
+    struct session_terms terms = session_ask(&dialog->session);
+    struct session_headers timers;
+    char sdp[4096];
+    int len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
+
+    if (len < 0)
+        return len;
+    terms_headers(&terms, &timers);
+    sip_enter(dialog->agent);
+    dialog_find_flow(dialog);
+    dialog->offer_out = nta_outgoing_tcreate(dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL,
+                                             SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
+                                             SESSION_HEADER_TAGS(timers), SIPTAG_MAX_FORWARDS_STR("70"),
+                                             SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+                                             SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    sip_leave(dialog->agent);
+    return dialog->offer_out ? 0 : -EIO;
+}
+
+/* RFC 4028 §7.3: the same offer again, for a longer session. */
+static bool offer_longer(struct dialog *dialog, const sip_t *sip)
+{
+    const struct leg *leg = dialog->leg;
+
+    return sip && sip->sip_min_se && leg && leg->state == LEG_UP && leg->our_offer &&
+           session_raise(&dialog->session, message_terms(sip).min_se) && send_offer(dialog, leg->our_offer) == 0;
+}
+
 static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
 {
     int status = nta_outgoing_status(orq);
@@ -227,12 +305,15 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
 
     if (dialog->dead || status < 200)
         return 0;
+    if (status == 422 && offer_longer(dialog, sip)) {
+        nta_outgoing_destroy(orq);
+        return 0;
+    }
     if (status < 300 && sip && sip->sip_cseq) {
         if (sip->sip_contact)
-            refresh_target(dialog, sip);
+            dialog_refresh_target(dialog, sip);
         dialog_send_ack(dialog, sip);
-        dialog_learn_allow(dialog, sip);
-        session_timer_answered(dialog, sip);
+        session_2xx_in(dialog, sip);
     }
     nta_outgoing_destroy(orq);
     dialog->offer_out = NULL;
@@ -251,26 +332,10 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
 int indialog_offer(struct leg *leg, const struct media_desc *offer)
 {
     struct dialog *dialog = leg->usage;
-    char sdp[4096], expires[40], min_se[16];
-    bool timed;
-    int len;
 
     if (!dialog || dialog->offer_out || dialog->offer_in || dialog->invite_in)
         return -EBUSY;
-    len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
-    if (len < 0)
-        return len;
-    timed = session_timer_keep(dialog, expires, min_se);
-    sip_enter(dialog->agent);
-    dialog_find_flow(dialog);
-    dialog->offer_out = nta_outgoing_tcreate(
-        dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL, SIPTAG_CONTACT_STR(dialog->contact),
-        SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
-        TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)), TAG_IF(timed, SIPTAG_MIN_SE_STR(min_se)),
-        SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
-        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
-    sip_leave(dialog->agent);
-    return dialog->offer_out ? 0 : -EIO;
+    return send_offer(dialog, offer);
 }
 
 static int bye_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
@@ -338,8 +403,10 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         agent->depth--;
         return 0;
     }
-    if (sip->sip_request->rq_method != sip_method_ack)
+    if (sip->sip_request->rq_method != sip_method_ack) {
         dialog_heard(dialog, sip);
+        keepalive_restart(dialog);
+    }
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */
         nta_incoming_destroy(irq);

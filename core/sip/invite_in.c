@@ -168,8 +168,12 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
     struct media_desc *offer = NULL;
     struct dialog *dialog = NULL;
-    char min_se[16], why[160] = "", dialled[64] = "", contact[256] = "";
+    struct session_terms terms = message_terms(sip);
+    struct session_policy policy = session_policy_resolve(db_snapshot(agent->pbx->db), &account->session);
+    unsigned min_se;
+    char why[160] = "", dialled[64] = "", contact[512] = "";
     enum cause refused = CAUSE_NONE;
+    char *headers = NULL;
     const struct call *behind;
     struct leg *leg;
     int sdp, number;
@@ -178,8 +182,9 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         refuse_early(agent, msg, CAUSE_BAD_REQUEST, "the INVITE has no usable Contact");
         return;
     }
-    if (session_timer_too_short(agent, sip, min_se)) {
-        reply_stateless(agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se), TAG_END());
+    if (session_too_short(&policy, &terms, &min_se)) {
+        snprintf(why, sizeof why, "%u", min_se);
+        reply_stateless(agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(why), TAG_END());
         return;
     }
     if (max_forwards(sip) == 0) {
@@ -209,8 +214,9 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     behind = call_behind(agent, sip);
     dialog = dialog_new(agent, message_flow(sip));
     dialog->inbound = true;
+    session_setup(dialog, &account->session);
     dialog_learn_allow(dialog, sip);
-    session_timer_asked(dialog, sip);
+    dialog->grant = session_asked(&dialog->session, &terms);
     if (sip_has_feature(sip->sip_require, "100rel"))
         dialog->reliability = REL_ALWAYS;
     else if (sip_has_feature(sip->sip_supported, "100rel"))
@@ -229,7 +235,9 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     in.usage = dialog;
     in.signalling = *source;
     in.hops = max_forwards(sip) - 1;
+    in.headers = headers = message_headers(sip);
     leg = call_incoming(agent->pbx, &in, &refused);
+    free(headers);
     if (!leg) {
         refuse_early(agent, msg, refused, NULL);
         goto fail;
@@ -256,19 +264,21 @@ fail:
 int invite_answer(struct leg *leg, const struct media_desc *answer)
 {
     struct dialog *dialog = leg->usage;
+    struct session_headers timers;
     char sdp[4096];
     int len = dialog_sdp(dialog, answer, sdp, sizeof sdp);
 
     if (len < 0)
         return len;
+    grant_headers(dialog, &dialog->grant, &timers);
     if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
         return -EALREADY;
     /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
     invite_respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                   SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SESSION_TIMER_TAGS(dialog),
-                   SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+                   SESSION_HEADER_TAGS(timers), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
+                   TAG_END());
     dialog->established = true;
-    session_timer_granted(dialog);
+    session_2xx_out(dialog, &dialog->grant);
     return 0;
 }
 

@@ -91,10 +91,11 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
         dialog_finish(dialog);
         return result;
     }
+    session_setup(dialog, leg->account ? &leg->account->session : NULL);
     uuid_text(&id, text);
     snprintf(dialog->call_id, sizeof dialog->call_id, "%s-n%u", text, leg->pbx->node);
     local_identity(leg->call, dialog->contact, dialog->local, sizeof dialog->local);
-    snprintf(dialog->remote, sizeof dialog->remote, "<%.380s>", to->uri);
+    snprintf(dialog->remote, sizeof dialog->remote, "<%s>", to->uri);
     edge_flow_peer(agent->edge, flow, NULL, &leg->signalling);
     addr_text(&leg->signalling, leg->peer);
     str_copy(leg->contact, sizeof leg->contact, to->uri);
@@ -109,37 +110,37 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
 
 static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip);
 
-/* The INVITE itself. expires: what a 422 asked for, or NULL. */
-static int send_invite(struct dialog *dialog, const char *sdp, const char *expires)
+static int send_invite(struct dialog *dialog, const char *sdp)
 {
     struct leg *leg = dialog->leg;
-    char hops[12], own_expires[16] = "", min_se[16] = "";
-    bool timers = session_timer_offer(dialog->agent, own_expires, min_se);
+    struct session_terms terms = session_ask(&dialog->session);
+    struct session_headers timers;
+    char hops[12];
 
+    terms_headers(&terms, &timers);
+    strcat(timers.supported, ", 199"); /* RFC 6228: of forks that have ended */
     snprintf(hops, sizeof hops, "%u", leg->call->hops);
     dialog->invite_out = nta_outgoing_tcreate(
         dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
-        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED ", 199"),
-        TAG_IF(timers, SIPTAG_SESSION_EXPIRES_STR(expires ? expires : own_expires)),
-        TAG_IF(timers, SIPTAG_MIN_SE_STR(expires ? expires : min_se)), SIPTAG_MAX_FORWARDS_STR(hops),
-        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
-        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(timers),
+        SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+        TAG_IF(leg->headers, SIPTAG_HEADER_STR(leg->headers)),
+        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
 }
 
-/* RFC 4028 §7.3: the phone wants a longer interval; the same INVITE again with it. */
+/* RFC 4028 §7.3: the phone, or a proxy, wants a longer interval; the same INVITE again with it. */
 static bool retry_422(struct dialog *dialog, const sip_t *sip)
 {
-    char sdp[4096], expires[16];
+    char sdp[4096];
 
-    if (!sip || !sip->sip_min_se || dialog->retried_422 || dialog->cancelled || !dialog->leg->our_offer ||
-        dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0)
+    if (!sip || dialog->cancelled || !dialog->leg->our_offer ||
+        dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0 ||
+        !session_raise(&dialog->session, message_terms(sip).min_se))
         return false;
-    dialog->retried_422 = true;
-    snprintf(expires, sizeof expires, "%lu", (unsigned long)sip->sip_min_se->min_delta);
     early_forget(dialog);
     late_watch(dialog, CAUSE_NORMAL);
-    return send_invite(dialog, sdp, expires) == 0;
+    return send_invite(dialog, sdp) == 0;
 }
 
 static void answered(struct dialog *dialog, const sip_t *sip)
@@ -147,6 +148,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     struct leg *leg = dialog->leg;
     const char *tag = sip->sip_to->a_tag;
     struct media_desc *answer = NULL, *said = early_answer(dialog, tag);
+    bool agreed = early_has_agreed(dialog, tag);
     char why[160] = "";
     size_t used = strlen(dialog->remote);
     int result;
@@ -158,8 +160,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     }
     dialog_learn_route(dialog, dialog->nta, sip->sip_record_route, sip->sip_contact);
     dialog_send_ack(dialog, sip);
-    dialog_learn_allow(dialog, sip);
-    session_timer_answered(dialog, sip);
+    session_2xx_in(dialog, sip);
     late_watch(dialog, CAUSE_ANSWERED_ELSEWHERE);
     dialog->established = dialog->ack_seen = true;
     if (dialog->cancelled || !leg_is_alive(leg)) { /* our CANCEL and its 200 crossed */
@@ -168,7 +169,9 @@ static void answered(struct dialog *dialog, const sip_t *sip)
         return;
     }
     result = message_sdp(sip, &answer, why, sizeof why);
-    if (result == 0)
+    if (agreed) /* what the 200 says again is old (RFC 3261 §13.2.1) */
+        leg_on_answer_again(leg);
+    else if (result == 0)
         leg_on_answer(leg, answer);
     else if (result == -ENOENT && said) /* it need not say again what a provisional response has said */
         leg_on_answer(leg, said);
@@ -176,6 +179,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
         leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, why[0] ? why : "the answer has no SDP");
     desc_free(answer);
     desc_free(said);
+    keepalive_restart(dialog);
 }
 
 /* The number in a Contact: what the dialplan can look up. The host does not count: nothing is dialled raw. */
@@ -300,9 +304,18 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
                                   SIPTAG_FROM_STR(dialog->local), SIPTAG_TO_STR(dialog->remote), TAG_END());
     result = dialog->nta ? initial_route(dialog, to->path) : -ENOMEM;
     if (result == 0)
-        result = send_invite(dialog, sdp, NULL);
+        result = send_invite(dialog, sdp);
     sip_leave(agent);
     return result;
+}
+
+/* RFC 3261 §9.1: a phone that has confirmed the CANCEL, or not even that, and never says 487. */
+static void give_up(void *arg)
+{
+    struct dialog *dialog = arg;
+
+    log_debug("%s never answered the INVITE that was cancelled", dialog->leg ? dialog->leg->number : "a phone");
+    dialog_finish(dialog); /* should it answer after all, late.c is there */
 }
 
 void invite_cancel(struct dialog *dialog, enum cause cause)
@@ -321,4 +334,5 @@ void invite_cancel(struct dialog *dialog, enum cause cause)
     sip_enter(dialog->agent);
     nta_outgoing_tcancel(dialog->invite_out, NULL, NULL, TAG_IF(reason[0], SIPTAG_REASON_STR(reason)), TAG_END());
     sip_leave(dialog->agent);
+    loop_timer_start(dialog->agent->pbx->loop, &dialog->give_up, agent_t1x64_ms(dialog->agent), give_up, dialog);
 }

@@ -11,33 +11,68 @@
 
 struct late {
     struct list node;
+    struct list in_order; /* of expiry */
+    su_time_t since;
     struct agent *agent;
-    msg_t *invite; /* a reference; NTA has it as long */
-    struct loop_timer forget;
+    msg_t *invite;    /* a reference; NTA has it as long */
     enum cause cause; /* what those who answer late are told */
     unsigned answers;
     char flow[EDGE_FLOW_TEXT];
 };
-
-void late_open(struct agent *agent)
-{
-    for (size_t i = 0; i < LATE_BUCKETS; i++)
-        list_init(&agent->late[i]);
-}
 
 static struct list *bucket(struct agent *agent, const sip_call_id_t *id)
 {
     return &agent->late[id->i_hash % LATE_BUCKETS];
 }
 
-static void late_free(void *arg)
+static struct late *oldest(struct agent *agent)
 {
-    struct late *late = arg;
+    return list_empty(&agent->late_order) ? NULL : LIST_ENTRY(agent->late_order.next, struct late, in_order);
+}
 
-    loop_timer_stop(late->agent->pbx->loop, &late->forget);
+static void late_free(struct late *late)
+{
     list_unlink(&late->node);
+    list_unlink(&late->in_order);
     msg_destroy(late->invite);
     free(late);
+}
+
+static void forget(struct agent *agent, su_timer_t *timer, su_timer_arg_t *arg);
+
+/* On sofia's clock, as the transactions that this goes with. */
+static void forget_later(struct agent *agent)
+{
+    struct late *late = oldest(agent);
+
+    if (late && su_timer_set_interval(agent->late_timer, forget, NULL,
+                                      agent_t1x64_ms(agent) - su_duration(su_now(), late->since)) < 0)
+        log_error("sofia-sip took no timer");
+}
+
+static void forget(struct agent *agent, su_timer_t *timer, su_timer_arg_t *arg)
+{
+    struct late *late;
+
+    while ((late = oldest(agent)) && su_duration(su_now(), late->since) >= (su_duration_t)agent_t1x64_ms(agent))
+        late_free(late);
+    forget_later(agent);
+}
+
+int late_open(struct agent *agent)
+{
+    for (size_t i = 0; i < LATE_BUCKETS; i++)
+        list_init(&agent->late[i]);
+    list_init(&agent->late_order);
+    agent->late_timer = su_timer_create(su_root_task(agent->root), 0);
+    return agent->late_timer ? 0 : -ENOMEM;
+}
+
+void late_close(struct agent *agent)
+{
+    while (oldest(agent))
+        late_free(oldest(agent));
+    su_timer_destroy(agent->late_timer);
 }
 
 void late_watch(struct dialog *dialog, enum cause cause)
@@ -45,7 +80,6 @@ void late_watch(struct dialog *dialog, enum cause cause)
     struct agent *agent = dialog->agent;
     msg_t *invite = nta_outgoing_getrequest(dialog->invite_out);
     sip_t *sip = sip_object(invite);
-    unsigned ms = agent->config.t1x64_ms ? agent->config.t1x64_ms : 64 * NTA_SIP_T1;
     char tag[DIALOG_TAG];
 
     /* NTA compares the To tag of a response with that of its request: none of them has this one. */
@@ -56,9 +90,12 @@ void late_watch(struct dialog *dialog, enum cause cause)
         late->agent = agent;
         late->invite = invite;
         late->cause = cause;
+        late->since = su_now();
         str_copy(late->flow, sizeof late->flow, dialog->flow);
         list_append(bucket(agent, sip->sip_call_id), &late->node);
-        loop_timer_start(agent->pbx->loop, &late->forget, ms, late_free, late);
+        list_append(&agent->late_order, &late->in_order);
+        if (oldest(agent) == late)
+            forget_later(agent);
     } else {
         msg_destroy(invite);
     }
@@ -115,16 +152,17 @@ static void end_fork(struct late *late, const sip_t *sip)
     struct dialog *dialog;
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_contact_t *m = sip->sip_contact;
+    sip_cseq_t cseq = *invite->sip_cseq;
 
     if (++late->answers > LATE_ANSWERS_MAX)
         return;
     if (!m)
         m = sip_contact_create(home, (url_string_t *)invite->sip_request->rq_url, NULL, NULL);
+    cseq.cs_seq += CSEQ_GAP; /* its early dialog may have had PRACKs */
     dialog = dialog_new(late->agent, late->flow);
     dialog->established = dialog->ack_seen = true;
     dialog->nta = nta_leg_tcreate(late->agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(invite->sip_call_id),
-                                  SIPTAG_FROM(invite->sip_from), SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(invite->sip_cseq),
-                                  TAG_END());
+                                  SIPTAG_FROM(invite->sip_from), SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(&cseq), TAG_END());
     if (dialog->nta && dialog_learn_route(dialog, dialog->nta, sip->sip_record_route, m) == 0) {
         log_info("an INVITE was answered by more than one phone: the later one is sent BYE");
         dialog_send_ack(dialog, sip);
@@ -151,11 +189,4 @@ void late_response(struct agent *agent, const sip_t *sip)
     else if (sip->sip_to->a_tag) /* without a tag there is no dialog that could be ended */
         end_fork(late, sip);
     sip_leave(agent);
-}
-
-void late_close(struct agent *agent)
-{
-    for (size_t i = 0; i < LATE_BUCKETS; i++)
-        while (!list_empty(&agent->late[i]))
-            late_free(LIST_ENTRY(agent->late[i].next, struct late, node));
 }

@@ -43,6 +43,7 @@ void dialog_learn_allow(struct dialog *dialog, const sip_t *sip)
 {
     if (!sip->sip_allow)
         return;
+    dialog->peer_update = sip_is_allowed(sip->sip_allow, sip_method_update, "UPDATE");
     dialog->refuses[NOTE_SIGNAL] = !sip_is_allowed(sip->sip_allow, sip_method_info, "INFO");
     dialog->refuses[NOTE_TEXT] = !sip_is_allowed(sip->sip_allow, sip_method_message, "MESSAGE");
 }

@@ -9,9 +9,9 @@ struct nta_wire;
 struct tport_s;
 union addr;
 
-/* Joins agent->edge with NTA's datagram transport `tp` (borrowed; it must live until nta_wire_close()), which is bound to
- * `at`, and returns the wire; the edge feeds it from now on. NULL: sofia does not call the functions that this needs (another build of the
- * library); datagrams go over the loopback socket then, which only costs more. */
+/* Joins agent->edge with NTA's datagram transport `tp` (borrowed; it must live until nta_wire_close()), which is bound
+ * to `at`, and returns the wire; the edge feeds it from now on. NULL: sofia does not call the functions that this needs
+ * (another build of the library); datagrams go over the loopback socket then, which only costs more. */
 struct nta_wire *nta_wire_open(struct agent *agent, struct tport_s *tp, const union addr *at);
 /* What waits for NTA is dropped, what NTA wrote is sent. NULL does nothing. */
 void nta_wire_close(struct nta_wire *wire);

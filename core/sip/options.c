@@ -56,7 +56,7 @@ static int status_of(struct agent *agent, const char *user, const struct account
 void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source)
 {
     const char *user = sip->sip_request->rq_url->url_user;
-    const struct account *account;
+    struct sender sender;
     char text[128];
 
     if (!user || !*user) {
@@ -66,10 +66,10 @@ void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union a
             nta_msg_discard(agent->nta, msg);
         return;
     }
-    account = auth_request(agent, msg, sip, source);
-    if (!account)
+    if (!auth_request(agent, msg, sip, source, &sender))
         return;
-    switch (url_number(sip->sip_request->rq_url, text, sizeof text) < 0 ? 404 : status_of(agent, text, account)) {
+    switch (url_number(sip->sip_request->rq_url, text, sizeof text) < 0 ? 404
+                                                                        : status_of(agent, text, sender.account)) {
     case 200:
         reply_capabilities(agent, msg);
         break;

@@ -1,212 +1,181 @@
-/* Session timers of one dialog: who refreshes, when, and the end of a call whose phone stopped doing so. Signalling
- * thread. A refresh is an UPDATE without SDP when the phone takes it, else a re-INVITE that repeats the current media.
- */
+/* Session timers: the rules of RFC 4028 and their clock. Signalling thread. Knows neither sofia nor legs. */
 #include "sip/session_timer.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "base/id.h"
 
-#include "base/log.h"
-#include "sip/sip-priv.h"
+#define MIN_SE_LEAST 90 /* §5: what a missing Min-SE means */
+#define INTERVAL_MAX 604800
+#define RAISES_MAX 3 /* proxies on the way may each have a minimum of their own */
+#define RETRY_LEAST_MS 500
 
-#define EXPIRES_DEFAULT 1800
-#define MIN_SE_DEFAULT 90 /* RFC 4028 §4: the least that anybody may insist on */
-
-static unsigned setting(const struct agent *agent, const char *name, unsigned otherwise)
+void session_init(struct session_timer *st, struct loop *loop, const struct session_policy *policy, loop_fn on_refresh,
+                  loop_fn on_expired, void *arg)
 {
-    const char *text = snapshot_setting(db_snapshot(agent->pbx->db), name, NULL);
-    uint64_t value;
-
-    if (!text || str_to_u64(text, 86400, &value) < 0)
-        return otherwise;
-    return (unsigned)value;
+    st->loop = loop;
+    st->policy = *policy;
+    st->on_refresh = on_refresh;
+    st->on_expired = on_expired;
+    st->arg = arg;
 }
 
-static unsigned min_se_of(const struct agent *agent)
+static unsigned larger(unsigned a, unsigned b)
 {
-    unsigned value = setting(agent, "session_min_se", MIN_SE_DEFAULT);
-
-    return value < MIN_SE_DEFAULT ? MIN_SE_DEFAULT : value;
+    return a > b ? a : b;
 }
 
-static bool enabled(const struct agent *agent)
+/* --- the clock ------------------------------------------------------------------------------------------------------
+ */
+
+static void stop_clock(struct session_timer *st)
 {
-    return strcmp(snapshot_setting(db_snapshot(agent->pbx->db), "session_timers", "on"), "off") != 0;
+    if (!st->loop)
+        return;
+    loop_timer_stop(st->loop, &st->refresh);
+    loop_timer_stop(st->loop, &st->deadline);
 }
 
-bool session_timer_offer(const struct agent *agent, char expires[16], char min_se[16])
+void session_stop(struct session_timer *st)
 {
-    if (!enabled(agent))
-        return false;
-    snprintf(expires, 16, "%u", setting(agent, "session_expires", EXPIRES_DEFAULT));
-    snprintf(min_se, 16, "%u", min_se_of(agent));
-    return true;
-}
-
-bool session_timer_too_short(const struct agent *agent, const sip_t *sip, char min_se[16])
-{
-    unsigned least = min_se_of(agent);
-
-    snprintf(min_se, 16, "%u", least);
-    /* A proxy's Session-Expires for a phone that cannot raise it is no reason to refuse (RFC 4028 §9). */
-    return enabled(agent) && sip->sip_session_expires && sip->sip_session_expires->x_delta < least &&
-           sip_has_feature(sip->sip_supported, "timer");
-}
-
-static void learn_peer(struct session_timer *st, const sip_t *sip)
-{
-    st->peer_knows = sip_has_feature(sip->sip_supported, "timer") || sip_has_feature(sip->sip_require, "timer");
-    if (sip->sip_allow)
-        st->peer_update = sip_is_allowed(sip->sip_allow, sip_method_update, "UPDATE");
-}
-
-void session_timer_asked(struct dialog *dialog, const sip_t *sip)
-{
-    struct session_timer *st = &dialog->session;
-    const sip_session_expires_t *asked = sip->sip_session_expires;
-    unsigned interval = setting(dialog->agent, "session_expires", EXPIRES_DEFAULT);
-
-    learn_peer(st, sip);
-    st->header[0] = '\0';
+    stop_clock(st);
     st->interval = 0;
-    if (!enabled(dialog->agent) || (!st->peer_knows && !asked))
+    st->loop = NULL;
+}
+
+static void refresh_due(void *arg)
+{
+    struct session_timer *st = arg;
+
+    st->on_refresh(st->arg);
+}
+
+static void deadline_passed(void *arg)
+{
+    struct session_timer *st = arg;
+
+    loop_timer_stop(st->loop, &st->refresh);
+    st->on_expired(st->arg);
+}
+
+/* A 2xx has gone or come: the session counts anew from here (§7.2, §9). Whoever refreshes does so at half of it;
+ * without a refresh it is over a little before its end (§10). */
+static void start_clock(struct session_timer *st)
+{
+    unsigned early = st->interval / 3 < 32 ? st->interval / 3 : 32;
+
+    if (!st->loop)
         return;
-    if (asked && asked->x_delta < interval)
-        interval = (unsigned)asked->x_delta;
-    if (sip->sip_min_se && sip->sip_min_se->min_delta > interval)
-        interval = (unsigned)sip->sip_min_se->min_delta;
-    st->interval = interval;
-    /* RFC 4028 §9, table 2: a phone that does not know timers cannot refresh; else it may choose, and does the work. */
-    st->we_refresh = !st->peer_knows || (asked && asked->x_refresher && strcasecmp(asked->x_refresher, "uas") == 0);
-    snprintf(st->header, sizeof st->header, "%u;refresher=%s", interval, st->we_refresh ? "uas" : "uac");
-}
-
-static void arm(struct dialog *dialog);
-
-void session_timer_granted(struct dialog *dialog)
-{
-    arm(dialog);
-}
-
-void session_timer_answered(struct dialog *dialog, const sip_t *sip)
-{
-    struct session_timer *st = &dialog->session;
-    const sip_session_expires_t *granted = sip->sip_session_expires;
-
-    learn_peer(st, sip);
-    st->interval = granted ? (unsigned)granted->x_delta : 0;
-    st->we_refresh = !granted || !granted->x_refresher || strcasecmp(granted->x_refresher, "uas") != 0;
-    arm(dialog);
-}
-
-bool session_timer_keep(const struct dialog *dialog, char expires[40], char min_se[16])
-{
-    const struct session_timer *st = &dialog->session;
-
+    stop_clock(st);
     if (!st->interval)
+        return;
+    st->deadline_us = loop_now_us(st->loop) + (st->interval - early) * UINT64_C(1000000);
+    loop_timer_start(st->loop, &st->deadline, (st->interval - early) * UINT64_C(1000), deadline_passed, st);
+    if (st->we_refresh)
+        loop_timer_start(st->loop, &st->refresh, st->interval * UINT64_C(500), refresh_due, st);
+}
+
+void session_again(struct session_timer *st, unsigned ms)
+{
+    if (st->loop)
+        loop_timer_start(st->loop, &st->refresh, ms, refresh_due, st);
+}
+
+/* --- the far side asks ----------------------------------------------------------------------------------------------
+ */
+
+bool session_too_short(const struct session_policy *policy, const struct session_terms *said, unsigned *min_se)
+{
+    *min_se = policy->min_se;
+    /* A proxy's wish for a phone that cannot raise it is no reason to refuse (§9). */
+    return policy->mode != SESSION_OFF && said->known && said->expires && said->expires < policy->min_se;
+}
+
+struct session_grant session_asked(struct session_timer *st, const struct session_terms *said)
+{
+    struct session_grant grant = {0};
+    bool asked = said->expires >= MIN_SE_LEAST; /* less is nobody's right to ask for */
+
+    st->min_se = larger(st->min_se, said->min_se); /* kept for requests of ours in this dialog (§7.4) */
+    if (st->policy.mode == SESSION_OFF || (!asked && (!said->known || st->policy.mode == SESSION_ACCEPT)))
+        return grant;
+    /* It may be made shorter, never longer, and not shorter than the far side allows (§9). */
+    grant.interval = larger(st->policy.expires, larger(said->min_se, MIN_SE_LEAST));
+    if (asked && said->expires < grant.interval)
+        grant.interval = said->expires;
+    if (grant.interval > INTERVAL_MAX)
+        grant.interval = INTERVAL_MAX;
+    /* §9, table 2: who does not know timers cannot refresh; else it chooses, and if it does not, it does the work. */
+    grant.we_refresh = !said->known || said->refresher == REFRESHER_UAS;
+    return grant;
+}
+
+void session_granted(struct session_timer *st, const struct session_grant *grant)
+{
+    st->interval = grant->interval;
+    st->we_refresh = grant->we_refresh;
+    start_clock(st);
+}
+
+/* --- we ask ---------------------------------------------------------------------------------------------------------
+ */
+
+struct session_terms session_ask(struct session_timer *st)
+{
+    struct session_terms terms = {.known = st->policy.mode != SESSION_OFF || st->interval};
+    unsigned least = larger(st->policy.min_se, st->min_se);
+
+    if (st->interval) { /* §7.4: as it is, and nobody changes places by it */
+        terms.expires = larger(least, st->interval);
+        terms.refresher = st->we_refresh ? REFRESHER_UAC : REFRESHER_UAS;
+    } else if (st->policy.mode == SESSION_ON && !st->plain) {
+        terms.expires = larger(least, st->policy.expires); /* who refreshes is left open (§7.1) */
+    }
+    if (terms.expires)
+        terms.min_se = least;
+    else
+        terms.min_se = st->min_se; /* a proxy has asked for it with a 422, or the far side has one */
+    st->asked = terms.expires;
+    return terms;
+}
+
+void session_answered(struct session_timer *st, const struct session_terms *said)
+{
+    st->raised = 0;
+    st->plain = false;
+    st->interval = said->expires < INTERVAL_MAX ? said->expires : INTERVAL_MAX; /* none: switched off (§7.2) */
+    st->we_refresh = said->refresher != REFRESHER_UAS;
+    start_clock(st);
+}
+
+bool session_raise(struct session_timer *st, unsigned min_se)
+{
+    if (!st->plain && min_se > larger(st->asked, st->min_se) && min_se <= INTERVAL_MAX && st->raised < RAISES_MAX) {
+        st->min_se = min_se;
+        st->raised++;
+        return true;
+    }
+    if (st->plain || st->interval || !st->asked)
         return false;
-    snprintf(expires, 40, "%u;refresher=%s", st->interval, st->we_refresh ? "uac" : "uas");
-    snprintf(min_se, 16, "%u", min_se_of(dialog->agent));
+    st->plain = true; /* it refuses whatever we ask for: then without */
     return true;
 }
 
-void session_timer_stop(struct dialog *dialog)
+bool session_failed(struct session_timer *st, int status, unsigned min_se, unsigned retry_after, bool our_call_id)
 {
-    loop_timer_stop(dialog->agent->pbx->loop, &dialog->session.timer);
-    dialog->session.interval = 0;
-}
+    uint64_t now_us = st->loop ? loop_now_us(st->loop) : 0;
+    uint64_t left_ms = st->deadline_us > now_us ? (st->deadline_us - now_us) / 1000 : 0;
+    uint16_t random;
 
-static void expired(void *arg)
-{
-    struct dialog *dialog = arg;
-
-    if (dialog->leg && leg_is_alive(dialog->leg))
-        leg_end(dialog->leg, CAUSE_SESSION_EXPIRED, WHO_SWITCH, NULL);
-}
-
-/* When the far side should have refreshed by: RFC 4028 §10. */
-static uint64_t deadline_ms(unsigned interval)
-{
-    unsigned early = interval / 3 < 32 ? interval / 3 : 32;
-
-    return (uint64_t)(interval - early) * 1000;
-}
-
-static int refreshed(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
-{
-    int status = nta_outgoing_status(orq);
-    bool invite = nta_outgoing_method(orq) == sip_method_invite;
-    struct media_desc *answer = NULL;
-    char why[160];
-
-    if (dialog->dead || status < 200)
-        return 0;
-    if (status < 300 && invite && sip && sip->sip_cseq)
-        dialog_send_ack(dialog, sip);
-    nta_outgoing_destroy(orq);
-    dialog->offer_out = NULL;
-    if (!dialog->leg || !leg_is_alive(dialog->leg))
-        return 0;
-    if (status < 300 && sip) {
-        if (invite && message_sdp(sip, &answer, why, sizeof why) == 0)
-            leg_on_reanswer(dialog->leg, answer);
-        desc_free(answer);
-        session_timer_answered(dialog, sip);
-    } else if (status == 408 || status == 481) {
-        leg_end(dialog->leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, status == 481 ? dialog_unknown : NULL);
-    } else { /* 422, 491 and the like: once more a little later; the far side ends the call if it never works */
-        if (status == 422 && sip && sip->sip_min_se)
-            dialog->session.interval = (unsigned)sip->sip_min_se->min_delta;
-        if (status == 405 || status == 501)
-            dialog->session.peer_update = false;
-        arm(dialog);
+    if (status == 408 || status == 481)
+        return false;
+    if (status == 422 && session_raise(st, min_se)) {
+        session_again(st, 0);
+    } else if (status == 491) {
+        random_bytes(&random, sizeof random);
+        session_again(st, our_call_id ? 2100 + random % 191 * 10u : random % 201 * 10u);
+    } else if (retry_after) {
+        session_again(st, retry_after < INTERVAL_MAX ? retry_after * 1000 : INTERVAL_MAX * 1000u);
+    } else { /* not again and again, but before it is too late */
+        session_again(st, left_ms / 3 > RETRY_LEAST_MS ? (unsigned)(left_ms / 3) : RETRY_LEAST_MS);
     }
-    return 0;
-}
-
-static void refresh(void *arg)
-{
-    struct dialog *dialog = arg;
-    struct leg *leg = dialog->leg;
-    struct session_timer *st = &dialog->session;
-    char expires[40], min_se[16], sdp[4096] = "";
-    int len = 0;
-
-    if (!leg || leg->state != LEG_UP)
-        return;
-    if (dialog->offer_in || dialog->offer_out || dialog->invite_in || leg->offer_open || leg->our_offer) {
-        loop_timer_start(dialog->agent->pbx->loop, &st->timer, 1000, refresh,
-                         dialog); /* what is under way goes first */
-        return;
-    }
-    session_timer_offer(dialog->agent, expires, min_se);
-    snprintf(expires, sizeof expires, "%u;refresher=uac", st->interval);
-    if (!st->peer_update)
-        len = dialog_sdp(dialog, leg->local, sdp, sizeof sdp);
-    sip_enter(dialog->agent);
-    dialog_find_flow(dialog);
-    if (len >= 0)
-        dialog->offer_out = nta_outgoing_tcreate(
-            dialog->nta, refreshed, dialog, NULL, st->peer_update ? sip_method_update : sip_method_invite,
-            st->peer_update ? "UPDATE" : "INVITE", NULL, SIPTAG_CONTACT_STR(dialog->contact),
-            SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SESSION_EXPIRES_STR(expires),
-            SIPTAG_MIN_SE_STR(min_se), SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
-            TAG_IF(sdp[0], SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(sdp[0], SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
-    sip_leave(dialog->agent);
-    if (!dialog->offer_out)
-        arm(dialog);
-}
-
-static void arm(struct dialog *dialog)
-{
-    struct session_timer *st = &dialog->session;
-    struct loop *loop = dialog->agent->pbx->loop;
-
-    loop_timer_stop(loop, &st->timer);
-    if (st->interval == 0)
-        return;
-    if (st->we_refresh)
-        loop_timer_start(loop, &st->timer, (uint64_t)st->interval * 500, refresh, dialog);
-    else
-        loop_timer_start(loop, &st->timer, deadline_ms(st->interval), expired, dialog);
+    return true;
 }

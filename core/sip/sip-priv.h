@@ -35,6 +35,7 @@ struct dialog;
 #define SIP_ALLOW SIP_ALLOW_ALWAYS ", MESSAGE"
 #define SIP_ALLOW_ALWAYS "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 #define SIP_SUPPORTED "100rel, timer"
+#define SIP_SUPPORTED_NO_TIMER "100rel"
 #define SIP_SDP_TYPE "application/sdp"
 
 /* A method that a module serves: agent.c. */
@@ -69,11 +70,20 @@ struct agent {
     struct list methods;
     struct list dialogs;
     struct agent_stats stats;
-    struct list late[LATE_BUCKETS]; /* INVITEs that may still be answered: late.c */
+    struct list late[LATE_BUCKETS], late_order; /* INVITEs that may still be answered: late.c */
+    su_timer_t *late_timer;
     struct ping_bucket pings[256];
+    struct bus_subscription *configured;
+    unsigned keepalive_s; /* the setting, as the dialogs follow it */
     uint8_t ping_key[16];
     bool closing;
 };
+
+/* RFC 3261 timer B, F, H: how long one waits for anything. */
+static inline unsigned agent_t1x64_ms(const struct agent *agent)
+{
+    return agent->config.t1x64_ms ? agent->config.t1x64_ms : 64 * NTA_SIP_T1;
+}
 
 /* sofia_loop.c: every entry into sofia from elsewhere stands between these; the last leave looks at its timers. */
 void sip_enter(struct agent *agent);
@@ -90,15 +100,19 @@ struct sipmsg {
     msg_t *msg;          /* a reference */
     sip_t *sip;
     struct account *account; /* ref or NULL */
+    struct device *device;   /* ref or NULL */
     union addr source;
     const char *flow;
     bool answered, kept;
 };
 void sipmsg_free(struct sipmsg *m);
-/* The value of a header as text, in home. The library's own sip_header_as_string() leaves bytes unset in longer ones. */
+/* The value of a header as text, in home. The library's own sip_header_as_string() leaves bytes unset in longer ones.
+ */
 char *header_text(su_home_t *home, const sip_header_t *h);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
+/* What a dialplan may see of its headers (call/headers.h); freed by the caller. NULL: none. */
+char *message_headers(const sip_t *sip);
 
 /* check.c */
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
@@ -111,6 +125,8 @@ bool request_accepts_sdp(const sip_t *sip);
 bool body_encoded(const sip_t *sip);
 /* What a 415 says (RFC 3261 §21.4.13). */
 #define SIP_BODY_TAGS SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), SIPTAG_ACCEPT_ENCODING_STR("identity")
+/* Would NTA read this request? NULL, or why not (static words), with the status for its sender. An edge_judge_fn. */
+const char *request_unreadable(void *arg, const char *data, size_t len, unsigned *status);
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
@@ -120,9 +136,13 @@ bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool ser
 /* options.c. Outside of dialogs; consumes msg. */
 void options_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
 
-/* auth.c. Who sent this request? Returns the account (borrowed), or NULL after the request was answered with a
- * challenge or refusal; msg is consumed then. */
-struct account *auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source);
+/* auth.c. Who sent this request? Fills in the account and, when credentials of its own proved it, the device (both
+ * borrowed, counted). False after the request was answered with a challenge or refusal; msg is consumed then. */
+struct sender {
+    struct account *account;
+    struct device *device; /* NULL: the account itself */
+};
+bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr *source, struct sender *out);
 /* Stateless answer; consumes msg. */
 void reply_stateless(struct agent *agent, msg_t *msg, int status, const char *phrase, tag_type_t tag, tag_value_t value,
                      ...);
@@ -141,31 +161,47 @@ struct dialog {
     nta_outgoing_t *offer_out;   /* re-INVITE of ours */
     nta_incoming_t *answered_in; /* re-INVITE that was answered, until its ACK */
     nta_outgoing_t *bye;
-    struct list early;           /* early dialogs of our INVITE: early.c */
-    struct early *early_media;   /* the one whose media the caller hears; NULL: none */
-    nta_reliable_t *reliable; /* provisional response that waits for its PRACK */
-    struct list rings;        /* those that wait for that: ring.c */
-    bool answering;           /* a 2xx is just being sent */
+    struct loop_timer give_up;                                /* for the answer to a cancelled INVITE */
+    struct list early;                                        /* early dialogs of our INVITE: early.c */
+    struct early *early_media;                                /* the one whose media the caller hears; NULL: none */
+    nta_reliable_t *reliable;                                 /* provisional response that waits for its PRACK */
+    struct list rings;                                        /* those that wait for that: ring.c */
+    bool answering;                                           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
-    bool inbound, cancelled, established, ack_seen, dead, retried_422;
-    bool refuses[NOTE_KINDS];       /* its far side takes no such notes */
+    bool inbound, cancelled, established, ack_seen, dead;
+    bool refuses[NOTE_KINDS];        /* its far side takes no such notes */
     struct list notes_in, notes_out; /* note.c: those under way */
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
-    char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
+    char call_id[160], local[480], remote[760]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
+    nta_outgoing_t *probe; /* UPDATE without SDP or OPTIONS of ours: asks whether the far side is there */
     struct session_timer session;
+    struct session_grant grant; /* of the INVITE or offer that waits for its answer */
+    struct loop_timer keepalive;
+    bool peer_update;  /* it allows UPDATE: a refresh without SDP */
+    bool flow_gone;    /* the last OPTIONS found no way to the phone */
     uint64_t sdp_hash; /* of the last SDP without its version */
 };
 
-/* What a 2xx says about session timers. */
-#define SESSION_TIMER_TAGS(dialog)                                                                                     \
-    TAG_IF((dialog)->session.header[0], SIPTAG_SESSION_EXPIRES_STR((dialog)->session.header)),                         \
-        TAG_IF((dialog)->session.header[0] && !(dialog)->session.we_refresh, SIPTAG_REQUIRE_STR("timer"))
+/* The headers of session timers, and Supported, which depends on them. */
+struct session_headers {
+    char supported[40];
+    char expires[40], min_se[16]; /* "": none */
+    bool require;
+};
+#define SESSION_HEADER_TAGS(headers)                                                                                   \
+    SIPTAG_SUPPORTED_STR((headers).supported),                                                                         \
+        TAG_IF((headers).expires[0], SIPTAG_SESSION_EXPIRES_STR((headers).expires)),                                   \
+        TAG_IF((headers).min_se[0], SIPTAG_MIN_SE_STR((headers).min_se)),                                              \
+        TAG_IF((headers).require, SIPTAG_REQUIRE_STR("timer"))
 
 extern const struct leg_ops dialog_ops;
+
+/* Added to a CSeq where requests may have been sent that are not known; a gap is legal (RFC 3261 §12.2.1.1). */
+#define CSEQ_GAP 1000
 
 struct dialog *dialog_new(struct agent *agent, const char *flow);
 /* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
@@ -201,6 +237,21 @@ void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
 /* The user part of a URI of ours, escaped; what does not fit is left out, and no escape is cut in two. */
 void user_text(const char *user, char *out, size_t size);
 
+/* session_refresh.c */
+struct session_terms message_terms(const sip_t *sip);
+/* Of a request of ours; of a 2xx of ours. */
+void terms_headers(const struct session_terms *terms, struct session_headers *out);
+void grant_headers(const struct dialog *dialog, const struct session_grant *grant, struct session_headers *out);
+/* The policy that this dialog follows: `own` is an account's or whatever is called (NULL: the switch's alone). */
+void session_setup(struct dialog *dialog, const struct session_policy *own);
+/* A 2xx to an INVITE or UPDATE of ours came; one of ours went out that granted this: the session counts from here. */
+void session_2xx_in(struct dialog *dialog, const sip_t *sip);
+void session_2xx_out(struct dialog *dialog, const struct session_grant *grant);
+/* A sign of life, or what decides about keep-alive has changed: the time until the far side is asked begins anew. */
+void keepalive_restart(struct dialog *dialog);
+/* The setting. */
+unsigned keepalive_seconds(const struct pbx *pbx);
+
 /* invite_in.c */
 /* The user part of a URI, unescaped. 0; -E2BIG: cutting it short would make it somebody else; -EINVAL: control
  * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
@@ -226,9 +277,14 @@ void early_provisional(struct dialog *dialog, const sip_t *sip);
 void early_confirm(struct dialog *dialog, const char *tag);
 /* What the early dialog of this tag has answered to our offer; NULL: nothing. */
 struct media_desc *early_answer(struct dialog *dialog, const char *tag) MUST_USE;
+/* May the early dialog of this tag make an offer of its own? One was answered: what the 2xx of that dialog says is old.
+ */
+bool early_may_offer(const struct dialog *dialog, const char *tag);
+void early_agreed(struct dialog *dialog);
+bool early_has_agreed(const struct dialog *dialog, const char *tag);
 void early_forget(struct dialog *dialog);
 /* late.c */
-void late_open(struct agent *agent);
+int late_open(struct agent *agent); /* 0 or -ENOMEM */
 void late_close(struct agent *agent);
 /* The final response to dialog->invite_out has come, or nobody waits for it: takes the transaction, and ends what still
  * answers it with this cause. */
@@ -244,7 +300,10 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
 /* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */
 void dialog_drop_offer(struct dialog *dialog);
 int indialog_offer(struct leg *leg, const struct media_desc *offer);
-/* Answers a request finally and lets its transaction go; NTA keeps it as long as retransmissions may come. Returns 0. */
+/* Requests go to the newest Contact of the far side from now on. */
+void dialog_refresh_target(struct dialog *dialog, const sip_t *sip);
+/* Answers a request finally and lets its transaction go; NTA keeps it as long as retransmissions may come. Returns 0.
+ */
 int reply_last(struct dialog *dialog, nta_incoming_t *irq, int status, const char *phrase, tag_type_t tag,
                tag_value_t value, ...);
 /* note.c */
@@ -257,5 +316,8 @@ void notes_drop(struct dialog *dialog);
 /* ACKs a 2xx of ours to an INVITE in this dialog. */
 void dialog_send_ack(struct dialog *dialog, const sip_t *sip);
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);
+/* A PRACK may carry an offer, whose answer goes into its 200 (RFC 3262 §5). Returns the status that it is to get; 0: it
+ * was answered here, or will be. */
+int indialog_prack(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
 
 #endif

@@ -6,11 +6,12 @@
 #include "base/addr.h"
 
 struct account;
+struct device;
 struct pbx;
 struct sipmsg;
 
 struct sipmsg_contact {
-    char uri[256];      /* without parameters of the header */
+    char uri[512];      /* without parameters of the header; phones behind push services need more than 256 */
     int expires;        /* -1: not said */
     double q;           /* 1.0 when not said */
     char instance[128]; /* +sip.instance, without quotes; "" when not said */
@@ -41,6 +42,8 @@ int sipmsg_expires(const struct sipmsg *m);
 int sipmsg_contacts(const struct sipmsg *m, struct sipmsg_contact *out, unsigned max, bool *star);
 /* Who authenticated (never NULL for methods that need it). */
 struct account *sipmsg_account(const struct sipmsg *m);
+/* With which of its devices; NULL: with the account's own credentials. */
+const struct device *sipmsg_device(const struct sipmsg *m);
 /* Real source, and the edge's token for the way back. */
 const union addr *sipmsg_source(const struct sipmsg *m);
 const char *sipmsg_flow(const struct sipmsg *m);

@@ -9,7 +9,7 @@
 #include "sip/sipmsg.h"
 
 #define CONTACTS_MAX 16 /* in one request */
-#define CONTACT_HEADER_MAX 900
+#define CONTACT_HEADER_MAX 1200
 #define PATH_MAX_LEN 511 /* what an endpoint can carry */
 
 /* What one request says beside its contacts. */
@@ -197,7 +197,7 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
     struct aor *aor = bindings_find(&r->table, account->name);
     struct binding *b = bindings_match(aor, contact->uri, contact->instance, contact->reg_id);
     const union addr *source = sipmsg_source(m);
-    char peer[ADDR_TEXT] = "", agent[128], call_id[160];
+    char peer[ADDR_TEXT] = "", agent[128], call_id[160], key[URI_KEY_MAX];
     struct binding_facts facts = {
         .uri = contact->uri,
         .instance = contact->instance,
@@ -207,6 +207,7 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
         .peer = peer,
         .path = extras->path,
         .params = contact->params,
+        .device = sipmsg_device(m) ? sipmsg_device(m)->name : NULL,
         .reg_id = contact->reg_id,
         .cseq = sipmsg_cseq(m),
         .q = contact->q,
@@ -219,8 +220,8 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
     if (!contact->expires) {
         if (b)
             registrar_goes(r, b);
-        else if (!store_is_loaded(r->store)) /* it may still come from there */
-            registrar_buries(r, account->name, &facts);
+        else if (binding_key(&facts, key, sizeof key) == 0)
+            store_drop(r, account->name, key);
         return;
     }
     facts.expires_us = facts.updated_us + (uint64_t)contact->expires * 1000000;
@@ -228,7 +229,7 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
         addr_text(source, peer);
     if (b) {
         binding_update(b, &facts);
-        store_changed(r->store, b);
+        store_put(r, b);
         return;
     }
     make_room(r, aor, account->max_contacts);
@@ -286,6 +287,14 @@ static void answer(struct registrar *r, struct sipmsg *m, const char *account, c
     free(contacts);
 }
 
+/* A phone with credentials of its own may call itself by them, or by its account: it registers for the account. */
+static bool is_sender(const struct sipmsg *m, const char *user)
+{
+    const struct device *device = sipmsg_device(m);
+
+    return strcmp(user, sipmsg_account(m)->name) == 0 || (device && strcmp(user, device->name) == 0);
+}
+
 static int serve(struct registrar *r, struct sipmsg *m, const struct account *account, struct extras *extras,
                  struct refusal *why)
 {
@@ -298,15 +307,15 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
         return refuse(why, 403, "Forbidden: nobody authenticated");
     if (!*sipmsg_to_user(m)) /* RFC 3261 §10.3 step 5 */
         return refuse(why, 404, "Not Found: this address cannot be registered");
-    if (strcmp(sipmsg_to_user(m), account->name) != 0)
+    if (!is_sender(m, sipmsg_to_user(m)))
         return refuse(why, 403, "Forbidden: account %s cannot register %s", account->name, sipmsg_to_user(m));
-    if (strcmp(sipmsg_from_user(m), account->name) != 0) /* RFC 3261 §10.3 step 4: nobody registers for others here */
+    if (!is_sender(m, sipmsg_from_user(m))) /* RFC 3261 §10.3 step 4: nobody registers for others here */
         return refuse(why, 403, "Forbidden: %s may not register account %s", sipmsg_from_user(m), account->name);
     if (check_path(m, extras, why) < 0)
         return -EINVAL;
     count = sipmsg_contacts(m, contacts, CONTACTS_MAX, &star);
     if (count < 0)
-        return refuse(why, 400, "Bad Contact");
+        return refuse(why, 400, "Bad Contact: it cannot be read, or its URI is longer than 511 characters");
     if (count > CONTACTS_MAX)
         return refuse(why, 403, "Too Many Contacts: at most %d in one request", CONTACTS_MAX);
     aor = bindings_find(&r->table, account->name);
@@ -314,8 +323,6 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
         if (check_star(m, aor, count, why) < 0)
             return -EINVAL;
         registrar_forget(r, account->name);
-        if (!store_is_loaded(r->store))
-            bindings_note_cleared(&r->table, account->name, loop_wall_us(r->loop));
         return 0;
     }
     for (int i = 0; i < count; i++)

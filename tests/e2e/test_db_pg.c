@@ -433,7 +433,7 @@ START_TEST(a_bulk_import_is_one_generation_and_is_read_whole)
         ck_assert_int_lt(
             strcmp(snapshot_account_at(db_snapshot(db), i - 1)->name, snapshot_account_at(db_snapshot(db), i)->name),
             0);
-    sql("TRUNCATE config.account");
+    sql("TRUNCATE config.account CASCADE");
     ck_assert_int_eq(wait_applied(), 0);
     ck_assert_uint_eq(snapshot_account_count(db_snapshot(db)), 0);
 }
@@ -465,6 +465,42 @@ START_TEST(the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings
 }
 END_TEST
 
+START_TEST(devices_reach_the_switch_and_go_with_their_account)
+{
+    const struct device *d, *other;
+    struct device *same;
+
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    ck_assert_str_eq(sql("SELECT add_device('201', NULL, 'Desk', NULL, 'battery staple')"),
+                     "device 201-1 of account 201 added");
+    ck_assert_int_eq(strncmp(sql("SELECT add_device('201')"), "device 201-2 of account 201 added; its secret is ", 49),
+                     0);
+    ck_assert_int_eq(wait_applied(), 0);
+    d = snapshot_device(db_snapshot(db), "201-1");
+    other = snapshot_device(db_snapshot(db), "201-2");
+    ck_assert(d && other && d->enabled);
+    ck_assert_str_eq(d->account, "201");
+    same = device_new("201-1", "201", d->realm, "battery staple");
+    ck_assert_mem_eq(d->ha1_md5, same->ha1_md5, sizeof same->ha1_md5);
+    ck_assert_mem_eq(d->ha1_sha256, same->ha1_sha256, sizeof same->ha1_sha256);
+    obj_unref(same, "snapshot");
+    sql("SELECT set_device_enabled('201-1', false)");
+    ck_assert_int_eq(strncmp(sql("SELECT set_password('201-1')"), "device 201-1 has a new password: ", 33), 0);
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert(!snapshot_device(db_snapshot(db), "201-1")->enabled);
+    ck_assert_ptr_eq(snapshot_device(db_snapshot(db), "201-2"), other);
+    ck_assert_str_eq(sql("SELECT string_agg(concat_ws(' ', name, label, enabled), ', ') FROM v_device"),
+                     "201-1 Desk f, 201-2  t");
+    ck_assert_str_eq(sql("SELECT remove_device('201-2')"), "device 201-2 removed");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_ptr_null(snapshot_device(db_snapshot(db), "201-2"));
+    sql("SELECT remove_account('201')");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_ptr_null(snapshot_device(db_snapshot(db), "201-1"));
+}
+END_TEST
+
 START_TEST(wrong_input_gets_an_error_that_helps)
 {
     static const struct {
@@ -490,6 +526,19 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_password('999')", "there is no account"},
         {"SELECT set_account_enabled('999', true)", "there is no account"},
         {"SELECT remove_account('999')", "there is no account"},
+        {"SELECT set_device_enabled('999', true)", "there is no device"},
+        {"SELECT remove_device('999')", "there is no device"},
+        {"SELECT add_device('999')", "there is no account \"999\""},
+        {"SELECT add_device('201', '201')", "there is an account and a device called \"201\""},
+        {"SELECT add_account('201-desk', '', 'correct horse')", "there is an account and a device called"},
+        {"SELECT add_device('201', '201-desk')", "device \"201-desk\" exists already"},
+        {"SELECT add_device('201', 'Desk 1')", "a device cannot be called \"Desk 1\""},
+        {"SELECT add_device('201', '201-x', '', '00:11:22:33:44:55')", "it is that of device \"201-desk\""},
+        {"SELECT add_device('201', '201-x', '', '00:11')", "macaddr"},
+        {"SELECT add_device('201', '201-x', '', NULL, '201-x-201-x-')", "is little more than"},
+        {"UPDATE config.device SET account = '999'", "cannot belong to account \"999\": there is no such account"},
+        {"UPDATE config.device SET name = '201-home'", "cannot be renamed"},
+        {"INSERT INTO config.device (name, account) VALUES ('201-x', '201')", "SELECT add_device('201', '201-x', '')"},
         {"SELECT set_setting('Realm', 'x')", "cannot be called"},
         {"SELECT set_setting('realm', 'other')", "realm cannot change"},
         {"SELECT set_setting('realm', NULL)", "realm"},
@@ -518,6 +567,7 @@ START_TEST(wrong_input_gets_an_error_that_helps)
 
     open_ready();
     sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    sql("SELECT add_device('201', '201-desk', 'Desk', '00:11:22:33:44:55')");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct answer a = ask(cases[i].sql, 5000);
 
@@ -950,6 +1000,7 @@ int main(int argc, char **argv)
     tcase_add_test(tc, a_commit_is_in_force_within_a_second);
     tcase_add_test(tc, waiting_for_applied_sees_what_was_committed_before);
     tcase_add_test(tc, a_bulk_import_is_one_generation_and_is_read_whole);
+    tcase_add_test(tc, devices_reach_the_switch_and_go_with_their_account);
     tcase_add_test(tc, wrong_input_gets_an_error_that_helps);
     tcase_add_test(tc, the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings);
     tcase_add_test(tc, a_generation_that_does_not_parse_is_refused_and_shown);

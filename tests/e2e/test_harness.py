@@ -11,7 +11,7 @@ import wave
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
-from harness import audio, ports, proc, sip  # noqa: E402  (needs the path above)
+from harness import audio, ports, proc, sip, sipp  # noqa: E402  (needs the path above)
 
 
 class Tones(unittest.TestCase):
@@ -84,6 +84,33 @@ class Digest(unittest.TestCase):
 
     def test_sha_256_gives_the_response_of_the_rfc(self):
         self.assertEqual(self.response("SHA-256"), "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1")
+
+
+class Scenarios(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        real, sipp.PARTS = sipp.PARTS, self.directory.name
+        self.addCleanup(setattr, sipp, "PARTS", real)
+
+    def expand(self, given=None, **files):
+        for name, text in files.items():
+            with open(os.path.join(self.directory.name, f"{name}.xml"), "w", encoding="ascii") as f:
+                f.write(text)
+        return sipp.expand(os.path.join(self.directory.name, "scenario.xml"), given or {})
+
+    def test_a_part_stands_for_its_text_and_gets_the_keys(self):
+        text = self.expand(scenario='<a>\n  <?part one status="486 Busy"?>\n</a>\n',
+                           one='  <!-- {status} -->\n  {status}\n  <?part two?>\n', two="  {status} {other|else}\n")
+        self.assertEqual(text, "<a>\n  486 Busy\n  486 Busy else\n</a>\n")
+
+    def test_a_line_that_is_an_empty_key_vanishes(self):
+        self.assertEqual(self.expand(scenario="one\n  {headers}\ntwo {tag}\n"), "one\ntwo \n")
+        self.assertEqual(self.expand({"headers": "X: 1\nY: 2"}, scenario="  {headers}\n"), "  X: 1\nY: 2\n")
+
+    def test_quotes_in_values_become_those_of_sipp(self):
+        text = self.expand(scenario="""<?part one check="<ereg regexp='a{2}'/>"?>""", one="{check}")
+        self.assertEqual(text, '<ereg regexp="a{2}"/>')
 
 
 class Messages(unittest.TestCase):

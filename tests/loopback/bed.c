@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "sip/agent.h"
 
 #define REALM "tandem-test"
 
@@ -52,6 +53,14 @@ static void write_file(const char *dir, const char *name, const char *text)
         abort();
 }
 
+static struct account *make_account(const char *name)
+{
+    char secret[32];
+
+    snprintf(secret, sizeof secret, "secret-of-%.16s", name);
+    return account_new(name, REALM, secret);
+}
+
 static void bed_start(struct bed *bed)
 {
     struct snapshot *snapshot = snapshot_new(1);
@@ -62,11 +71,10 @@ static void bed_start(struct bed *bed)
     bed->pbx = daemon_pbx(bed->daemon);
     snapshot_put_setting(snapshot, "realm", REALM);
     for (int i = 201; i <= 205; i++) {
-        char name[16], secret[32];
+        char name[16];
 
         snprintf(name, sizeof name, "%d", i);
-        snprintf(secret, sizeof secret, "secret-of-%d", i);
-        snapshot_put_account(snapshot, account_new(name, REALM, secret));
+        snapshot_put_account(snapshot, make_account(name));
     }
     db_set_snapshot(bed->pbx->db, snapshot);
     for (unsigned i = 0; i < bed->config->listen_count; i++)
@@ -91,6 +99,16 @@ void bed_setting(struct bed *bed, const char *key, const char *value)
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
 
     snapshot_put_setting(snapshot, key, value);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account->session = *policy;
+    snapshot_put_account(snapshot, account);
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
@@ -241,14 +259,24 @@ void bed_print_object(void *arg, const char *type, const void *obj, unsigned ref
         fprintf(stderr, "call: kept by %s\n", holders);
 }
 
+/* Calls, legs, dialogs (those too that are nobody's leg) and audio ports that are left. */
+static unsigned left_over(const struct bed *bed)
+{
+    struct media_status media;
+    struct agent_stats agent;
+
+    media_get_status(bed->pbx->media, &media);
+    agent_get_stats(bed->pbx->sip, &agent);
+    return bed->pbx->call_count + bed->pbx->leg_count + (unsigned)agent.dialogs + media.ports_used;
+}
+
 void bed_close(struct bed *bed)
 {
-    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS);
-         now_ms() < until_ && ((bed->pbx->call_count || bed->pbx->leg_count));)
+    for (uint64_t until_ = now_ms() + (uint64_t)(UA_WAIT_MS); now_ms() < until_ && left_over(bed);)
         loop_turn(bed->loop, 2);
-    if (bed->pbx->call_count || bed->pbx->leg_count)
+    if (left_over(bed))
         obj_each(bed_print_object, NULL); /* says something in debug builds only */
-    ck_assert(bed->pbx->call_count == 0 && bed->pbx->leg_count == 0);
+    ck_assert_uint_eq(left_over(bed), 0);
     bed_abandon(bed);
 }
 

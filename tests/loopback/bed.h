@@ -42,7 +42,7 @@ struct bed_options {
     struct config_sip_timers sip_timers; /* 0: RFC 3261's */
 };
 struct bed *bed_open_with(const struct bed_options *options);
-/* Checks that nothing is left: no call, no leg, no dialog. */
+/* Checks that nothing is left: no call, no leg, no dialog, no audio port. */
 void bed_close(struct bed *bed);
 /* The switch is gone without a word to anybody and comes again on the same address, as after a crash. */
 void bed_restart(struct bed *bed);
@@ -58,6 +58,8 @@ struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool 
 bool bed_has_ip6(void);
 /* A setting of the switch is committed (value NULL: removed). */
 void bed_setting(struct bed *bed, const char *key, const char *value);
+/* An account gets a session timer policy of its own. */
+void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \

@@ -166,6 +166,57 @@ START_TEST(unknown_user_wrong_password_and_disabled_account_look_alike)
 }
 END_TEST
 
+static void put_device(const char *name, const char *account, bool enabled)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct device *device = device_new(name, account, realm, "secret-of-the-desk");
+
+    device->enabled = enabled;
+    snapshot_put_device(snapshot, device);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+START_TEST(a_device_is_its_account_with_another_password_until_it_is_taken_away)
+{
+    struct answer md5 = good("a", "00000001"), sha = good("b", "00000001"), wrong = good("c", "00000001");
+    struct ua *desk, *other;
+    const struct message *m;
+    char from[256];
+
+    put_device("201-desk", "201", true);
+    put_device("203-desk", "203", true);
+    md5.user = sha.user = wrong.user = "201-desk";
+    md5.secret = sha.secret = "secret-of-the-desk";
+    wrong.secret = "secret-of-201"; /* its account's */
+    sha.sha256 = true;
+    ck_assert_int_eq(status(&md5), 200);
+    ck_assert_int_eq(status(&sha), 200);
+    ck_assert_int_eq(status(&wrong), 401);
+
+    desk = ua_open(bed->loop, &bed->sip, "203-desk", "secret-of-the-desk");
+    other = bed_registered(bed, "202");
+    ck_assert_int_eq(ua_register(desk, -1), 200);
+    ua_invite(other, "203", NULL); /* it rings where the account is called */
+    m = ua_wait(desk, "INVITE");
+    ck_assert_ptr_nonnull(m);
+    ua_reply(desk, m, 486, "Busy Here", NULL);
+    ck_assert_ptr_nonnull(ua_wait(other, "486"));
+    ua_invite(desk, "202", NULL); /* and what it calls sees the account */
+    m = ua_wait(other, "INVITE");
+    ck_assert_ptr_nonnull(m);
+    ck_assert_ptr_nonnull(strstr(message_header(m, "From", from, sizeof from), "sip:203@"));
+    ua_reply(other, m, 486, "Busy Here", NULL);
+    ck_assert_ptr_nonnull(ua_wait(desk, "486"));
+
+    put_device("203-desk", "203", false);
+    ua_invite(other, "203", NULL);
+    ck_assert_ptr_nonnull(ua_wait(other, "480"));
+    ck_assert_int_eq(ua_register(desk, -1), 401);
+    ua_close(desk);
+    ua_close(other);
+}
+END_TEST
+
 START_TEST(a_used_count_is_stale_and_never_the_end)
 {
     struct answer once = good("a", "00000001"), again = good("a", "00000001");
@@ -287,6 +338,7 @@ int main(void)
     tcase_add_test(tcase, all_shapes_of_a_right_answer_are_taken);
     tcase_add_test(tcase, an_answer_without_qop_or_with_auth_int_is_challenged_again);
     tcase_add_test(tcase, unknown_user_wrong_password_and_disabled_account_look_alike);
+    tcase_add_test(tcase, a_device_is_its_account_with_another_password_until_it_is_taken_away);
     tcase_add_test(tcase, a_used_count_is_stale_and_never_the_end);
     tcase_add_test(tcase, two_sessions_of_one_phone_share_a_nonce);
     tcase_add_test(tcase, requests_may_overtake_each_other);

@@ -6,6 +6,7 @@
 #include "bed.h"
 #include "call/hook.h"
 #include "edge/edge.h"
+#include "sip/sip-priv.h"
 
 static void connect_call(struct ua *a, struct ua *b, struct message *offer, struct message *answer)
 {
@@ -184,6 +185,27 @@ START_TEST(one_account_cannot_register_for_another)
 }
 END_TEST
 
+START_TEST(a_phone_that_never_answers_a_cancelled_invite_is_given_up)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct agent *agent = bed->pbx->sip;
+
+    agent->config.t1x64_ms = 200;
+    ua_invite(a, "202", NULL);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 180, "Ringing", NULL);
+    must(ua_wait(a, "180"));
+    ua_cancel(a);
+    ua_ack_failure(a, must(ua_wait(a, "487")));
+    ua_reply(b, must(ua_wait(b, "CANCEL")), 200, "OK", NULL); /* and that is all that it says */
+    bed_until(bed, bed->pbx->leg_count == 0 && bed->calls_ended == 1);
+    ck_assert_str_eq(bed->last_cause, "cancelled");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(a_phone_of_a_removed_account_gets_no_calls_of_its_successor)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -293,6 +315,7 @@ int main(void)
     tcase_add_test(tc, a_long_number_in_utf_8_makes_a_contact_that_can_be_used);
     tcase_add_test(tc, audio_that_moves_to_another_m_line_is_still_heard);
     tcase_add_test(tc, one_account_cannot_register_for_another);
+    tcase_add_test(tc, a_phone_that_never_answers_a_cancelled_invite_is_given_up);
     tcase_add_test(tc, a_phone_of_a_removed_account_gets_no_calls_of_its_successor);
     tcase_add_test(tc, a_phone_that_cannot_be_reached_does_not_end_the_ringing_of_the_other);
     tcase_add_test(tc, a_flood_from_one_address_is_cut_off_at_the_edge);

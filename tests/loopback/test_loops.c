@@ -210,6 +210,40 @@ START_TEST(each_leg_has_one_hop_less_and_the_last_one_is_refused)
 }
 END_TEST
 
+/* A phone that makes a call of its own of it cannot be told from a caller; the hops end it. */
+START_TEST(a_call_that_always_comes_back_as_another_ends_with_its_hops)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct message invites[3], disguised;
+
+    a->max_forwards = "6";
+    ua_invite(a, "202", NULL);
+    a->max_forwards = NULL;
+    for (unsigned i = 0; i < COUNT_OF(invites); i++) {
+        static const char *const branches[] = {"one", "two", "three"};
+
+        disguised = invites[i] = *must(ua_wait(b, "INVITE"));
+        memcpy(strstr(disguised.text, "\r\nCall-ID: ") + 11, branches[i], 3);
+        send_back(b, &disguised, "202", branches[i]);
+    }
+    for (unsigned i = COUNT_OF(invites); i-- > 0;) { /* each 483 ends the call before it */
+        const struct message *m = must(ua_wait(b, "483"));
+
+        if (i == COUNT_OF(invites) - 1)
+            ck_assert(says(m, "Warning", "round in circles"));
+        ua_reply(b, &invites[i], 483, "Too Many Hops", NULL);
+        must(ua_wait(b, "ACK"));
+    }
+    ua_ack(a, must(ua_wait(a, "483")));
+    bed_until(bed, bed->pbx->call_count == 0);
+    ck_assert_str_eq(bed->last_cause, "loop");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(phones_that_redirect_to_each_other_end_at_once_with_words)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -252,6 +286,7 @@ int main(void)
     tcase_add_test(tc, a_call_that_comes_back_without_a_password_fails_with_words);
     tcase_add_test(tc, a_call_that_comes_back_twice_is_taken_once);
     tcase_add_test(tc, each_leg_has_one_hop_less_and_the_last_one_is_refused);
+    tcase_add_test(tc, a_call_that_always_comes_back_as_another_ends_with_its_hops);
     tcase_add_test(tc, phones_that_redirect_to_each_other_end_at_once_with_words);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -333,7 +333,7 @@ static void ask_oversize(struct bed *bed, struct ua *ua)
     memcpy(headers, "Subject: ", 9);
     memcpy(headers + 17000, "\r\n", 3);
     ck_assert_int_eq(
-        wire_status(ua, &(struct ask){.method = "BYE", .in_dialog = true, .headers = headers, .wait_ms = 100}), 0);
+        wire_status(ua, &(struct ask){.method = "BYE", .in_dialog = true, .headers = headers}), 513);
     ck_assert_int_eq(wire_status(ua, &(struct ask){.method = "OPTIONS", .in_dialog = true}), 200);
     ck_assert_uint_eq(bed->calls_ended, 0);
     free(headers);

@@ -107,6 +107,38 @@ START_TEST(a_phone_can_hang_up_a_restored_call)
 }
 END_TEST
 
+START_TEST(the_session_of_a_restored_call_is_refreshed)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    const struct message *m;
+    struct call *call;
+    json_t *saved;
+    char value[100];
+
+    ua_invite(a, "202", NULL);
+    b->extra = "Supported: timer\r\nSession-Expires: 6;refresher=uac\r\nAllow: UPDATE\r\n";
+    ua_reply(b, must(ua_wait(b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ck_assert_int_eq(ua_request(a, "OPTIONS", NULL), 200);
+    saved = save_and_crash(bed);
+    ck_assert_int_eq(call_restore(bed->pbx, saved, usage_again, bed->pbx->sip, &call), 0);
+    json_decref(saved);
+    m = must(ua_wait(b, "UPDATE"));
+    ck_assert_str_eq(message_header(m, "Session-Expires", value, sizeof value), "90;refresher=uac");
+    ua_reply(b, m, 200, "OK", NULL);
+    ck_assert_ptr_null(ua_wait_ms(a, "UPDATE", 10)); /* she has no session timer */
+    call_end(call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);
+    check_bye(a, 0);
+    check_bye(b, 0);
+    bed_until(bed, bed->pbx->call_count == 0);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(a_damaged_state_is_refused_and_leaves_nothing_behind)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -134,6 +166,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_saved_call_ends_with_bye_on_both_legs_after_the_core_was_destroyed);
     tcase_add_test(tc, a_phone_can_hang_up_a_restored_call);
+    tcase_add_test(tc, the_session_of_a_restored_call_is_refreshed);
     tcase_add_test(tc, a_damaged_state_is_refused_and_leaves_nothing_behind);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -190,6 +190,139 @@ START_TEST(the_longest_call_ends_for_both_whoever_set_it)
 }
 END_TEST
 
+/* --- keep-alive -----------------------------------------------------------------------------------------------------
+ */
+
+/* Answers what comes for so long; returns how many OPTIONS there were, repeated ones counted once. */
+static unsigned options_within(struct ua *ua, int ms, int status, const char *phrase)
+{
+    const struct message *m;
+    char cseq[64], last[64] = "";
+    unsigned count = 0;
+
+    for (uint64_t until = now_ms() + (uint64_t)ms; now_ms() < until;) {
+        if (!(m = ua_wait_ms(ua, "OPTIONS", 20)))
+            continue;
+        message_header(m, "CSeq", cseq, sizeof cseq);
+        count += strcmp(cseq, last) != 0;
+        str_copy(last, sizeof last, cseq);
+        if (status)
+            ua_reply(ua, m, status, phrase, NULL);
+    }
+    return count;
+}
+
+START_TEST(a_phone_without_timers_is_asked_and_any_answer_is_life)
+{
+    static const int answers[] = {200, 405, 503};
+    struct bed *bed = watch_bed("0", "0", NULL);
+    struct talk *t;
+
+    bed_setting(bed, "keepalive", "1");
+    t = talk(bed, "202");
+    ck_assert_uint_ge(options_within(t->b, 2600, answers[_i], "Some Answer"), 2);
+    ck_assert_uint_eq(bed->pbx->call_count, 1);
+    ua_reply(t->a, must(ua_wait(t->a, "OPTIONS")), 200, "OK", NULL); /* so was she, at the same time */
+    ua_bye(t->b);
+    ua_reply(t->a, must(ua_wait(t->a, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->pbx->call_count == 0);
+    done(bed, t);
+}
+END_TEST
+
+START_TEST(a_phone_that_has_forgotten_the_call_ends_it_for_both_also_on_hold)
+{
+    struct bed *bed = watch_bed("0", "0", NULL);
+    struct talk *t = talk(bed, "202");
+    char sdp[1024];
+    size_t len = strlen(ua_sdp(t->a, sdp, sizeof sdp)) - strlen("a=sendrecv\r\n");
+
+    snprintf(sdp + len, sizeof sdp - len, "a=sendonly\r\n");
+    ua_start(t->a, "INVITE", sdp);
+    ua_reply(t->b, must(ua_wait(t->b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(t->b, "ACK"));
+    ua_ack(t->a, must(ua_wait(t->a, "200")));
+    bed_setting(bed, "keepalive", "1"); /* running calls follow */
+    ua_reply(t->b, must(ua_wait(t->b, "OPTIONS")), 481, "Call Does Not Exist", NULL);
+    both_are_let_go(bed, t, "connection-lost");
+    done(bed, t);
+}
+END_TEST
+
+START_TEST(questions_do_not_pile_up)
+{
+    struct bed *bed = watch_bed("0", "0", NULL);
+    struct talk *t;
+
+    bed_setting(bed, "keepalive", "1");
+    t = talk(bed, "202");
+    ck_assert_uint_eq(options_within(t->b, 3500, 0, NULL), 1); /* repeated by its timer, that is all */
+    bed_setting(bed, "keepalive", "0");
+    ua_reply(t->b, must(ua_wait(t->b, "OPTIONS")), 200, "OK", NULL);
+    ck_assert_uint_eq(options_within(t->b, 1500, 200, "OK"), 0);
+    ua_bye(t->b);
+    ua_reply(t->a, must(ua_wait(t->a, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->pbx->call_count == 0);
+    ua_close(t->a);
+    ua_close(t->b);
+    bed_abandon(bed); /* her OPTIONS were never answered */
+}
+END_TEST
+
+START_TEST(where_a_session_timer_runs_nobody_is_asked)
+{
+    struct bed *bed = watch_bed("0", "0", NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    const struct message *m;
+
+    bed_setting(bed, "keepalive", "1");
+    a->extra = "Supported: timer\r\n";
+    ua_invite(a, "202", NULL);
+    a->extra = NULL;
+    m = must(ua_wait(b, "INVITE"));
+    b->extra = "Require: timer\r\nSession-Expires: 1800;refresher=uas\r\n";
+    ua_reply(b, m, 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ck_assert_uint_eq(options_within(b, 1500, 200, "OK"), 0);
+    ck_assert_ptr_null(ua_wait_ms(a, "OPTIONS", 10));
+    b->extra = NULL; /* his UPDATE does not speak of timers: they are off, and he is asked from now on */
+    ck_assert_int_eq(ua_request(b, "UPDATE", NULL), 200);
+    ck_assert_uint_ge(options_within(b, 2000, 200, "OK"), 1);
+    ck_assert_ptr_null(ua_wait_ms(a, "OPTIONS", 10));
+    ua_bye(a);
+    ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->pbx->call_count == 0);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_phone_whose_connection_broke_is_waited_for_and_found_on_its_new_one)
+{
+    struct bed *bed = watch_bed("0", "0", NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered_on(bed, UA_TCP, false, "202");
+
+    bed_setting(bed, "keepalive", "1");
+    ua_invite(a, "202", NULL);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ua_reconnect(b);
+    options_within(a, 2500, 200, "OK"); /* meanwhile there is no way to him: the edge says so, no phone does */
+    ck_assert_uint_eq(bed->pbx->call_count, 1);
+    ck_assert_int_eq(ua_register(b, -1), 200);
+    ua_bye(a);
+    ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->pbx->call_count == 0);
+    ck_assert_str_eq(bed->last_cause, "normal");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("watch");
@@ -203,6 +336,11 @@ int main(void)
     tcase_add_test(tc, a_held_call_may_be_silent);
     tcase_add_test(tc, a_caller_in_the_echo_test_is_told_that_nothing_arrives);
     tcase_add_loop_test(tc, the_longest_call_ends_for_both_whoever_set_it, 0, 2);
+    tcase_add_loop_test(tc, a_phone_without_timers_is_asked_and_any_answer_is_life, 0, 3);
+    tcase_add_test(tc, a_phone_that_has_forgotten_the_call_ends_it_for_both_also_on_hold);
+    tcase_add_test(tc, questions_do_not_pile_up);
+    tcase_add_test(tc, where_a_session_timer_runs_nobody_is_asked);
+    tcase_add_test(tc, a_phone_whose_connection_broke_is_waited_for_and_found_on_its_new_one);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/entity.h"
+#include "cli/statements.h"
 
 static struct cli cli;
 static char *text;
@@ -168,6 +170,119 @@ START_TEST(a_ladder_of_nothing_is_no_accident)
 }
 END_TEST
 
+/* --- CSV -----------------------------------------------------------------------------------------------------------
+ */
+
+static const char *row_text(struct csv *csv)
+{
+    static char out[512];
+    char *fields[8];
+    size_t used = 0;
+    int count = csv_row(csv, fields, COUNT_OF(fields));
+
+    str_copy(out, sizeof out, count < 0 ? "(broken)" : "");
+    for (int i = 0; i < count; i++)
+        str_append(out, sizeof out, &used, "[%s]", fields[i]);
+    return out;
+}
+
+START_TEST(csv_is_read_as_spreadsheets_write_it)
+{
+    struct csv csv;
+
+    csv_open(&csv,
+             str_dup("\xEF\xBB\xBFname,text\r\n201,\"a \"\"b\"\", c\"\r\n\r\n202,\"two\nlines\"\n\"203\",\n204,last"));
+    ck_assert_str_eq(row_text(&csv), "[name][text]");
+    ck_assert_str_eq(row_text(&csv), "[201][a \"b\", c]");
+    ck_assert_uint_eq(csv.line, 2);
+    ck_assert_str_eq(row_text(&csv), "[202][two\nlines]");
+    ck_assert_uint_eq(csv.line, 4);
+    ck_assert_str_eq(row_text(&csv), "[203][]");
+    ck_assert_uint_eq(csv.line, 6);
+    ck_assert_str_eq(row_text(&csv), "[204][last]");
+    ck_assert_str_eq(row_text(&csv), "");
+    csv_close(&csv);
+    csv_open(&csv, str_dup("name;a,b;c\n1;\"x;y\";,\n"));
+    ck_assert_str_eq(row_text(&csv), "[name][a,b][c]");
+    ck_assert_str_eq(row_text(&csv), "[1][x;y][,]");
+    csv_close(&csv);
+    csv_open(&csv, str_dup("a\tb\n1\t\n"));
+    ck_assert_str_eq(row_text(&csv), "[a][b]");
+    ck_assert_str_eq(row_text(&csv), "[1][]");
+    csv_close(&csv);
+}
+END_TEST
+
+START_TEST(csv_that_is_none_is_not_guessed_at)
+{
+    char *fields[2];
+    struct csv csv;
+
+    csv_open(&csv, str_dup("a,\"b\nc,d\n"));
+    ck_assert_int_eq(csv_row(&csv, fields, 2), -EINVAL);
+    csv_close(&csv);
+    csv_open(&csv, str_dup("a,b,c\n"));
+    ck_assert_int_eq(csv_row(&csv, fields, 2), -E2BIG);
+    csv_close(&csv);
+    csv_open(&csv, str_dup(""));
+    ck_assert_int_eq(csv_row(&csv, fields, 2), 0);
+    csv_close(&csv);
+}
+END_TEST
+
+START_TEST(csv_that_was_written_reads_the_same)
+{
+    static const char *const values[] = {"plain", "a,b", "say \"so\"", "two\nlines", " blank", "", "Zoë;"};
+    struct csv csv;
+    char *fields[8];
+
+    for (size_t i = 0; i < COUNT_OF(values); i++)
+        csv_write(cli.out, values[i], i + 1 == COUNT_OF(values));
+    csv_open(&csv, str_dup(printed()));
+    ck_assert_int_eq(csv_row(&csv, fields, 8), (int)COUNT_OF(values));
+    for (size_t i = 0; i < COUNT_OF(values); i++)
+        ck_assert_str_eq(fields[i], values[i]);
+    csv_close(&csv);
+}
+END_TEST
+
+/* --- SQL in files ---------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(a_file_of_sql_comes_apart_where_psql_would_take_it_apart)
+{
+    static const struct {
+        unsigned line;
+        const char *text;
+    } wanted[] = {
+        {2, "SELECT 'a;''b', \"c;d\""},
+        {3, "DO $$ BEGIN; END; $$"},
+        {4, "SELECT $tag$ ; $$ ; $tag$, $1, a$b$c"},
+        {6, "SELECT E'it\\'s;', 'back\\'"},
+        {7, "SELECT 1 /* ; /* ; */ ; */\n  -- ;\n  , 2"},
+        {10, "SELECT 'never ends; "},
+    };
+    struct statements s = {
+        "-- a comment;\nSELECT 'a;''b', \"c;d\";;\nDO $$ BEGIN; END; $$;\nSELECT $tag$ ; $$ ; $tag$, $1, a$b$c;\n"
+        " ; /* nothing; */\nSELECT E'it\\'s;', 'back\\';\nSELECT 1 /* ; /* ; */ ; */\n  -- ;\n  , 2;\nSELECT 'never "
+        "ends; ",
+        1};
+    unsigned line;
+    char *statement;
+
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        statement = statement_next(&s, &line);
+        ck_assert_ptr_nonnull(statement);
+        ck_assert_str_eq(statement, wanted[i].text);
+        ck_assert_uint_eq(line, wanted[i].line);
+        free(statement);
+    }
+    ck_assert_ptr_null(statement_next(&s, &line));
+    ck_assert(statement_is("/* x */ -- y\n commit", "COMMIT") && statement_is("COMMIT;", "COMMIT"));
+    ck_assert(!statement_is("committed", "COMMIT") && !statement_is("SELECT 'commit'", "COMMIT"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cli");
@@ -178,6 +293,10 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, width_counts_columns_not_bytes);
+    tcase_add_test(tcase, csv_is_read_as_spreadsheets_write_it);
+    tcase_add_test(tcase, csv_that_is_none_is_not_guessed_at);
+    tcase_add_test(tcase, csv_that_was_written_reads_the_same);
+    tcase_add_test(tcase, a_file_of_sql_comes_apart_where_psql_would_take_it_apart);
     tcase_add_test(tcase, control_characters_of_a_phone_never_reach_the_terminal);
     tcase_add_test(tcase, columns_line_up_whatever_is_in_them);
     tcase_add_test(tcase, durations_read_like_people_say_them);

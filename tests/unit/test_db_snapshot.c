@@ -183,6 +183,30 @@ START_TEST(generations_share_accounts_and_do_not_disturb_each_other)
 }
 END_TEST
 
+START_TEST(devices_are_found_by_their_own_names_and_shared_like_accounts)
+{
+    struct snapshot *first = with_accounts(200, 210), *second;
+    const struct device *kept;
+
+    ck_assert_ptr_null(snapshot_device(first, "201-desk"));
+    snapshot_put_device(first, device_new("201-desk", "201", "realm", "correct horse battery"));
+    snapshot_put_device(first, device_new("201-home", "201", "realm", "correct horse battery"));
+    kept = snapshot_device(first, "201-desk");
+    ck_assert_str_eq(kept->account, "201");
+    ck_assert_ptr_null(snapshot_device(first, "201"));
+    ck_assert_ptr_null(snapshot_account(first, "201-desk"));
+    ck_assert(memcmp(kept->ha1_md5, snapshot_account(first, "201")->ha1_md5, 16) != 0); /* the name is part of it */
+    second = snapshot_next(first);
+    snapshot_drop_device(second, "201-home");
+    snapshot_free(first);
+    ck_assert_ptr_eq(snapshot_device(second, "201-desk"), kept);
+    ck_assert_ptr_null(snapshot_device(second, "201-home"));
+    ck_assert_uint_eq(obj_live("device"), 1);
+    snapshot_free(second);
+    ck_assert_uint_eq(obj_live("device"), 0);
+}
+END_TEST
+
 START_TEST(a_chain_of_generations_grows_by_one_account_each)
 {
     struct snapshot *s = snapshot_new(0);
@@ -247,6 +271,7 @@ int main(void)
     tcase_add_test(tc, a_put_replaces_the_account_of_that_name);
     tcase_add_test(tc, generations_share_accounts_and_do_not_disturb_each_other);
     tcase_add_test(tc, a_chain_of_generations_grows_by_one_account_each);
+    tcase_add_test(tc, devices_are_found_by_their_own_names_and_shared_like_accounts);
 #if !defined TANDEM_SANITIZED && !defined TANDEM_DEBUG
     tcase_add_test(tc, a_thousand_accounts_fit_into_600_kilobytes);
 #endif

@@ -6,7 +6,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "db/db.h"
@@ -149,7 +153,7 @@ static unsigned count_files(const char *path, const char *ending)
 
 START_TEST(the_crc_is_that_of_the_standard)
 {
-    ck_assert_uint_eq(spool_crc32("123456789", 9), 0xcbf43926);
+    ck_assert_uint_eq(frame_crc32("123456789", 9), 0xcbf43926);
 }
 END_TEST
 
@@ -426,6 +430,206 @@ START_TEST(a_disk_that_cannot_be_written_is_survived_in_memory)
 }
 END_TEST
 
+/* --- crashes: a child of the test is the switch, and is killed -----------------------------------------------------
+ */
+
+/* What the child has done, in memory of both. */
+struct progress {
+    volatile unsigned added, acked;
+};
+
+static struct progress *progress_new(void)
+{
+    struct progress *p = mmap(NULL, sizeof *p, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(p, MAP_FAILED);
+    return p;
+}
+
+/* Never returns: adds, delivers (always some behind) and turns the loop until it is killed. */
+static void run_until_killed(struct progress *p, unsigned behind, bool turn)
+{
+    loop = loop_new(); /* the parent's is not ours */
+    spool = open_at(dir, 1 << 24, 4096, 1 << 20);
+    for (;;) {
+        add_number(p->added);
+        p->added++;
+        if (p->added - p->acked > behind) {
+            struct spool_record r;
+
+            if (spool_take(spool, &r, 1, SIZE_MAX) == 1) {
+                spool_ack(spool, 1);
+                p->acked++;
+            }
+        }
+        if (turn)
+            loop_turn(loop, p->added % 50 == 0 ? 1 : 0);
+        else if (p->added == 500)
+            raise(SIGKILL);
+    }
+}
+
+static void obstacles(int (*fn)(const char *path))
+{
+    for (unsigned i = 1; i < 50; i++) { /* where files would be */
+        char path[128];
+
+        snprintf(path, sizeof path, "%s/%016u.spool", dir, i);
+        fn(path);
+    }
+}
+
+static int mkdir_in_the_way(const char *path)
+{
+    return mkdir(path, 0700);
+}
+
+/* A run of so many µs that ends with kill -9. Everything added and not delivered is there again, in order; what was
+ * delivered may come again (its file was not yet removed), and one step of the child may not have been counted. */
+static void kill_after(unsigned us, unsigned behind, bool turn)
+{
+    struct progress *p = progress_new();
+    pid_t child = fork();
+    unsigned expected;
+    int how;
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        run_until_killed(p, behind, turn);
+    if (turn) {
+        while (!p->added)
+            usleep(100);
+        usleep(us);
+        kill(child, SIGKILL);
+    }
+    ck_assert_int_eq(waitpid(child, &how, 0), child);
+    ck_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+    ck_assert_uint_gt(p->added, p->acked);
+    expected = p->acked;
+    obstacles(rmdir);
+    spool = open_at(dir, 1 << 24, 4096, 1 << 20);
+    add("the end");
+    for (;;) {
+        const char *text = next();
+        unsigned number = 0;
+
+        if (strcmp(text, "the end") == 0)
+            break;
+        ck_assert_int_eq(sscanf(text, "record number %u", &number), 1);
+        if (expected == p->acked && number == expected + 1)
+            expected++; /* delivered, not counted */
+        if (number >= p->acked)
+            ck_assert_uint_eq(number, expected++);
+        spool_ack(spool, 1);
+    }
+    ck_assert_uint_ge(expected, p->added);
+    ck_assert_uint_le(expected, p->added + 1);
+    spool_ack(spool, 1);
+    ck_assert_uint_eq(status().lost, 0);
+    spool_close(spool);
+    spool = NULL;
+    munmap(p, sizeof *p);
+}
+
+START_TEST(a_kill_before_anything_was_written_loses_nothing)
+{
+    kill_after(0, 20, false);
+    ck_assert_uint_eq(count_files(dir, ".spool"), 0);
+}
+END_TEST
+
+START_TEST(a_kill_at_any_moment_loses_nothing)
+{
+    for (unsigned i = 0; i < 20; i++)
+        kill_after(1000 + i * 2711, i % 2 ? 5 : 400, true);
+}
+END_TEST
+
+START_TEST(a_kill_while_the_disk_is_full_loses_nothing)
+{
+    obstacles(mkdir_in_the_way);
+    kill_after(30000, 300, true);
+}
+END_TEST
+
+START_TEST(an_orderly_stop_with_a_full_disk_loses_nothing)
+{
+    char path[128];
+
+    spool = open_at(dir, 1 << 20, 0, 0);
+    snprintf(path, sizeof path, "%s/0000000000000001.spool", dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    for (unsigned i = 0; i < 10; i++)
+        add_number(i);
+    expect_number(0);
+    spool_close(spool);
+    ck_assert_int_eq(rmdir(path), 0);
+    spool = open_at(dir, 1 << 20, 0, 0);
+    for (unsigned i = 1; i < 10; i++)
+        expect_number(i);
+    ck_assert_uint_eq(status().waiting, 0);
+}
+END_TEST
+
+START_TEST(a_write_that_got_half_through_is_repeated)
+{
+    struct rlimit all, little = {.rlim_cur = 100};
+
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &all), 0);
+    little.rlim_max = all.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    spool = open_at(dir, 1 << 20, 0, 0);
+    add_number(0); /* takes the memory */
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &little), 0);
+    for (unsigned i = 1; i < 10; i++)
+        add_number(i);
+    for (int i = 0; i < 10; i++)
+        loop_turn(loop, 10);
+    ck_assert_uint_gt(status().unwritten, 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
+    settle(); /* it tries again by itself */
+    crash();
+    spool = open_at(crash_dir, 1 << 20, 0, 0);
+    for (unsigned i = 0; i < 10; i++)
+        expect_number(i);
+    ck_assert_uint_eq(status().lost, 0);
+}
+END_TEST
+
+START_TEST(a_copied_directory_leaves_the_memory_of_the_first_alone)
+{
+    struct spool *first;
+    char cmd[256];
+
+    first = open_at(dir, 1 << 20, 0, 0);
+    ck_assert(spool_add(first, "one", 3));
+    snprintf(cmd, sizeof cmd, "cp -r '%s/.' '%s'", dir, crash_dir);
+    ck_assert_int_eq(system(cmd), 0);
+    spool = open_at(crash_dir, 1 << 20, 0, 0);
+    ck_assert_uint_eq(status().waiting, 0);
+    ck_assert(status().crash_safe);
+    spool_close(spool);
+    spool = first;
+    expect("one");
+}
+END_TEST
+
+START_TEST(without_shared_memory_the_spool_works_and_says_so)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/memory", dir); /* where the name of the memory would be written */
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    spool = open_at(dir, 1 << 20, 0, 0);
+    ck_assert(!status().crash_safe);
+    for (unsigned i = 0; i < 100; i++)
+        add_number(i);
+    settle();
+    for (unsigned i = 0; i < 100; i++)
+        expect_number(i);
+}
+END_TEST
+
 START_TEST(one_directory_belongs_to_one_switch)
 {
     const struct spool_config config = {.dir = dir, .limit = 1000, .ready = on_ready};
@@ -639,6 +843,13 @@ int main(void)
     tcase_add_test(tc, a_bad_record_is_set_aside_and_can_be_put_back);
     tcase_add_test(tc, a_record_set_aside_before_it_was_written_leaves_its_file_whole);
     tcase_add_test(tc, a_disk_that_cannot_be_written_is_survived_in_memory);
+    tcase_add_test(tc, a_kill_before_anything_was_written_loses_nothing);
+    tcase_add_test(tc, a_kill_at_any_moment_loses_nothing);
+    tcase_add_test(tc, a_kill_while_the_disk_is_full_loses_nothing);
+    tcase_add_test(tc, an_orderly_stop_with_a_full_disk_loses_nothing);
+    tcase_add_test(tc, a_write_that_got_half_through_is_repeated);
+    tcase_add_test(tc, a_copied_directory_leaves_the_memory_of_the_first_alone);
+    tcase_add_test(tc, without_shared_memory_the_spool_works_and_says_so);
     tcase_add_test(tc, one_directory_belongs_to_one_switch);
     tcase_add_test(tc, a_directory_that_cannot_be_made_is_an_error_with_words);
     tcase_add_test(tc, every_record_survives_the_way_through_bytes);

@@ -413,8 +413,9 @@ START_TEST(garbage_is_dropped_and_keep_alives_are_swallowed)
     ck_assert_uint_eq(stats.dropped_malformed, COUNT_OF(bad_cases) - 2 + COUNT_OF(bad_vias));
     ck_assert_uint_eq(stats.dropped_size, 1);
     ck_assert_uint_eq(t.seen_in, COUNT_OF(bad_cases) - 2 + COUNT_OF(bad_vias) + 1 + 1);
-    for (int i = 0; i < 4; i++) /* requests with a wrong Content-Length can be told so; nothing else is answered */
+    for (int i = 0; i < 4; i++) /* requests with a wrong Content-Length can be told so, and those that are too large */
         ck_assert_int_eq(strncmp(receive(t.phone), "SIP/2.0 400 Bad Request: it", 27), 0);
+    ck_assert_int_eq(strncmp(receive(t.phone), "SIP/2.0 513 Message Too Large: it", 33), 0);
     ck_assert_int_eq(recv(t.phone, big, sizeof big, MSG_DONTWAIT), -1);
 }
 END_TEST

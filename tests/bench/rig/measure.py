@@ -1,6 +1,7 @@
 """The measurements. Each returns rows: {"switch", "what", "value", "unit", "low", "high", "runs", "sipp", "over_sipp",
 "budget", "remark"}; value is the median. CPU is user and system time of all the switch's processes."""
 
+import contextlib
 import json
 import os
 import statistics
@@ -40,15 +41,17 @@ def _remark(results):
     return ", ".join(f"{count} {word}" for count, word in ((failed, "failed"), (again, "retransmitted")) if count)
 
 
-def _load(switch, pair, calls, rate):
-    """One load of short calls: CPU in ms a call of the switch, of SIPp, of what helps the switch."""
+def _load(switch, pair, calls, rate, callers=1):
+    """One load of short calls, from so many addresses: CPU in ms a call of the switch, of SIPp, of what helps the switch."""
     before, callee, helpers = usage.cpu(switch.pids), usage.cpu([pair.callee.pid]), switch.helpers()
     helped = usage.cpu(helpers)
-    caller = pair.calls(calls, rate, HOLD_MS, 10 * rate).finish(calls / rate + 60)
+    running = [pair.calls(calls // callers, rate // callers, HOLD_MS, 10 * rate) for _ in range(callers)]
+    done = [caller.finish(calls / rate + 60) for caller in running]
     time.sleep(1)  # BYEs are answered, records delivered
-    scale = 1000 / max(1, caller.counts["good"])
+    counts = {key: sum(caller.counts[key] for caller in done) for key in done[0].counts}
+    scale = 1000 / max(1, counts["good"])
     return {"own": (usage.cpu(switch.pids) - before) * scale, "helped": (usage.cpu(helpers) - helped) * scale,
-            "sipp": (caller.cpu + usage.cpu([pair.callee.pid]) - callee) * scale, **caller.counts}
+            "sipp": (sum(caller.cpu for caller in done) + usage.cpu([pair.callee.pid]) - callee) * scale, **counts}
 
 
 def calls(plan, switch, home):
@@ -71,6 +74,50 @@ def calls(plan, switch, home):
     if any(helped):
         plan.notes.append(f"{switch.helper_name} used {statistics.median(helped):.3g} ms a call beside it (not in the rows).")
     return rows
+
+
+def burst(plan, switch, home):
+    """Calls as fast as a busy carrier: are all of them good? From two addresses, since one may not send that much."""
+    count = 400 if plan.quick else 4000
+    pair = sipp.Pair(switch, home)
+    try:
+        _load(switch, pair, 300, 100)  # warm
+        found = []
+        for _ in range(plan.runs):
+            plan.say(f"{switch.name}: {count} calls, 400 a second")
+            found.append(_load(switch, pair, count, 400, callers=2))
+    finally:
+        pair.close()
+    return [_row(switch.name, "CPU a call, 400 calls/s", "ms", [r["own"] for r in found], [r["sipp"] for r in found],
+                 budget=switch.budget("call"), remark=_remark(found)),
+            _row(switch.name, f"calls of {count} that were not good, 400 calls/s", "", [count - r["good"] for r in found],
+                 budget=switch.budget("failed"))]
+
+
+def _row_of(plan, switch, pair, what, count, rate):
+    """A row of calls of another kind."""
+    try:
+        _load(switch, pair, count // 10, rate)  # warm
+        found = []
+        for _ in range(plan.runs):
+            plan.say(f"{switch.name}: {count} times a call {what}")
+            found.append(_load(switch, pair, count, rate))
+    finally:
+        pair.close()
+    return [_row(switch.name, f"CPU a call {what}, {rate} calls/s", "ms", [r["own"] for r in found],
+                 [r["sipp"] for r in found], remark=_remark(found))]
+
+
+def reoffers(plan, switch, home):
+    """Calls that hold and resume, with session timers on both legs."""
+    pair = sipp.Pair(switch, home, "call_reoffer", "answer_reoffer")
+    return _row_of(plan, switch, pair, "with timers and two re-INVITEs", 300 if plan.quick else 2000, 50)
+
+
+def forks(plan, switch, home):
+    """Calls that ring ten phones, one of which answers."""
+    pair = sipp.Pair(switch, home, callee="answer_one", contacts=[f"b{i}" for i in range(10)])
+    return _row_of(plan, switch, pair, "that rings ten phones", 100 if plan.quick else 500, 20)
 
 
 def registers(plan, switch, home):
@@ -113,25 +160,29 @@ def held(plan, switch, home):
     return rows
 
 
-def crowd(plan, switch, home):
-    """Cost of a call among few and among many running calls."""
-    count, calls_each = (300, 300) if plan.quick else (2000, 1500)
-    pair = sipp.Pair(switch, home)
-    found = {10: [], count: []}
-    try:
-        for running in found:
-            plan.say(f"{switch.name}: calls beside {running} running ones")
-            crowd_of = pair.calls(running, 100, 900000)
-            time.sleep(running / 100 + (3 if plan.quick else 40))
-            for _ in range(plan.runs):
-                found[running].append(_load(switch, pair, calls_each, 50))
-            crowd_of.stop()
-    finally:
-        pair.close()
-    few, many = ([r["own"] / r["sipp"] for r in found[n]] for n in found)
-    ratio = statistics.median(many) / statistics.median(few)
-    return [_row(switch.name, f"cost of a call at {count} running calls over that at 10", "×", [ratio],
-                 budget=switch.budget("crowd"), remark=_remark(found[10] + found[count]))]
+def crowd(plan, make, home):
+    """Cost of a call among few and among many running calls: two switches side by side, whose runs alternate."""
+    many, calls_each = (300, 300) if plan.quick else (2000, 1500)
+    found, sides = {10: [], many: []}, []
+    with contextlib.ExitStack() as ends:
+        for running, results in found.items():
+            where = os.path.join(home, f"crowd{running}")
+            os.mkdir(where)
+            switch = make(where, media_address=f"127.1.0.{len(sides) + 1}")
+            ends.callback(switch.close)
+            pair = sipp.Pair(switch, where)
+            ends.callback(pair.close)
+            ends.callback(pair.calls(running, 100, 900000).stop)
+            sides.append((running, switch, pair, results))
+        time.sleep(many / 100 + (3 if plan.quick else 40))
+        for _ in range(plan.runs):
+            for running, switch, pair, results in sides:
+                plan.say(f"{switch.name}: calls beside {running} running ones")
+                results.append(_load(switch, pair, calls_each, 50))
+    ratios = [more["own"] / few["own"] for few, more in zip(found[10], found[many])]
+    return [*(_row(switch.name, f"CPU a call beside {running} running ones", "ms", [r["own"] for r in results],
+                   [r["sipp"] for r in results], remark=_remark(results)) for running, results in found.items()),
+            _row(switch.name, "the second of these over the first", "×", ratios, budget=switch.budget("crowd"))]
 
 
 def relay(plan, switch, home):
@@ -219,16 +270,19 @@ def all_rows(plan, make, home, whole):
     rows = []
     switch = make(where)
     try:
-        for name, measurement in (("calls", calls), ("registers", registers), ("held", held)):
+        for name, measurement in (("calls", calls), ("burst", burst), ("registers", registers), ("held", held)):
             if plan.wants(name):
                 rows += measurement(plan, switch, where)
-        if whole and plan.wants("crowd"):
-            rows += crowd(plan, switch, where)
+        for name, measurement in (("reoffers", reoffers), ("forks", forks)):
+            if whole and plan.wants(name):
+                rows += measurement(plan, switch, where)
         if whole and plan.wants("relay"):
             rows += relay(plan, switch, where)
         plan.notes += [f"{switch.name} logged: {line}" for line in switch.check()[:3]]
     finally:
         switch.close()
+    if whole and plan.wants("crowd"):
+        rows += crowd(plan, make, where)
     if whole and plan.wants("idle"):
         rows += idle(plan, make, home)
     if whole and plan.wants("edge"):

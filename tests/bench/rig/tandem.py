@@ -1,4 +1,5 @@
-"""Tandem under load: the programs of the build tree with a PostgreSQL of their own, as shipped but for their ports."""
+"""Tandem under load: the programs of the build tree with a PostgreSQL of their own, as shipped but for their ports
+and for the watch over silent phones."""
 
 import os
 import secrets
@@ -16,17 +17,20 @@ class Tandem:
 
     name = "Tandem"
     helper_name = "PostgreSQL"
-    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2}
+    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2, "failed": 0}
 
-    def __init__(self, build, home, accounts=3):
+    def __init__(self, build, home, accounts=3, media_address="127.0.0.1"):
         os.chmod(home, 0o711)  # PostgreSQL's user must pass through
         self.cluster = postgres.Cluster(os.path.join(home, "pg")).create().start()
         self.program = None
         try:
             database = self.cluster.create_database("bench")
             self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info",
-                                   ipv6=False)
+                                   ipv6=False, media_address=media_address)
             self.program.migrate()
+            # SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
+            for key in ("silence_event", "silence_hangup", "keepalive"):
+                self.program.sql(f"SELECT tandem.set_setting('{key}', '0')")
             self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
             for name, secret in self.account:
                 self.program.sql(f"SELECT tandem.add_account('{name}', 'Bench', '{secret}')")

@@ -115,16 +115,24 @@ class Context:
         self._leases.append(ports.lease(count))
         return self._leases[-1].ports
 
-    def own_tandem(self, media_ports=100, **options):
-        """A Tandem of its own, not yet started."""
-        self._tandem = self.world.new_tandem(self.ports(4 + media_ports), **options)
+    def own_tandem(self, media_ports=100, crowd=False, **options):
+        """A Tandem of its own, not yet started. crowd: for very many calls; its audio is at a loopback address that nobody else
+        has, with tens of thousands of ports."""
+        if crowd:
+            first, second = self.ports(2)
+            options = {"media_address": f"127.1.{first >> 8}.{first & 255}", "log": "info",
+                       "switch": "source_rate = 0\n", **options}
+            numbers = [first, second, 10000, 59999]
+        else:
+            numbers = self.ports(4 + media_ports)
+        self._tandem = self.world.new_tandem(numbers, **options)
         self._tandems.append(self._tandem)
         return self._tandem
 
-    def own_cluster(self):
-        cluster = postgres.Cluster(self.world.directory("pg")).create()
+    def own_cluster(self, kind=postgres.Cluster, create=True, more=""):
+        cluster = kind(self.world.directory("pg"))
         self._clusters.append(cluster)
-        return cluster
+        return cluster.create(more) if create else cluster
 
     def directory(self, name):
         return self.world.directory(name)
@@ -168,6 +176,13 @@ class Context:
             found = self.tandem.records(query)
             return found if len(found) > index else None
         return proc.wait_until(f"the call record of {caller}", rows, timeout, 0.2)[index]
+
+    def leg_records(self, call, count=2):
+        """The rows of so many legs of this call, in the order in which they began: the caller's first."""
+        def rows():
+            found = self.tandem.records(f"SELECT * FROM record.leg WHERE call_id = '{call['id']}' ORDER BY id")
+            return found if len(found) == count else None
+        return proc.wait_until(f"{count} records of legs", rows, 15, 0.2)
 
     def finish(self, failed):
         """Ends what the scenario started. Returns words when something that it leaves behind is wrong."""

@@ -23,6 +23,7 @@ sip_tls_port=0
 use_ipv6={ipv6}
 contact="{user}" <sip:{user}@{host}>
 media_encryption=none
+incoming_calls_early_media={early}
 register_only_when_network_is_up=0
 default_proxy=0
 [net]
@@ -49,8 +50,10 @@ passwd={secret}
 class Linphone(ear.Ear):
     """One linphonec with one account. Nothing happens before start()."""
 
-    def __init__(self, home, ports, server, user, secret, tone=440, expires=60, codecs="pcmu", transport="udp"):
-        """ports: four or more of its own, as a list; the rest as for a Phone. codecs: of 8 kHz, for the recording's sake."""
+    def __init__(self, home, ports, server, user, secret, tone=440, expires=60, codecs="pcmu", transport="udp",
+                 early=False):
+        """ports: four or more of its own, as a list; the rest as for a Phone. codecs: of 8 kHz, for the recording's sake;
+        early: it is heard while it still rings."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
         self.sip = ports[0]
         host = port_numbers.own_host(server)
@@ -60,7 +63,7 @@ class Linphone(ear.Ear):
         audio.write_tone(self._path("music.wav"), MUSIC)
         text = CONFIG.format(udp=self.sip if transport == "udp" else 0, tcp=self.sip if transport == "tcp" else 0, host=host,
                              ipv6=int(host.startswith("[")), user=user, rtp=ports[2] + ports[2] % 2, server=server,
-                             transport=transport, expires=expires, secret=secret)
+                             transport=transport, expires=expires, secret=secret, early=int(early))
         for i, (name, rate, channels) in enumerate(CODECS):
             text += (f"[audio_codec_{i}]\nmime={name}\nrate={rate}\nchannels={channels}\n"
                      f"enabled={int(name.lower() in codecs.split(','))}\n")
@@ -68,6 +71,7 @@ class Linphone(ear.Ear):
             f.write(text)
         self.program = None
         self._mark = 0
+        self._options = ["--real-early-media"] if early else []
 
     def _path(self, name):
         return os.path.join(self.home, name)
@@ -76,8 +80,10 @@ class Linphone(ear.Ear):
 
     def start(self, registered=True):
         """Runs it; with registered, waits until the switch has accepted it."""
-        self.program = proc.Program(["linphonec", "-c", self._path("linphonerc"), "-d", "6", "-l", self._path("messages")],
-                                    self._path("log"), env={"HOME": self.home}, stdin=subprocess.PIPE)
+        # It looks for a sound server, and leaves traces.
+        places = {name: self.home for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
+        self.program = proc.Program(["linphonec", "-c", self._path("linphonerc"), "-d", "6", "-l", self._path("messages"),
+                                     *self._options], self._path("log"), env=places, stdin=subprocess.PIPE)
         self.command("soundcard use files")
         self.command(f"play {self._path('tone.wav')}")
         self.command(f"record {self._path('heard.wav')}")

@@ -1,7 +1,7 @@
 """Finds the scenarios, deals them out to worker processes and prints what became of each.
 
 A scenario is a function of a module in scenarios/ that takes `t` (context.py); its name is a sentence. The option
-`@scenario(seconds=…)` gives it a longer deadline, `long=True` keeps it for --long.
+`@scenario(seconds=…)` gives it a longer deadline, `long=True` keeps it for --long, `alone=True` runs it when all others are done.
 """
 
 import argparse
@@ -18,9 +18,9 @@ import traceback
 from . import context
 
 
-def scenario(seconds=60, long=False):
+def scenario(seconds=60, long=False, alone=False):
     def mark(function):
-        function.seconds, function.long = seconds, long
+        function.seconds, function.long, function.alone = seconds, long, alone
         return function
     return mark
 
@@ -107,36 +107,13 @@ def work(number, build, source, keep, scenarios, following, results):
         results.put(None)
 
 
-def main(package, build, source, argv=None):
-    parser = argparse.ArgumentParser(prog="tests/e2e/run", description="Runs Tandem's end-to-end scenarios.")
-    parser.add_argument("-k", action="append", default=[], metavar="TEXT", help="only scenarios whose name has this text")
-    parser.add_argument("-j", type=int, default=0, metavar="N", help="workers side by side (default: twice the CPUs)")
-    parser.add_argument("--build", default=build, metavar="DIR", help=f"build tree (default {build})")
-    parser.add_argument("--long", action="store_true", help="also what takes minutes")
-    parser.add_argument("--keep", action="store_true", help="keep the directories of scenarios that pass")
-    parser.add_argument("--list", action="store_true", help="name the scenarios and end")
-    options = parser.parse_args(argv)
-    scenarios = find(package, options.k, options.long)
-    if options.list:
-        print("\n".join(words for words, _ in scenarios))
-        return 0
+def deal(scenarios, count, build, source, keep):
+    """Runs them with so many workers: (how many passed, names of those that failed)."""
     if not scenarios:
-        print("no scenario has such a name", file=sys.stderr)
-        return 2
-    build = os.path.abspath(options.build)
-    for program in ("tandemd", "tandem-media", "tandem"):
-        if not os.access(os.path.join(build, "core", program), os.X_OK):
-            print(f"{build}/core/{program} is not there: build first (make), or name the tree with --build",
-                  file=sys.stderr)
-            print("0 passed, 1 failed")
-            return 1
-    # Slow ones first, so that no worker is left alone with one at the end.
-    scenarios.sort(key=lambda s: -getattr(s[1], "seconds", 60))
-    count = max(1, min(options.j or 2 * (os.cpu_count() or 1), len(scenarios)))
+        return 0, []
     following, results = multiprocessing.Value("i", 0), multiprocessing.Queue()
-    workers = [multiprocessing.Process(target=work, args=(n, build, source, options.keep, scenarios, following, results))
+    workers = [multiprocessing.Process(target=work, args=(n, build, source, keep, scenarios, following, results))
                for n in range(count)]
-    began = time.monotonic()
     for worker in workers:
         worker.start()
     passed, failed, running = 0, [], count
@@ -165,6 +142,42 @@ def main(package, build, source, argv=None):
         if words not in seen:
             failed.append(words)
             print(f"FAIL {words} (its worker died)")
+    return passed, failed
+
+
+def main(package, build, source, argv=None):
+    parser = argparse.ArgumentParser(prog="tests/e2e/run", description="Runs Tandem's end-to-end scenarios.")
+    parser.add_argument("-k", action="append", default=[], metavar="TEXT", help="only scenarios whose name has this text")
+    parser.add_argument("-j", type=int, default=0, metavar="N", help="workers side by side (default: twice the CPUs)")
+    parser.add_argument("--build", default=build, metavar="DIR", help=f"build tree (default {build})")
+    parser.add_argument("--long", action="store_true", help="also what takes minutes")
+    parser.add_argument("--keep", action="store_true", help="keep the directories of scenarios that pass")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and end")
+    options = parser.parse_args(argv)
+    scenarios = find(package, options.k, options.long)
+    if options.list:
+        print("\n".join(words for words, _ in scenarios))
+        return 0
+    if not scenarios:
+        print("no scenario has such a name", file=sys.stderr)
+        return 2
+    build = os.path.abspath(options.build)
+    for program in ("tandemd", "tandem-media", "tandem"):
+        if not os.access(os.path.join(build, "core", program), os.X_OK):
+            print(f"{build}/core/{program} is not there: build first (make), or name the tree with --build",
+                  file=sys.stderr)
+            print("0 passed, 1 failed")
+            return 1
+    # Slow ones first, so that no worker is left alone with one at the end.
+    scenarios.sort(key=lambda s: -getattr(s[1], "seconds", 60))
+    alone = [s for s in scenarios if getattr(s[1], "alone", False)]
+    together = [s for s in scenarios if s not in alone]
+    count = max(1, min(options.j or 2 * (os.cpu_count() or 1), len(together)))
+    began = time.monotonic()
+    passed, failed = 0, []
+    for some, workers in ((together, count), (alone, 1)):
+        good, bad = deal(some, workers, build, source, options.keep)
+        passed, failed = passed + good, failed + bad
     if failed:
         print("failed:\n  " + "\n  ".join(failed))
     print(f"e2e: {time.monotonic() - began:.0f} s with {count} workers")

@@ -5,11 +5,14 @@ replaced by the value, {key|words} by the words when there is none; a line that 
 value ' stands for ", the only quotes that SIPp knows. Parts may hold parts, which get the same keys.
 """
 
+import csv
 import glob
 import os
 import re
 
 from . import ports, proc
+
+PARTS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "sipp", "parts")
 
 
 class Result:
@@ -23,6 +26,11 @@ class Result:
             with open(path, encoding="utf-8", errors="replace") as f:
                 text += f.read()
         return text
+
+    def count(self, column):
+        """What SIPp counted over all calls: "SuccessfulCall", "FailedCall", "Retransmissions" …"""
+        with open(os.path.join(self.directory, "counts.csv"), encoding="ascii", errors="replace") as f:
+            return int(list(csv.DictReader(f, delimiter=";"))[-1][f"{column}(C)"])
 
     def messages(self):
         text = ""
@@ -42,14 +50,16 @@ def expand(path, given):
     """The scenario of this file with its parts put in and comments left out. given: values of keys."""
     with open(path, encoding="ascii") as f:
         text = re.sub(r"[ \t]*<!--.*?-->\n?", "", f.read(), flags=re.S)
-    parts = os.path.join(os.path.dirname(path).removesuffix("/parts"), "parts")
     def value(match):
         return given.get(match.group(1), match.group(2) or "")
     def part(match):
         own = {key: words.replace("'", '"') for key, words in re.findall(r'(\w+)="([^"]*)"', match.group(2))}
-        return expand(os.path.join(parts, f"{match.group(1)}.xml"), {**given, **own}).strip("\n")
-    text = re.sub(r"^[ \t]*\{(\w+)()\}\n", lambda m: value(m) and f"{value(m)}\n", text, flags=re.M)
-    text = re.sub(r"\{(\w+)(?:\|([^{}]*))?\}", value, text)
+        return expand(os.path.join(PARTS, f"{match.group(1)}.xml"), {**given, **own}).strip("\n")
+    def line(match):
+        words = given.get(match.group(2), "")
+        return f"{match.group(1)}{words}\n" if words else ""
+    text = re.sub(r"^([ \t]*)\{([a-z]\w*)\}\n", line, text, flags=re.M)
+    text = re.sub(r"\{([a-z]\w*)(?:\|([^{}]*))?\}", value, text)
     return re.sub(r'[ \t]*<\?part (\w+)((?:\s+\w+="[^"]*")*)\s*\?>', part, text)
 
 
@@ -66,14 +76,15 @@ def start(t, scenario, port, account=None, keys=None, parts=None, calls=1, rate=
     argv = ["sipp", server, "-sf", source, "-i", host or ports.own_host(server), "-p", port, "-m", calls, "-r", rate,
             "-l", at_once or calls, "-t", "t1" if transport == "tcp" else "u1", "-nostdin", "-timeout", f"{int(seconds)}s",
             "-timeout_error", "-recv_timeout", 1000 * int(seconds),
-            "-trace_err", "-error_file", os.path.join(directory, f"{scenario}_errors.log")]
+            "-trace_err", "-error_file", os.path.join(directory, f"{scenario}_errors.log"),
+            "-trace_stat", "-stf", os.path.join(directory, "counts.csv"), "-fd", "1", "-buff_size", 1 << 20]
     if calls <= 10:
         argv += ["-trace_msg", "-message_file", os.path.join(directory, f"{scenario}_messages.log")]
     if account:
-        csv = os.path.join(directory, "accounts.csv")
-        with open(os.open(csv, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
+        accounts = os.path.join(directory, "accounts.csv")
+        with open(os.open(accounts, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
             f.write(f"SEQUENTIAL\n{account[0]};[authentication username={account[0]} password={account[1]}]\n")
-        argv += ["-inf", csv]
+        argv += ["-inf", accounts]
     for name, value in (keys or {}).items():
         argv += ["-key", name, value]
     program = t.program(argv, os.path.join(directory, "log"))

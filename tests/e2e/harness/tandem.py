@@ -104,6 +104,14 @@ class Tandem:
         """kill -9: what a crash leaves behind."""
         self.program.kill()
 
+    def forget_memory(self):
+        """Removes the shared memory that a killed tandemd has left for its next start."""
+        try:
+            with open(os.path.join(self.home, "state", "spool", "memory"), encoding="ascii") as f:
+                os.unlink("/dev/shm" + f.read().strip())
+        except OSError:
+            pass
+
     def discard(self):
         """Ends what still runs, without judging."""
         media = self.media_pid()
@@ -114,6 +122,7 @@ class Tandem:
                 os.kill(media, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        self.forget_memory()
 
     def media_pid(self):
         """Id of the tandem-media that serves this run_dir, whoever started it; None when there is none."""
@@ -160,8 +169,9 @@ class Tandem:
     # --- command line and database ---
 
     def cli(self, *args, input=None, check=True, timeout=15.0):
-        """`tandem ARGS…` as text."""
-        return proc.run([self.path("tandem"), "-s", self.control, *args], timeout=timeout, input=input, check=check)
+        """`tandem ARGS…` as text, by an administrator of its database."""
+        return proc.run([self.path("tandem"), "-s", self.control, *args], timeout=timeout, input=input, check=check,
+                        env={"TANDEM_DATABASE": self.database})
 
     def json(self, *args):
         return json.loads(self.cli("--json", *args).stdout)

@@ -155,6 +155,7 @@ def registrations_outlive_a_restart(t):
     tandem.wait_record(f"SELECT 1 AS yes FROM live.binding WHERE account = '{callee.user}'", "the binding's row")
     tandem.stop()
     tandem.start()
+    wait_until("the accounts to be read", lambda: tandem.json("accounts")["accounts"])  # SIP answers before that
     caller.send_invite(callee.user)
     callee.request("INVITE")
     caller.cancel()

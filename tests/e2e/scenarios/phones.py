@@ -3,18 +3,10 @@
 import time
 
 from harness.linphone import MUSIC
-from harness.proc import wait_until
 
 CALLER, CALLEE = 440, 880  # Hz
 
 UDP, TCP, IPV6 = {}, {"transport": "tcp"}, {"family": 6}
-
-
-def _legs(t, call):
-    """The records of both legs, the caller's first."""
-    query = f"SELECT * FROM record.leg WHERE call_id = '{call['id']}' ORDER BY inbound DESC"
-    return wait_until("the records of two legs", lambda: (lambda rows: rows if len(rows) == 2 else None)(t.tandem.records(query)),
-                      15, 0.2)
 
 
 def _talk(a, b):
@@ -41,7 +33,7 @@ def _conversation(t, caller, callee, ended_by, caller_over=UDP, callee_over=UDP,
     call = t.call_record(a.user)
     assert call["answered"] and call["answered_by"] == b.user and call["sip_status"] == 200, call
     assert (call["cause"], call["ended_by"]) == ("normal", ended_by), call
-    for leg, phone in zip(_legs(t, call), (a, b)):
+    for leg, phone in zip(t.leg_records(call), (a, b)):
         assert leg["account"] == phone.user and leg["peer"].startswith(phone.address.rsplit(":", 1)[0]), leg
         assert leg["codec"] == f"{codec.upper()}/8000", leg
         assert (leg["cause"], leg["ended_by"]) == ("normal", ended_by), leg
@@ -135,7 +127,7 @@ def _hold_story(t, holder_kind):
     b.closed()
     call = t.call_record(a.user)
     assert call["answered"] and (call["cause"], call["ended_by"]) == ("normal", "caller"), call
-    for leg in _legs(t, call):
+    for leg in t.leg_records(call):
         assert leg["codec"] == "PCMU/8000" and leg["lost_packets"] == 0, leg
 
 
@@ -172,3 +164,18 @@ def the_callee_may_hold_too(t):
     a.wait_heard(b.tone, seconds=1, since=a.place())
     a.hangup()
     b.closed()
+
+
+def a_caller_hears_the_callee_before_it_answers(t):
+    a, b = t.phone(kind="linphone", tone=CALLER), t.phone(kind="linphone", tone=CALLEE, early=True)
+    a.dial(b.user)
+    a.wait_heard(b.tone, seconds=1)
+    call = t.tandem.running_call(a.user)
+    assert all(leg["state"] == "ringing" for leg in call["legs"]), call
+    b.accept()
+    a.established()
+    b.wait_heard(a.tone, seconds=1)
+    a.hangup()
+    b.closed()
+    record = t.call_record(a.user)
+    assert record["answered"] and record["ring_ms"] >= 900, record

@@ -3,7 +3,6 @@
 import re
 
 from harness import sipp
-from harness.proc import wait_until
 from harness.runner import scenario
 
 
@@ -30,15 +29,6 @@ def _pair(t, calls, answers, seconds=60):
     return t.call_record(_call(t, calls, callee[0], program, seconds)[0])
 
 
-def _legs(t, call, count=2):
-    """So many records of legs, in the order in which they began."""
-    query = f"SELECT * FROM record.leg WHERE call_id = '{call['id']}' ORDER BY id"
-    def rows():
-        found = t.tandem.records(query)
-        return found if len(found) == count else None
-    return wait_until(f"{count} legs", rows, 15, 0.2)
-
-
 def _went_well(call, ended_by="caller"):
     assert call["answered"] and call["sip_status"] == 200, call
     assert (call["cause"], call["ended_by"]) == ("normal", ended_by), call
@@ -50,7 +40,7 @@ def of_ten_phones_the_first_answer_wins_and_nine_are_told(t):
     call = t.call_record(_call(t, "call", callee[0], program)[0])
     _went_well(call)
     assert call["answered_by"] == callee[0], call
-    legs = _legs(t, call, 11)[1:]
+    legs = t.leg_records(call, 11)[1:]
     assert {leg["contact"].partition("@")[0] for leg in legs} == {f"sip:{name}" for name in names}, legs
     for leg in legs:
         won = leg["contact"].startswith("sip:b4@")
@@ -64,7 +54,7 @@ def destinations_in_order_ring_one_after_the_other(t):
     sipp.finish(answers).expect_success()
     _went_well(call)
     assert call["answered_by"] == second[0], call
-    _, early, late = _legs(t, call, 3)
+    _, early, late = t.leg_records(call, 3)
     assert early["account"] == first[0] and early["cause"] == "no-answer" and early["ring_ms"] >= 900, early
     assert late["account"] == second[0] and late["started_at"][:19] > early["started_at"][:19], (early, late)
 
@@ -80,7 +70,7 @@ def early_media_is_confirmed_on_both_legs_and_repeated_in_the_answer(t):
 def a_call_without_an_offer_is_offered_and_answered(t):
     call = _pair(t, "late_call", "answer")
     _went_well(call)
-    assert [leg["codec"] for leg in _legs(t, call)] == ["PCMU/8000"] * 2
+    assert [leg["codec"] for leg in t.leg_records(call)] == ["PCMU/8000"] * 2
 
 
 def offers_go_both_ways_and_glare_ends_no_call(t):
@@ -116,7 +106,7 @@ def a_large_call_over_tcp_and_ipv6_reaches_a_phone_of_udp_and_ipv4(t):
     callee.closed()
     call = t.call_record(caller)
     _went_well(call)
-    legs = _legs(t, call)
+    legs = t.leg_records(call)
     assert legs[0]["peer"].startswith("[::1]:") and legs[1]["peer"] == callee.address, legs
     assert "x-filler" not in callee.log(), "what nobody understands crossed the switch"
 
@@ -136,7 +126,7 @@ def a_302_sends_the_call_through_the_dialplan(t):
     call = t.call_record(caller)
     _went_well(call)
     assert (call["dialled"], call["answered_by"]) == (callee[0], other[0]), call
-    legs = _legs(t, call, 3)
+    legs = t.leg_records(call, 3)
     assert legs[1]["account"] == callee[0] and legs[1]["cause"] == "redirected" and legs[1]["sip_status"] == 302, legs[1]
 
 
@@ -169,3 +159,7 @@ def what_nobody_knows_is_refused_in_words_that_phones_understand(t):
 
 def requests_in_a_call_that_change_nothing_leave_it_alone(t):
     _went_well(_pair(t, "in_dialog_call", "answer"))
+
+
+def key_presses_and_texts_go_from_phone_to_phone(t):
+    _went_well(_pair(t, "message_call", "message_answer"))

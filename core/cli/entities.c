@@ -1,0 +1,83 @@
+/* What accounts, devices and settings are made of: the tables that entity.h speaks of. Words and SQL only. */
+#include "cli/entity.h"
+
+#define WANTED(columns) "WHERE $1::text IS NULL OR position(lower($1) IN lower(concat_ws(' ', " columns "))) > 0"
+
+static const char *const account_heads[] = {"ACCOUNT", "NAME", "ENABLED", "CONTEXT", ">PHONES", ">DEVICES"};
+static const char *const account_columns[] = {"name", "display_name", "enabled", "context", "phones", "devices"};
+
+const struct entity entity_account = {
+    .word = "account",
+    .plural = "accounts",
+    .command = &cmd_account,
+    .table = "config.account",
+    .key = "name",
+    .has_secret = true,
+    .fields = {{NULL, "name", "account", "text", false, false},
+               {"--name", "display_name", "name", "text", false, true},
+               {"--enabled", "enabled", "enabled", "boolean", false, false},
+               {"--context", "context", "context", "text", false, false},
+               {"--max-contacts", "max_contacts", "phones at most", "integer", false, false},
+               {"--max-call", "max_call", "longest call", "integer", true, false},
+               {"--session-timers", "session_timers", "session timers", "text", true, false},
+               {"--session-expires", "session_expires", "session expires", "integer", true, false},
+               {"--session-min-se", "session_min_se", "session at least", "integer", true, false}},
+    .add = "SELECT tandem.add_account(name => $1, secret => $2) WHERE $3::text IS NULL",
+    .del = "SELECT tandem.remove_account($1)",
+    .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_account v " WANTED(
+        "v.name, v.display_name"),
+    .show = "SELECT to_jsonb(v) || jsonb_build_object('device_list', coalesce((SELECT jsonb_agg(to_jsonb(d) ORDER BY "
+            "d.name) FROM tandem.v_device d WHERE d.account = v.name), '[]'), 'registrations', coalesce((SELECT "
+            "jsonb_agg(jsonb_build_object('contact', r.contact, 'peer', r.peer, 'user_agent', r.user_agent, 'device', "
+            "r.device)) FROM tandem.v_registration r WHERE r.account = v.name), '[]')) FROM tandem.v_account v WHERE "
+            "v.name = $1",
+    .heads = account_heads,
+    .columns = account_columns,
+    .column_count = COUNT_OF(account_heads),
+};
+
+static const char *const device_heads[] = {"DEVICE", "ACCOUNT", "LABEL", "MAC", "ENABLED", ">REGISTERED"};
+static const char *const device_columns[] = {"name", "account", "label", "mac", "enabled", "registered"};
+
+const struct entity entity_device = {
+    .word = "device",
+    .plural = "devices",
+    .command = &cmd_device,
+    .table = "config.device",
+    .key = "name",
+    .parent = "account",
+    .has_secret = true,
+    .fields = {{NULL, "name", "device", "text", false, false},
+               {"--account", "account", "account", "text", false, false},
+               {"--label", "label", "label", "text", false, true},
+               {"--mac", "mac", "MAC address", "macaddr", true, false},
+               {"--enabled", "enabled", "enabled", "boolean", false, false}},
+    .add = "SELECT tandem.add_device(name => $1, secret => $2, account => $3)",
+    .del = "SELECT tandem.remove_device($1)",
+    .next_key = "SELECT to_json(tandem.next_device_name($1))",
+    .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.account, v.name), '[]') FROM tandem.v_device v " WANTED(
+        "v.name, v.account, v.label, v.mac"),
+    .show = "SELECT to_jsonb(v) FROM tandem.v_device v WHERE v.name = $1",
+    .heads = device_heads,
+    .columns = device_columns,
+    .column_count = COUNT_OF(device_heads),
+};
+
+static const char *const setting_heads[] = {"SETTING", "VALUE", "DEFAULT", "MEANING"};
+static const char *const setting_columns[] = {"key", "value", "default_value", "meaning"};
+
+const struct entity entity_setting = {
+    .word = "setting",
+    .plural = "settings",
+    .command = &cmd_setting,
+    .table = "config.setting",
+    .key = "key",
+    .fields = {{NULL, "key", "setting", "text", false, false}, {NULL, "value", "value", "text", false, false}},
+    .del = "SELECT tandem.set_setting($1, NULL)",
+    .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.key), '[]') FROM tandem.v_setting v " WANTED(
+        "v.key, v.meaning"),
+    .show = "SELECT to_jsonb(v) FROM tandem.v_setting v WHERE v.key = $1",
+    .heads = setting_heads,
+    .columns = setting_columns,
+    .column_count = COUNT_OF(setting_heads),
+};

@@ -1,0 +1,166 @@
+/* The database from the command line's side: connecting as the person who runs it, statements whose one value is JSON,
+ * and waiting until a change is in force. */
+#include "config.h" /* first: it asks the C library for its extensions */
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "db/admin.h"
+
+#define APPLY_SECONDS "10"
+
+/* --- connecting ----------------------------------------------------------------------------------------------------
+ */
+
+/* "tandem (anna)", "tandem (anna as root)": the history of the configuration remembers it. */
+static void who_runs_this(char *out, size_t size)
+{
+    const struct passwd *user = getpwuid(getuid());
+    const char *name = user ? user->pw_name : "?", *behind = getenv("SUDO_USER");
+
+    if (behind && *behind && strcmp(behind, name) != 0)
+        snprintf(out, size, "tandem (%s as %s)", behind, name);
+    else
+        snprintf(out, size, "tandem (%s)", name);
+}
+
+/* Where the switch has its database, without its user and password; "" when no switch answers. */
+static void place_of_switch(struct cli *cli, char *out, size_t size)
+{
+    json_t *status = NULL;
+
+    str_copy(out, size, "");
+    cli->quiet = true;
+    if (cli_ask(cli, "status", NULL, &status) == CLI_OK)
+        str_copy(out, size, json_str(json_object_get(status, "database"), "place"));
+    cli->quiet = false;
+    json_decref(status);
+}
+
+static void explain(const struct cli *cli, const struct admin_error *error, bool guessed)
+{
+    cli_sql_error(cli, error);
+    if (error->code[0] || error->hint[0])
+        return;
+    if (strstr(error->text, "role \"") || strstr(error->text, "authentication failed"))
+        fputs("  You connect to the database as the user of the same name; $PGUSER names another one. An administrator "
+              "of the\n"
+              "  database makes users, for example: CREATE ROLE anna LOGIN IN ROLE tandem_admin;\n",
+              stderr);
+    else if (guessed)
+        fputs("  No switch runs here that would know better: name the database with --database or $TANDEM_DATABASE.\n",
+              stderr);
+}
+
+enum cli_exit cli_connect(struct cli *cli)
+{
+    char who[128], place[256] = "";
+    const char *conninfo = cli->database && *cli->database ? cli->database : place;
+    struct admin_error error;
+    bool guessed;
+
+    if (cli->admin)
+        return CLI_OK;
+    if (conninfo == place)
+        place_of_switch(cli, place, sizeof place);
+    guessed = !*conninfo;
+    who_runs_this(who, sizeof who);
+    if (admin_open(guessed ? "dbname=tandem" : conninfo, who, &cli->admin, &error) == 0)
+        return CLI_OK;
+    explain(cli, &error, guessed);
+    return CLI_FAILED;
+}
+
+/* --- statements ----------------------------------------------------------------------------------------------------
+ */
+
+void cli_sql_error(const struct cli *cli, const struct admin_error *error)
+{
+    if (cli->json) {
+        json_t *json =
+            json_pack("{s:s,s:s}", "code", error->code[0] ? error->code : "unavailable", "text", error->text);
+
+        if (error->detail[0])
+            json_object_set_new(json, "detail", json_string(error->detail));
+        if (error->hint[0])
+            json_object_set_new(json, "hint", json_string(error->hint));
+        print_json(cli, json);
+        json_decref(json);
+    }
+    fputs("tandem: ", stderr);
+    if (error->where[0])
+        fprintf(stderr, "%s: ", error->where);
+    print_lines(stderr, error->text);
+    putc('\n', stderr);
+    if (error->detail[0]) {
+        fputs("  ", stderr);
+        print_lines(stderr, error->detail);
+        putc('\n', stderr);
+    }
+    if (error->hint[0]) {
+        fputs("  ", stderr);
+        print_lines(stderr, error->hint);
+        putc('\n', stderr);
+    }
+    if (strcmp(error->code, "42501") == 0 && cli->admin)
+        fprintf(
+            stderr,
+            "  You are %s there. Administrators are members of tandem_admin: GRANT tandem_admin TO %s, says the owner\n"
+            "  of the database.\n",
+            admin_user(cli->admin), admin_user(cli->admin));
+}
+
+enum cli_exit cli_sql(struct cli *cli, const char *sql, const char *const *params, unsigned count, json_t **result,
+                      long *rows)
+{
+    struct admin_error error;
+    char *value = NULL;
+
+    if (result)
+        *result = NULL;
+    if (cli_connect(cli) != CLI_OK)
+        return CLI_FAILED;
+    if (admin_ask(cli->admin, sql, params, count, result ? &value : NULL, rows, &error) < 0) {
+        cli_sql_error(cli, &error);
+        return CLI_FAILED;
+    }
+    if (result) {
+        *result = value ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
+        if (!*result)
+            *result = value ? json_string(value) : json_null();
+        if (value)
+            explicit_bzero(value, strlen(value)); /* it may tell a new secret */
+    }
+    free(value);
+    return CLI_OK;
+}
+
+enum cli_exit cli_do(struct cli *cli, const char *sql)
+{
+    return cli_sql(cli, sql, NULL, 0, NULL, NULL);
+}
+
+enum cli_exit cli_applied(struct cli *cli, json_t *result)
+{
+    json_t *state = NULL, *generation = NULL;
+    const char *words;
+    bool applied, waits;
+
+    if (cli_sql(cli, "SELECT number FROM config.generation", NULL, 0, &generation, NULL) != CLI_OK ||
+        cli_sql(cli, "SELECT to_json(tandem.wait_applied(" APPLY_SECONDS "))", NULL, 0, &state, NULL) != CLI_OK) {
+        json_decref(generation);
+        return CLI_FAILED;
+    }
+    words = json_string_value(state) ? json_string_value(state) : "";
+    applied = strncmp(words, "applied", 7) == 0;
+    waits = strstr(words, "no switch is connected") != NULL; /* nothing wrong with that */
+    json_object_set_new(result, "applied", json_boolean(applied));
+    json_object_set_new(result, "generation", generation);
+    json_object_set(result, "state", state);
+    if (!applied && !waits)
+        cli_error("%s", words);
+    json_decref(state);
+    return applied || waits ? CLI_OK : CLI_FAILED;
+}
