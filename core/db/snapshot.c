@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/id.h"
 #include "base/obj.h"
 #include "db/db-priv.h"
 #include "db/names.h"
@@ -19,6 +20,7 @@ struct setting {
 
 struct snapshot {
     uint64_t generation;
+    uint64_t losses;
     struct names accounts, devices;
     struct setting *settings; /* a few dozen: searched one by one */
     size_t setting_count;
@@ -29,6 +31,7 @@ struct snapshot *snapshot_new(uint64_t generation)
     struct snapshot *s = mem_new(sizeof *s);
 
     s->generation = generation;
+    random_bytes(&s->losses, sizeof s->losses); /* another one than that of a snapshot that this one does not follow */
     return s;
 }
 
@@ -44,16 +47,19 @@ void snapshot_put_account(struct snapshot *s, struct account *account)
 
 void snapshot_drop_account(struct snapshot *s, const char *name)
 {
+    s->losses++;
     names_drop(&s->accounts, name);
 }
 
 void snapshot_put_device(struct snapshot *s, struct device *device)
 {
+    s->losses++; /* it may have been disabled, or given to another account */
     names_put(&s->devices, device);
 }
 
 void snapshot_drop_device(struct snapshot *s, const char *name)
 {
+    s->losses++;
     names_drop(&s->devices, name);
 }
 
@@ -83,6 +89,7 @@ struct snapshot *snapshot_next(const struct snapshot *from)
 {
     struct snapshot *s = snapshot_new(from->generation + 1);
 
+    s->losses = from->losses;
     names_copy(&s->accounts, &from->accounts);
     names_copy(&s->devices, &from->devices);
     for (size_t i = 0; i < from->setting_count; i++)
@@ -176,6 +183,11 @@ struct device *device_new(const char *name, const char *account, const char *rea
 uint64_t snapshot_generation(const struct snapshot *s)
 {
     return s->generation;
+}
+
+uint64_t snapshot_losses(const struct snapshot *s)
+{
+    return s->losses;
 }
 
 _Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0,

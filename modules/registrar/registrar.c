@@ -217,7 +217,11 @@ static bool forget_removed(void *arg, struct aor *aor)
 static void config_changed(void *arg, const struct event *event)
 {
     struct registrar *r = arg;
+    uint64_t losses = snapshot_losses(db_snapshot(r->pbx->db));
 
+    if (losses == r->losses)
+        return; /* most changes take nothing away, and there may be ten thousand phones */
+    r->losses = losses;
     bindings_each(&r->table, forget_removed, r);
 }
 

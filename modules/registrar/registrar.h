@@ -10,6 +10,7 @@ struct registrar {
     struct pbx *pbx;
     struct loop *loop;
     struct bindings table;
+    uint64_t losses;                                    /* of the configuration when it was last looked at */
     struct module_live *rows;                           /* the bindings, kept over a restart: store.c */
     uint64_t expires_min, expires_max, expires_default; /* s */
     bool replace_oldest;

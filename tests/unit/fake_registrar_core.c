@@ -76,6 +76,11 @@ const struct account *snapshot_account(const struct snapshot *snapshot, const ch
     return NULL;
 }
 
+uint64_t snapshot_losses(const struct snapshot *snapshot)
+{
+    return ++the_core->losses; /* look */
+}
+
 const struct device *snapshot_device(const struct snapshot *snapshot, const char *name)
 {
     return the_core->device && strcmp(the_core->device->name, name) == 0 ? the_core->device : NULL;

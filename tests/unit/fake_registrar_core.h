@@ -37,6 +37,7 @@ struct module_ctx {
     json_t *reply;
     struct account *accounts[4];
     const struct device *device; /* the only one there is, or NULL */
+    uint64_t losses;
     bus_fn on_config;
     void *on_config_arg;
     json_t *live; /* account → key → value as text; outlives a stop of the module */

@@ -22,6 +22,25 @@ static struct snapshot *with_accounts(unsigned from, unsigned to)
     return s;
 }
 
+START_TEST(what_may_be_lost_is_told_apart_from_other_changes)
+{
+    struct snapshot *a = with_accounts(200, 204), *b = snapshot_next(a), *c, *other = with_accounts(200, 204);
+    struct account *changed = account_new("201", "realm", "correct horse battery");
+
+    snapshot_put_account(b, changed);
+    snapshot_put_setting(b, "max_call", "60");
+    ck_assert_uint_eq(snapshot_losses(a), snapshot_losses(b));
+    c = snapshot_next(b);
+    snapshot_drop_account(c, "202");
+    ck_assert_uint_ne(snapshot_losses(b), snapshot_losses(c));
+    ck_assert_uint_ne(snapshot_losses(a), snapshot_losses(other)); /* read anew: anything may be gone */
+    snapshot_free(a);
+    snapshot_free(b);
+    snapshot_free(c);
+    snapshot_free(other);
+}
+END_TEST
+
 START_TEST(the_hashes_are_those_of_rfc_7616)
 {
     /* RFC 7616 §3.9.1 */
@@ -262,6 +281,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_add_test(tc, what_may_be_lost_is_told_apart_from_other_changes);
     tcase_add_test(tc, the_hashes_are_those_of_rfc_7616);
     tcase_add_test(tc, an_empty_snapshot_finds_nothing);
     tcase_add_test(tc, a_setting_in_seconds_that_makes_no_sense_is_as_if_it_were_missing);

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from . import edge, sipp, take_ports, usage
+from . import data, edge, sipp, take_ports, usage
 
 HOLD_MS = 200
 
@@ -250,16 +250,17 @@ def edge_cost(plan, home):
 
 
 def idle(plan, make, home):
-    """Memory at rest with 1,000 accounts, in a switch of its own."""
+    """Memory at rest with 1,000 accounts and a phone registered for each, in a switch of its own."""
     where = os.path.join(home, "idle")
     os.mkdir(where)
     switch = make(where, accounts=1000)
     try:
-        time.sleep(1)
+        data.register_all(switch, 1000)
+        time.sleep(3)
         found = usage.memory(switch.pids)
     finally:
         switch.close()
-    return [_row(switch.name, "idle memory (PSS), 1,000 accounts", "MB", [found["pss"] / 1024], budget=switch.budget("idle"),
+    return [_row(switch.name, "idle memory (PSS), 1,000 accounts and registrations", "MB", [found["pss"] / 1024], budget=switch.budget("idle"),
                  remark=f"RSS {found['rss'] / 1024:.1f} MB, private {found['own'] / 1024:.1f} MB")]
 
 
@@ -285,6 +286,8 @@ def all_rows(plan, make, home, whole):
         rows += crowd(plan, make, where)
     if whole and plan.wants("idle"):
         rows += idle(plan, make, home)
+    if whole and plan.wants("data"):
+        rows += data.rows(plan, make, home, _row)
     if whole and plan.wants("edge"):
         rows += edge_cost(plan, where)
     return rows

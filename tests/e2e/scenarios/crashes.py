@@ -54,6 +54,35 @@ def _kill_at_random_moments(t, moments):
     assert causes.count("normal") >= 1, causes
 
 
+@scenario(seconds=150)
+def no_accepted_call_is_lost_when_the_switch_is_killed_while_the_database_is_away(t):
+    cluster = t.own_cluster().start()
+    tandem = t.own_tandem(database=cluster.create_database("tandem"), media_ports=1200, log="info")
+    tandem.migrate()
+    tandem.expect_error("media process|database|PostgreSQL")
+    tandem.start()
+    traffic = Traffic(tandem.server, t.account(), t.account(), rate=50)
+    try:
+        traffic.start()
+        wait_until("calls to be accepted", lambda: len(traffic.accepted) > 5)
+        cluster.stop("immediate")
+        for _ in range(2):
+            traffic.wait(random.uniform(0.5, 1.5))
+            tandem.kill()
+            traffic.abandon()
+            tandem.start()
+            # The phone is still registered and the secrets are known: there is nothing to wait for.
+            traffic.start(register=False)
+        traffic.wait(1)
+        traffic.stop()
+    finally:
+        traffic.close()
+    assert not traffic.refused, f"{len(traffic.refused)} calls were refused: {list(traffic.refused.values())[:3]}"
+    cluster.start()
+    wait_until("the database to be ready", lambda: tandem.json("status")["database"]["state"] == "ready", 45, 0.3)
+    _compare(_rows(t, traffic), traffic)
+
+
 @scenario(seconds=120)
 def no_accepted_call_is_lost_when_the_switch_is_killed(t):
     _kill_at_random_moments(t, 4)
