@@ -34,6 +34,7 @@ static void leg_destroy(void *obj)
         obj_unref(leg->to->account, "endpoint");
         free(leg->to);
     }
+    free(leg->headers);
     desc_free(leg->remote_offer);
     desc_free(leg->remote);
     desc_free(leg->local);

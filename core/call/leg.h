@@ -102,6 +102,7 @@ struct leg {
     char number[64];         /* the party at the far side: account name or number */
     char name[128];          /* its display name */
     char contact[512], peer[ADDR_TEXT], sip_call_id[160];
+    char *headers;         /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
     union addr media_host; /* our address as this phone sees it */
     union addr signalling; /* where its signalling comes from */
     unsigned stream_count;

@@ -111,6 +111,8 @@ void sipmsg_free(struct sipmsg *m);
 char *header_text(su_home_t *home, const sip_header_t *h);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
+/* What a dialplan may see of its headers (call/headers.h); freed by the caller. NULL: none. */
+char *message_headers(const sip_t *sip);
 
 /* check.c */
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
