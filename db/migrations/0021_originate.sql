@@ -87,7 +87,7 @@ BEGIN
         RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = coalesce(advice, 'See \df+ tandem.originate.');
     END IF;
     IF key IS NOT NULL THEN
-        PERFORM pg_advisory_xact_lock(7233165301848294, hashtext(key));
+        PERFORM pg_advisory_xact_lock(7233165, hashtext(key));
         SELECT o.id INTO made FROM live.originate o
             WHERE o.key = originate.key AND o.requested_at > now() - interval '1 day' AND o.cause IS DISTINCT FROM 'repeated'
             ORDER BY o.requested_at LIMIT 1;
