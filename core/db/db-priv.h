@@ -14,12 +14,17 @@ struct device *device_alloc(void) MUST_USE;
 
 /* --- feed.c: the configuration ------------------------------------------------------------------------------------ */
 struct feed;
-struct feed *feed_open(struct db *db, const char *conninfo, unsigned node);
+/* state_dir: where the local copy is, which is put in force before this returns, if there is one. */
+struct feed *feed_open(struct db *db, const char *conninfo, const char *state_dir, unsigned node);
 void feed_close(struct feed *feed);
 /* The configuration is loaded and the connection stands. */
 bool feed_ready(const struct feed *feed);
 /* Words: why it is not ready, or which generation was refused; "" when all is well. */
 const char *feed_why(const struct feed *feed);
+/* When the local copy was written that is in force (µs since 1970); 0: what the database says is. */
+uint64_t feed_copied_us(const struct feed *feed);
+/* "", or what is wrong with the local copy. */
+const char *feed_copy_why(const struct feed *feed);
 void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *arg, int err), void *arg);
 
 /* --- pool.c: queries ------------------------------------------------------------------------------------------------
@@ -35,6 +40,8 @@ struct pg_result *pretend_result(const json_t *rows);
 void pool_close(struct pool *pool);
 bool pool_ready(const struct pool *pool);
 const char *pool_why(const struct pool *pool);
+/* In the callback of a query that ended with -EIO: the SQLSTATE; "" otherwise. */
+const char *pool_sqlstate(const struct pool *pool);
 /* max_rows 0: all, and the statement may write. */
 struct db_query *pool_query(struct pool *pool, const struct db_question *question, db_done_fn done, void *arg);
 
@@ -47,6 +54,11 @@ void deliver_close(struct deliver *deliver);
 void deliver_wake(struct deliver *deliver);
 bool deliver_ready(const struct deliver *deliver);
 const char *deliver_why(const struct deliver *deliver);
+
+/* --- sqlstate.c -------------------------------------------------------------------------------------------------- */
+/* Is an error with this SQLSTATE about the values of the row? Otherwise any row would meet it now: rights, a full disk
+ * … */
+bool error_is_of_row(const char *sqlstate);
 
 /* --- db.c --------------------------------------------------------------------------------------------------------- */
 struct loop *db_loop(const struct db *db);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "db/conn.h"
 #include "db/db-priv.h"
+#include "db/live-priv.h"
 #include "db/records-priv.h"
 #include "db/spool.h"
 
@@ -20,6 +21,7 @@ struct db {
     struct feed *feed;
     struct pool *pool, *guarded; /* the switch's own queries, and those of scripts */
     struct list listeners;
+    struct live *live;
     struct spool *spool;
     struct deliver *deliver;
     struct record_origin origin;
@@ -32,6 +34,11 @@ struct db {
 struct loop *db_loop(const struct db *db)
 {
     return db->loop;
+}
+
+struct live *db_live(struct db *db)
+{
+    return db->live;
 }
 
 /* --- notices ------------------------------------------------------------------------------------------------------ */
@@ -127,20 +134,32 @@ void db_refresh_state(struct db *db)
 void db_get_status(const struct db *db, struct db_status *out)
 {
     struct spool_status spool;
+    struct live_status live;
 
+    live_get_status(db->live, &live);
     spool_get_status(db->spool, &spool);
     *out = (struct db_status){
         .state = db->state,
         .generation = snapshot_generation(db->snapshot),
         .generation_age_s = (loop_now_us(db->loop) - db->snapshot_at_us) / 1000000,
-        .records_memory = spool.memory,
         .records_waiting = spool.waiting,
         .records_delivered = spool.delivered,
         .records_set_aside = spool.set_aside,
         .records_lost = spool.lost,
         .records_crash_safe = spool.crash_safe,
+        .live_rows = live.rows,
+        .live_waiting = live.waiting,
+        .live_refused = live.refused,
     };
+    if (feed_copied_us(db->feed)) {
+        uint64_t now_us = loop_wall_us(db->loop), then_us = feed_copied_us(db->feed);
+
+        out->config_from_copy = true;
+        out->generation_age_s = now_us > then_us ? (now_us - then_us) / 1000000 : 0;
+    }
     str_copy(out->why, sizeof out->why, db->why);
+    str_copy(out->live_why, sizeof out->live_why, live.why);
+    str_copy(out->config_copy_why, sizeof out->config_copy_why, feed_copy_why(db->feed));
     str_copy(out->place, sizeof out->place, db->place);
 }
 
@@ -165,6 +184,11 @@ void db_set_snapshot(struct db *db, struct snapshot *snapshot)
 void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *, int), void *arg)
 {
     feed_wait(db->feed, deadline_ms, fn, arg);
+}
+
+const char *db_sqlstate(const struct db *db)
+{
+    return pool_sqlstate(db->pool);
 }
 
 struct db_query *db_query(struct db *db, const char *sql, const char *const *params, unsigned count,
@@ -259,6 +283,16 @@ static int open_spool(struct db *db, const struct db_config *config)
     return 0;
 }
 
+/* Behind the spool, whose lock makes sure that the directory is ours alone. */
+static int open_live(struct db *db, const struct db_config *config)
+{
+    char dir[512];
+
+    if (snprintf(dir, sizeof dir, "%s/live", config->state_dir) >= (int)sizeof dir)
+        return -ENAMETOOLONG; /* the spool has said so */
+    return live_open(db->loop, db, dir, config->node, &db->live);
+}
+
 int db_open(struct loop *loop, const struct db_config *config, const struct db_hooks *hooks, struct db **out)
 {
     struct db *db;
@@ -282,8 +316,15 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
+    err = open_live(db, config);
+    if (err) {
+        spool_close(db->spool);
+        snapshot_free(db->snapshot);
+        free(db);
+        return err;
+    }
     conn_place(config->conninfo, db->place, sizeof db->place);
-    db->feed = feed_open(db, config->conninfo, config->node);
+    db->feed = feed_open(db, config->conninfo, config->state_dir, config->node);
     db->pool = pool_open(db, config->conninfo, false);
     db->guarded = pool_open(db, config->conninfo, true);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
@@ -331,15 +372,22 @@ void db_close(struct db *db, unsigned flush_ms)
         free(db);
         return;
     }
-    for (db_get_status(db, &status); status.records_waiting && deliver_ready(db->deliver) && real_ms() < until;
-         db_get_status(db, &status))
+    while (real_ms() < until) {
+        bool live_waits = live_flush(db->live);
+
+        db_get_status(db, &status);
+        if (!live_waits && (!status.records_waiting || !deliver_ready(db->deliver)))
+            break;
         loop_turn(db->loop, 10);
+    }
+    db_get_status(db, &status);
     if (status.records_waiting && db->has_database)
         log_info("%llu records wait in the spool for the next start", (unsigned long long)status.records_waiting);
     db->hooks = (struct db_hooks){0};
     deliver_close(db->deliver);
     db->deliver = NULL;
     feed_close(db->feed);
+    live_close(db->live);
     pool_close(db->guarded);
     pool_close(db->pool);
     spool_close(db->spool);

@@ -60,6 +60,9 @@ enum db_type db_column_type(const struct db_result *result, int column);
  * Called exactly once, never from inside db_query(), unless the query was cancelled. */
 typedef void (*db_done_fn)(void *arg, int err, const char *message, const struct db_result *result);
 
+/* In a callback with -EIO: the SQLSTATE (PostgreSQL, appendix A); "" otherwise. */
+const char *db_sqlstate(const struct db *db);
+
 struct db_query;
 /* Parameters ($1 …) are text, NULL is SQL NULL; they are copied. Queries of one pool run on a few connections, never on
  * the one that writes records. Never NULL. */
@@ -122,8 +125,11 @@ struct db_status {
     char place[256]; /* as a conninfo without user and password: where administrators connect; "": not said */
     uint64_t generation;
     uint64_t generation_age_s;
-    size_t records_memory; /* bytes; of those that wait, what is in memory */
     uint64_t records_waiting, records_delivered, records_set_aside, records_lost; /* of this run */
+    bool config_from_copy;   /* the database has not been heard since the start: the local copy is in force */
+    char config_copy_why[256]; /* what is wrong with the local copy; "" when nothing is */
+    uint64_t live_rows, live_waiting, live_refused; /* live_waiting: not yet in the database */
+    char live_why[256];
     bool records_crash_safe; /* what waits outlives a crash of this program, whether it was written or not */
 };
 void db_get_status(const struct db *db, struct db_status *out);

@@ -58,6 +58,7 @@ struct pool {
     struct db_pretend pretend;
     char *conninfo; /* NULL: no database, or the connections are being made */
     bool has_database, guarded, pump_later, closing;
+    char sqlstate[6]; /* of the query whose callback is running */
 };
 
 static void pump_soon(struct pool *pool);
@@ -409,7 +410,9 @@ static void answer(struct slot *slot)
         const char *state = PQresultErrorField(result.pg, PG_DIAG_SQLSTATE);
 
         conn_error_text(result.pg, message, sizeof message);
+        str_copy(slot->pool->sqlstate, sizeof slot->pool->sqlstate, state);
         tell(q, state && strcmp(state, "57014") == 0 ? -ETIMEDOUT : -EIO, message, NULL);
+        slot->pool->sqlstate[0] = '\0';
     }
     PQclear(result.pg);
     query_free(q);
@@ -566,6 +569,11 @@ bool pool_ready(const struct pool *pool)
         if (pool->slots[i].conn.up)
             return true;
     return false;
+}
+
+const char *pool_sqlstate(const struct pool *pool)
+{
+    return pool->sqlstate;
 }
 
 const char *pool_why(const struct pool *pool)

@@ -42,11 +42,11 @@ void store_queue(struct store *store, struct store_entry *entry);
 void store_drop(struct store *store, struct store_entry *entry);
 
 /* store_journal.c: a file of JSON lines that is appended to on a worker, and written anew when it has grown long. */
-int journal_open(struct store *store, const char *dir);
-void journal_close(struct store *store);
-void journal_changed(struct store *store, const struct store_entry *entry);
+int store_journal_open(struct store *store, const char *dir);
+void store_journal_close(struct store *store);
+void store_journal_changed(struct store *store, const struct store_entry *entry);
 /* The database has these as they are now. */
-void journal_settled(struct store *store, const struct store_entry *entry);
+void store_journal_settled(struct store *store, const struct store_entry *entry);
 
 /* store_sync.c: live.store. */
 void sync_open(struct store *store, struct db *db);

@@ -87,7 +87,7 @@ void store_queue(struct store *store, struct store_entry *entry)
 void store_settle(struct store *store, struct store_entry *entry)
 {
     unqueue(store, entry);
-    journal_settled(store, entry);
+    store_journal_settled(store, entry);
     if (!entry->value)
         store_drop(store, entry);
 }
@@ -145,7 +145,7 @@ static int set(struct store *store, const char *key, json_t *value, uint64_t sec
         now = entry->updated_us + 1;
     entry = store_put(store, key, json_incref(value), now,
                       value && seconds ? loop_wall_us(store->loop) + seconds * 1000000 : 0);
-    journal_changed(store, entry);
+    store_journal_changed(store, entry);
     if (store->sync && (value || store->waiting < WAITING_MAX)) {
         store_queue(store, entry);
         sync_wake(store);
@@ -212,7 +212,7 @@ int store_open(struct loop *loop, struct db *db, const char *dir, struct store *
     list_init(&store->flight);
     if (db)
         sync_open(store, db);
-    result = dir ? journal_open(store, dir) : 0;
+    result = dir ? store_journal_open(store, dir) : 0;
     if (result < 0) {
         store_close(store);
         return result;
@@ -230,7 +230,7 @@ void store_close(struct store *store)
         return;
     loop_timer_stop(store->loop, &store->prune);
     sync_close(store);
-    journal_close(store);
+    store_journal_close(store);
     for (size_t i = 0; i < STORE_BUCKETS; i++) {
         LIST_FOR_EACH_SAFE(entry, next, &store->buckets[i], node)
         {

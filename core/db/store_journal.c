@@ -9,9 +9,9 @@
 #include "db/store-priv.h"
 
 #define FILE_LANE 2
-#define WRITE_MS 10              /* changes of one moment share a write */
-#define LINES_MIN 1000           /* a shorter file is never written anew */
-#define JOURNAL_MAX (16u << 20)  /* bytes that are read */
+#define WRITE_MS 10             /* changes of one moment share a write */
+#define LINES_MIN 1000          /* a shorter file is never written anew */
+#define JOURNAL_MAX (16u << 20) /* bytes that are read */
 
 struct journal {
     struct store *store;
@@ -56,8 +56,9 @@ static void add_line(struct journal *journal, json_t *json)
 /* saved: the database has it. */
 static json_t *entry_json(const struct store_entry *entry, bool saved)
 {
-    return json_pack("{s:s,s:O,s:I,s:I,s:b}", "key", entry->key, "value", entry->value ? entry->value : json_null(), "updated",
-                     (json_int_t)entry->updated_us, "expires", (json_int_t)entry->expires_us, "saved", saved);
+    return json_pack("{s:s,s:O,s:I,s:I,s:b}", "key", entry->key, "value", entry->value ? entry->value : json_null(),
+                     "updated", (json_int_t)entry->updated_us, "expires", (json_int_t)entry->expires_us, "saved",
+                     saved);
 }
 
 static void take_line(struct store *store, const char *line, size_t len)
@@ -136,7 +137,8 @@ static void job_done(void *arg)
 
     journal->jobs--;
     if (job->err && !journal->failed)
-        log_error("the store cannot be kept in %s: %s. It stays in memory and in the database", job->path, strerror(-job->err));
+        log_error("the store cannot be kept in %s: %s. It stays in memory and in the database", job->path,
+                  strerror(-job->err));
     else if (!job->err && journal->failed)
         log_info("the store is kept in %s again", job->path);
     if (job->err)
@@ -188,7 +190,7 @@ static void write_soon(struct journal *journal)
 
 /* --- the store's side -------------------------------------------------------------------------------------------- */
 
-void journal_changed(struct store *store, const struct store_entry *entry)
+void store_journal_changed(struct store *store, const struct store_entry *entry)
 {
     if (!store->journal)
         return;
@@ -196,7 +198,7 @@ void journal_changed(struct store *store, const struct store_entry *entry)
     write_soon(store->journal);
 }
 
-void journal_settled(struct store *store, const struct store_entry *entry)
+void store_journal_settled(struct store *store, const struct store_entry *entry)
 {
     if (!store->journal)
         return;
@@ -225,7 +227,7 @@ static int read_file(struct store *store, const char *path, size_t *lines, bool 
     return 0;
 }
 
-int journal_open(struct store *store, const char *dir)
+int store_journal_open(struct store *store, const char *dir)
 {
     struct journal *journal;
     char path[1000];
@@ -251,7 +253,7 @@ int journal_open(struct store *store, const char *dir)
     return 0;
 }
 
-void journal_close(struct store *store)
+void store_journal_close(struct store *store)
 {
     struct journal *journal = store->journal;
 

@@ -29,17 +29,20 @@ struct store_sync {
 
 static void next(void *arg);
 
-static const char load_sql[] = "SELECT key, value::text, (extract(epoch FROM updated_at) * 1000000)::bigint, "
-                               "coalesce((extract(epoch FROM expires_at) * 1000000)::bigint, 0) FROM live.store "
-                               "WHERE $1::text IS NULL OR key IN (SELECT json_array_elements_text($1::json)) LIMIT 10000";
+static const char load_sql[] =
+    "SELECT key, value::text, (extract(epoch FROM updated_at) * 1000000)::bigint, "
+    "coalesce((extract(epoch FROM expires_at) * 1000000)::bigint, 0) FROM live.store "
+    "WHERE $1::text IS NULL OR key IN (SELECT json_array_elements_text($1::json)) LIMIT 10000";
 
 /* The time of the change decides, so that a statement that comes late undoes nothing. */
 static const char write_sql[] =
-    "WITH r AS (SELECT * FROM json_to_recordset($1::json) AS x(key text, value jsonb, updated bigint, expires bigint)), "
+    "WITH r AS (SELECT * FROM json_to_recordset($1::json) AS x(key text, value jsonb, updated bigint, expires "
+    "bigint)), "
     "d AS (DELETE FROM live.store s USING r WHERE r.value IS NULL AND s.key = r.key "
     "AND s.updated_at <= to_timestamp(r.updated / 1e6)) "
     "INSERT INTO live.store AS s (key, value, updated_at, expires_at) "
-    "SELECT key, value, to_timestamp(updated / 1e6), to_timestamp(nullif(expires, 0) / 1e6) FROM r WHERE value IS NOT NULL "
+    "SELECT key, value, to_timestamp(updated / 1e6), to_timestamp(nullif(expires, 0) / 1e6) FROM r WHERE value IS NOT "
+    "NULL "
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at, "
     "expires_at = excluded.expires_at, updated_by = excluded.updated_by WHERE s.updated_at < excluded.updated_at";
 
@@ -69,7 +72,7 @@ static void take_row(struct store_sync *sync, const struct db_result *result, in
     str_to_u64(db_value(result, row, 3), UINT64_MAX, &expires);
     if (!entry || entry->updated_us < updated) {
         entry = store_put(store, key, json_incref(value), updated, expires);
-        journal_changed(store, entry);
+        store_journal_changed(store, entry);
         store_settle(store, entry);
     } else if (entry->updated_us == updated && list_linked(&entry->wait)) {
         store_settle(store, entry); /* it had arrived, and the answer had not */
@@ -86,7 +89,7 @@ static void drop_if_settled(struct store *store, struct store_entry *entry)
     if (list_linked(&entry->wait))
         return;
     store_put(store, entry->key, NULL, entry->updated_us, 0);
-    journal_changed(store, entry);
+    store_journal_changed(store, entry);
     store_settle(store, entry);
 }
 
@@ -145,7 +148,8 @@ static void read_rows(struct store_sync *sync)
     free(text);
 }
 
-/* A person (or we ourselves) has changed something: "TIME\nKEY", "-\nKEY" when it was removed, "" for the whole table. */
+/* A person (or we ourselves) has changed something: "TIME\nKEY", "-\nKEY" when it was removed, "" for the whole table.
+ */
 static void noticed(void *arg, const char *payload)
 {
     struct store_sync *sync = arg;
@@ -206,7 +210,8 @@ static void written(void *arg, int err, const char *message, const struct db_res
         return;
     }
     if (err && !sync->told)
-        log_error("the database refuses a value of the store, which stays in memory and in the journal only: %s", message);
+        log_error("the database refuses a value of the store, which stays in memory and in the journal only: %s",
+                  message);
     sync->told = err != 0;
     sync->batch = BATCH_MAX;
     sync->retry_ms = RETRY_FIRST_MS;

@@ -29,7 +29,7 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *modules_status;
+    struct console_status *modules_status, *files_status;
     struct records *records;
     struct script *script;
     struct module_set *modules;
@@ -263,12 +263,23 @@ static json_t *modules_status(void *arg)
     return modules_list(daemon->modules);
 }
 
+/* Where a backup finds what is not in the database. */
+static json_t *files_status(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    return json_pack("{ss*}", "dialplan", daemon->config->dialplan);
+}
+
 static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct db_config db = {.conninfo = config->database, .state_dir = config->state_dir, .node = config->node};
     struct db_hooks db_hooks = {.arg = daemon, .snapshot = config_changed, .state = db_state};
-    struct trace_config trace = {0};
+    char recorder_dir[512];
+    struct trace_config trace = {.dir = recorder_dir,
+                                 .disk_bytes = (uint64_t)config->recorder_size_mb << 20,
+                                 .disk_hours = config->recorder_hours};
     struct agent_config agent = {.digests = digests_for,
                                  .digests_arg = daemon,
                                  .media_address4 = config->media_address,
@@ -291,6 +302,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = open_media(daemon, why, why_size)) < 0)
         return result;
     daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
+    snprintf(recorder_dir, sizeof recorder_dir, "%s/recorder", config->state_dir);
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
         return result;
@@ -316,6 +328,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = start_modules(daemon, why, why_size)) < 0)
         return result;
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
+    daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
     if (result < 0)
@@ -399,6 +412,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->console) {
         console_remove(daemon->modules_command);
         console_remove_status(daemon->modules_status);
+        console_remove_status(daemon->files_status);
     }
     console_close(daemon->console);
     if (daemon->script)

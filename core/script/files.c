@@ -12,7 +12,7 @@
 #define INCLUDE_DEPTH_MAX 16
 #define FILES_MAX 500
 
-char *file_read(const char *dir, const char *name, size_t *len)
+char *site_file_read(const char *dir, const char *name, size_t *len)
 {
     char path[1024], *text;
     FILE *file;
@@ -58,7 +58,7 @@ static char *look_up(const struct script_files *files, const char *name, size_t 
         return given ? str_dup(given) : NULL;
     }
     for (; *dir < COUNT_OF(files->dirs) && files->dirs[*dir]; ++*dir) {
-        char *text = file_read(files->dirs[*dir], name, len);
+        char *text = site_file_read(files->dirs[*dir], name, len);
 
         if (text || errno != ENOENT)
             return text;

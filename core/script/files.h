@@ -31,6 +31,6 @@ void files_free(struct script_files *files);
 /* A relative path that stays where it is looked for. */
 bool file_name_is_inside(const char *name);
 /* The whole file, or NULL and errno. Freed by the caller. Blocks. */
-char *file_read(const char *dir, const char *name, size_t *len);
+char *site_file_read(const char *dir, const char *name, size_t *len);
 
 #endif

@@ -312,7 +312,7 @@ static int run_file(struct tester *tester, const char *dir, char *why, size_t wh
     struct guard guard = {.budget = &heap.shared, .limit = STEPS_MAX, .cpu_ms = CPU_MS};
     char chunk[300];
     struct source source = {.chunk = chunk};
-    char *text = file_read(dir, tester->file, &source.len);
+    char *text = site_file_read(dir, tester->file, &source.len);
     lua_State *L = heap_open(&heap, MEMORY_MAX, tester);
     int result = 0;
 

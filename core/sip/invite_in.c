@@ -171,7 +171,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct session_terms terms = message_terms(sip);
     struct session_policy policy = session_policy_resolve(db_snapshot(agent->pbx->db), &account->session);
     unsigned min_se;
-    char why[160] = "", dialled[64] = "", contact[256] = "";
+    char why[160] = "", dialled[64] = "", contact[512] = "";
     enum cause refused = CAUSE_NONE;
     char *headers = NULL;
     const struct call *behind;
