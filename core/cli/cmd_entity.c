@@ -410,6 +410,16 @@ static enum cli_exit list(struct cli *cli, const struct entity *entity, int argc
     return CLI_OK;
 }
 
+/* A field of `show`, in words. Returns out or the string itself. */
+static const char *field_text(const struct field *f, const json_t *value, char out[32])
+{
+    if (json_is_null(value) && f->may_default)
+        return strcmp(f->column, "mac") == 0 ? "" : "as the switch";
+    if (!f->seconds || !json_is_integer(value))
+        return value_text(value, out);
+    return json_integer_value(value) ? duration_text(json_integer_value(value), out) : "no limit";
+}
+
 static void print_fields(const struct cli *cli, const struct entity *entity, const json_t *item)
 {
     char room[32];
@@ -419,7 +429,7 @@ static void print_fields(const struct cli *cli, const struct entity *entity, con
 
         fprintf(cli->out, "%s%-16s%s ", f == entity->fields ? colour(cli, BOLD) : "", f->label,
                 f == entity->fields ? colour(cli, PLAIN) : "");
-        print_clean(cli->out, json_is_null(value) && f->may_default ? "as the switch" : value_text(value, room));
+        print_clean(cli->out, field_text(f, value, room));
         putc('\n', cli->out);
     }
     if (*json_str(item, "updated_by"))

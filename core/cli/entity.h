@@ -14,6 +14,7 @@ struct field {
     const char *type;  /* of SQL: what the text is cast to */
     bool may_default;  /* the value "default" makes it NULL: as the switch */
     bool may_be_empty; /* an empty field of a CSV file means an empty text, not "leave it" */
+    bool seconds;      /* a time: shown as "1 h 0 min"; 0 is none */
 };
 
 struct entity {
