@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level { LOG_LEVEL_NONE = -1, LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Program name for the lines, and the highest level that is written (default INFO). Call once, before threads. */
 void log_setup(const char *program, enum log_level level);

@@ -36,6 +36,7 @@ enum event_kind {
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
     EVENT_CONFIG, /* another configuration is in force; detail: its generation */
+    EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (1u << (kind))

@@ -46,6 +46,10 @@ void leg_silence_news(struct leg *leg, const struct media_event *event);
 /* Answered, or other limits are configured: (re)starts the call's clock. */
 void call_limit_update(struct call *call);
 
+/* fallback.c */
+/* The call's dialplan has failed: does somebody else take care of it? */
+bool call_fallback(struct call *call);
+
 /* call.c */
 struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a new one */
 void leg_publish(struct leg *leg, enum event_kind kind, const char *detail);

@@ -2,6 +2,7 @@
  * moment when its record is complete. Signalling thread. Knows no SIP, no Lua. */
 #include "call/call.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,6 +73,7 @@ static void call_destroy(void *obj)
 
     loop_timer_stop(call->pbx->loop, &call->limit);
     data_clear(&call->data);
+    json_decref(call->vars);
     obj_unref(call->behalf, "call");
     list_unlink(&call->in_pbx);
     list_unlink(&call->in_hash);
@@ -136,14 +138,15 @@ static void start_script(struct call *call)
     int result;
 
     if (!ops) {
-        leg_end(call->caller, CAUSE_NO_DIALPLAN, WHO_SWITCH, NULL);
+        if (!call_fallback(call))
+            leg_end(call->caller, CAUSE_NO_DIALPLAN, WHO_SWITCH, NULL);
         return;
     }
     result = ops->start(call->pbx->script, call, call->context, call->dialled);
     if (result == -ENOENT) {
         snprintf(detail, sizeof detail, "no extension %.60s in context %.40s", call->dialled, call->context);
         leg_end(call->caller, CAUSE_UNKNOWN_NUMBER, WHO_SWITCH, detail);
-    } else if (result < 0) {
+    } else if (result < 0 && !call_fallback(call)) {
         leg_end(call->caller, CAUSE_SCRIPT_ERROR, WHO_SWITCH, NULL);
     }
 }
@@ -208,6 +211,7 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
     leg->remote_offer = desc_copy(in->offer);
     leg->late_offer = !in->offer;
+    leg->headers = in->headers ? str_dup(in->headers) : NULL;
     fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
     call_publish(call, EVENT_CALL_NEW, NULL);
     leg_publish(leg, EVENT_LEG_NEW, NULL);
@@ -306,7 +310,7 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
     enum who who = WHO_SCRIPT;
 
     call->script = NULL;
-    if (!caller_waits(call))
+    if (!caller_waits(call) || (cause == CAUSE_SCRIPT_ERROR && call_fallback(call)))
         return;
     if (cause == CAUSE_NONE && call->dial_cause != CAUSE_NONE) { /* it ended because its dial did */
         cause = call->dial_cause;

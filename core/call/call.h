@@ -8,6 +8,7 @@ enum call_state { CALL_ROUTING, CALL_DIALLING, CALL_TALKING, CALL_ENDING, CALL_G
 extern const struct fsm_table call_states;
 
 struct dial;
+struct json_t;
 struct script_run;
 
 struct call {
@@ -39,7 +40,9 @@ struct call {
     unsigned redirect_count;
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
-    bool start_pending; /* the dialplan starts at the end of this turn */
+    bool fell_back;      /* its dialplan failed once, and it went to script_fallback */
+    bool start_pending;  /* the dialplan starts at the end of this turn */
+    struct json_t *vars; /* vars.h; NULL: none */
     struct data_slots data;
 };
 
@@ -47,6 +50,7 @@ struct call_incoming {
     struct account *account; /* ref is taken */
     const char *from_number, *from_name, *dialled, *context;
     const char *sip_call_id, *contact;
+    const char *headers;            /* headers.h: what the dialplan may see; NULL: nothing */
     const struct media_desc *offer; /* NULL: the INVITE had none, the answer will carry ours */
     const struct leg_ops *ops;
     void *usage;
@@ -111,6 +115,7 @@ struct dial_request {
     unsigned timeout_ms; /* of ringing; 0: 60 s; in order: for each target */
     unsigned max_ms;     /* of the conversation: then the call ends; 0: no limit of its own */
     bool in_order;       /* one target after the other, not all at once */
+    const char *headers; /* headers.h: added to the INVITEs; NULL: none */
 };
 
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */

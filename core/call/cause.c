@@ -137,3 +137,11 @@ const char *who_name(enum who who)
 
     return who >= 0 && who < (int)COUNT_OF(names) ? names[who] : "?";
 }
+
+enum who who_by_name(const char *name)
+{
+    for (int who = WHO_NOBODY; who <= WHO_MODULE; who++)
+        if (strcmp(who_name((enum who)who), name) == 0)
+            return (enum who)who;
+    return WHO_NOBODY;
+}

@@ -30,6 +30,7 @@ struct dial {
     struct leg *early;             /* the branch that owns early media; borrowed, it is among the branches */
     unsigned timeout_ms, max_ms;
     bool in_order;
+    char *headers; /* for the INVITEs; NULL: none */
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
     struct loop_timer deadline;  /* of ringing; then, of the conversation */
@@ -118,6 +119,7 @@ static void dial_free(struct dial *dial)
     for (unsigned i = 0; i < dial->attempt_count; i++)
         free(dial->attempts[i].target);
     free(dial->attempts);
+    free(dial->headers);
     free(dial);
 }
 
@@ -481,6 +483,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             int sent;
 
             leg_set_control(leg, branch_changed, dial);
+            leg->headers = dial->headers ? str_dup(dial->headers) : NULL;
             dial->branches[dial->branch_count++] = obj_ref(leg, "dial");
             sent = route_send(leg, offer);
             if (sent == 0)
@@ -532,6 +535,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->starting = true;
     dial->in_order = request->in_order;
     dial->max_ms = request->max_ms;
+    dial->headers = request->headers ? str_dup(request->headers) : NULL;
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);

@@ -34,6 +34,7 @@ static void leg_destroy(void *obj)
         obj_unref(leg->to->account, "endpoint");
         free(leg->to);
     }
+    free(leg->headers);
     desc_free(leg->remote_offer);
     desc_free(leg->remote);
     desc_free(leg->local);
@@ -327,6 +328,7 @@ int leg_on_early(struct leg *leg, int status, const struct media_desc *answer)
         return -EINVAL;
     }
     leg_agree(leg, answer, desc_copy(leg->our_offer), answer);
+    leg_replace_desc(&leg->accepted_offer, NULL);
     leg->early = true;
     tell_control(leg, LEG_CHANGE_EARLY);
     return 0;
@@ -368,9 +370,22 @@ void leg_on_answer(struct leg *leg, const struct media_desc *answer)
     }
     local = leg->our_offer;
     leg->our_offer = NULL;
+    leg_replace_desc(&leg->accepted_offer, NULL);
     leg_move(leg, LEG_UP);
     leg->answered_us = loop_now_us(leg->pbx->loop);
     leg_agree(leg, answer, local, answer);
+    leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
+    tell_control(leg, LEG_CHANGE_ANSWERED);
+}
+
+void leg_on_answer_again(struct leg *leg)
+{
+    if (leg->state != LEG_RINGING || !leg->local || !leg->remote)
+        return;
+    leg_replace_desc(&leg->our_offer, NULL);
+    leg_move(leg, LEG_UP);
+    leg->answered_us = loop_now_us(leg->pbx->loop);
+    leg_media_apply(leg);
     leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
     tell_control(leg, LEG_CHANGE_ANSWERED);
 }

@@ -21,7 +21,7 @@ extern const struct fsm_table leg_states;
 
 /* Where an outbound leg goes: one binding of an account, one address of a trunk. */
 struct endpoint {
-    char uri[256];  /* Request-URI */
+    char uri[512];  /* Request-URI */
     char flow[72];  /* edge flow token; "": none */
     char path[512]; /* Route set from the registration's Path, or "" */
     double q;       /* preference of a registered contact, 0 to 1 (RFC 3261 §20.10); resolved ones come in its order */
@@ -101,7 +101,8 @@ struct leg {
     struct endpoint *to;     /* where route_send() will dial; NULL afterwards */
     char number[64];         /* the party at the far side: account name or number */
     char name[128];          /* its display name */
-    char contact[256], peer[ADDR_TEXT], sip_call_id[160];
+    char contact[512], peer[ADDR_TEXT], sip_call_id[160];
+    char *headers;         /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
     union addr media_host; /* our address as this phone sees it */
     union addr signalling; /* where its signalling comes from */
     unsigned stream_count;
@@ -122,7 +123,7 @@ struct leg {
     bool offer_again; /* after 491 it is tried again (RFC 3261 §14.1) */
     unsigned offer_tries;
     struct loop_timer offer_timer;
-    int ring_status; /* the last provisional sent; outbound: received */
+    int ring_status;    /* the last provisional sent; outbound: received */
     char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
     bool held;          /* the far side does not receive or does not send */
@@ -191,8 +192,8 @@ void leg_on_confirmed(struct leg *leg, const struct media_desc *answer);
 /* How our re-offer ended; 481 and 408 end the leg (RFC 3261 §12.2.1.2). */
 void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer);
 void leg_on_offer_refused(struct leg *leg, int status);
-/* The far side asks us for an offer (a re-INVITE without one). Returns what to say (borrowed): what is in use, without a
- * hold of its own; or NULL: an offer is open already. leg_on_asked_answer() follows. */
+/* The far side asks us for an offer (a re-INVITE without one). Returns what to say (borrowed): what is in use, without
+ * a hold of its own; or NULL: an offer is open already. leg_on_asked_answer() follows. */
 const struct media_desc *leg_offer_asked(struct leg *leg);
 /* Its answer; NULL: there was none (or the offer did not go out), and nothing changes. */
 void leg_on_asked_answer(struct leg *leg, const struct media_desc *answer);
@@ -200,6 +201,8 @@ void leg_on_asked_answer(struct leg *leg, const struct media_desc *answer);
 void leg_on_reanswer(struct leg *leg, const struct media_desc *answer);
 /* A final 2xx with the answer to our offer. Refuses bad answers by ending the leg. */
 void leg_on_answer(struct leg *leg, const struct media_desc *answer);
+/* A final 2xx of an early dialog in which the far side has offered since, and was answered: that holds. */
+void leg_on_answer_again(struct leg *leg);
 /* A new offer inside the dialog; the usage keeps the transaction open until ops->answer_offer(). */
 void leg_on_offer(struct leg *leg, const struct media_desc *offer);
 /* The offer of leg_on_offer() waits for an answer no longer (it was cancelled). */

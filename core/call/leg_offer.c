@@ -347,8 +347,9 @@ void leg_on_offer(struct leg *leg, const struct media_desc *offer)
     leg_replace_desc(&leg->remote_offer, desc_copy(offer));
     leg->offer_open = true;
     /* Glare: ours, or the other side's that is on its way here. One of ours that waits for another try is in nobody's
-     * way. */
-    if ((leg->our_offer && !loop_timer_running(&leg->offer_timer)) || (peer && peer->offer_open)) {
+     * way, and that of our INVITE was answered early. */
+    if ((leg->our_offer && leg->state == LEG_UP && !loop_timer_running(&leg->offer_timer)) ||
+        (peer && peer->offer_open)) {
         leg_refuse_offer(leg, CAUSE_GLARE);
         return;
     }

@@ -31,6 +31,8 @@ struct flow_place {
 typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flow, struct flow_place *out,
                                  unsigned max);
 
+struct store;
+
 struct pbx {
     struct loop *loop;
     struct bus *bus;
@@ -38,6 +40,7 @@ struct pbx {
     struct hooks *hooks;
     struct media *media;
     struct db *db;
+    struct store *store; /* what the dialplan keeps; NULL: nothing */
     void *script;
     const struct script_ops *script_ops; /* NULL: no dialplan */
     const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */

@@ -44,7 +44,8 @@ extern const struct cli_command cmd_status, cmd_version, cmd_refs;
 extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
 extern const struct cli_command cmd_registrations, cmd_accounts;
 extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config, cmd_backup, cmd_restore;
-extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan;
+extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate;
+extern const struct cli_command cmd_trace, cmd_why;
 
 /* "tandem: …" on standard error. */
 void cli_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -134,6 +135,9 @@ void print_lines(FILE *out, const char *text);
 const char *duration_text(json_int_t seconds, char out[32]);
 /* "14:03:59.123" of local time. Returns out. */
 const char *clock_text(json_int_t at_us, char out[32]);
+
+/* "Mon 14:03, 25 Nov" of local time. Returns out. */
+const char *day_text(json_int_t at_us, char out[32]);
 
 #define TABLE_COLUMNS 10
 struct table {

@@ -115,7 +115,7 @@ static enum cli_exit run_run(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cmd_events = {
     "events", "events [TOPIC...]", "follows what happens",
-    "Topics: call, leg, registration, media, database, and those of modules. Without any: all of them.\n"
+    "Topics: call, leg, registration, media, database, recorder, and those of modules. Without any: all of them.\n"
     "With --json one line an event. Ends with Ctrl-C.",
     run_events};
 const struct cli_command cmd_log = {"log", "log", "follows the log of the switch", "Ends with Ctrl-C.", run_log};

@@ -13,6 +13,41 @@ static void good_or_bad(const struct cli *cli, bool good, const char *text)
     fprintf(cli->out, "%s%s%s", colour(cli, good ? GREEN : RED), text, colour(cli, PLAIN));
 }
 
+/* One more line under a label, in colour, when there is something to say. */
+static void say_also(const struct cli *cli, const char *words)
+{
+    if (!words || !*words)
+        return;
+    label(cli, "");
+    fputs(colour(cli, YELLOW), cli->out);
+    print_clean(cli->out, words);
+    fprintf(cli->out, "%s\n", colour(cli, PLAIN));
+}
+
+static void print_records(const struct cli *cli, const json_t *records)
+{
+    fprintf(cli->out, "; records: %lld waiting, %lld delivered", (long long)json_num(records, "waiting"),
+            (long long)json_num(records, "delivered"));
+    if (json_num(records, "set_aside"))
+        fprintf(cli->out, ", %lld set aside", (long long)json_num(records, "set_aside"));
+    if (json_num(records, "lost"))
+        fprintf(cli->out, ", %s%lld lost%s", colour(cli, RED), (long long)json_num(records, "lost"),
+                colour(cli, PLAIN));
+}
+
+static void print_live(const struct cli *cli, const json_t *live)
+{
+    label(cli, "live data");
+    fprintf(cli->out, "%lld rows", (long long)json_num(live, "rows"));
+    if (json_num(live, "waiting"))
+        fprintf(cli->out, ", %lld not yet in the database", (long long)json_num(live, "waiting"));
+    if (json_num(live, "refused"))
+        fprintf(cli->out, ", %s%lld refused by the database%s", colour(cli, RED), (long long)json_num(live, "refused"),
+                colour(cli, PLAIN));
+    putc('\n', cli->out);
+    say_also(cli, json_str(live, "why"));
+}
+
 static void print_database(const struct cli *cli, const json_t *database)
 {
     const json_t *records = json_object_get(database, "records");
@@ -22,29 +57,19 @@ static void print_database(const struct cli *cli, const json_t *database)
     label(cli, "database");
     good_or_bad(cli, strcmp(state, "ready") == 0, state);
     if (json_object_get(database, "generation"))
-        fprintf(cli->out, ", configuration %lld, %s old", (long long)json_num(database, "generation"),
+        fprintf(cli->out, ", configuration %lld%s, %s old", (long long)json_num(database, "generation"),
+                json_yes(database, "from_copy") ? " from the local copy" : "",
                 duration_text(json_num(database, "generation_age_s"), age));
-    if (records) {
-        fprintf(cli->out, "; records: %lld waiting, %lld delivered", (long long)json_num(records, "waiting"),
-                (long long)json_num(records, "delivered"));
-        if (json_num(records, "set_aside"))
-            fprintf(cli->out, ", %lld set aside", (long long)json_num(records, "set_aside"));
-        if (json_num(records, "lost"))
-            fprintf(cli->out, ", %s%lld lost%s", colour(cli, RED), (long long)json_num(records, "lost"),
-                    colour(cli, PLAIN));
-    }
+    if (records)
+        print_records(cli, records);
     putc('\n', cli->out);
-    if (json_is_false(json_object_get(records, "crash_safe"))) {
-        label(cli, "");
-        fputs("shared memory (/dev/shm) cannot be used: a crash of the switch would lose the records of its last "
-              "moment\n",
-              cli->out);
-    }
-    if (*json_str(database, "why")) {
-        label(cli, "");
-        print_clean(cli->out, json_str(database, "why"));
-        putc('\n', cli->out);
-    }
+    say_also(cli, json_str(database, "why"));
+    say_also(cli, json_str(database, "copy_why"));
+    if (json_is_false(json_object_get(records, "crash_safe")))
+        say_also(cli, "shared memory (/dev/shm) cannot be used: a crash of the switch would lose the records of its "
+                      "last moment");
+    if (json_object_get(database, "live"))
+        print_live(cli, json_object_get(database, "live"));
 }
 
 static void print_media(const struct cli *cli, const json_t *media)
@@ -80,6 +105,35 @@ static void print_edge(const struct cli *cli, const json_t *edge)
     if (json_num(edge, "send_failed"))
         fprintf(cli->out, ", %lld not sent", (long long)json_num(edge, "send_failed"));
     putc('\n', cli->out);
+}
+
+static void print_recorder(const struct cli *cli, const json_t *recorder)
+{
+    json_int_t oldest_us = json_num(recorder, "oldest_us");
+    char when[32];
+
+    if (!*json_str(recorder, "dir"))
+        return; /* without files */
+    label(cli, "recorder");
+    if (!json_yes(recorder, "writing"))
+        good_or_bad(cli, false, "stopped");
+    else
+        good_or_bad(cli, true, "writes");
+    fprintf(cli->out, ", %lld of %lld MiB", (long long)json_num(recorder, "bytes") >> 20,
+            (long long)json_num(recorder, "limit_bytes") >> 20);
+    if (oldest_us)
+        fprintf(cli->out, ", since %s", day_text(oldest_us, when));
+    if (json_num(recorder, "lost_messages") || json_num(recorder, "lost_bytes"))
+        fprintf(cli->out, "; %lld messages and %lld bytes lost", (long long)json_num(recorder, "lost_messages"),
+                (long long)json_num(recorder, "lost_bytes"));
+    if (json_num(recorder, "left_out_floods"))
+        fprintf(cli->out, "; %lld messages of floods left out", (long long)json_num(recorder, "left_out_floods"));
+    putc('\n', cli->out);
+    if (*json_str(recorder, "why")) {
+        label(cli, "");
+        print_clean(cli->out, json_str(recorder, "why"));
+        putc('\n', cli->out);
+    }
 }
 
 /* Names of modules; what main() brings may be strings or objects with a name. */
@@ -131,6 +185,8 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     print_media(cli, json_object_get(s, "media"));
     if (json_object_get(s, "edge"))
         print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "recorder"))
+        print_recorder(cli, json_object_get(s, "recorder"));
     if (json_object_get(s, "modules"))
         print_modules(cli, json_object_get(s, "modules"));
     label(cli, "memory");
@@ -163,13 +219,6 @@ static enum cli_exit run_modules(struct cli *cli, int argc, char **argv)
     }
     json_decref(result);
     return CLI_OK;
-}
-
-static enum cli_exit run_dialplan(struct cli *cli, int argc, char **argv)
-{
-    if (argc != 2 || strcmp(argv[1], "reload") != 0)
-        return cli_usage(&cmd_dialplan, "the dialplan can be told to \"reload\" only");
-    return cli_tell(cli, "dialplan.reload", NULL, "New calls use the dialplan as it is now.");
 }
 
 static enum cli_exit run_version(struct cli *cli, int argc, char **argv)
@@ -225,7 +274,4 @@ const struct cli_command cmd_status = {"status", "status", "how the switch is", 
 const struct cli_command cmd_version = {"version", "version", "versions of the switch and of this program", "",
                                         run_version};
 const struct cli_command cmd_modules = {"modules", "modules", "loaded modules", "", run_modules};
-const struct cli_command cmd_dialplan = {"dialplan", "dialplan reload", "reads the dialplan again",
-                                         "When the new one has a mistake, it is shown and the old one stays in force.",
-                                         run_dialplan};
 const struct cli_command cmd_refs = {"refs", "refs", "live objects and who holds them, for developers", "", run_refs};

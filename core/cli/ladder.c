@@ -173,6 +173,18 @@ static enum colour line_colour(const json_t *line)
     return text[0] == '2' ? GREEN : text[0] >= '4' ? RED : PLAIN;
 }
 
+/* What a message says about audio stands under its arrow, on the side of its party. */
+static void media_note(struct ladder *ladder, const json_t *line)
+{
+    unsigned party = column_of(ladder, json_num(line, "leg")), from = party == 0 ? 1 : middle(ladder, party - 1) + 2;
+    char text[260];
+
+    snprintf(text, sizeof text, "%s%s", ladder->glyphs->dot, json_str(line, "media"));
+    clear(ladder, true);
+    put_text(ladder, from, text, CANVAS);
+    flush(ladder, "", DIM);
+}
+
 static void rung(struct ladder *ladder, const json_t *line)
 {
     json_int_t offset = json_num(line, "at_us") - ladder->start_us;
@@ -189,6 +201,8 @@ static void rung(struct ladder *ladder, const json_t *line)
         arrow(ladder, line);
     }
     flush(ladder, gutter, line_colour(line));
+    if (*json_str(line, "media"))
+        media_note(ladder, line);
 }
 
 static void ladder_init(struct ladder *ladder, const struct cli *cli, const json_t *call)
@@ -224,6 +238,13 @@ static void print_title(const struct cli *cli, const json_t *call)
     FILE *out = cli->out;
     char when[32];
 
+    if (*json_str(call, "title")) { /* of no call: messages of an account or address */
+        fputs(colour(cli, BOLD), out);
+        print_clean(out, json_str(call, "title"));
+        fprintf(out, "%s, from %s\n\n", colour(cli, PLAIN),
+                clock_text(json_num(json_array_get(json_object_get(call, "lines"), 0), "at_us"), when));
+        return;
+    }
     fprintf(out, "%sCall %s%s  ", colour(cli, BOLD), json_str(call, "id"), colour(cli, PLAIN));
     print_clean(out, *json_str(call, "from") ? json_str(call, "from") : "(the switch)");
     if (*json_str(call, "from_name")) {
@@ -304,7 +325,8 @@ void ladder_print(const struct cli *cli, const json_t *call)
             fprintf(cli->out, "%*s(about here %lld lines are left out)\n", (int)GUTTER, "", (long long)left_out);
         rung(ladder, item);
     }
-    print_end(cli, call);
+    if (!*json_str(call, "title"))
+        print_end(cli, call);
     json_array_foreach(ladder->legs, i, item)
     {
         print_media(cli, item);

@@ -125,6 +125,16 @@ const char *clock_text(json_int_t at_us, char out[32])
     return out;
 }
 
+const char *day_text(json_int_t at_us, char out[32])
+{
+    time_t seconds = (time_t)(at_us / 1000000);
+    struct tm tm;
+
+    localtime_r(&seconds, &tm);
+    strftime(out, 32, "%a %H:%M, %d %b", &tm);
+    return out;
+}
+
 /* --- tables ---------------------------------------------------------------------------------------------------------
  */
 

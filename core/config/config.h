@@ -68,6 +68,8 @@ struct config {
     struct config_digests digests; /* default: md5, sha-256 */
     struct config_network networks[CONFIG_NETWORKS_MAX];
     unsigned network_count;
+    unsigned recorder_size_mb; /* of the flight recorder's files in state_dir; 0: memory only; default 256 */
+    unsigned recorder_hours;   /* how long it keeps a message at most; 0: while there is room; default 168 */
     unsigned source_rate; /* messages a second from one address, and twice that at once; 0: no limit; default 2000 */
     struct config_sip_timers sip_timers;
     /* [media] */

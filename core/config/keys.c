@@ -229,6 +229,8 @@ static const struct key switch_keys[] = {
     {"dialplan_library", set_path, AT(dialplan_library), 0, 0, false},
     {"digest", set_digests, AT(digests), 0, 0, false},
     {"digest_network", set_network, 0, 0, 0, true},
+    {"recorder_size", set_unsigned, AT(recorder_size_mb), 0, 1000000, false},
+    {"recorder_hours", set_unsigned, AT(recorder_hours), 0, 87600, false},
     {"source_rate", set_unsigned, AT(source_rate), 0, 1000000, false},
     {NULL, NULL, 0, 0, 0, false},
 };
@@ -322,6 +324,8 @@ void config_defaults(struct config *c)
     c->media_port_max = 29999;
     c->media_program = str_dup(TANDEM_LIBEXECDIR "/tandem-media");
     c->media_orphan_s = 600;
+    c->recorder_size_mb = 256;
+    c->recorder_hours = 168;
     c->source_rate = 2000;
 }
 

@@ -12,7 +12,7 @@
 #define CLIENTS_LIMIT 128u
 #define WAITING_LIMIT 64u /* unanswered requests of one client */
 #define TOPICS_LIMIT 16u
-#define TOPIC_ALL "*" /* every topic but "log" */
+#define TOPIC_ALL "*" /* every topic but "log" and "trace" */
 
 struct console_command {
     struct list node;

@@ -231,7 +231,7 @@ bool client_wants(const struct console_client *client, const char *topic)
     for (unsigned i = 0; i < client->topic_count; i++) {
         if (strcmp(client->topics[i], topic) == 0)
             return true;
-        if (strcmp(client->topics[i], TOPIC_ALL) == 0 && strcmp(topic, "log") != 0)
+        if (strcmp(client->topics[i], TOPIC_ALL) == 0 && strcmp(topic, "log") != 0 && strcmp(topic, "trace") != 0)
             return true;
     }
     return false;

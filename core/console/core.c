@@ -33,6 +33,7 @@ static void close_part(struct console_part *part)
 {
     struct core_holder *holder = CONTAINER_OF(part, struct core_holder, core.part);
 
+    core_trace_stop(&holder->core);
     core_events_stop(&holder->core);
     log_tap_close(holder->core.log);
     while (holder->commands) {
@@ -63,7 +64,8 @@ static int add_table(struct core_holder *holder, const struct core_command *comm
 
 int console_add_core(struct console *console, const struct console_core *core)
 {
-    const struct core_command *const tables[] = {core_status_commands, core_call_commands, core_account_commands};
+    const struct core_command *const tables[] = {core_status_commands, core_call_commands, core_account_commands,
+                                                 core_trace_commands, core_dialplan_commands};
     struct core_holder *holder = mem_new(sizeof *holder);
 
     holder->core.console = console;
@@ -77,6 +79,7 @@ int console_add_core(struct console *console, const struct console_core *core)
             return err; /* what was added goes with the console */
     }
     core_events_start(&holder->core);
+    core_trace_start(&holder->core);
     holder->core.log = log_tap_open(console);
     return 0;
 }

@@ -15,6 +15,7 @@ struct core_part {
     struct console_core core;
     struct bus_subscription *subscription;
     struct log_tap *log;
+    struct console_status *recorder;
 };
 
 struct core_command {
@@ -26,12 +27,17 @@ struct core_command {
 extern const struct core_command core_status_commands[];
 extern const struct core_command core_call_commands[];
 extern const struct core_command core_account_commands[];
+extern const struct core_command core_trace_commands[];
+extern const struct core_command core_dialplan_commands[];
 
 /* params[key] as text, or NULL when it is missing, no string or empty. */
 const char *param_text(json_t *params, const char *key);
 
 void core_events_start(struct core_part *core);
 void core_events_stop(struct core_part *core);
+/* The topic "trace" and the section "recorder" of status. */
+void core_trace_start(struct core_part *core);
+void core_trace_stop(struct core_part *core);
 
 /* Log lines as topic "log": any thread may log, so they wait in a bounded queue for the loop. */
 struct log_tap *log_tap_open(struct console *console) MUST_USE;

@@ -25,6 +25,7 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_MEDIA_STATE] = "media",
     [EVENT_DB_STATE] = "database",
     [EVENT_CONFIG] = "database",
+    [EVENT_RECORDER] = "recorder",
 };
 
 static void set_text(json_t *json, const char *key, const char *text)

@@ -25,6 +25,15 @@ static json_t *database_json(const struct pbx *pbx)
                      "crash_safe", status.records_crash_safe);
     if (status.why[0])
         json_object_set_new(json, "why", json_text(status.why));
+    if (status.config_from_copy)
+        json_object_set_new(json, "from_copy", json_true());
+    if (status.config_copy_why[0])
+        json_object_set_new(json, "copy_why", json_text(status.config_copy_why));
+    json_object_set_new(json, "live",
+                        json_pack("{s:I,s:I,s:I}", "rows", (json_int_t)status.live_rows, "waiting",
+                                  (json_int_t)status.live_waiting, "refused", (json_int_t)status.live_refused));
+    if (status.live_why[0])
+        json_object_set_new(json_object_get(json, "live"), "why", json_text(status.live_why));
     if (status.place[0])
         json_object_set_new(json, "place", json_text(status.place));
     return json;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "db/conn.h"
 #include "db/db-priv.h"
+#include "db/live-priv.h"
 #include "db/records-priv.h"
 #include "db/spool.h"
 
@@ -18,7 +19,9 @@ struct db {
     struct snapshot *snapshot;
     uint64_t snapshot_at_us;
     struct feed *feed;
-    struct pool *pool;
+    struct pool *pool, *guarded; /* the switch's own queries, and those of scripts */
+    struct list listeners;
+    struct live *live;
     struct spool *spool;
     struct deliver *deliver;
     struct record_origin origin;
@@ -31,6 +34,62 @@ struct db {
 struct loop *db_loop(const struct db *db)
 {
     return db->loop;
+}
+
+struct live *db_live(struct db *db)
+{
+    return db->live;
+}
+
+/* --- notices ------------------------------------------------------------------------------------------------------ */
+
+struct db_listener {
+    struct list node;
+    const char *channel;
+    db_notice_fn fn;
+    void *arg;
+};
+
+struct db_listener *db_listen(struct db *db, const char *channel, db_notice_fn fn, void *arg)
+{
+    struct db_listener *listener = mem_new(sizeof *listener);
+
+    listener->channel = channel;
+    listener->fn = fn;
+    listener->arg = arg;
+    list_append(&db->listeners, &listener->node);
+    return listener;
+}
+
+void db_unlisten(struct db_listener *listener)
+{
+    if (!listener)
+        return;
+    list_unlink(&listener->node);
+    free(listener);
+}
+
+void db_tell_listeners(struct db *db, const char *channel, const char *payload)
+{
+    struct db_listener *listener, *next;
+
+    LIST_FOR_EACH_SAFE(listener, next, &db->listeners, node)
+    {
+        if (!channel || strcmp(channel, listener->channel) == 0)
+            listener->fn(listener->arg, payload);
+    }
+}
+
+void db_listen_sql(const struct db *db, char *out, size_t size)
+{
+    const struct db_listener *listener;
+    size_t used = 0;
+
+    out[0] = '\0';
+    LIST_FOR_EACH(listener, &db->listeners, node)
+    {
+        str_append(out, size, &used, "; LISTEN %s", listener->channel);
+    }
 }
 
 /* --- state -------------------------------------------------------------------------------------------------------- */
@@ -75,20 +134,32 @@ void db_refresh_state(struct db *db)
 void db_get_status(const struct db *db, struct db_status *out)
 {
     struct spool_status spool;
+    struct live_status live;
 
+    live_get_status(db->live, &live);
     spool_get_status(db->spool, &spool);
     *out = (struct db_status){
         .state = db->state,
         .generation = snapshot_generation(db->snapshot),
         .generation_age_s = (loop_now_us(db->loop) - db->snapshot_at_us) / 1000000,
-        .records_memory = spool.memory,
         .records_waiting = spool.waiting,
         .records_delivered = spool.delivered,
         .records_set_aside = spool.set_aside,
         .records_lost = spool.lost,
         .records_crash_safe = spool.crash_safe,
+        .live_rows = live.rows,
+        .live_waiting = live.waiting,
+        .live_refused = live.refused,
     };
+    if (feed_copied_us(db->feed)) {
+        uint64_t now_us = loop_wall_us(db->loop), then_us = feed_copied_us(db->feed);
+
+        out->config_from_copy = true;
+        out->generation_age_s = now_us > then_us ? (now_us - then_us) / 1000000 : 0;
+    }
     str_copy(out->why, sizeof out->why, db->why);
+    str_copy(out->live_why, sizeof out->live_why, live.why);
+    str_copy(out->config_copy_why, sizeof out->config_copy_why, feed_copy_why(db->feed));
     str_copy(out->place, sizeof out->place, db->place);
 }
 
@@ -115,10 +186,22 @@ void db_wait_applied(struct db *db, unsigned deadline_ms, void (*fn)(void *, int
     feed_wait(db->feed, deadline_ms, fn, arg);
 }
 
+const char *db_sqlstate(const struct db *db)
+{
+    return pool_sqlstate(db->pool);
+}
+
 struct db_query *db_query(struct db *db, const char *sql, const char *const *params, unsigned count,
                           unsigned deadline_ms, db_done_fn done, void *arg)
 {
-    return pool_query(db->pool, sql, params, count, deadline_ms, done, arg);
+    const struct db_question question = {.sql = sql, .params = params, .count = count, .deadline_ms = deadline_ms};
+
+    return pool_query(db->pool, &question, done, arg);
+}
+
+struct db_query *db_ask(struct db *db, const struct db_question *question, db_done_fn done, void *arg)
+{
+    return pool_query(db->guarded, question, done, arg);
 }
 
 /* --- records ------------------------------------------------------------------------------------------------------ */
@@ -150,6 +233,14 @@ void db_record_call_close(struct db *db, const struct record_call *call)
     struct record_bytes bytes;
 
     record_encode_call_close(&bytes, origin_now(db), call);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+void db_record_call_vars(struct db *db, const struct uuid *call, const char *vars)
+{
+    struct record_bytes bytes;
+
+    record_encode_call_vars(&bytes, call, vars);
     spool_add(db->spool, bytes.data, bytes.len);
 }
 
@@ -192,6 +283,16 @@ static int open_spool(struct db *db, const struct db_config *config)
     return 0;
 }
 
+/* Behind the spool, whose lock makes sure that the directory is ours alone. */
+static int open_live(struct db *db, const struct db_config *config)
+{
+    char dir[512];
+
+    if (snprintf(dir, sizeof dir, "%s/live", config->state_dir) >= (int)sizeof dir)
+        return -ENAMETOOLONG; /* the spool has said so */
+    return live_open(db->loop, db, dir, config->node, &db->live);
+}
+
 int db_open(struct loop *loop, const struct db_config *config, const struct db_hooks *hooks, struct db **out)
 {
     struct db *db;
@@ -206,6 +307,7 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     db->has_database = config->conninfo != NULL;
     db->origin.node = config->node;
     db->origin.run = uuid_new();
+    list_init(&db->listeners);
     db->snapshot = snapshot_new(0);
     db->snapshot_at_us = loop_now_us(loop);
     err = open_spool(db, config);
@@ -214,9 +316,17 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
         free(db);
         return err;
     }
+    err = open_live(db, config);
+    if (err) {
+        spool_close(db->spool);
+        snapshot_free(db->snapshot);
+        free(db);
+        return err;
+    }
     conn_place(config->conninfo, db->place, sizeof db->place);
-    db->feed = feed_open(db, config->conninfo, config->node);
-    db->pool = pool_open(db, config->conninfo);
+    db->feed = feed_open(db, config->conninfo, config->state_dir, config->node);
+    db->pool = pool_open(db, config->conninfo, false);
+    db->guarded = pool_open(db, config->conninfo, true);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
     db->state = db->has_database ? DB_CONNECTING : DB_DOWN;
     if (!db->has_database)
@@ -224,6 +334,20 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     db->opened = true;
     *out = db;
     return 0;
+}
+
+struct db *db_open_pretend(struct loop *loop, const struct db_pretend *pretend)
+{
+    struct db *db = mem_new(sizeof *db);
+
+    db->loop = loop;
+    list_init(&db->listeners);
+    db->snapshot = snapshot_new(0);
+    db->pool = pool_open(db, NULL, false);
+    db->guarded = pool_open(db, NULL, true);
+    if (pretend && pretend->answer)
+        pool_pretend(db->guarded, pretend);
+    return db;
 }
 
 static uint64_t real_ms(void)
@@ -241,15 +365,30 @@ void db_close(struct db *db, unsigned flush_ms)
 
     if (!db)
         return;
-    for (db_get_status(db, &status); status.records_waiting && deliver_ready(db->deliver) && real_ms() < until;
-         db_get_status(db, &status))
+    if (!db->spool) { /* it only pretends */
+        pool_close(db->guarded);
+        pool_close(db->pool);
+        snapshot_free(db->snapshot);
+        free(db);
+        return;
+    }
+    while (real_ms() < until) {
+        bool live_waits = live_flush(db->live);
+
+        db_get_status(db, &status);
+        if (!live_waits && (!status.records_waiting || !deliver_ready(db->deliver)))
+            break;
         loop_turn(db->loop, 10);
+    }
+    db_get_status(db, &status);
     if (status.records_waiting && db->has_database)
         log_info("%llu records wait in the spool for the next start", (unsigned long long)status.records_waiting);
     db->hooks = (struct db_hooks){0};
     deliver_close(db->deliver);
     db->deliver = NULL;
     feed_close(db->feed);
+    live_close(db->live);
+    pool_close(db->guarded);
     pool_close(db->pool);
     spool_close(db->spool);
     snapshot_free(db->snapshot);

@@ -51,6 +51,7 @@ static void batch_timeout(void *arg)
 {
     struct deliver *d = arg;
 
+    d->limit = (d->limit + 1) / 2; /* so that a slow database gets ahead all the same */
     conn_fail(&d->conn, "the database did not take the call records in time");
 }
 
@@ -108,19 +109,6 @@ void deliver_wake(struct deliver *d)
 
 /* --- what went wrong ---------------------------------------------------------------------------------------------- */
 
-/* Errors that any row would meet now, by class (PostgreSQL, appendix A): connection, privileges, full disk, operator
- * intervention, wrong schema … Everything else is about this row's values. */
-static bool any_row_would_fail(const char *sqlstate)
-{
-    static const char *const classes[] = {"08", "0A", "25", "26", "28", "3D", "3F", "40",
-                                          "42", "53", "55", "57", "58", "F0", "XX"};
-
-    for (size_t i = 0; i < COUNT_OF(classes); i++)
-        if (strncmp(sqlstate, classes[i], 2) == 0)
-            return true;
-    return sqlstate[0] == '\0';
-}
-
 static void set_aside(struct deliver *d, size_t index)
 {
     struct spool_record records[BATCH_RECORDS];
@@ -159,7 +147,7 @@ static void try_later(struct deliver *d)
 
 static void batch_failed(struct deliver *d)
 {
-    if (any_row_would_fail(d->sqlstate)) {
+    if (!error_is_of_row(d->sqlstate)) {
         try_later(d);
         return;
     }
@@ -214,7 +202,7 @@ static void deliver_input(void *arg)
         ExecStatusType status = PQresultStatus(result);
 
         if (!result) { /* the end of one statement's results */
-            if (PQstatus(d->conn.pg) == CONNECTION_BAD || d->answers > d->sent + RECORD_KINDS)
+            if (PQstatus(d->conn.pg) == CONNECTION_BAD || d->answers > d->sent + RECORD_KINDS + 1)
                 return; /* conn.c hears the end of file */
             d->answers++;
             continue;
@@ -231,7 +219,6 @@ static void deliver_input(void *arg)
         } else {
             loop_timer_stop(d->loop, &d->deadline);
             d->state = DELIVER_IDLE;
-            d->limit = BATCH_RECORDS;
             db_refresh_state(d->db);
             send_batch(d);
         }
@@ -246,6 +233,11 @@ static void deliver_up(void *arg)
     d->state = DELIVER_PREPARING;
     d->failed = false;
     d->answers = d->sent = 0;
+    /* What is acknowledged is removed here, so it must not be lost when the server crashes. */
+    ok = ok && PQsendQueryParams(d->conn.pg,
+                                 "SELECT set_config('synchronous_commit', 'local', false) WHERE "
+                                 "current_setting('synchronous_commit') = 'off'",
+                                 0, NULL, NULL, NULL, NULL, 0);
     for (unsigned kind = 0; kind < RECORD_KINDS && ok; kind++)
         if (record_form(kind))
             ok = PQsendPrepare(d->conn.pg, record_form(kind)->name, record_form(kind)->sql, 0, NULL);
@@ -275,6 +267,7 @@ struct deliver *deliver_open(struct db *db, const char *conninfo, struct spool *
     d->db = db;
     d->loop = db_loop(db);
     d->spool = spool;
+    d->limit = BATCH_RECORDS;
     if (conninfo)
         conn_open(&d->conn, d->loop, "records", conninfo, &hooks);
     return d;

@@ -1,5 +1,5 @@
 /* The configuration connection: keeps the snapshot equal to what is committed. One kind of load serves everything: a
- * notification, the poll each 30 s, and a command that waits for its own change. It reads the generation and, from the
+ * notification, the poll each 10 s, and a command that waits for its own change. It reads the generation and, from the
  * journal, only the rows touched since the one in force; after a reconnect it reads all. After each load it reports to
  * live.switch what became of it. Signalling thread only. */
 #ifdef HAVE_CONFIG_H
@@ -11,14 +11,16 @@
 
 #include "base/log.h"
 #include "db/conn.h"
+#include "db/copy.h"
+#include "db/live-priv.h"
 #include "db/rows.h"
 
 #define COALESCE_MS 100
-#define POLL_MS 30000
-#define LOAD_MS 15000                    /* a load of touched rows */
+#define POLL_MS 10000                    /* also finds out that the database says nothing any more */
+#define LOAD_MS 10000                    /* a load of touched rows */
 #define LOAD_ALL_MS 120000               /* everything */
 #define REVERT_LATE_MS 50                /* the clock of the database decides */
-#define REPORT_EACH_US (25 * 1000000ull) /* each poll, even when there is nothing new to say */
+#define REPORT_EACH_US (25 * 1000000ull) /* each third poll, even when there is nothing new to say */
 
 struct waiter {
     struct list node;
@@ -37,6 +39,9 @@ struct feed {
     struct loop *loop;
     unsigned node;
     struct conn conn;
+    struct copy *copy;  /* on disk */
+    uint64_t copied_us; /* when the copy was written that is in force (wall clock); 0: the database has been heard */
+    bool replaying;
     struct loop_timer coalesce, poll, deadline;
     struct loop_timer revert; /* a change goes back then unless somebody confirms it */
     struct list waiters;
@@ -155,15 +160,14 @@ static void load_timeout(void *arg)
     conn_fail(&feed->conn, "the database did not answer the question for the configuration");
 }
 
-#define TOUCHED(table)                                                                                                 \
-    " FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND table_name = '" table "') c"
-
 static void load(struct feed *feed, bool all)
 {
     unsigned long long have = snapshot_generation(db_snapshot(feed->db));
     char sql[2048];
-    size_t used = 0;
 
+    all = all || copy_wants_all(feed->copy);
+    rows_sql(all, have, sql, sizeof sql);
+    copy_begin(feed->copy, all, sql);
     loop_timer_stop(feed->loop, &feed->coalesce);
     feed->asked = LOAD;
     feed->loading_all = all;
@@ -171,25 +175,6 @@ static void load(struct feed *feed, bool all)
     feed->results = 0;
     memset(&feed->fault, 0, sizeof feed->fault);
     feed->loads++;
-    str_append(sql, sizeof sql, &used,
-               "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-               "SELECT g.number, g.journal_from, (SELECT greatest(0, ceil(extract(epoch FROM p.confirm_by - "
-               "clock_timestamp()) * 1000))::bigint FROM config.pending p) FROM config.generation g;");
-    if (all)
-        str_append(sql, sizeof sql, &used,
-                   "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
-                   "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
-                   "SELECT key, value FROM config.setting;");
-    else
-        str_append(sql, sizeof sql, &used,
-                   "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
-                       "account") " LEFT JOIN config.account a ON a.name = c.key;"
-                                  "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
-                                      "device") " LEFT JOIN config.device d ON d.name = c.key;"
-                                                "SELECT c.key, s.value" TOUCHED(
-                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;",
-                   have, have, have);
-    str_append(sql, sizeof sql, &used, "COMMIT");
     loop_timer_start(feed->loop, &feed->deadline, all ? LOAD_ALL_MS : LOAD_MS, load_timeout, feed);
     if (!PQsendQuery(feed->conn.pg, sql))
         conn_broke(&feed->conn);
@@ -234,10 +219,12 @@ static void put_in_force(struct feed *feed)
     uint64_t had = snapshot_generation(db_snapshot(feed->db));
 
     feed->refused = 0;
+    feed->copied_us = 0;
     feed->why[0] = '\0';
     if (feed->loading_all || feed->next || feed->number != had) {
         struct snapshot *next = building(feed);
 
+        copy_keep(feed->copy);
         feed->next = NULL;
         snapshot_set_generation(next, feed->number);
         db_set_snapshot(feed->db, next);
@@ -359,9 +346,9 @@ static void take_load_result(struct feed *feed, const PGresult *r)
     case RESULT_GENERATION:
         if (PQntuples(r) != 1 || str_to_u64(PQgetvalue(r, 0, 0), INT64_MAX, &feed->number) < 0)
             feed->fault = (struct fault){"config.generation", "the table does not have its one row"};
-        else if (!feed->loading_all)
+        else if (!feed->loading_all && !feed->replaying)
             feed->read_all = journal_is_short(feed, r);
-        if (PQntuples(r) == 1)
+        if (PQntuples(r) == 1 && !feed->replaying)
             take_deadline(feed, r);
         break;
     case RESULT_ACCOUNTS:
@@ -389,7 +376,12 @@ static void take_notices(struct feed *feed)
     bool any = false;
 
     while ((notify = PQnotifies(feed->conn.pg))) {
-        any = true;
+        if (strcmp(notify->relname, "tandem_config") == 0)
+            any = true;
+        else if (strcmp(notify->relname, LIVE_CHANNEL) == 0)
+            live_notified(db_live(feed->db), notify->extra);
+        else
+            db_tell_listeners(feed->db, notify->relname, notify->extra);
         PQfreemem(notify);
     }
     if (!any)
@@ -407,14 +399,17 @@ static void answered(struct feed *feed)
 
     feed->asked = NOTHING;
     loop_timer_stop(feed->loop, &feed->deadline);
-    if (what == LISTEN)
+    if (what == LISTEN) {
+        live_connected(db_live(feed->db), true);
+        db_tell_listeners(feed->db, NULL, NULL);
         revert(feed);
-    else if ((what == REVERT && !feed->loaded) || (what == LOAD && feed->read_all))
+    } else if ((what == REVERT && !feed->loaded) || (what == LOAD && feed->read_all)) {
         load(feed, true);
-    else if (what == LOAD)
+    } else if (what == LOAD) {
         load_done(feed);
-    else
+    } else {
         next_question(feed);
+    }
 }
 
 /* Something that calls can do without was refused: said once a connection. */
@@ -451,11 +446,14 @@ static void feed_input(void *arg)
             complain(feed, why);
             continue;
         }
-        if (feed->asked == LOAD)
+        if (feed->asked == LOAD) {
             take_load_result(feed, r);
-        else if (feed->asked == REVERT && PQntuples(r) == 1 && !PQgetisnull(r, 0, 0))
-            log_warn("configuration: not confirmed in time: %s", PQgetvalue(r, 0, 0));
-        PQclear(r);
+            copy_take(feed->copy, r);
+        } else {
+            if (feed->asked == REVERT && PQntuples(r) == 1 && !PQgetisnull(r, 0, 0))
+                log_warn("configuration: not confirmed in time: %s", PQgetvalue(r, 0, 0));
+            PQclear(r);
+        }
     }
     if (feed->conn.up)
         take_notices(feed); /* libpq finds those that stood behind an answer only once it has been taken */
@@ -464,13 +462,16 @@ static void feed_input(void *arg)
 static void feed_up(void *arg)
 {
     struct feed *feed = arg;
+    char others[400], sql[440];
 
     feed->loaded = feed->report_failed = false;
     feed->reported_us = 0;
     feed->asked = LISTEN; /* first, so that no change falls between it and the load */
     loop_timer_start(feed->loop, &feed->poll, POLL_MS, poll_now, feed);
     loop_timer_start(feed->loop, &feed->deadline, LOAD_MS, load_timeout, feed);
-    if (!PQsendQuery(feed->conn.pg, "LISTEN tandem_config"))
+    db_listen_sql(feed->db, others, sizeof others);
+    snprintf(sql, sizeof sql, "LISTEN tandem_config; LISTEN " LIVE_CHANNEL "%s", others);
+    if (!PQsendQuery(feed->conn.pg, sql))
         conn_broke(&feed->conn);
     else
         conn_flush(&feed->conn);
@@ -486,12 +487,66 @@ static void feed_down(void *arg, const char *why)
     loop_timer_stop(feed->loop, &feed->revert);
     feed->asked = NOTHING;
     feed->loaded = feed->revert_due = false;
+    live_connected(db_live(feed->db), false);
     snapshot_free(feed->next);
     feed->next = NULL;
     db_refresh_state(feed->db);
 }
 
-struct feed *feed_open(struct db *db, const char *conninfo, unsigned node)
+/* --- the local copy ----------------------------------------------------------------------------------------------- */
+
+static void replay_load(void *arg, bool all)
+{
+    struct feed *feed = arg;
+
+    feed->loading_all = all;
+    feed->results = 0;
+}
+
+static void replay_result(void *arg, const PGresult *r)
+{
+    take_load_result(arg, r);
+}
+
+/* Until the database is heard, what it has said to an earlier run is in force. */
+static void use_copy(struct feed *feed)
+{
+    uint64_t written_us;
+    char sql[2048];
+
+    rows_sql(true, 0, sql, sizeof sql);
+    feed->replaying = true;
+    written_us = copy_replay(feed->copy, sql, replay_load, replay_result, feed);
+    feed->replaying = false;
+    if (written_us && !feed->fault.row[0]) {
+        struct snapshot *next = building(feed);
+
+        feed->next = NULL;
+        feed->copied_us = written_us;
+        snapshot_set_generation(next, feed->number);
+        db_set_snapshot(feed->db, next);
+        log_info(
+            "configuration generation %llu with %zu accounts comes from the local copy, until the database answers",
+            (unsigned long long)feed->number, snapshot_account_count(next));
+    } else if (written_us) {
+        log_warn("the local copy of the configuration cannot be used: %s: %s", feed->fault.row, feed->fault.reason);
+    }
+    snapshot_free(feed->next);
+    feed->next = NULL;
+    memset(&feed->fault, 0, sizeof feed->fault);
+}
+
+uint64_t feed_copied_us(const struct feed *feed)
+{
+    return feed->copied_us;
+}
+
+const char *feed_copy_why(const struct feed *feed)
+{
+    return copy_why(feed->copy);
+}
+
+struct feed *feed_open(struct db *db, const char *conninfo, const char *state_dir, unsigned node)
 {
     struct feed *feed = mem_new(sizeof *feed);
     const struct conn_hooks hooks = {.arg = feed, .up = feed_up, .down = feed_down, .input = feed_input};
@@ -501,10 +556,13 @@ struct feed *feed_open(struct db *db, const char *conninfo, unsigned node)
     feed->node = node;
     list_init(&feed->waiters);
     feed->coalesce.fn = load_again;
-    if (conninfo)
+    feed->copy = copy_open(feed->loop, state_dir);
+    if (conninfo) {
+        use_copy(feed);
         conn_open(&feed->conn, feed->loop, "configuration", conninfo, &hooks);
-    else
+    } else {
         str_copy(feed->why, sizeof feed->why, "no database is configured");
+    }
     return feed;
 }
 
@@ -517,6 +575,7 @@ void feed_close(struct feed *feed)
     loop_timer_stop(feed->loop, &feed->revert);
     while (!list_empty(&feed->waiters))
         waiter_end(LIST_ENTRY(feed->waiters.next, struct waiter, node), -ETIMEDOUT);
+    copy_close(feed->copy);
     snapshot_free(feed->next);
     free(feed);
 }

@@ -1,4 +1,5 @@
-/* Queries with deadlines on two connections. The deadline holds whatever the server does: the caller hears of it in
+/* Queries with deadlines on two connections; the statements of scripts have two of their own, which cannot write by
+ * themselves and stop at a number of rows. The deadline holds whatever the server does: the caller hears of it in
  * time, the server ends the statement by itself (statement_timeout), and a server that says nothing at all loses the
  * connection. Signalling thread only; knows nothing of what the statements mean. */
 #include <stdio.h>
@@ -10,6 +11,12 @@
 
 #define POOL_SIZE 2
 #define GRACE_MS 2000 /* how long after a deadline the server may take to say so */
+#define CANCEL_LANE 3 /* of the workers: libpq connects in line to cancel */
+
+/* The first words on a guarded connection. Where the role exists it must be taken: HA1s are not for scripts. */
+#define GUARD_SQL                                                                                                      \
+    "SET default_transaction_read_only = on; SET lock_timeout = 1000;"                                                 \
+    "SELECT set_config('role', rolname, false) FROM pg_catalog.pg_roles WHERE rolname = 'tandem_script'"
 
 struct db_result {
     PGresult *pg;
@@ -22,7 +29,8 @@ struct db_query {
     struct loop_timer timer;
     char *sql;
     char **params;
-    unsigned count, deadline_ms;
+    unsigned count, deadline_ms, max_rows;
+    bool write;
     db_done_fn done; /* NULL: told or cancelled; the statement may still be on its way */
     void *arg;
 };
@@ -34,7 +42,12 @@ struct slot {
     PGresult *result;       /* of it */
     struct loop_timer grace;
     unsigned timeout_ms; /* what the server knows as statement_timeout; 0: not set */
+    bool write;          /* guarded: what it knows of default_transaction_read_only */
     bool setting;        /* the SET is on its way, the query comes next */
+    bool preparing;      /* GUARD_SQL is on its way */
+    bool cut;            /* the running query has given as much as it may */
+    bool cancelling;     /* a worker tells the server so: until it is back, the next statement might be hit */
+    size_t bytes;        /* of the values so far */
 };
 
 struct pool {
@@ -42,10 +55,23 @@ struct pool {
     struct loop *loop;
     struct list waiting;
     struct slot slots[POOL_SIZE];
-    bool has_database, pump_later, closing;
+    struct db_pretend pretend;
+    char *conninfo; /* NULL: no database, or the connections are being made */
+    bool has_database, guarded, pump_later, closing;
+    char sqlstate[6]; /* of the query whose callback is running */
 };
 
 static void pump_soon(struct pool *pool);
+
+static void pool_free_unless_cancelling(void *arg)
+{
+    struct pool *pool = arg;
+
+    for (size_t i = 0; i < POOL_SIZE; i++)
+        if (pool->slots[i].cancelling)
+            return; /* its worker's job ends it */
+    free(pool);
+}
 
 /* --- results ------------------------------------------------------------------------------------------------------ */
 
@@ -70,6 +96,25 @@ const char *db_value(const struct db_result *result, int row, int column)
         PQgetisnull(result->pg, row, column))
         return NULL;
     return PQgetvalue(result->pg, row, column);
+}
+
+enum db_type db_column_type(const struct db_result *result, int column)
+{
+    switch (result && column >= 0 && column < PQnfields(result->pg) ? PQftype(result->pg, column) : 0) {
+    case 16:
+        return DB_BOOLEAN;
+    case 20: /* bigint, smallint, integer, oid */
+    case 21:
+    case 23:
+    case 26:
+        return DB_INTEGER;
+    case 700: /* real, double precision, numeric */
+    case 701:
+    case 1700:
+        return DB_NUMBER;
+    default:
+        return DB_TEXT;
+    }
 }
 
 /* --- the end of a query ------------------------------------------------------------------------------------------- */
@@ -135,17 +180,25 @@ static void grace_over(void *arg)
 static void send_next(struct slot *slot)
 {
     struct db_query *q = slot->query;
-    char sql[64];
+    char sql[128];
     int ok;
 
-    slot->setting = slot->timeout_ms != q->deadline_ms;
+    slot->cut = false;
+    slot->bytes = 0;
+    slot->setting = slot->timeout_ms != q->deadline_ms || slot->write != q->write;
     if (slot->setting) {
         slot->timeout_ms = q->deadline_ms;
-        snprintf(sql, sizeof sql, "SET statement_timeout = %u", q->deadline_ms);
+        slot->write = q->write;
+        snprintf(sql, sizeof sql, "SET statement_timeout = %u%s", q->deadline_ms,
+                 !slot->pool->guarded ? ""
+                 : q->write           ? "; SET default_transaction_read_only = off"
+                                      : "; SET default_transaction_read_only = on");
         ok = PQsendQuery(slot->conn.pg, sql);
     } else {
         ok = PQsendQueryParams(slot->conn.pg, q->sql, (int)q->count, NULL, (const char *const *)q->params, NULL, NULL,
                                0);
+        if (ok && q->max_rows)
+            PQsetSingleRowMode(slot->conn.pg);
     }
     if (!ok)
         conn_broke(&slot->conn);
@@ -170,7 +223,7 @@ static void pump(void *arg)
         struct slot *slot = &pool->slots[i];
         struct db_query *q = LIST_ENTRY(pool->waiting.next, struct db_query, node);
 
-        if (!slot->conn.up || slot->query)
+        if (!slot->conn.up || slot->query || slot->preparing || slot->cancelling)
             continue;
         list_unlink(&q->node);
         q->slot = slot;
@@ -193,24 +246,147 @@ static void pump_soon(struct pool *pool)
     loop_later(pool->loop, pump, pool);
 }
 
-struct db_query *pool_query(struct pool *pool, const char *sql, const char *const *params, unsigned count,
-                            unsigned deadline_ms, db_done_fn done, void *arg)
+static void connect_slots(struct pool *pool);
+
+void pool_pretend(struct pool *pool, const struct db_pretend *pretend)
+{
+    pool->pretend = *pretend;
+}
+
+static void make_up(void *arg)
+{
+    struct db_query *q = arg;
+    const struct db_question question = {.sql = q->sql,
+                                         .params = (const char *const *)q->params,
+                                         .count = q->count,
+                                         .deadline_ms = q->deadline_ms,
+                                         .max_rows = q->max_rows,
+                                         .write = q->write};
+    char why[256] = "";
+    json_t *rows = q->pool->pretend.answer(q->pool->pretend.arg, &question, why, sizeof why);
+    struct db_result result = {.pg = rows ? pretend_result(rows) : NULL};
+
+    if (rows && q->max_rows && json_array_size(rows) > q->max_rows)
+        tell(q, -E2BIG, "the answer has more rows, or more bytes, than may be", &result);
+    else
+        tell(q, rows ? 0 : -EIO, why, &result);
+    PQclear(result.pg);
+    json_decref(rows);
+    query_free(q);
+}
+
+static void too_many_wait(void *arg)
+{
+    finish(arg, -EBUSY, "too many queries wait for the database already");
+}
+
+struct db_query *pool_query(struct pool *pool, const struct db_question *question, db_done_fn done, void *arg)
 {
     struct db_query *q = mem_new(sizeof *q);
+    unsigned count = question->count;
 
     q->pool = pool;
-    q->sql = str_dup(sql);
+    q->sql = str_dup(question->sql);
     q->count = count;
     q->params = mem_new((count ? count : 1) * sizeof(char *));
     for (unsigned i = 0; i < count; i++)
-        q->params[i] = params[i] ? str_dup(params[i]) : NULL;
-    q->deadline_ms = deadline_ms ? deadline_ms : 1;
+        q->params[i] = question->params[i] ? str_dup(question->params[i]) : NULL;
+    q->deadline_ms = question->deadline_ms ? question->deadline_ms : 1;
+    q->max_rows = question->max_rows;
+    q->write = question->write;
     q->done = done;
     q->arg = arg;
+    if (pool->guarded && list_length(&pool->waiting) >= DB_QUESTIONS_WAITING) {
+        loop_timer_start(pool->loop, &q->timer, 0, too_many_wait, q);
+        return q;
+    }
+    if (pool->pretend.answer) {
+        loop_timer_start(pool->loop, &q->timer, 0, make_up, q);
+        return q;
+    }
+    connect_slots(pool);
     list_append(&pool->waiting, &q->node);
     loop_timer_start(pool->loop, &q->timer, q->deadline_ms, deadline, q);
     pump_soon(pool);
     return q;
+}
+
+/* --- rows of guarded statements, one by one ---------------------------------------------------------------------- */
+
+struct cancel_job {
+    struct pool *pool;
+    struct slot *slot;
+    PGcancel *cancel;
+};
+
+static void cancel_work(void *arg)
+{
+    struct cancel_job *job = arg;
+    char error[256];
+
+    PQcancel(job->cancel, error, sizeof error); /* when it fails, statement_timeout ends the statement */
+}
+
+static void cancel_done(void *arg)
+{
+    struct cancel_job *job = arg;
+
+    PQfreeCancel(job->cancel);
+    job->slot->cancelling = false;
+    if (job->pool->closing)
+        pool_free_unless_cancelling(job->pool);
+    else
+        pump_soon(job->pool);
+    free(job);
+}
+
+/* Enough: the rest of it is only thrown away. */
+static void cut(struct slot *slot)
+{
+    struct cancel_job *job;
+
+    if (slot->cut)
+        return;
+    slot->cut = true;
+    job = mem_new(sizeof *job);
+    job->pool = slot->pool;
+    job->slot = slot;
+    job->cancel = PQgetCancel(slot->conn.pg);
+    slot->cancelling = true;
+    loop_work(slot->pool->loop, CANCEL_LANE, cancel_work, cancel_done, job);
+}
+
+static void take_row(struct slot *slot, const PGresult *row)
+{
+    int at = slot->result ? PQntuples(slot->result) : 0, columns = PQnfields(row);
+
+    for (int i = 0; i < columns; i++)
+        slot->bytes += (size_t)PQgetlength(row, 0, i);
+    if (at >= (int)slot->query->max_rows || slot->bytes > DB_ANSWER_BYTES) {
+        cut(slot);
+        return;
+    }
+    if (!slot->result)
+        slot->result = PQcopyResult(row, PG_COPYRES_ATTRS);
+    for (int i = 0; slot->result && i < columns; i++)
+        PQsetvalue(slot->result, at, i, PQgetvalue(row, 0, i), PQgetisnull(row, 0, i) ? -1 : PQgetlength(row, 0, i));
+}
+
+/* Takes over a result of the running statement; the last one counts: a connection that breaks adds an error. */
+static void take_result(struct slot *slot, PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    if (slot->query && slot->query->max_rows && !slot->setting) {
+        if (status == PGRES_SINGLE_TUPLE)
+            take_row(slot, result);
+        if (status == PGRES_SINGLE_TUPLE || slot->cut || (status == PGRES_TUPLES_OK && slot->result)) {
+            PQclear(result); /* the end of the rows that were taken */
+            return;
+        }
+    }
+    PQclear(slot->result);
+    slot->result = result;
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
@@ -226,16 +402,46 @@ static void answer(struct slot *slot)
     slot->result = NULL;
     q->slot = NULL;
     loop_timer_stop(slot->pool->loop, &slot->grace);
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+    if (slot->cut) {
+        tell(q, -E2BIG, "the answer has more rows, or more bytes, than may be", &result);
+    } else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
         tell(q, 0, "", &result);
     } else {
         const char *state = PQresultErrorField(result.pg, PG_DIAG_SQLSTATE);
 
         conn_error_text(result.pg, message, sizeof message);
+        str_copy(slot->pool->sqlstate, sizeof slot->pool->sqlstate, state);
         tell(q, state && strcmp(state, "57014") == 0 ? -ETIMEDOUT : -EIO, message, NULL);
+        slot->pool->sqlstate[0] = '\0';
     }
     PQclear(result.pg);
     query_free(q);
+    pump_soon(slot->pool);
+}
+
+static bool went_wrong(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK;
+}
+
+/* GUARD_SQL has an answer. */
+static void take_preparation(struct slot *slot, PGresult *result)
+{
+    char why[256];
+
+    if (result && !went_wrong(result)) {
+        PQclear(result);
+        return;
+    }
+    if (result) {
+        conn_error_text(result, why, sizeof why);
+        PQclear(result);
+        conn_fail(&slot->conn, why);
+        return;
+    }
+    slot->preparing = false;
     pump_soon(slot->pool);
 }
 
@@ -246,7 +452,11 @@ static void slot_input(void *arg)
     while (slot->conn.up && !PQisBusy(slot->conn.pg)) {
         PGresult *result = PQgetResult(slot->conn.pg);
 
-        if (result) { /* the last one counts: a connection that breaks adds an error */
+        if (slot->preparing) {
+            take_preparation(slot, result);
+            continue;
+        }
+        if (result) {
             ExecStatusType status = PQresultStatus(result);
 
             if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
@@ -254,8 +464,7 @@ static void slot_input(void *arg)
                 conn_fail(&slot->conn, "a query used COPY, which the switch does not speak");
                 return;
             }
-            PQclear(slot->result);
-            slot->result = result;
+            take_result(slot, result);
             continue;
         }
         if (!slot->query) {
@@ -289,8 +498,16 @@ static void slot_up(void *arg)
     struct slot *slot = arg;
 
     slot->timeout_ms = 0;
-    pump_soon(slot->pool);
-    db_refresh_state(slot->pool->db);
+    slot->write = false;
+    slot->preparing = slot->pool->guarded;
+    if (!slot->preparing) {
+        pump_soon(slot->pool);
+        db_refresh_state(slot->pool->db);
+    } else if (!PQsendQuery(slot->conn.pg, GUARD_SQL)) {
+        conn_broke(&slot->conn);
+    } else {
+        conn_flush(&slot->conn);
+    }
 }
 
 static void slot_down(void *arg, const char *why)
@@ -303,7 +520,7 @@ static void slot_down(void *arg, const char *why)
     PQclear(slot->result);
     slot->result = NULL;
     slot->query = NULL;
-    slot->setting = false;
+    slot->setting = slot->preparing = false;
     if (q) {
         snprintf(message, sizeof message, "%s; whether the statement took effect is not known", why);
         q->slot = NULL;
@@ -315,22 +532,34 @@ static void slot_down(void *arg, const char *why)
 
 /* --- the pool ----------------------------------------------------------------------------------------------------- */
 
-struct pool *pool_open(struct db *db, const char *conninfo)
+static void connect_slots(struct pool *pool)
+{
+    if (!pool->conninfo)
+        return;
+    for (size_t i = 0; i < POOL_SIZE; i++) {
+        struct slot *slot = &pool->slots[i];
+        const struct conn_hooks hooks = {.arg = slot, .up = slot_up, .down = slot_down, .input = slot_input};
+
+        conn_open(&slot->conn, pool->loop, pool->guarded ? "scripts" : "queries", pool->conninfo, &hooks);
+    }
+    free(pool->conninfo);
+    pool->conninfo = NULL;
+}
+
+struct pool *pool_open(struct db *db, const char *conninfo, bool guarded)
 {
     struct pool *pool = mem_new(sizeof *pool);
 
     pool->db = db;
     pool->loop = db_loop(db);
     pool->has_database = conninfo != NULL;
+    pool->guarded = guarded;
     list_init(&pool->waiting);
-    for (size_t i = 0; i < POOL_SIZE; i++) {
-        struct slot *slot = &pool->slots[i];
-        const struct conn_hooks hooks = {.arg = slot, .up = slot_up, .down = slot_down, .input = slot_input};
-
-        slot->pool = pool;
-        if (conninfo)
-            conn_open(&slot->conn, pool->loop, "queries", conninfo, &hooks);
-    }
+    pool->conninfo = conninfo ? str_dup(conninfo) : NULL;
+    for (size_t i = 0; i < POOL_SIZE; i++)
+        pool->slots[i].pool = pool;
+    if (!guarded) /* the others connect when somebody asks: most dialplans have no SQL */
+        connect_slots(pool);
     return pool;
 }
 
@@ -342,6 +571,11 @@ bool pool_ready(const struct pool *pool)
     return false;
 }
 
+const char *pool_sqlstate(const struct pool *pool)
+{
+    return pool->sqlstate;
+}
+
 const char *pool_why(const struct pool *pool)
 {
     if (!pool->has_database)
@@ -349,14 +583,11 @@ const char *pool_why(const struct pool *pool)
     return pool_ready(pool) ? "" : pool->slots[0].conn.why;
 }
 
-static void pool_free(void *arg)
-{
-    free(arg);
-}
-
 void pool_close(struct pool *pool)
 {
     pool->closing = true;
+    free(pool->conninfo);
+    pool->conninfo = NULL;
     for (size_t i = 0; i < POOL_SIZE; i++) {
         struct slot *slot = &pool->slots[i];
 
@@ -372,5 +603,5 @@ void pool_close(struct pool *pool)
         finish(LIST_ENTRY(pool->waiting.next, struct db_query, node), -ENOTCONN, "the switch is stopping");
     while (!list_empty(&pool->waiting)) /* asked by those callbacks: they would ask for ever */
         query_free(LIST_ENTRY(pool->waiting.next, struct db_query, node));
-    loop_later(pool->loop, pool_free, pool); /* after a pump that is due in this turn */
+    loop_later(pool->loop, pool_free_unless_cancelling, pool); /* after a pump that is due in this turn */
 }

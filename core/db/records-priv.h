@@ -15,6 +15,7 @@ enum record_kind {
     RECORD_LEG,
     RECORD_EVENT,
     RECORD_FINISH_OPEN, /* calls that an earlier run left open */
+    RECORD_CALL_VARS = 20,
     RECORD_KINDS,
 };
 
@@ -44,6 +45,7 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
                               const struct record_call *c);
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l);
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e);
+void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars);
 void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin);
 
 /* Parameters that point into the record. Returns the kind, or 0 when the bytes are not a record of ours. */

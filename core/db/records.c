@@ -52,6 +52,7 @@ static const struct record_form forms[RECORD_KINDS] = {
                             "record.leg l WHERE l.call_id = c.id)) WHERE c.node = $1 AND c.run <> $2 AND c.ended_at IS "
                             "NULL",
                             2},
+    [RECORD_CALL_VARS] = {"call_vars", "UPDATE record.call SET vars = $2 WHERE id = $1", 2},
 };
 
 const struct record_form *record_form(unsigned kind)
@@ -214,6 +215,13 @@ void record_encode_event(struct record_bytes *out, const struct record_origin *o
     put_time(out, e->at_us);
     put_text(out, e->kind);
     put_text(out, e->detail);
+}
+
+void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars)
+{
+    begin(out, RECORD_CALL_VARS);
+    put_uuid(out, call);
+    put_text(out, vars);
 }
 
 void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin)

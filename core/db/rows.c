@@ -7,6 +7,40 @@
 
 #include "base/obj.h"
 
+/* Columns of config.account a and config.device d, in the order in which they are taken below. */
+#define ACCOUNT_COLUMNS                                                                                                \
+    "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
+    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se"
+#define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
+
+#define TOUCHED(table)                                                                                                 \
+    " FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND table_name = '" table "') c"
+
+void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
+{
+    size_t used = 0;
+
+    str_append(sql, size, &used,
+               "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+               "SELECT g.number, g.journal_from, (SELECT greatest(0, ceil(extract(epoch FROM p.confirm_by - "
+               "clock_timestamp()) * 1000))::bigint FROM config.pending p) FROM config.generation g;");
+    if (all)
+        str_append(sql, size, &used,
+                   "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
+                   "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
+                   "SELECT key, value FROM config.setting;");
+    else
+        str_append(sql, size, &used,
+                   "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
+                       "account") " LEFT JOIN config.account a ON a.name = c.key;"
+                                  "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
+                                      "device") " LEFT JOIN config.device d ON d.name = c.key;"
+                                                "SELECT c.key, s.value" TOUCHED(
+                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;",
+                   have, have, have);
+    str_append(sql, size, &used, "COMMIT");
+}
+
 static int hex_bytes(const char *hex, uint8_t *out, size_t len)
 {
     if (strlen(hex) != 2 * len)

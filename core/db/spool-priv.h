@@ -3,17 +3,11 @@
 #define DB_SPOOL_PRIV_H
 
 #include "base/list.h"
+#include "db/frame.h"
 #include "db/keep.h"
 #include "db/spool.h"
 
-#define SPOOL_PATH 512
-#define SPOOL_FRAME 12 /* "TDR1", length, CRC-32 of the payload; both little-endian */
-#define SPOOL_SKIP 'x' /* instead of the '1', in memory only: was set aside */
-
-/* Length of the frame at p, or 0 when there is no whole and undamaged one. */
-size_t frame_check(const uint8_t *p, size_t len);
-void frame_head(uint8_t out[SPOOL_FRAME], const void *payload, size_t len);
-size_t frame_payload(const uint8_t *frame);
+#define SPOOL_SKIP 'x' /* instead of the '1' of a frame's head, in memory only: was set aside */
 
 /* One file, or what may become one. Positions are bytes of `data`; the file begins with byte `origin`. */
 struct segment {
@@ -37,7 +31,7 @@ struct segment {
 struct spool {
     struct loop *loop;
     struct spool_config config;
-    char dir[SPOOL_PATH - 64];
+    char dir[FILE_PATH - 64];
     int lock_fd;
     struct keep *keep;    /* NULL: there is no memory that outlives us */
     struct list segments; /* oldest first */
@@ -54,10 +48,10 @@ struct file_job {
     struct spool *spool;
     struct segment *segment;
     enum { FILE_WRITE, FILE_READ, FILE_CLOSE, FILE_REMOVE, FILE_KEEP_BAD, FILE_SET_ASIDE } what;
-    char path[SPOOL_PATH];  /* of the segment's file */
-    char aside[SPOOL_PATH]; /* where a bad one goes; for FILE_SET_ASIDE without ".spool" */
-    int *fd;                /* of the segment: stays open between writes */
-    uint8_t *data;          /* to write, or read */
+    char path[FILE_PATH];  /* of the segment's file */
+    char aside[FILE_PATH]; /* where a bad one goes; for FILE_SET_ASIDE without ".spool" */
+    int *fd;               /* of the segment: stays open between writes */
+    uint8_t *data;         /* to write, or read */
     size_t len;
     uint64_t offset; /* of the write: the file's length before it */
     char *text;      /* FILE_SET_ASIDE: for people */

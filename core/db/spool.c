@@ -320,7 +320,7 @@ struct file_job *spool_next_write(struct spool *spool, bool all)
         job->len = s->len - s->durable;
         job->data = mem_new(job->len);
         memcpy(job->data, s->data + s->durable, job->len);
-        for (size_t at = 0; at < job->len; at += SPOOL_FRAME + frame_payload(job->data + at))
+        for (size_t at = 0; at < job->len; at += FRAME_HEAD + frame_payload(job->data + at))
             job->data[at + 3] = '1'; /* set aside before it was written: the file must be whole */
         return job;
     }
@@ -358,9 +358,9 @@ static bool lose(struct spool *spool, const char *why)
 bool spool_add(struct spool *spool, const void *data, size_t len)
 {
     struct segment *s = tail_of(spool);
-    size_t frame = SPOOL_FRAME + len;
+    size_t frame = FRAME_HEAD + len;
 
-    if (bug_if(len > SPOOL_RECORD_MAX))
+    if (bug_if(len > FRAME_MAX))
         return false;
     if (spool->status.bytes + frame > spool->config.limit)
         return lose(spool, "it has reached its limit on disk");
@@ -376,7 +376,7 @@ bool spool_add(struct spool *spool, const void *data, size_t len)
     }
     reserve(spool, s, frame);
     frame_head(s->data + s->len, data, len);
-    memcpy(s->data + s->len + SPOOL_FRAME, data, len);
+    memcpy(s->data + s->len + FRAME_HEAD, data, len);
     s->len += frame;
     publish(s);
     s->waiting++;
@@ -397,7 +397,7 @@ static uint8_t *next_frame(const struct segment *s, size_t *at)
     while (*at < s->len) {
         uint8_t *frame = s->data + *at;
 
-        *at += SPOOL_FRAME + frame_payload(frame);
+        *at += FRAME_HEAD + frame_payload(frame);
         if (frame[3] != SPOOL_SKIP)
             return frame;
     }
@@ -414,7 +414,7 @@ size_t spool_take(struct spool *spool, struct spool_record *out, size_t max, siz
         return 0; /* spool_advance() or the start has asked for the file */
     at = s->acked;
     while (count < max && sum < bytes && (frame = next_frame(s, &at))) {
-        out[count++] = (struct spool_record){.data = frame + SPOOL_FRAME, .len = frame_payload(frame)};
+        out[count++] = (struct spool_record){.data = frame + FRAME_HEAD, .len = frame_payload(frame)};
         sum += frame_payload(frame);
     }
     return count;
@@ -423,7 +423,7 @@ size_t spool_take(struct spool *spool, struct spool_record *out, size_t max, siz
 static void skip_set_aside(struct segment *s)
 {
     while (s->acked < s->len && s->data[s->acked + 3] == SPOOL_SKIP)
-        s->acked += SPOOL_FRAME + frame_payload(s->data + s->acked);
+        s->acked += FRAME_HEAD + frame_payload(s->data + s->acked);
 }
 
 void spool_ack(struct spool *spool, size_t count)
@@ -460,7 +460,7 @@ void spool_set_aside(struct spool *spool, size_t index, const char *why)
 
         snprintf(job->aside, sizeof job->aside, "%s/bad/%016llu-%llu", spool->dir, (unsigned long long)s->number,
                  (unsigned long long)(s->before + (uint64_t)(frame - s->data)));
-        job->len = SPOOL_FRAME + frame_payload(frame);
+        job->len = FRAME_HEAD + frame_payload(frame);
         job->data = mem_new(job->len);
         memcpy(job->data, frame, job->len);
         job->text = str_dup(why);

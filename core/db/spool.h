@@ -4,8 +4,9 @@
 #define DB_SPOOL_H
 
 #include "base/loop.h"
+#include "db/frame.h"
 
-#define SPOOL_RECORD_MAX (64u << 10) /* bytes of one record */
+#define SPOOL_RECORD_MAX FRAME_MAX /* bytes of one record */
 
 struct spool;
 
@@ -29,8 +30,8 @@ int spool_open(struct loop *loop, const struct spool_config *config, struct spoo
 /* Makes the rest durable (blocking), turns the loop until the worker has finished, removes what was delivered. */
 void spool_close(struct spool *spool);
 
-/* Appends a record: at once in memory that outlives a crash of the program (keep.h), and in the file, durable, unless it
- * is acknowledged within a moment (10 to 20 ms). Never waits. false: lost (counted), because the spool is full. */
+/* Appends a record: at once in memory that outlives a crash of the program (keep.h), and in the file, durable, unless
+ * it is acknowledged within a moment (10 to 20 ms). Never waits. false: lost (counted), because the spool is full. */
 bool spool_add(struct spool *spool, const void *data, size_t len);
 
 /* The next undelivered records in order, at most `max` and about `bytes`. The same ones until they are acknowledged.
@@ -49,8 +50,5 @@ struct spool_status {
     bool crash_safe; /* all of it outlives a crash of this program; false: only what is written and delivered */
 };
 void spool_get_status(const struct spool *spool, struct spool_status *out);
-
-/* CRC-32 (IEEE 802.3), for tests. */
-uint32_t spool_crc32(const void *data, size_t len);
 
 #endif

@@ -26,7 +26,7 @@ static int failed(const char *path, int err)
 
 static int make_dirs(struct spool *spool)
 {
-    char path[SPOOL_PATH];
+    char path[FILE_PATH];
 
     snprintf(path, sizeof path, "%s/bad", spool->dir);
     if (mkdir(spool->dir, 0700) < 0 && errno != EEXIST)
@@ -65,7 +65,7 @@ static uint64_t number_of_file(const char *name)
 /* Somebody has put back what was set aside, under its name of bad/: it becomes the newest of the old files. */
 static uint64_t adopt(struct spool *spool, const char *name, uint64_t number)
 {
-    char from[SPOOL_PATH + 256], to[SPOOL_PATH];
+    char from[FILE_PATH + 256], to[FILE_PATH];
     size_t len = strlen(name);
 
     if (len < 7 || strcmp(name + len - 6, ".spool") != 0)
@@ -101,7 +101,7 @@ static int find_old_files(struct spool *spool)
         qsort(numbers, count, sizeof *numbers, by_number);
     for (size_t i = 0; i < count; i++) {
         struct segment *s = segment_new(spool, numbers[i]);
-        char path[SPOOL_PATH];
+        char path[FILE_PATH];
         struct stat st;
 
         s->sealed = s->file = true;
@@ -116,7 +116,7 @@ static int find_old_files(struct spool *spool)
 
 static void count_bad_files(struct spool *spool)
 {
-    char path[SPOOL_PATH];
+    char path[FILE_PATH];
     struct dirent *entry;
     DIR *dir;
 
@@ -170,7 +170,7 @@ static void find_in_slot(struct spool *spool, struct keep_slot *slot)
     for (size_t at = begin, frame; at < end; at += frame) {
         bool skip = slot->data[at + 3] == SPOOL_SKIP;
 
-        if (skip && end - at >= SPOOL_FRAME)
+        if (skip && end - at >= FRAME_HEAD)
             slot->data[at + 3] = '1'; /* set aside before the crash; whether that was written nobody knows */
         frame = frame_check(slot->data + at, end - at);
         if (!frame)
@@ -204,7 +204,7 @@ static void find_in_memory(struct spool *spool)
 {
     uint64_t found = spool->status.waiting;
 
-    spool->keep = keep_open(spool->dir, spool->config.segment_bytes + SPOOL_FRAME + SPOOL_RECORD_MAX,
+    spool->keep = keep_open(spool->dir, spool->config.segment_bytes + FRAME_HEAD + FRAME_MAX,
                             (unsigned)(2 * spool->config.memory_soft / spool->config.segment_bytes) + 2);
     for (unsigned i = 0; spool->keep && i < keep_count(spool->keep); i++) {
         struct keep_slot *slot = keep_at(spool->keep, i);

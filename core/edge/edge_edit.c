@@ -71,16 +71,30 @@ static void cut_first(struct edits *edits, const struct edge_header *header, str
         edit_add(edits, header->line, (size_t)(header->next - header->line), SLICE(""));
 }
 
+#define LENGTH_TEXT 40
+
+/* In front of the Via: the length that the message does not say. */
+static void add_length(struct edits *edits, const struct edge_text *text, char out[LENGTH_TEXT])
+{
+    int n;
+
+    if (text->counted)
+        return;
+    n = snprintf(out, LENGTH_TEXT, "Content-Length: %zu\r\n", (size_t)(text->data + text->len - text->body));
+    edit_add(edits, text->via.line, 0, (struct slice){out, (size_t)n});
+}
+
 size_t edge_text_push_via(const struct edge_text *text, const struct edge_via *via, struct slice ours,
                           struct slice source_ip, unsigned source_port, char *out, size_t size)
 {
     struct edits edits = {.count = 0};
     struct slice host = via->host;
-    char top[256], stamp[96];
+    char top[256], stamp[96], length[LENGTH_TEXT];
     int n = snprintf(top, sizeof top, "Via: %.*s\r\n", (int)ours.len, ours.at);
 
     if (n < 0 || (size_t)n >= sizeof top)
         return 0;
+    add_length(&edits, text, length);
     edit_add(&edits, text->via.line, 0, (struct slice){top, (size_t)n});
     n = 0; /* no stamp yet */
     if (via->received.at)
@@ -132,11 +146,12 @@ size_t edge_text_restore(const struct edge_text *text, const struct edge_via *vi
                          struct slice core, char *out, size_t size)
 {
     struct edits edits = {.count = 0};
-    char head[160];
+    char head[160], length[LENGTH_TEXT];
     int n = snprintf(head, sizeof head, "SIP/2.0/%.*s %.*s", (int)transport.len, transport.at, (int)core.len, core.at);
 
     if (n < 0 || (size_t)n >= sizeof head)
         return 0;
+    add_length(&edits, text, length);
     set_sent_by(&edits, via, (struct slice){head, (size_t)n});
     if (via->received.at)
         edit_add(&edits, via->received.at, via->received.len, SLICE(""));

@@ -293,6 +293,7 @@ const char *edge_text_scan(struct edge_text *text, const char *data, size_t len,
         why = why ? why : fault;
     }
     text->answerable = text->request && !edge_text_same(text->method, SLICE("ACK"));
+    text->counted = content_length.at != NULL;
     if (why || !content_length.at)
         return why;
     /* RFC 3261 §18.3 */

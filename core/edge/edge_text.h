@@ -31,6 +31,7 @@ struct edge_text {
     const char *headers, *body;
     bool request;
     bool answerable;          /* a request that an answer can be made for, even when the scan refused it */
+    bool counted;             /* it has a Content-Length */
     unsigned status;          /* responses */
     struct slice method, uri; /* requests */
     struct edge_header via, route;
@@ -79,7 +80,8 @@ int edge_text_number(struct slice digits, unsigned max, unsigned *out);
 int edge_via_parse(const struct edge_text *text, struct edge_via *out);
 int edge_route_parse(const struct edge_text *text, struct edge_route_value *out);
 
-/* The edits write the new message into out and return its length, or 0 when it does not fit into size. */
+/* The edits write the new message into out and return its length, or 0 when it does not fit into size. Those that go to
+ * NTA add the Content-Length that is missing: on a stream NTA would wait for the end of the message for ever. */
 
 /* An inbound request: stamps received and rport (RFC 3261 §18.2.1, RFC 3581 §4) on the sender's Via and puts `ours`
  * (a whole Via value) on top. source_ip is without brackets. */

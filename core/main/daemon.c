@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "console/console.h"
+#include "db/store.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -26,7 +27,7 @@ struct daemon {
     struct edge *edge;
     struct agent *agent;
     struct console *console;
-    struct console_command *modules_command, *reload_command;
+    struct console_command *modules_command;
     struct console_status *modules_status, *files_status;
     struct records *records;
     struct script *script;
@@ -269,23 +270,15 @@ static json_t *files_status(void *arg)
     return json_pack("{ss*}", "dialplan", daemon->config->dialplan);
 }
 
-static void dialplan_reload(void *arg, struct console_request *request, json_t *params)
-{
-    struct daemon *daemon = arg;
-    char why[512];
-
-    if (script_reload(daemon->script, why, sizeof why) < 0)
-        console_fail(request, "dialplan", "%s. The old dialplan stays in force", why);
-    else
-        console_reply(request, json_pack("{sb}", "reloaded", 1));
-}
-
 static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct db_config db = {.conninfo = config->database, .state_dir = config->state_dir, .node = config->node};
     struct db_hooks db_hooks = {.arg = daemon, .snapshot = config_changed, .state = db_state};
-    struct trace_config trace = {0};
+    char recorder_dir[512];
+    struct trace_config trace = {.dir = recorder_dir,
+                                 .disk_bytes = (uint64_t)config->recorder_size_mb << 20,
+                                 .disk_hours = config->recorder_hours};
     struct agent_config agent = {.digests = digests_for,
                                  .digests_arg = daemon,
                                  .media_address4 = config->media_address,
@@ -308,6 +301,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = open_media(daemon, why, why_size)) < 0)
         return result;
     daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
+    snprintf(recorder_dir, sizeof recorder_dir, "%s/recorder", config->state_dir);
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
         return result;
@@ -320,6 +314,10 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         snprintf(why, why_size, "the SIP agent could not be set up: %s", strerror(-result));
         return result;
     }
+    if ((result = store_open(daemon->loop, config->database ? daemon->db : NULL, config->state_dir, &daemon->pbx->store)) < 0) {
+        snprintf(why, why_size, "what the dialplan has kept cannot be read: %s", strerror(-result));
+        return result;
+    }
     daemon->records = records_open(daemon->pbx);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
@@ -330,8 +328,6 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
-    console_add(daemon->console, "dialplan.reload", "read the dialplan again", dialplan_reload, daemon,
-                &daemon->reload_command);
     result = agent_start(daemon->agent);
     if (result < 0)
         snprintf(why, why_size, "the SIP agent could not be started: %s", strerror(-result));
@@ -413,7 +409,6 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         console_remove(daemon->modules_command);
         console_remove_status(daemon->modules_status);
         console_remove_status(daemon->files_status);
-        console_remove(daemon->reload_command);
     }
     console_close(daemon->console);
     if (daemon->script)
@@ -430,6 +425,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         edge_close(daemon->edge);
     if (daemon->trace)
         trace_close(daemon->trace);
+    if (daemon->pbx)
+        store_close(daemon->pbx->store);
     if (daemon->db)
         db_close(daemon->db, STOP_FLUSH_MS);
     pbx_free(daemon->pbx);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "call/vars.h"
+
 #define CAUSE_TEXT 384
 
 struct records {
@@ -111,7 +113,7 @@ static void happened(void *arg, const struct event *event)
 {
     struct records *records = arg;
     struct record_call row;
-    char text[CAUSE_TEXT];
+    char text[CAUSE_TEXT], vars[RECORD_VARS_MAX + 1];
 
     switch (event->kind) {
     case EVENT_CALL_NEW:
@@ -121,6 +123,8 @@ static void happened(void *arg, const struct event *event)
     case EVENT_CALL_ENDED:
         fill_call(event->call, &row, text);
         db_record_call_close(records->pbx->db, &row);
+        if (*call_vars_text(event->call, vars, sizeof vars))
+            db_record_call_vars(records->pbx->db, &event->call->id, vars);
         break;
     case EVENT_LEG_RECORDED:
         write_leg(records, event->leg);

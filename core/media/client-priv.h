@@ -34,6 +34,7 @@ struct media {
     bool started_by_us; /* the process we are connected to */
     int pid;
     bool closing, replaced;
+    bool pretend;  /* there is no process: client_pretend.c */
     bool checking; /* the pool will be looked at at the end of this turn */
     unsigned started, delay_ms;
     uint64_t up_us;
@@ -72,6 +73,9 @@ void media_port_released(struct media *media, const struct proto_event *m);
 void media_ports_lost(struct media *media);
 /* media_close(): whatever is left is freed, and who waits for a release is told. */
 void media_ports_free(struct media *media);
+
+/* client_pretend.c: a port of a client that only pretends. */
+struct media_port *media_pretend_port(struct media *media, int family);
 
 /* client_start.c: starts config.program in a session of its own. Returns its pid, or negative errno. */
 pid_t media_start_program(const struct media_config *config);

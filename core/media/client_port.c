@@ -13,6 +13,8 @@ struct media_port *media_port_take(struct media *media, int family, media_event_
     struct media_port *port;
     struct proto_command *m;
 
+    if (media->pretend)
+        return media_pretend_port(media, family);
     if (media->state != MEDIA_UP || media->closing || pool->family != family || list_empty(&pool->ready))
         return NULL;
     port = LIST_ENTRY(pool->ready.next, struct media_port, node);

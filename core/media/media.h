@@ -59,6 +59,8 @@ typedef void (*media_released_fn)(void *arg, const struct media_stats *stats);
 /* Connects, or starts the program and connects; keeps trying with back-off. hooks is copied. Returns 0 or negative errno
  * (only for what cannot get better: path too long, no such program). */
 int media_open(struct loop *loop, const struct media_config *config, const struct media_hooks *hooks, struct media **out);
+/* Without a process: ports are there at once, and nothing is heard. For simulations. */
+void media_open_pretend(struct loop *loop, struct media **out);
 /* keep = true leaves the process and its calls alone (for a successor); false ends the process if we started it. */
 void media_close(struct media *media, bool keep);
 bool media_is_up(const struct media *media);

@@ -55,6 +55,7 @@ static int go(lua_State *L, lua_State *co, int args, lua_KFunction again)
         lua_xmove(co, L, results);
         return results;
     }
+    guard_charge(L, GUARD_HOOK_STEPS); /* as a protected call that failed */
     lua_xmove(co, L, 1);
     return -1;
 }

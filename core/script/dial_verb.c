@@ -1,8 +1,10 @@
-/* call:dial{ to = …, timeout = …, max = …, in_order = … }: reads its options, waits for the dial, and makes a table of
+/* call:dial{ to = …, timeout = …, … }: reads its options, waits for the dial, and makes a table of
  * what became of it. Signalling thread. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "call/headers.h"
 #include "script/verbs.h"
 
 #define TARGETS_MAX 32
@@ -38,6 +40,7 @@ static int dialled(lua_State *L, int status, lua_KContext context)
     if (run->dialled.status == DIAL_REDIRECTED &&
         run->dialled.cause == CAUSE_REDIRECTED) /* the phone sent it elsewhere */
         return verb_go(L, run, run->dialled.redirect_context, run->dialled.redirect);
+    run_step(run, "→ %s", dial_status_name(run->dialled.status));
     lua_createtable(L, 0, 5);
     set_text(L, "status", dial_status_name(run->dialled.status));
     set_text(L, "cause", cause_info(run->dialled.cause)->id);
@@ -48,6 +51,8 @@ static int dialled(lua_State *L, int status, lua_KContext context)
     return 1;
 }
 
+/* --- options ----------------------------------------------------------------------------------------------------- */
+
 /* Misspelt options would be ignored for years. */
 static void check_options(lua_State *L)
 {
@@ -56,7 +61,7 @@ static void check_options(lua_State *L)
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
 
         if (strcmp(key, "to") != 0 && strcmp(key, "timeout") != 0 && strcmp(key, "max") != 0 &&
-            strcmp(key, "in_order") != 0)
+            strcmp(key, "in_order") != 0 && strcmp(key, "headers") != 0)
             luaL_error(L, "dial: there is no option \"%s\"", key);
         lua_pop(L, 1);
     }
@@ -105,11 +110,71 @@ static unsigned read_seconds(lua_State *L, const char *option, bool zero, lua_Nu
     return (unsigned)ceil(seconds * 1000);
 }
 
+/* NULL: not a text, or one that goes on behind a NUL. */
+static const char *plain_text(lua_State *L, int index)
+{
+    size_t len;
+    const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
+
+    return text && strlen(text) == len ? text : NULL;
+}
+
+static int add_header(char **list, const char *name, const char *value)
+{
+    if (!name || !header_may_be_sent(name))
+        return -EACCES;
+    return value ? headers_add(list, name, value) : -EINVAL;
+}
+
+/* The table `headers`, {Name = "value"}, as a list that the caller frees; raises when one of them cannot be sent. */
+static char *read_headers(lua_State *L)
+{
+    char *list = NULL;
+    int result = 0;
+
+    if (lua_getfield(L, 2, "headers") == LUA_TNIL) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    if (!lua_istable(L, -1))
+        luaL_error(L, "dial: `headers` has to be a table like { [\"Alert-Info\"] = \"…\" }");
+    lua_pushnil(L);
+    while (result == 0 && lua_next(L, -2)) { /* nothing here raises: the list is not Lua's */
+        result = add_header(&list, plain_text(L, -2), plain_text(L, -1));
+        if (result == 0)
+            lua_pop(L, 1);
+    }
+    if (result < 0) {
+        free(list);
+        if (result == -EACCES)
+            luaL_error(L, "dial: a dialplan cannot send the header \"%s\"", luaL_tolstring(L, -2, NULL));
+        luaL_error(L, "dial: the header \"%s\" is not one line of text, too long, or one too many",
+                   luaL_tolstring(L, -2, NULL));
+    }
+    lua_pop(L, 1);
+    return list;
+}
+
+static void tell_step(const struct script_run *run, const struct dial_request *request)
+{
+    char text[200] = "";
+    size_t used = 0;
+
+    if (!run->state->pretence.step)
+        return;
+    for (unsigned i = 0; i < request->target_count; i++) {
+        run_look(run->state, request->targets[i]);
+        str_append(text, sizeof text, &used, "%s%s", i ? ", " : "", request->targets[i]);
+    }
+    run_step(run, "dial %s for %g s", text, request->timeout_ms ? request->timeout_ms / 1000.0 : 60);
+}
+
 int verb_dial(lua_State *L)
 {
     const char *targets[TARGETS_MAX];
     struct script_run *run;
     struct dial_request request = {.leg = verb_leg(L, &run), .targets = targets};
+    char *headers;
     int result;
 
     luaL_checktype(L, 2, LUA_TTABLE);
@@ -120,7 +185,10 @@ int verb_dial(lua_State *L)
     lua_getfield(L, 2, "in_order");
     request.in_order = lua_toboolean(L, -1);
     request.target_count = read_targets(L, targets);
+    request.headers = headers = read_headers(L);
+    tell_step(run, &request);
     result = call_dial(run->call, &request, dial_done, run);
+    free(headers);
     guard_check(L);
     if (result == -ENOTCONN) { /* it is being ended: nothing of the script matters any more */
         guard_doom(&run->guard, DOOM_HANGUP);

@@ -1,7 +1,8 @@
-/* Extension patterns and the table of extensions: literals are found by bisection, patterns are tried in their order.
- * Pure; knows neither Lua nor calls. */
+/* Extension patterns and the table of extensions: literals are found by bisection, patterns are tried in their order,
+ * and a context is followed by what it includes. Pure; knows neither Lua nor calls. */
 #include "script/extension.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/base.h"
@@ -124,13 +125,13 @@ bool extension_matches(const char *pattern, const char *dialled)
     }
 }
 
-int extension_compare(const char *a, const char *b)
+/* Which is more specific: negative when a is, 0 when neither. */
+static int compare_reach(const char *a, const char *b)
 {
-    const char *text_a = a, *text_b = b;
     struct place in_a, in_b;
 
     if (*a != '_' || *b != '_')
-        return *a != '_' && *b != '_' ? strcmp(a, b) : *a == '_' ? 1 : -1;
+        return (*a == '_') - (*b == '_');
     a++;
     b++;
     do {
@@ -143,10 +144,30 @@ int extension_compare(const char *a, const char *b)
         if (in_a.count != in_b.count)
             return in_a.count < in_b.count ? -1 : 1;
     } while (in_a.kind == PLACE_ONE);
-    return strcmp(text_a, text_b);
+    return 0;
+}
+
+int extension_compare(const char *a, const char *b)
+{
+    int order = compare_reach(a, b);
+
+    return order ? order : strcmp(a, b);
 }
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
+
+static struct extension_context *context_of(struct extension_table *table, const char *name)
+{
+    struct extension_context *context;
+
+    for (size_t i = 0; i < table->context_count; i++)
+        if (strcmp(table->contexts[i].name, name) == 0)
+            return &table->contexts[i];
+    table->contexts = mem_resize(table->contexts, (table->context_count + 1) * sizeof *table->contexts);
+    context = &table->contexts[table->context_count++];
+    *context = (struct extension_context){.name = str_dup(name)};
+    return context;
+}
 
 void extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
                          const char *at)
@@ -162,6 +183,19 @@ void extension_table_add(struct extension_table *table, const char *context, con
     item->pattern = str_dup(pattern);
     item->fn = fn;
     str_copy(item->at, sizeof item->at, at);
+    context_of(table, context);
+}
+
+void extension_table_include(struct extension_table *table, const char *name, const char *included, const char *at)
+{
+    struct extension_context *context = context_of(table, name);
+
+    str_copy(context->at, sizeof context->at, at);
+    for (size_t i = 0; i < context->include_count; i++)
+        if (strcmp(context->includes[i], included) == 0)
+            return;
+    context->includes = mem_resize(context->includes, (context->include_count + 1) * sizeof *context->includes);
+    context->includes[context->include_count++] = str_dup(included);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -172,17 +206,70 @@ static int compare_items(const void *a, const void *b)
     return order ? order : extension_compare(x->pattern, y->pattern);
 }
 
-const struct extension *extension_table_sort(struct extension_table *table, const struct extension **first)
+static int compare_contexts(const void *a, const void *b)
 {
-    if (table->count)
-        qsort(table->items, table->count, sizeof *table->items, compare_items);
-    for (size_t i = 1; i < table->count; i++) {
-        if (compare_items(&table->items[i - 1], &table->items[i]) == 0) {
-            *first = &table->items[i - 1];
-            return &table->items[i];
+    return strcmp(((const struct extension_context *)a)->name, ((const struct extension_context *)b)->name);
+}
+
+static const struct extension_context *context_find(const struct extension_table *table, const char *name)
+{
+    struct extension_context key = {.name = (char *)(uintptr_t)name};
+
+    return table->context_count ? bsearch(&key, table->contexts, table->context_count, sizeof key, compare_contexts)
+                                : NULL;
+}
+
+static bool is_listed(const struct extension_context *context, size_t number)
+{
+    for (size_t i = 0; i < context->search_count; i++)
+        if (context->search[i] == number)
+            return true;
+    return false;
+}
+
+/* Follows the includes breadth first; contexts may include each other. */
+static int find_search_order(struct extension_table *table, struct extension_context *context, char *why, size_t size)
+{
+    context->search = mem_new(table->context_count * sizeof *context->search);
+    context->search[context->search_count++] = (size_t)(context - table->contexts);
+    for (size_t i = 0; i < context->search_count; i++) {
+        const struct extension_context *from = &table->contexts[context->search[i]];
+
+        for (size_t k = 0; k < from->include_count; k++) {
+            const struct extension_context *to = context_find(table, from->includes[k]);
+
+            if (!to) {
+                snprintf(why, size, "%s: context \"%s\" includes \"%s\", and no extension is in that", from->at,
+                         from->name, from->includes[k]);
+                return -EINVAL;
+            }
+            if (!is_listed(context, (size_t)(to - table->contexts)))
+                context->search[context->search_count++] = (size_t)(to - table->contexts);
         }
     }
-    return NULL;
+    return 0;
+}
+
+int extension_table_sort(struct extension_table *table, char *why, size_t why_size)
+{
+    int result = 0;
+
+    if (table->count)
+        qsort(table->items, table->count, sizeof *table->items, compare_items);
+    if (table->context_count)
+        qsort(table->contexts, table->context_count, sizeof *table->contexts, compare_contexts);
+    for (size_t i = 1; i < table->count; i++) {
+        const struct extension *first = &table->items[i - 1], *again = &table->items[i];
+
+        if (compare_items(first, again) == 0) {
+            snprintf(why, why_size, "%s: extension \"%s\" in context \"%s\" is defined a second time, see %s",
+                     again->at, again->pattern, again->context, first->at);
+            return -EINVAL;
+        }
+    }
+    for (size_t i = 0; i < table->context_count && result == 0; i++)
+        result = find_search_order(table, &table->contexts[i], why, why_size);
+    return result;
 }
 
 /* The first item that is not before (context, key); key NULL: before every pattern of the context, after its literals.
@@ -206,7 +293,8 @@ static size_t lower_bound(const struct extension_table *table, const char *conte
     return low;
 }
 
-const struct extension *extension_find(const struct extension_table *table, const char *context, const char *dialled)
+/* In one context alone. */
+static const struct extension *find_in(const struct extension_table *table, const char *context, const char *dialled)
 {
     size_t i = lower_bound(table, context, dialled);
 
@@ -222,12 +310,36 @@ const struct extension *extension_find(const struct extension_table *table, cons
     return NULL;
 }
 
+const struct extension *extension_find(const struct extension_table *table, const char *name, const char *dialled)
+{
+    const struct extension_context *context = context_find(table, name);
+    const struct extension *best = NULL;
+
+    for (size_t i = 0; context && i < context->search_count; i++) {
+        const struct extension *found = find_in(table, table->contexts[context->search[i]].name, dialled);
+
+        if (found && (!best || compare_reach(found->pattern, best->pattern) < 0))
+            best = found;
+    }
+    return best;
+}
+
 void extension_table_free(struct extension_table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
         free(table->items[i].context);
         free(table->items[i].pattern);
     }
+    for (size_t i = 0; i < table->context_count; i++) {
+        struct extension_context *context = &table->contexts[i];
+
+        for (size_t k = 0; k < context->include_count; k++)
+            free(context->includes[k]);
+        free(context->includes);
+        free(context->name);
+        free(context->search);
+    }
     free(table->items);
+    free(table->contexts);
     memset(table, 0, sizeof *table);
 }

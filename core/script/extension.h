@@ -21,16 +21,31 @@ struct extension {
     char at[80]; /* "file:line" of its definition */
 };
 
+/* A context that includes others: what is dialled in it is looked up in them too. */
+struct extension_context {
+    char *name;
+    char **includes; /* names, in the order of the include calls */
+    size_t include_count;
+    char at[80];    /* of the last include */
+    size_t *search; /* numbers of the contexts to look in: itself, then nearer before farther; once sorted */
+    size_t search_count;
+};
+
 struct extension_table {
     struct extension *items; /* sorted by context and extension_compare() once extension_table_sort() has run */
     size_t count, room;
+    struct extension_context *contexts; /* each that has an extension or includes others; sorted by name */
+    size_t context_count;
 };
 
 void extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
                          const char *at);
-/* Makes it ready for extension_find(). Returns NULL, or the second of two definitions of one pattern (*first: the
- * other). */
-const struct extension *extension_table_sort(struct extension_table *table, const struct extension **first);
+/* What is dialled in `context` may be in `included` as well. Twice is once. */
+void extension_table_include(struct extension_table *table, const char *context, const char *included, const char *at);
+/* Makes it ready for extension_find(). 0, or -EINVAL with words in why: a pattern defined twice in one context, or an
+ * included context in which there is nothing. */
+int extension_table_sort(struct extension_table *table, char *why, size_t why_size);
+/* The most specific of what matches in the context and all that it includes; among equals the nearer context's. */
 const struct extension *extension_find(const struct extension_table *table, const char *context, const char *dialled);
 void extension_table_free(struct extension_table *table);
 

@@ -14,6 +14,8 @@ struct block {
     unsigned char body[];
 };
 
+#define STRING_HEAD 64 /* what Lua keeps beside the text of a string, generously */
+
 static const char token; /* its address is the value raised; scripts have no way to make it */
 
 struct heap *heap_of(lua_State *L)
@@ -26,17 +28,26 @@ struct heap *heap_of(lua_State *L)
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
-static bool may_grow(struct heap *heap, const struct budget *owner, size_t grow)
+static void refuse(struct heap *heap, const char *what)
 {
     struct guard *guard = heap->guard;
+    size_t used;
 
+    if (!guard)
+        return;
+    guard_spend(guard, heap->used / 128); /* Lua collects everything and asks again: who thrashes pays for that work */
+    if (!guard->thread)
+        return;
+    guard_where(guard->thread, guard->memory_at, sizeof guard->memory_at);
+    used = strlen(guard->memory_at);
+    str_append(guard->memory_at, sizeof guard->memory_at, &used, "%s", what);
+}
+
+static bool may_grow(struct heap *heap, const struct budget *owner, size_t grow)
+{
     if (owner->used + grow <= owner->limit && heap->used + grow <= heap->limit)
         return true;
-    if (guard) { /* Lua now collects everything and asks again: the script that thrashes pays for that work */
-        guard_spend(guard, heap->used / 256);
-        if (guard->thread)
-            guard_where(guard->thread, guard->memory_at, sizeof guard->memory_at);
-    }
+    refuse(heap, "");
     return false;
 }
 
@@ -53,8 +64,13 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t size)
     struct budget *owner;
     struct block *made;
 
-    if (!ptr)
-        old_size = 0; /* Lua says there what kind of object it will be */
+    if (!ptr) { /* Lua says in old_size what kind of object it will be */
+        if (old_size == LUA_TSTRING && size > GUARD_STRING_MAX + STRING_HEAD) {
+            refuse(heap, "a text of more than 256 KiB: ");
+            return NULL;
+        }
+        old_size = 0;
+    }
     if (size == 0) {
         if (block) {
             owner = block->owner;
@@ -105,10 +121,16 @@ static uint64_t cpu_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+static unsigned cpu_limit_ms(const struct guard *guard)
+{
+    return guard->cpu_ms ? guard->cpu_ms : GUARD_CPU_MS;
+}
+
 void guard_begin(struct guard *guard)
 {
     guard->steps = 0;
-    guard->cpu_end_us = cpu_us() + GUARD_CPU_MS * 1000;
+    guard->next_look = GUARD_LOOK_STEPS;
+    guard->cpu_end_us = cpu_us() + cpu_limit_ms(guard) * UINT64_C(1000);
 }
 
 void guard_doom(struct guard *guard, enum doom doom)
@@ -119,7 +141,8 @@ void guard_doom(struct guard *guard, enum doom doom)
         return;
     if (doom != DOOM_GOTO) { /* what is left for <close> handlers */
         guard->steps = guard->limit - rest;
-        guard->cpu_end_us = cpu_us() + GUARD_CPU_MS * 1000 / 10;
+        guard->next_look = guard->steps + GUARD_LOOK_STEPS;
+        guard->cpu_end_us = cpu_us() + cpu_limit_ms(guard) * UINT64_C(1000) / 10;
     }
     guard->doom = doom;
 }
@@ -172,17 +195,21 @@ static void stop(lua_State *L, struct guard *guard, const char *reason)
     guard_raise(L);
 }
 
+/* Has it had enough? */
 static void look(lua_State *L, struct guard *guard)
 {
     char text[128];
 
+    if (guard->steps <= guard->limit && guard->steps < guard->next_look)
+        return;
+    guard->next_look = guard->steps + GUARD_LOOK_STEPS;
     if (guard->steps > guard->limit) {
         snprintf(text, sizeof text, "more than %u instructions without waiting for anything: an endless loop?",
                  guard->limit);
         stop(L, guard, text);
     }
     if (cpu_us() > guard->cpu_end_us) {
-        snprintf(text, sizeof text, "more than %d ms of work without waiting for anything", GUARD_CPU_MS);
+        snprintf(text, sizeof text, "more than %u ms of work without waiting for anything", cpu_limit_ms(guard));
         stop(L, guard, text);
     }
 }
@@ -191,8 +218,10 @@ void guard_charge(lua_State *L, size_t steps)
 {
     struct guard *guard = heap_of(L)->guard;
 
-    if (guard && !guard_spend(guard, steps))
-        look(L, guard);
+    if (!guard)
+        return;
+    guard_spend(guard, steps);
+    look(L, guard);
 }
 
 static void count_hook(lua_State *L, lua_Debug *ar)

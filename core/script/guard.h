@@ -7,8 +7,10 @@
 
 #include "base/base.h"
 
-#define GUARD_HOOK_STEPS 100    /* instructions between two looks at the guard */
-#define GUARD_CPU_MS 250        /* processor time between two waits: one instruction can be a long copy or comparison */
+#define GUARD_HOOK_STEPS 100          /* instructions between two looks at the guard */
+#define GUARD_STRING_MAX (256 * 1024) /* bytes of one string, however it is made */
+#define GUARD_CPU_MS 35               /* processor time between two waits: other calls wait for so long at most */
+#define GUARD_LOOK_STEPS 100    /* steps between two looks at the clock: one of them can be half a millisecond of C */
 #define GUARD_CLOSE_STEPS 10000 /* what <close> handlers get when a script is stopped */
 
 /* Memory of one owner (a call, or the dialplan itself). Each block remembers whose it is, so what a call leaves behind
@@ -24,6 +26,8 @@ enum doom { DOOM_NONE, DOOM_GOTO, DOOM_HANGUP, DOOM_LIMIT };
 struct guard {
     struct budget *budget;
     unsigned steps, limit;
+    unsigned next_look; /* steps at which the clock is looked at */
+    unsigned cpu_ms;    /* 0: GUARD_CPU_MS */
     uint64_t cpu_end_us;
     enum doom doom;
     unsigned pinned;     /* C functions on the stack that cannot be left by a yield */
@@ -31,14 +35,16 @@ struct guard {
     lua_State *root;     /* the script's own coroutine */
     lua_State *thread;   /* coroutine that runs now */
     char why[256];       /* DOOM_LIMIT: file, line and words */
-    char memory_at[128]; /* "file:line: " where memory was refused last */
+    char memory_at[160]; /* "file:line: " where memory was refused last */
 };
 
 /* All memory of a Lua state. */
 struct heap {
     struct budget shared; /* the dialplan, and what belongs to no call */
     size_t used, limit;
-    struct guard *guard; /* of the code that runs now; NULL: none */
+    struct guard *guard;          /* of the code that runs now; NULL: none */
+    uint64_t (*clock)(void *arg); /* what os.time() says, s since 1970; NULL: the real clock */
+    void *clock_arg;
 };
 
 /* The state's allocator; `heap` outlives the state. lua_getextraspace() of its threads holds `owner`. */
@@ -51,7 +57,7 @@ void budget_drop(struct budget *budget);
 
 /* A fresh allowance: a script begins, or goes on after a wait. */
 void guard_begin(struct guard *guard);
-/* `steps` instructions' worth of work done in C. Raises when that was too much. */
+/* `steps` instructions' worth of work done in C. Raises when that, or the time since the last wait, was too much. */
 void guard_charge(lua_State *L, size_t steps);
 /* The same for code that cannot raise: false when it is too much. */
 bool guard_spend(struct guard *guard, size_t steps);

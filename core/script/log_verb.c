@@ -30,6 +30,7 @@ static int write_line(lua_State *L, int first)
         struct event event = {.kind = EVENT_SCRIPT, .call = run->call, .who = WHO_SCRIPT, .detail = text};
 
         log_info("call %s: %s", call_id_text(run->call, id), text);
+        run_step(run, "log: %s", text);
         bus_publish(run->call->pbx->bus, &event);
     }
     return 0;
@@ -41,7 +42,18 @@ int verb_log(lua_State *L)
     return write_line(L, 2);
 }
 
-int dialplan_log(lua_State *L)
+static int dialplan_log(lua_State *L)
 {
     return write_line(L, 1);
+}
+
+void log_add(lua_State *L)
+{
+    lua_getfield(L, -1, "string");
+    lua_getfield(L, -1, "format");
+    lua_remove(L, -2);
+    lua_pushcclosure(L, dialplan_log, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "print");
+    lua_setfield(L, -2, "log");
 }

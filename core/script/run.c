@@ -2,6 +2,7 @@
  * from callbacks of the loop only; a hangup that comes while its own code is on the stack is acted upon when that code
  * returns. Signalling thread. Knows calls, but no verbs. */
 #include <lauxlib.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -62,6 +63,27 @@ static int prepare(lua_State *L)
     return 0;
 }
 
+void run_step(const struct script_run *run, const char *fmt, ...)
+{
+    const struct script_pretence *pretence = &run->state->pretence;
+    char words[512];
+    struct script_step step = {.call = run->call, .context = run->context, .extension = run->extension, .words = words};
+    va_list ap;
+
+    if (!pretence->step)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(words, sizeof words, fmt, ap);
+    va_end(ap);
+    pretence->step(pretence->arg, &step);
+}
+
+void run_look(const struct script_state *state, const char *target)
+{
+    if (state->pretence.look)
+        state->pretence.look(state->pretence.arg, target);
+}
+
 /* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static void report(struct script_run *run, const char *what)
@@ -75,7 +97,7 @@ static void report(struct script_run *run, const char *what)
                           .detail = what};
 
     log_error("call %s: %s (extension %s in context %s)", call_id_text(run->call, id), what, run->extension,
-              run->here->context);
+              run->context);
     bus_publish(run->call->pbx->bus, &event);
 }
 
@@ -122,6 +144,9 @@ static void release(struct script_run *run)
     run->over = true;
     loop_timer_stop(loop, &run->sleep);
     loop_timer_stop(loop, &run->life);
+    if (run->query)
+        db_query_cancel(run->query);
+    run->query = NULL;
     list_unlink(&run->node);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);
@@ -196,8 +221,10 @@ static void begin(void *arg)
 {
     struct script_run *run = arg;
 
-    if (!run->over)
+    if (!run->over) {
+        run_step(run, "extension %s of %s", run->here->pattern, run->here->at);
         run_resume(run);
+    }
     obj_unref(run, "start");
 }
 
@@ -228,6 +255,7 @@ int run_start(void *arg, struct call *call, const char *context, const char *ext
     run->call = obj_ref(call, "script");
     run->serial = ++script->serials;
     run->here = here;
+    str_copy(run->context, sizeof run->context, context);
     str_copy(run->extension, sizeof run->extension, extension);
     run->co_ref = run->globals_ref = run->handlers_ref = LUA_NOREF;
     run->guard.budget = budget_new(script->config.call_memory_limit);

@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <time.h>
 
 #include "script/guard.h"
 
@@ -15,6 +16,7 @@ static int protected_done(lua_State *L, int status, lua_KContext context)
 {
     guard_check(L); /* a hangup goes on upwards, whatever became of this call */
     if (status != LUA_OK && status != LUA_YIELD) {
+        guard_charge(L, GUARD_HOOK_STEPS); /* it may have failed for want of memory, which is much work for Lua */
         lua_pushboolean(L, 0);
         lua_insert(L, -2);
         return 2;
@@ -141,8 +143,7 @@ static int table_move(lua_State *L)
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/* Puts each function around the one of that name in the table at the top: the old one is its upvalue. */
-static void wrap_functions(lua_State *L, const luaL_Reg *wrappers)
+void sandbox_wrap(lua_State *L, const luaL_Reg *wrappers)
 {
     for (; wrappers->name; wrappers++) {
         lua_getfield(L, -1, wrappers->name);
@@ -158,7 +159,41 @@ void sandbox_push_table(lua_State *L)
         {"unpack", table_unpack}, {"move", table_move},    {NULL, NULL}};
 
     luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 0);
-    wrap_functions(L, wrappers);
+    sandbox_wrap(L, wrappers);
+}
+
+/* --- clock and dates --------------------------------------------------------------------------------------------- */
+
+#define DATE_FORMAT_MAX 200
+
+static void push_now(lua_State *L)
+{
+    const struct heap *heap = heap_of(L);
+
+    lua_pushinteger(L, (lua_Integer)(heap->clock ? heap->clock(heap->clock_arg) : (uint64_t)time(NULL)));
+}
+
+static int os_time(lua_State *L)
+{
+    if (!lua_isnoneornil(L, 1))
+        return lua_tocfunction(L, lua_upvalueindex(1))(L);
+    push_now(L);
+    return 1;
+}
+
+static int os_date(lua_State *L)
+{
+    size_t len;
+
+    luaL_optlstring(L, 1, "%c", &len);
+    luaL_argcheck(L, len <= DATE_FORMAT_MAX, 1, "the format is too long");
+    if (lua_isnoneornil(L, 2)) {
+        if (lua_isnone(L, 1))
+            lua_pushliteral(L, "%c");
+        lua_settop(L, 1);
+        push_now(L);
+    }
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
 /* --- putting it together ----------------------------------------------------------------------------------------- */
@@ -192,6 +227,16 @@ static void keep_only(lua_State *L, const char *const *names)
     lua_remove(L, -2);
 }
 
+void sandbox_push_os(lua_State *L)
+{
+    static const char *const names[] = {"clock", "date", "difftime", "time", NULL};
+    static const luaL_Reg wrappers[] = {{"date", os_date}, {"time", os_time}, {NULL, NULL}};
+
+    luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 0);
+    keep_only(L, names);
+    sandbox_wrap(L, wrappers);
+}
+
 static void add_locked(lua_State *L, const char *name)
 {
     sandbox_lock(L);
@@ -203,13 +248,12 @@ void sandbox_push(lua_State *L)
     static const char *const base_names[] = {
         "assert", "error",  "getmetatable", "ipairs",   "next",     "pairs", "rawequal", "rawget", "rawlen",
         "rawset", "select", "setmetatable", "tonumber", "tostring", "type",  "_VERSION", NULL};
-    static const char *const os_names[] = {"clock", "date", "difftime", "time", NULL};
     static const luaL_Reg wrappers[] = {{"setmetatable", base_setmetatable}, {"rawset", base_rawset}, {NULL, NULL}};
     static const luaL_Reg own[] = {{"pcall", base_pcall}, {"xpcall", base_xpcall}, {NULL, NULL}};
 
     luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
     keep_only(L, base_names);
-    wrap_functions(L, wrappers);
+    sandbox_wrap(L, wrappers);
     luaL_setfuncs(L, own, 0);
     sandbox_push_string(L);
     add_locked(L, LUA_STRLIBNAME);
@@ -217,13 +261,12 @@ void sandbox_push(lua_State *L)
     add_locked(L, LUA_TABLIBNAME);
     sandbox_push_coroutine(L);
     add_locked(L, LUA_COLIBNAME);
-    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 0);
+    sandbox_push_utf8(L);
     add_locked(L, LUA_UTF8LIBNAME);
     luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 0);
     lua_pushnil(L); /* would change the numbers of all calls */
     lua_setfield(L, -2, "randomseed");
     add_locked(L, LUA_MATHLIBNAME);
-    luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 0);
-    keep_only(L, os_names);
+    sandbox_push_os(L);
     add_locked(L, LUA_OSLIBNAME);
 }

@@ -3,9 +3,7 @@
 #ifndef SCRIPT_SANDBOX_H
 #define SCRIPT_SANDBOX_H
 
-#include <lua.h>
-
-#define SANDBOX_STRING_MAX (256 * 1024) /* bytes of one string that a library function may make */
+#include <lauxlib.h>
 
 /* Pushes the base: the table of all names a script sees before it defines its own. Raises on lack of memory. */
 void sandbox_push(lua_State *L);
@@ -14,7 +12,13 @@ void sandbox_lock(lua_State *L);
 
 /* The parts. Each pushes a table of functions, not locked. */
 void sandbox_push_string(lua_State *L);
+void sandbox_push_utf8(lua_State *L);
 void sandbox_push_table(lua_State *L);
 void sandbox_push_coroutine(lua_State *L);
+/* Clock and dates; what "now" is, the heap says. */
+void sandbox_push_os(lua_State *L);
+
+/* Puts each function around the one of that name in the table at the top: the old one is its upvalue. */
+void sandbox_wrap(lua_State *L, const luaL_Reg *wrappers);
 
 #endif

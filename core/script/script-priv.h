@@ -3,20 +3,23 @@
 #define SCRIPT_SCRIPT_PRIV_H
 
 #include "script/extension.h"
+#include "script/files.h"
 #include "script/guard.h"
 #include "script/script.h"
 
 /* One loaded dialplan. Counted ("script-state"): held by the script and by every run in it, so that calls finish with
  * the dialplan they began with. */
 struct script_state {
-    struct script *script;
+    struct script *script; /* not to be touched while loading: that may be on a worker */
+    struct script_config limits;
+    struct script_pretence pretence; /* zeroed: this is real */
     struct heap heap;
     lua_State *L;
+    struct script_files files;
     struct extension_table extensions; /* fn is a reference in the Lua registry */
     struct script_run *running;        /* whose Lua code runs now; NULL: none, or the dialplan is being loaded */
-    bool loading, no_main_file;
-    unsigned include_depth;
-    int env_ref, base_ref, shared_ref, included_ref; /* Lua tables: see state.c */
+    bool loading;
+    int env_ref, base_ref, shared_ref; /* Lua tables: see state.c */
 };
 
 struct script {
@@ -24,6 +27,7 @@ struct script {
     struct script_config config;
     char *dir, *library_dir;
     struct script_state *state;
+    struct script_load *load; /* under way on a worker; NULL: none */
     struct list runs;
     uint64_t serials;
 };
@@ -38,12 +42,18 @@ struct script_run {
     lua_State *co;
     int co_ref, globals_ref, handlers_ref; /* in the registry */
     const struct extension *here;          /* extension that runs, or the one goto_ leads to */
-    char extension[128];                   /* as dialled */
+    char context[64], extension[128];      /* where it was looked for, and as dialled */
     bool started, busy, over; /* busy: its Lua code is on the C stack; over: only on_hangup handlers still run */
     bool hung;                /* the call room knows: no call_script_done() */
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct db_query *query; /* it waits for this; NULL: for none */
+    struct {                /* its answer, while the script is resumed with it */
+        int err;
+        const char *message;
+        const struct db_result *result;
+    } answered;
     struct {
         enum dial_status status;
         enum cause cause;
@@ -53,13 +63,19 @@ struct script_run {
 };
 
 /* state.c */
-int state_open(struct script *script, struct script_state **out, char *why, size_t why_size);
+/* A state that is still empty. Signalling thread. */
+struct script_state *state_new(struct script *script) MUST_USE;
+/* Reads and runs the files of the dialplan; blocks. Any one thread. 0, -ENOENT (no init.lua), -EINVAL. */
+int state_load(struct script_state *state, char *why, size_t why_size);
 struct script_state *state_of(lua_State *L);
 /* Runs fn(L) with arg as its light userdata, protected, on the bill of `guard`. 0, or -EIO with words in why. */
 int state_protect(struct script_state *state, struct guard *guard, lua_CFunction fn, void *arg, char *why,
                   size_t why_size);
 /* Message handler: text with a place in it, whatever value was raised. */
 int state_error_text(lua_State *L);
+
+/* declare.c: adds include(), extension() and context() to the base table at the top. */
+void declare_add(lua_State *L);
 
 /* run.c */
 int run_start(void *script, struct call *call, const char *context, const char *extension);
@@ -68,10 +84,11 @@ void run_hangup(void *script, struct call *call);
 void run_resume(struct script_run *run);
 /* Forgets it without a word to anybody. */
 void run_abandon(struct script_run *run);
+/* In a simulation: tells what the script does; and that it is about to ask for this account or destination. */
+void run_step(const struct script_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void run_look(const struct script_state *state, const char *target);
 
-/* verbs.c: the call object and the tables of functions beside it */
+/* call_object.c */
 void verbs_push_call(lua_State *L, const struct script_run *run);
-/* Adds them to the base table at the top. */
-void verbs_add(lua_State *L);
 
 #endif

@@ -7,6 +7,8 @@
 #include "base/obj.h"
 #include "script/script-priv.h"
 
+#define FILE_LANE 2 /* of the workers */
+
 static bool knows(void *arg, const char *context, const char *dialled)
 {
     const struct script *script = arg;
@@ -32,11 +34,10 @@ int script_open(struct pbx *pbx, const struct script_config *config, struct scri
     c->max_run_s = c->max_run_s ? c->max_run_s : 24 * 3600;
     script->pbx = pbx;
     list_init(&script->runs);
-    result = state_open(script, &script->state, why, why_size);
+    script->state = state_new(script);
+    result = state_load(script->state, why, why_size);
     if (result < 0) {
-        free(script->dir);
-        free(script->library_dir);
-        free(script);
+        script_close(script);
         return result;
     }
     log_info("dialplan of %s loaded: %zu extensions", script->dir, script->state->extensions.count);
@@ -46,18 +47,76 @@ int script_open(struct pbx *pbx, const struct script_config *config, struct scri
     return 0;
 }
 
-int script_reload(struct script *script, char *why, size_t why_size)
-{
-    struct script_state *state;
-    int result = state_open(script, &state, why, why_size);
+/* --- loading anew ------------------------------------------------------------------------------------------------ */
 
-    if (result < 0) {
-        log_error("the dialplan stays as it was, the new one is broken: %s", why);
-        return result;
+struct script_load {
+    struct script *script; /* NULL: it was closed meanwhile */
+    struct script_state *state;
+    bool keep;
+    int result;
+    char why[512];
+    script_loaded_fn done;
+    void *arg;
+};
+
+static void load_work(void *arg)
+{
+    struct script_load *load = arg;
+
+    load->result = state_load(load->state, load->why, sizeof load->why);
+}
+
+static struct script_summary summarise(const struct script_state *state, int result, const char *why)
+{
+    return (struct script_summary){.result = result,
+                                   .why = why,
+                                   .extensions = state->extensions.count,
+                                   .contexts = state->extensions.context_count,
+                                   .files = state->files.count,
+                                   .state = state};
+}
+
+struct script_summary script_summary(const struct script *script)
+{
+    return summarise(script->state, 0, "");
+}
+
+static void load_done(void *arg)
+{
+    struct script_load *load = arg;
+    struct script *script = load->script;
+    struct script_summary summary = summarise(load->state, load->result, load->why);
+
+    if (script) {
+        script->load = NULL;
+        if (load->keep && load->result == 0) {
+            struct script_state *old = script->state;
+
+            script->state = load->state;
+            load->state = old; /* running calls keep it alive */
+            log_info("dialplan of %s loaded anew: %zu extensions", script->dir, summary.extensions);
+        } else if (load->keep) {
+            log_error("the dialplan stays as it was, the new one is broken: %s", load->why);
+        }
+        load->done(load->arg, &summary);
     }
-    obj_unref(script->state, "script"); /* running calls keep it alive */
-    script->state = state;
-    log_info("dialplan of %s loaded anew: %zu extensions", script->dir, state->extensions.count);
+    obj_unref(load->state, "script");
+    free(load);
+}
+
+int script_load(struct script *script, bool keep, script_loaded_fn done, void *arg)
+{
+    struct script_load *load;
+
+    if (script->load)
+        return -EBUSY;
+    load = script->load = mem_new(sizeof *load);
+    load->script = script;
+    load->state = state_new(script);
+    load->keep = keep;
+    load->done = done;
+    load->arg = arg;
+    loop_work(script->pbx->loop, FILE_LANE, load_work, load_done, load);
     return 0;
 }
 
@@ -65,11 +124,19 @@ void script_close(struct script *script)
 {
     if (!script)
         return;
+    if (script->load) { /* the worker goes on with what is its own */
+        struct script_summary summary = {.result = -ECANCELED, .why = "the switch is stopping"};
+
+        script->load->script = NULL;
+        script->load->done(script->load->arg, &summary);
+    }
     while (!list_empty(&script->runs))
         run_abandon(LIST_ENTRY(script->runs.next, struct script_run, node));
     obj_unref(script->state, "script");
-    script->pbx->script = NULL;
-    script->pbx->script_ops = NULL;
+    if (script->pbx->script == script) {
+        script->pbx->script = NULL;
+        script->pbx->script_ops = NULL;
+    }
     free(script->dir);
     free(script->library_dir);
     free(script);
@@ -78,4 +145,32 @@ void script_close(struct script *script)
 bool script_has_extension(const struct script *script, const char *context, const char *extension)
 {
     return extension_find(&script->state->extensions, context, extension) != NULL;
+}
+
+bool script_summary_has(const struct script_summary *summary, const char *context)
+{
+    const struct extension_table *table = &summary->state->extensions;
+
+    for (size_t i = 0; i < table->context_count; i++)
+        if (strcmp(table->contexts[i].name, context) == 0)
+            return true;
+    return false;
+}
+
+void script_visit(const struct script *script, const struct script_visitor *visitor)
+{
+    const struct script_state *state = script->state;
+    const struct extension_table *table = &state->extensions;
+
+    for (size_t i = 0; visitor->extension && i < table->count; i++)
+        visitor->extension(visitor->arg, table->items[i].context, table->items[i].pattern, table->items[i].at);
+    for (size_t i = 0; visitor->include && i < table->context_count; i++)
+        for (size_t k = 0; k < table->contexts[i].include_count; k++)
+            visitor->include(visitor->arg, table->contexts[i].name, table->contexts[i].includes[k],
+                             table->contexts[i].at);
+    for (size_t i = 0; visitor->file && i < state->files.count; i++) {
+        const struct script_file *file = &state->files.items[i];
+
+        visitor->file(visitor->arg, file->name, file->dir != 0, file->text, file->len);
+    }
 }

@@ -7,22 +7,66 @@
 
 struct script;
 
-struct script_config {
-    const char *dir;            /* dialplan directory; main file: init.lua */
-    const char *library_dir;    /* Tandem's own Lua library, searched second by include */
-    size_t memory_limit;        /* bytes for the whole state (default 64 MiB) */
-    unsigned call_memory_limit; /* bytes one call may hold (default 1 MiB) */
-    unsigned instruction_limit; /* Lua instructions between two yields (default 1,000,000) */
-    unsigned max_run_s;         /* wall time of a script (default 24 h) */
+/* One thing that a script does, in words. Valid inside the callback. */
+struct script_step {
+    const struct call *call;
+    const char *context, *extension; /* what is being run */
+    const char *words;
 };
 
-/* Loads the dialplan and puts itself into pbx->script/script_ops. A broken dialplan is an error with file and line in
- * `why`: -EINVAL, -ENOENT. */
+/* What a simulation is told and asked; each may be NULL. */
+struct script_pretence {
+    void *arg;
+    uint64_t (*clock)(void *arg); /* s since 1970 */
+    void (*step)(void *arg, const struct script_step *step);
+    /* The script is about to ask for this account, or to dial this destination ("201", "kind:value"). */
+    void (*look)(void *arg, const char *target);
+    /* The text of a file instead of what is on disk (borrowed until the dialplan is loaded); NULL: there is none. */
+    const char *(*file)(void *arg, const char *name);
+};
+
+struct script_config {
+    const char *dir;                        /* dialplan directory; main file: init.lua */
+    const char *library_dir;                /* Tandem's own Lua library, searched second by include */
+    size_t memory_limit;                    /* bytes for the whole state (default 64 MiB) */
+    unsigned call_memory_limit;             /* bytes one call may hold (default 1 MiB) */
+    unsigned instruction_limit;             /* Lua instructions between two yields (default 1,000,000) */
+    unsigned max_run_s;                     /* wall time of a script (default 24 h) */
+    const struct script_pretence *pretence; /* for simulations; NULL: this is real. Copied */
+};
+
+/* Loads the dialplan and puts itself into pbx->script/script_ops. Blocks: before the switch takes calls. A broken
+ * dialplan is an error with file and line in `why`: -EINVAL, -ENOENT. */
 int script_open(struct pbx *pbx, const struct script_config *config, struct script **out, char *why, size_t why_size);
-/* Loads anew for later calls; running ones keep what they have. On error the old one stays. */
-int script_reload(struct script *script, char *why, size_t why_size);
+
+/* What a dialplan is that was loaded. `why` has file and line when result is negative: -EINVAL, -ENOENT. */
+struct script_summary {
+    int result; /* -ECANCELED: the script was closed before */
+    const char *why;
+    size_t extensions, contexts, files;
+    const struct script_state *state; /* for script_summary_has() */
+};
+/* Of the dialplan in force. */
+struct script_summary script_summary(const struct script *script);
+/* Is there anything in this context of it? */
+bool script_summary_has(const struct script_summary *summary, const char *context);
+typedef void (*script_loaded_fn)(void *arg, const struct script_summary *summary);
+/* Loads anew on a worker; done runs once. keep: for later calls from then on, when
+ * all is well (running ones keep what they have, and on error the old one stays); else it is only looked at. -EBUSY:
+ * one is being loaded already. */
+int script_load(struct script *script, bool keep, script_loaded_fn done, void *arg);
 void script_close(struct script *script);
 /* Is there an extension that matches? For the console and lamps. */
 bool script_has_extension(const struct script *script, const char *context, const char *extension);
+
+/* The dialplan in force, for people: each extension of each context, in the order in which they are tried; and each
+ * include. Strings are valid inside the callback. */
+struct script_visitor {
+    void *arg;
+    void (*extension)(void *arg, const char *context, const char *pattern, const char *at);
+    void (*include)(void *arg, const char *context, const char *included, const char *at);
+    void (*file)(void *arg, const char *name, bool library, const char *text, size_t len);
+};
+void script_visit(const struct script *script, const struct script_visitor *visitor);
 
 #endif

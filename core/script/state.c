@@ -1,18 +1,16 @@
 /* One loaded dialplan: a Lua state with the sandbox, the files of the dialplan run once, and the extensions they
  * declared. Names that functions of the dialplan use are looked up in three tables: what this call has set (only it
- * sees that), what the files set while loading, and the locked base. Signalling thread. Knows calls only as "one is
- * running". */
+ * sees that), what the files set while loading, and the locked base. Loaded on a worker or the signalling thread; run
+ * on the latter. Knows calls only as "one is running". */
 #include <lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/log.h"
 #include "base/obj.h"
 #include "script/sandbox.h"
 #include "script/script-priv.h"
+#include "script/verbs.h"
 
-#define FILE_SIZE_MAX (1024 * 1024)
-#define INCLUDE_DEPTH_MAX 16
+#define LOAD_CPU_MS 1000 /* on a worker, or before the first call */
 
 struct script_state *state_of(lua_State *L)
 {
@@ -59,115 +57,6 @@ static int env_set(lua_State *L)
     return 0;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------- */
-
-/* The whole file, NULL and errno when it cannot be read. Freed by the caller. */
-static char *read_file(const char *path, size_t *len)
-{
-    FILE *file = fopen(path, "re");
-    char *text;
-    int error;
-
-    if (!file)
-        return NULL;
-    text = mem_new(FILE_SIZE_MAX + 1);
-    *len = fread(text, 1, FILE_SIZE_MAX + 1, file);
-    error = ferror(file) ? EIO : *len > FILE_SIZE_MAX ? EFBIG : 0;
-    fclose(file);
-    if (!error)
-        return text;
-    free(text);
-    errno = error;
-    return NULL;
-}
-
-/* Runs a file of the dialplan directory, or else of the library, in the dialplan's environment. */
-static void run_file(lua_State *L, const char *name)
-{
-    struct script_state *state = state_of(L);
-    const char *const dirs[] = {state->script->dir, state->script->library_dir};
-    char path[1024], chunk[256], *text = NULL;
-    size_t len = 0;
-    int status;
-
-    errno = ENOENT;
-    for (size_t i = 0; i < COUNT_OF(dirs) && !text && errno == ENOENT; i++) {
-        if (!dirs[i])
-            continue;
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", dirs[i], name) >= sizeof path)
-            errno = ENAMETOOLONG;
-        else
-            text = read_file(path, &len);
-    }
-    if (!text) {
-        state->no_main_file = state->include_depth == 0 && errno == ENOENT;
-        luaL_error(L, "%s cannot be read: %s (looked in %s)", name, strerror(errno), dirs[0]);
-    }
-    snprintf(chunk, sizeof chunk, "@%s", name);
-    status = luaL_loadbufferx(L, text, len, chunk, "t");
-    free(text);
-    if (status != LUA_OK)
-        lua_error(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->env_ref);
-    lua_setupvalue(L, -2, 1); /* _ENV */
-    state->include_depth++;
-    lua_call(L, 0, 0);
-    state->include_depth--;
-}
-
-/* A relative path that stays where it is looked for. */
-static bool is_inside(const char *name)
-{
-    if (!*name || *name == '/' || strlen(name) > 200)
-        return false;
-    for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-        if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
-            return false;
-    return true;
-}
-
-static int dialplan_include(lua_State *L)
-{
-    struct script_state *state = state_of(L);
-    const char *name = luaL_checkstring(L, 1);
-
-    if (!state->loading)
-        return luaL_error(L, "include() works only while the dialplan is loaded, not in a call");
-    if (!is_inside(name))
-        return luaL_error(L, "include(\"%s\"): only files inside the dialplan directory can be included", name);
-    if (state->include_depth > INCLUDE_DEPTH_MAX)
-        return luaL_error(L, "include(\"%s\"): more than %d files include each other", name, INCLUDE_DEPTH_MAX);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->included_ref);
-    if (lua_getfield(L, -1, name) != LUA_TNIL)
-        return 0; /* once is enough */
-    lua_pushboolean(L, 1);
-    lua_setfield(L, -3, name);
-    run_file(L, name);
-    return 0;
-}
-
-static int dialplan_extension(lua_State *L)
-{
-    struct script_state *state = state_of(L);
-    const char *context = luaL_checkstring(L, 1), *pattern = luaL_checkstring(L, 2), *why;
-    char at[80];
-    size_t len;
-
-    luaL_checktype(L, 3, LUA_TFUNCTION);
-    if (!state->loading)
-        return luaL_error(L, "extension() works only while the dialplan is loaded, not in a call");
-    if (!*context || strlen(context) >= sizeof((struct call *)0)->context)
-        return luaL_error(L, "extension(\"%s\", …): the context's name is empty or too long", context);
-    if (extension_check(pattern, &why) < 0)
-        return luaL_error(L, "extension \"%s\" in context \"%s\": %s", pattern, context, why);
-    guard_where(L, at, sizeof at);
-    len = strlen(at);
-    at[len > 2 ? len - 2 : 0] = '\0'; /* without ": " */
-    lua_settop(L, 3);
-    extension_table_add(&state->extensions, context, pattern, luaL_ref(L, LUA_REGISTRYINDEX), at);
-    return 0;
-}
-
 /* --- setting up -------------------------------------------------------------------------------------------------- */
 
 static int new_table_ref(lua_State *L)
@@ -178,11 +67,8 @@ static int new_table_ref(lua_State *L)
 
 static void make_environment(lua_State *L, struct script_state *state)
 {
-    static const luaL_Reg functions[] = {
-        {"include", dialplan_include}, {"extension", dialplan_extension}, {NULL, NULL}};
     static const luaL_Reg access[] = {{"__index", env_get}, {"__newindex", env_set}, {NULL, NULL}};
 
-    state->included_ref = new_table_ref(L);
     state->shared_ref = new_table_ref(L);
     lua_newtable(L); /* the environment itself stays empty, so that every access asks the functions */
     luaL_newlib(L, access);
@@ -190,8 +76,12 @@ static void make_environment(lua_State *L, struct script_state *state)
     lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);
     sandbox_push(L);
-    luaL_setfuncs(L, functions, 0);
-    verbs_add(L);
+    declare_add(L);
+    call_object_add(L);
+    log_add(L);
+    pbx_add(L);
+    db_add(L);
+    store_add(L);
     lua_pushvalue(L, -2);
     lua_setfield(L, -2, "_G");
     state->base_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -201,14 +91,13 @@ static void make_environment(lua_State *L, struct script_state *state)
 static int load_dialplan(lua_State *L)
 {
     struct script_state *state = lua_touserdata(L, 1);
-    const struct extension *again, *first;
+    char why[320];
 
     make_environment(L, state);
-    run_file(L, "init.lua");
-    again = extension_table_sort(&state->extensions, &first);
-    if (again)
-        return luaL_error(L, "%s: extension \"%s\" in context \"%s\" is defined a second time, see %s", again->at,
-                          again->pattern, again->context, first->at);
+    file_run(L, "init.lua");
+    literals_sort(&state->files.sql);
+    if (extension_table_sort(&state->extensions, why, sizeof why) < 0)
+        return luaL_error(L, "%s", why);
     return 0;
 }
 
@@ -268,29 +157,41 @@ static void state_destroy(void *obj)
     if (state->L)
         lua_close(state->L);
     extension_table_free(&state->extensions);
+    files_free(&state->files);
 }
 
-int state_open(struct script *script, struct script_state **out, char *why, size_t why_size)
+struct script_state *state_new(struct script *script)
 {
     struct script_state *state = obj_new(sizeof *state, "script-state", state_destroy, "script");
-    struct guard loader = {.budget = &state->heap.shared, .limit = script->config.instruction_limit};
-    int result;
 
     state->script = script;
-    state->L = heap_open(&state->heap, script->config.memory_limit, state);
+    state->files.dirs[0] = str_dup(script->config.dir);
+    state->files.dirs[1] = script->config.library_dir ? str_dup(script->config.library_dir) : NULL;
+    state->limits = script->config;
+    state->limits.pretence = NULL; /* its own copy counts */
+    if (script->config.pretence)
+        state->pretence = *script->config.pretence;
+    state->files.pretence = &state->pretence;
+    state->heap.clock = state->pretence.clock;
+    state->heap.clock_arg = state->pretence.arg;
+    return state;
+}
+
+int state_load(struct script_state *state, char *why, size_t why_size)
+{
+    struct guard loader = {
+        .budget = &state->heap.shared, .limit = state->limits.instruction_limit, .cpu_ms = LOAD_CPU_MS};
+    int result;
+
+    state->L = heap_open(&state->heap, state->limits.memory_limit, state);
     if (!state->L) {
         str_copy(why, why_size, "no memory for Lua: raise the script memory limit");
-        obj_unref(state, "script");
         return -EINVAL;
     }
     state->loading = true;
     result = state_protect(state, &loader, load_dialplan, state, why, why_size);
     state->loading = false;
-    if (result < 0) {
-        result = state->no_main_file ? -ENOENT : -EINVAL;
-        obj_unref(state, "script");
-        return result;
-    }
-    *out = state;
+    if (result < 0)
+        return state->files.no_main_file ? -ENOENT : -EINVAL;
     return 0;
 }

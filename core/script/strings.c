@@ -1,6 +1,6 @@
 /* The string library of scripts: find, match, gmatch and gsub on our own matcher with its budget of steps; rep with a
- * cap on the result; the rest of Lua's library as it is, without what makes or reads bytecode and binary layouts.
- * Signalling thread. Knows no calls. */
+ * cap on the result; what makes long strings charged for them; the rest of Lua's library as it is, without what makes
+ * or reads bytecode and binary layouts. Signalling thread. Knows no calls. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -263,8 +263,8 @@ static int string_rep(lua_State *L)
         lua_pushliteral(L, "");
         return 1;
     }
-    if (len + sep_len > SANDBOX_STRING_MAX || (size_t)n > SANDBOX_STRING_MAX / (len + sep_len))
-        return luaL_error(L, "the resulting string is too long (more than %d bytes)", SANDBOX_STRING_MAX);
+    if (len + sep_len > GUARD_STRING_MAX || (size_t)n > GUARD_STRING_MAX / (len + sep_len))
+        return luaL_error(L, "the resulting string is too long (more than %d bytes)", GUARD_STRING_MAX);
     guard_charge(L, (size_t)n);
     luaL_buffinit(L, &out);
     while (n--) {
@@ -276,8 +276,45 @@ static int string_rep(lua_State *L)
     return 1;
 }
 
+/* len, codepoint, offset of utf8: charged for the text that they walk over. */
+static int utf8_walk(lua_State *L)
+{
+    size_t len;
+
+    luaL_checklstring(L, 1, &len);
+    guard_charge(L, len / 8);
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+void sandbox_push_utf8(lua_State *L)
+{
+    static const luaL_Reg wrappers[] = {
+        {"codepoint", utf8_walk}, {"len", utf8_walk}, {"offset", utf8_walk}, {NULL, NULL}};
+
+    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 0);
+    sandbox_wrap(L, wrappers);
+}
+
+/* upper, lower, reverse, format: charged for what they have made. */
+static int string_made(lua_State *L)
+{
+    int results;
+
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    results = lua_gettop(L);
+    guard_charge(L, lua_rawlen(L, -1) / CHARGE_BYTES + 1);
+    return results;
+}
+
 void sandbox_push_string(lua_State *L)
 {
+    static const luaL_Reg wrappers[] = {{"format", string_made},
+                                        {"lower", string_made},
+                                        {"reverse", string_made},
+                                        {"upper", string_made},
+                                        {NULL, NULL}};
     static const luaL_Reg own[] = {
         {"find", string_find}, {"match", string_match}, {"gmatch", string_gmatch},
         {"gsub", string_gsub}, {"rep", string_rep},     {NULL, NULL},
@@ -289,6 +326,7 @@ void sandbox_push_string(lua_State *L)
         lua_pushnil(L);
         lua_setfield(L, -2, dropped[i]);
     }
+    sandbox_wrap(L, wrappers);
     luaL_setfuncs(L, own, 0);
     lua_pushliteral(L, ""); /* ("x"):rep(3) goes through that metatable: lock it */
     lua_getmetatable(L, -1);

@@ -1,30 +1,16 @@
-/* The call object: its fields and the verbs that answer, ring, wait and end. A verb that waits starts something,
- * yields, and is continued by a callback of the loop. Signalling thread. Knows legs by their verbs only. */
+/* The verbs of a call that answer, ring, wait and end. A verb that waits starts something, yields, and is continued by
+ * a callback of the loop. Signalling thread. Knows legs by their verbs only. */
 #include "script/verbs.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "script/sandbox.h"
+#include "call/headers.h"
 
 #define HANDLERS_MAX 16 /* each has a whole allowance of its own */
 #define GOTO_STEPS 1000 /* unwinding a stack costs about as much as so many instructions */
 
-struct call_object {
-    uint64_t serial;
-};
-
 /* --- common ------------------------------------------------------------------------------------------------------ */
-
-struct script_run *verb_run(lua_State *L)
-{
-    const struct call_object *object = luaL_checkudata(L, 1, CALL_TYPE);
-    struct script_run *run = state_of(L)->running;
-
-    if (!run || run->serial != object->serial)
-        luaL_error(L, "this call object belongs to another call");
-    return run;
-}
 
 struct leg *verb_leg(lua_State *L, struct script_run **run)
 {
@@ -37,10 +23,24 @@ struct leg *verb_leg(lua_State *L, struct script_run **run)
     return (*run)->call->caller;
 }
 
+struct script_run *function_run(lua_State *L, const char *function, bool wait)
+{
+    struct script_run *run = state_of(L)->running;
+
+    if (!run)
+        luaL_error(L, "%s works only in a call, not while the dialplan is loaded", function);
+    guard_check(L);
+    if (wait && run->over)
+        luaL_error(L, "%s: the call has ended, and on_hangup handlers cannot wait", function);
+    if (wait)
+        verb_may_wait(L, run);
+    return run;
+}
+
 void verb_may_wait(lua_State *L, const struct script_run *run)
 {
     if (run->guard.pinned || !lua_isyieldable(L))
-        luaL_error(L, "this function of the call cannot wait inside of a gsub, sort or similar function");
+        luaL_error(L, "this function cannot wait inside of a gsub, sort or similar function");
 }
 
 int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then)
@@ -68,6 +68,24 @@ static int end_call(lua_State *L, struct script_run *run, enum cause cause, enum
     return guard_raise(L);
 }
 
+/* The text of a header of the INVITE that the dialplan may see, or nil. */
+static int verb_header(lua_State *L)
+{
+    const struct script_run *run = verb_run(L);
+    const char *name = luaL_checkstring(L, 2), *value;
+    const struct leg *caller = run->call->caller;
+    size_t len;
+
+    if (!header_may_be_read(name))
+        return luaL_error(L, "header: a dialplan cannot see \"%s\"", name);
+    value = caller && caller->inbound ? headers_get(caller->headers, name, &len) : NULL;
+    if (value)
+        lua_pushlstring(L, value, len);
+    else
+        luaL_pushfail(L);
+    return 1;
+}
+
 /* --- verbs ------------------------------------------------------------------------------------------------------- */
 
 static void answer(lua_State *L, struct script_run *run, struct leg *leg)
@@ -89,6 +107,7 @@ static void answer(lua_State *L, struct script_run *run, struct leg *leg)
     call_answered(call);
     if (call->state != CALL_TALKING)
         call_set_state(call, CALL_TALKING);
+    run_step(run, "answer");
 }
 
 static int verb_answer(lua_State *L)
@@ -105,6 +124,7 @@ static int verb_ring(lua_State *L)
     struct script_run *run;
     struct leg *leg = verb_leg(L, &run);
 
+    run_step(run, "ring");
     leg_ring(leg, 180); /* an answered call cannot ring: that is no mistake of the script */
     guard_check(L);
     return 0;
@@ -119,6 +139,7 @@ static int verb_hangup(lua_State *L)
     verb_leg(L, &run);
     if (cause == CAUSE_NONE)
         return luaL_error(L, "hangup: there is no cause \"%s\"", id);
+    run_step(run, "hangup: %s", id);
     return end_call(L, run, cause, WHO_SCRIPT, NULL);
 }
 
@@ -142,6 +163,7 @@ static int verb_sleep(lua_State *L)
     verb_may_wait(L, run);
     if (!(seconds >= 0 && seconds <= 1e7))
         return luaL_error(L, "sleep: %f is not a time in seconds", seconds);
+    run_step(run, "sleep %g s", seconds);
     loop_timer_start(run->call->pbx->loop, &run->sleep, (uint64_t)ceil(seconds * 1000), woken, run);
     return verb_wait(L, run, nothing_left);
 }
@@ -153,6 +175,7 @@ static int verb_echo(lua_State *L)
 
     verb_may_wait(L, run);
     answer(L, run, leg);
+    run_step(run, "echo, until the caller hangs up");
     leg_echo(leg, true);
     return verb_wait(L, run, nothing_left); /* until somebody hangs up */
 }
@@ -164,11 +187,14 @@ int verb_go(lua_State *L, struct script_run *run, const char *context, const cha
 
     if (!there) {
         snprintf(detail, sizeof detail, "no extension %.50s in context %.40s", extension, context);
+        run_step(run, "goto %s in %s: there is no such extension", extension, context);
         return end_call(L, run, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, detail);
     }
     guard_charge(L, GOTO_STEPS);
     run->here = there;
+    str_copy(run->context, sizeof run->context, context);
     str_copy(run->extension, sizeof run->extension, extension);
+    run_step(run, "goto %s in %s: extension %s of %s", extension, context, there->pattern, there->at);
     guard_doom(&run->guard, DOOM_GOTO); /* leaves the whole stack: menus that go round and round do not grow */
     return guard_raise(L);
 }
@@ -204,127 +230,15 @@ static int verb_on_hangup(lua_State *L)
     return 0;
 }
 
-/* --- the object -------------------------------------------------------------------------------------------------- */
-
-static const char *field(const struct script_run *run, const char *name, char id[UUID_TEXT])
-{
-    const struct call *call = run->call;
-
-    if (strcmp(name, "from") == 0)
-        return call->from_number;
-    if (strcmp(name, "from_name") == 0)
-        return call->from_name;
-    if (strcmp(name, "to") == 0)
-        return call->dialled;
-    if (strcmp(name, "extension") == 0)
-        return run->extension;
-    if (strcmp(name, "context") == 0)
-        return run->here->context;
-    if (strcmp(name, "id") == 0)
-        return call_id_text(call, id);
-    if (strcmp(name, "account") == 0)
-        return call->caller && call->caller->account ? call->caller->account->name : NULL;
-    return "";
-}
-
-/* Upvalue: the table of verbs; a field's name stands in it with the value true. */
-static int call_index(lua_State *L)
-{
-    struct script_run *run = verb_run(L);
-    const char *name = luaL_checkstring(L, 2);
-    char id[UUID_TEXT];
-
-    lua_pushvalue(L, 2);
-    switch (lua_rawget(L, lua_upvalueindex(1))) {
-    case LUA_TNIL:
-        return luaL_error(L, "a call has no field or function \"%s\"", name);
-    case LUA_TBOOLEAN:
-        lua_pushstring(L, field(run, name, id));
-        return 1;
-    default:
-        return 1;
-    }
-}
-
-static int call_newindex(lua_State *L)
-{
-    return luaL_error(L, "fields of a call cannot be set: use a variable of your own");
-}
-
-static int call_tostring(lua_State *L)
-{
-    char id[UUID_TEXT];
-
-    lua_pushfstring(L, "call %s", call_id_text(verb_run(L)->call, id));
-    return 1;
-}
-
-void verbs_push_call(lua_State *L, const struct script_run *run)
-{
-    struct call_object *object = lua_newuserdatauv(L, sizeof *object, 0);
-
-    object->serial = run->serial;
-    luaL_setmetatable(L, CALL_TYPE);
-}
-
-/* --- pbx --------------------------------------------------------------------------------------------------------- */
-
-static int pbx_account(lua_State *L)
-{
-    const struct pbx *pbx = state_of(L)->script->pbx;
-    const char *name = luaL_checkstring(L, 1);
-    const struct account *account = pbx->db ? snapshot_account(db_snapshot(pbx->db), name) : NULL;
-
-    if (!account) {
-        luaL_pushfail(L);
-        return 1;
-    }
-    lua_createtable(L, 0, 3); /* values only: the account itself may go at any turn of the loop */
-    lua_pushstring(L, account->name);
-    lua_setfield(L, -2, "name");
-    lua_pushstring(L, account->display_name);
-    lua_setfield(L, -2, "display_name");
-    lua_pushboolean(L, account->enabled);
-    lua_setfield(L, -2, "enabled");
-    return 1;
-}
-
-void verbs_add(lua_State *L)
+void verbs_push(lua_State *L)
 {
     static const luaL_Reg verbs[] = {
-        {"answer", verb_answer}, {"dial", verb_dial}, {"echo", verb_echo},           {"goto_", verb_goto},
-        {"hangup", verb_hangup}, {"log", NULL},       {"on_hangup", verb_on_hangup}, {"ring", verb_ring},
-        {"sleep", verb_sleep},   {NULL, NULL},
+        {"answer", verb_answer},       {"dial", verb_dial},
+        {"echo", verb_echo},           {"goto_", verb_goto},
+        {"hangup", verb_hangup},       {"header", verb_header},
+        {"on_hangup", verb_on_hangup}, {"ring", verb_ring},
+        {"sleep", verb_sleep},         {NULL, NULL},
     };
-    static const char *const fields[] = {"account", "context", "extension", "from", "from_name", "id", "to"};
-    static const luaL_Reg object[] = {{"__newindex", call_newindex}, {"__tostring", call_tostring}, {NULL, NULL}};
-    static const luaL_Reg pbx[] = {{"account", pbx_account}, {NULL, NULL}};
 
-    lua_getfield(L, -1, "string");
-    lua_getfield(L, -1, "format"); /* what log() is built on */
-    lua_remove(L, -2);
-
-    luaL_newmetatable(L, CALL_TYPE);
-    luaL_setfuncs(L, object, 0);
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
     luaL_newlib(L, verbs);
-    lua_pushvalue(L, -3);
-    lua_pushcclosure(L, verb_log, 1);
-    lua_setfield(L, -2, "log");
-    for (size_t i = 0; i < COUNT_OF(fields); i++) {
-        lua_pushboolean(L, 1);
-        lua_setfield(L, -2, fields[i]);
-    }
-    lua_pushcclosure(L, call_index, 1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-
-    lua_pushcclosure(L, dialplan_log, 1);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -3, "print");
-    lua_setfield(L, -2, "log");
-    luaL_newlib(L, pbx);
-    sandbox_lock(L);
-    lua_setfield(L, -2, "pbx");
 }

@@ -271,7 +271,7 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_t *json = out;
     sip_route_t const *route = NULL;
     sip_contact_t const *target = NULL;
-    char routes[600] = "", uri[300] = "";
+    char routes[600] = "", uri[512] = "";
     size_t used = 0;
 
     if (!dialog || !dialog->established)

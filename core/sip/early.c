@@ -14,6 +14,7 @@ struct early {
     nta_leg_t *nta; /* for its PRACKs: made with the first reliable response */
     uint32_t rseq;  /* of the last one; 0: none yet */
     int status;
+    bool agreed;              /* an offer of its own was answered after that */
     struct media_desc *media; /* what it first described; NULL: nothing */
     char tag[];
 };
@@ -145,6 +146,25 @@ struct media_desc *early_answer(struct dialog *dialog, const char *tag)
     struct early *early = tag ? find(dialog, tag) : NULL;
 
     return early ? desc_copy(early->media) : NULL;
+}
+
+/* Its answer must have been confirmed before (RFC 3311 §5.1), and only who is heard can change what is heard. */
+bool early_may_offer(const struct dialog *dialog, const char *tag)
+{
+    const struct early *early = dialog->early_media;
+
+    return early && tag && strcmp(early->tag, tag) == 0 && early->rseq;
+}
+
+void early_agreed(struct dialog *dialog)
+{
+    if (dialog->early_media)
+        dialog->early_media->agreed = true;
+}
+
+bool early_has_agreed(const struct dialog *dialog, const char *tag)
+{
+    return dialog->early_media && dialog->early_media->agreed && tag && strcmp(dialog->early_media->tag, tag) == 0;
 }
 
 void early_confirm(struct dialog *dialog, const char *tag)

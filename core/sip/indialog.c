@@ -108,10 +108,11 @@ void dialog_refresh_target(struct dialog *dialog, const sip_t *sip)
 
 /* May it offer now? 0, or what it gets: 491 when an offer of ours is open; 500 when its own last one is, and it is to
  * come again a little later (RFC 3261 §14.2, RFC 3311 §5.2). */
-static int offer_meets(const struct dialog *dialog, bool invite)
+static int offer_meets(const struct dialog *dialog, const sip_t *sip)
 {
     const struct leg *leg = dialog->leg;
-    bool early = leg->early && leg->state == LEG_RINGING && !invite;
+    bool early = leg->early && leg->state == LEG_RINGING && sip->sip_request->rq_method != sip_method_invite &&
+                 (dialog->inbound || early_may_offer(dialog, sip->sip_from->a_tag));
 
     if (dialog->offer_in || (dialog->inbound && !dialog->established && !early))
         return 500;
@@ -132,6 +133,14 @@ static int refuse_to_meet(struct dialog *dialog, nta_incoming_t *irq, int status
     if (status == 491)
         return reply_last(dialog, irq, SIP_491_REQUEST_PENDING, TAG_END());
     return reply_last(dialog, irq, SIP_500_INTERNAL_SERVER_ERROR, SIPTAG_RETRY_AFTER_STR(seconds), TAG_END());
+}
+
+/* result: what message_sdp() said. */
+static int refuse_body(struct dialog *dialog, nta_incoming_t *irq, int result)
+{
+    if (result == -EMEDIUMTYPE)
+        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
+    return reply_last(dialog, irq, SIP_488_NOT_ACCEPTABLE, TAG_END());
 }
 
 /* An INVITE without an offer asks us for one; its ACK brings the answer. */
@@ -177,7 +186,7 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
     int result = message_sdp(sip, &offer, why, sizeof why), status = 0;
 
     if (invite || result != -ENOENT)
-        status = offer_meets(dialog, invite);
+        status = offer_meets(dialog, sip);
     if (status) {
         desc_free(offer);
         return refuse_to_meet(dialog, irq, status);
@@ -187,10 +196,8 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
         snprintf(text, sizeof text, "%u", min_se);
         return reply_last(dialog, irq, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(text), TAG_END());
     }
-    if (result == -EMEDIUMTYPE)
-        return reply_last(dialog, irq, SIP_415_UNSUPPORTED_MEDIA, SIP_BODY_TAGS, TAG_END());
     if (result < 0 && result != -ENOENT)
-        return reply_last(dialog, irq, SIP_488_NOT_ACCEPTABLE, TAG_END());
+        return refuse_body(dialog, irq, result);
     dialog_learn_allow(dialog, sip);
     dialog_refresh_target(dialog, sip);
     if (result == -ENOENT && !invite)
@@ -209,6 +216,27 @@ static int offer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip
     return 0;
 }
 
+int indialog_prack(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
+{
+    struct media_desc *offer = NULL;
+    char why[160] = "";
+    int result = message_sdp(sip, &offer, why, sizeof why), status;
+
+    if (result == -ENOENT)
+        return 200;
+    if (result < 0)
+        return refuse_body(dialog, irq, result);
+    status = offer_meets(dialog, sip);
+    if (status) {
+        refuse_to_meet(dialog, irq, status);
+    } else {
+        dialog->offer_in = irq;
+        leg_on_offer(dialog->leg, offer);
+    }
+    desc_free(offer);
+    return 0;
+}
+
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused)
 {
     struct dialog *dialog = leg->usage;
@@ -217,6 +245,8 @@ int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum
     if (!irq)
         return -EALREADY;
     dialog->offer_in = NULL;
+    if (answer && !dialog->inbound && !dialog->established)
+        early_agreed(dialog);
     if (answer)
         return reply_sdp(dialog, irq, answer);
     return reply_last(dialog, irq, cause_info(refused)->sip_status, cause_info(refused)->reason, TAG_END());

@@ -171,8 +171,9 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct session_terms terms = message_terms(sip);
     struct session_policy policy = session_policy_resolve(db_snapshot(agent->pbx->db), &account->session);
     unsigned min_se;
-    char why[160] = "", dialled[64] = "", contact[256] = "";
+    char why[160] = "", dialled[64] = "", contact[512] = "";
     enum cause refused = CAUSE_NONE;
+    char *headers = NULL;
     const struct call *behind;
     struct leg *leg;
     int sdp, number;
@@ -234,7 +235,9 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     in.usage = dialog;
     in.signalling = *source;
     in.hops = max_forwards(sip) - 1;
+    in.headers = headers = message_headers(sip);
     leg = call_incoming(agent->pbx, &in, &refused);
+    free(headers);
     if (!leg) {
         refuse_early(agent, msg, refused, NULL);
         goto fail;

@@ -95,7 +95,7 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     uuid_text(&id, text);
     snprintf(dialog->call_id, sizeof dialog->call_id, "%s-n%u", text, leg->pbx->node);
     local_identity(leg->call, dialog->contact, dialog->local, sizeof dialog->local);
-    snprintf(dialog->remote, sizeof dialog->remote, "<%.380s>", to->uri);
+    snprintf(dialog->remote, sizeof dialog->remote, "<%s>", to->uri);
     edge_flow_peer(agent->edge, flow, NULL, &leg->signalling);
     addr_text(&leg->signalling, leg->peer);
     str_copy(leg->contact, sizeof leg->contact, to->uri);
@@ -124,6 +124,7 @@ static int send_invite(struct dialog *dialog, const char *sdp)
         dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(timers),
         SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
+        TAG_IF(leg->headers, SIPTAG_HEADER_STR(leg->headers)),
         SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
 }
@@ -147,6 +148,7 @@ static void answered(struct dialog *dialog, const sip_t *sip)
     struct leg *leg = dialog->leg;
     const char *tag = sip->sip_to->a_tag;
     struct media_desc *answer = NULL, *said = early_answer(dialog, tag);
+    bool agreed = early_has_agreed(dialog, tag);
     char why[160] = "";
     size_t used = strlen(dialog->remote);
     int result;
@@ -167,7 +169,9 @@ static void answered(struct dialog *dialog, const sip_t *sip)
         return;
     }
     result = message_sdp(sip, &answer, why, sizeof why);
-    if (result == 0)
+    if (agreed) /* what the 200 says again is old (RFC 3261 §13.2.1) */
+        leg_on_answer_again(leg);
+    else if (result == 0)
         leg_on_answer(leg, answer);
     else if (result == -ENOENT && said) /* it need not say again what a provisional response has said */
         leg_on_answer(leg, said);

@@ -60,10 +60,12 @@ static void send_next(struct dialog *dialog)
     free(ring);
 }
 
-/* The caller confirmed a reliable provisional response; NTA answers the PRACK with what we return. sip NULL: it never
- * did, or a 2xx makes it needless; its PRACK may still come then (RFC 3262 §3). */
+/* The caller confirmed a reliable provisional response; NTA answers the PRACK with what we return (0: we did). sip
+ * NULL: it never did, or a 2xx makes it needless; its PRACK may still come then (RFC 3262 §3). */
 static int pracked(struct dialog *dialog, nta_reliable_t *rel, nta_incoming_t *prack, const sip_t *sip)
 {
+    int answer;
+
     if (dialog->dead)
         return 481;
     if (!sip && dialog->answering)
@@ -80,8 +82,10 @@ static int pracked(struct dialog *dialog, nta_reliable_t *rel, nta_incoming_t *p
         dialog_finish(dialog);
         return 0;
     }
-    send_next(dialog);
-    return 200;
+    answer = indialog_prack(dialog, prack, sip);
+    if (!dialog->dead)
+        send_next(dialog);
+    return answer;
 }
 
 static int send_reliably(struct dialog *dialog, int status, const char *sdp)

@@ -111,6 +111,8 @@ void sipmsg_free(struct sipmsg *m);
 char *header_text(su_home_t *home, const sip_header_t *h);
 /* The edge's flow token from the topmost Via, or "". */
 const char *message_flow(const sip_t *sip);
+/* What a dialplan may see of its headers (call/headers.h); freed by the caller. NULL: none. */
+char *message_headers(const sip_t *sip);
 
 /* check.c */
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
@@ -172,7 +174,7 @@ struct dialog {
     struct list notes_in, notes_out; /* note.c: those under way */
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
-    char call_id[160], local[480], remote[480]; /* From/To values with tags, as they are on our side */
+    char call_id[160], local[480], remote[760]; /* From/To values with tags, as they are on our side */
     char target[300];                           /* remote target: for writing down */
     struct sdp_origin origin;
     nta_outgoing_t *probe; /* UPDATE without SDP or OPTIONS of ours: asks whether the far side is there */
@@ -273,6 +275,11 @@ void early_provisional(struct dialog *dialog, const sip_t *sip);
 void early_confirm(struct dialog *dialog, const char *tag);
 /* What the early dialog of this tag has answered to our offer; NULL: nothing. */
 struct media_desc *early_answer(struct dialog *dialog, const char *tag) MUST_USE;
+/* May the early dialog of this tag make an offer of its own? One was answered: what the 2xx of that dialog says is old.
+ */
+bool early_may_offer(const struct dialog *dialog, const char *tag);
+void early_agreed(struct dialog *dialog);
+bool early_has_agreed(const struct dialog *dialog, const char *tag);
 void early_forget(struct dialog *dialog);
 /* late.c */
 int late_open(struct agent *agent); /* 0 or -ENOMEM */
@@ -307,5 +314,8 @@ void notes_drop(struct dialog *dialog);
 /* ACKs a 2xx of ours to an INVITE in this dialog. */
 void dialog_send_ack(struct dialog *dialog, const sip_t *sip);
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);
+/* A PRACK may carry an offer, whose answer goes into its 200 (RFC 3262 §5). Returns the status that it is to get; 0: it
+ * was answered here, or will be. */
+int indialog_prack(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
 
 #endif

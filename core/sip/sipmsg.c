@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/headers.h"
 #include "sip/sip-priv.h"
 
 char *header_text(su_home_t *home, const sip_header_t *h)
@@ -27,6 +28,36 @@ const char *message_flow(const sip_t *sip)
     const char *flow = sip->sip_via ? msg_params_find(sip->sip_via->v_params, "flow=") : NULL;
 
     return flow ? flow : "";
+}
+
+static void show_header(char **list, const char *name, const char *value)
+{
+    char text[HEADER_VALUE_MAX + 1];
+
+    if (!name || !value || !header_may_be_read(name) || str_copy(text, sizeof text, value) < 0)
+        return;
+    str_clean_utf8(text);
+    for (char *p = text; *p; p++) /* what was folded becomes one line */
+        if (*p == '\n' || *p == '\t')
+            *p = ' ';
+    headers_add(list, name, text);
+}
+
+char *message_headers(const sip_t *sip)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    char *list = NULL;
+
+    for (msg_header_t *h = (msg_header_t *)sip->sip_request; h; h = h->sh_succ) {
+        const char *name = h->sh_class->hc_name;
+
+        if (name && header_may_be_read(name))
+            show_header(&list, name, sip_header_as_string(home, (sip_header_t *)h));
+    }
+    for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
+        show_header(&list, un->un_name, un->un_value);
+    su_home_deinit(home);
+    return list;
 }
 
 void sipmsg_free(struct sipmsg *m)

@@ -11,7 +11,7 @@ struct pbx;
 struct sipmsg;
 
 struct sipmsg_contact {
-    char uri[256];      /* without parameters of the header */
+    char uri[512];      /* without parameters of the header; phones behind push services need more than 256 */
     int expires;        /* -1: not said */
     double q;           /* 1.0 when not said */
     char instance[128]; /* +sip.instance, without quotes; "" when not said */

@@ -2,16 +2,25 @@
  * line of the ladder. Signalling thread. Copies what it needs: the objects of core/call are gone when somebody asks. */
 #include "trace/trace-priv.h"
 
-static void event_line(struct trace *trace, struct trace_call *call, const struct trace_leg *leg,
-                       const struct event *event, const char *text)
+static void event_line(struct trace *trace, struct trace_call *call, const struct trace_leg *leg, uint64_t at_us,
+                       enum event_kind kind, const char *text)
 {
-    struct line head = {.at_us = event->at_us,
+    struct line head = {.at_us = at_us,
                         .position = trace->ring.head,
                         .kind = LINE_EVENT,
                         .leg = leg ? leg->index : NO_LEG,
-                        .event = (uint8_t)event->kind};
+                        .event = (uint8_t)kind};
 
     line_add(trace, call, &head, text, strlen(text));
+}
+
+enum event_kind event_by_name(const char *name)
+{
+    int kind = 0;
+
+    while (kind < EVENT_COUNT && strcmp(event_name((enum event_kind)kind), name) != 0)
+        kind++;
+    return (enum event_kind)kind;
 }
 
 static const char *text_or(const char *text, const char *otherwise)
@@ -20,13 +29,15 @@ static const char *text_or(const char *text, const char *otherwise)
 }
 
 /* The words of an event, or false: it needs no line, because a message says the same. */
-static bool event_text(const struct event *event, const struct trace_call *call, const struct trace_leg *leg, char *out,
-                       size_t size)
+static bool event_text(const struct fact *fact, enum event_kind kind, const struct trace_call *call,
+                       const struct trace_leg *leg, char *out, size_t size)
 {
-    const char *party = leg ? leg->party : "", *detail = text_or(event->detail, "");
+    const char *party = leg ? leg->party : "", *detail = text_or(fact->detail, ""), *who = text_or(fact->who, "");
+    enum cause cause = cause_by_id(text_or(fact->cause, ""));
     size_t used = 0;
 
-    switch (event->kind) {
+    out[0] = '\0';
+    switch (kind) {
     case EVENT_CALL_NEW:
         str_append(out, size, &used, "call from %s to %s, context %s", text_or(call->from, "nobody"),
                    text_or(call->to, "nobody"), text_or(call->context, "(none)"));
@@ -35,7 +46,7 @@ static bool event_text(const struct event *event, const struct trace_call *call,
         str_append(out, size, &used, "tries %s", text_or(detail, party));
         return true;
     case EVENT_ROUTE_REFUSED:
-        str_append(out, size, &used, "not tried: %s", text_or(detail, cause_info(event->cause)->words));
+        str_append(out, size, &used, "not tried: %s", text_or(detail, cause_info(cause)->words));
         return true;
     case EVENT_SCRIPT:
         str_append(out, size, &used, "dialplan: %s", detail);
@@ -54,11 +65,11 @@ static bool event_text(const struct event *event, const struct trace_call *call,
         str_append(out, size, &used, "audio joined");
         return true;
     case EVENT_LEG_ENDED:
-        if (event->cause == CAUSE_NORMAL) /* "ended normally" would say no more than "ended" */
-            str_append(out, size, &used, "%s ended%s%s%s%s", party, event->who ? " by " : "", who_name(event->who),
-                       *detail ? ": " : "", detail);
+        if (cause == CAUSE_NORMAL) /* "ended normally" would say no more than "ended" */
+            str_append(out, size, &used, "%s ended%s%s%s%s", party, *who ? " by " : "", who, *detail ? ": " : "",
+                       detail);
         else
-            str_append(out, size, &used, "%s ended: %s%s%s", party, cause_info(event->cause)->words, *detail ? " " : "",
+            str_append(out, size, &used, "%s ended: %s%s%s", party, cause_info(cause)->words, *detail ? " " : "",
                        detail);
         return true;
     default:
@@ -67,112 +78,218 @@ static bool event_text(const struct event *event, const struct trace_call *call,
 }
 
 /* Both legs of a bridge say that they joined, in the same breath: one line is enough. */
-static bool just_said(const struct trace_call *call, const struct event *event)
+static bool just_said(const struct trace_call *call, enum event_kind kind, uint64_t at_us)
 {
     const struct line *line, *last = NULL;
 
-    if (event->kind != EVENT_BRIDGE_JOINED)
+    if (kind != EVENT_BRIDGE_JOINED)
         return false;
     for (uint32_t at = 0; at < call->lines_used; at += (uint32_t)line_size(line->len)) {
         line = (const struct line *)(call->lines + at);
-        if (line->kind == LINE_EVENT && line->event == event->kind)
+        if (line->kind == LINE_EVENT && line->event == kind)
             last = line;
     }
-    return last && event->at_us - last->at_us < 10000;
+    return last && at_us - last->at_us < 10000;
 }
 
-static void note_call(struct trace_call *trace_call, const struct call *call)
+/* --- a fact and its call --------------------------------------------------------------------------------------------
+ */
+
+/* Takes over what is new; what is not need not be told again. */
+static void note(char *into, size_t size, const char **text)
+{
+    if (*text && strcmp(into, *text) != 0)
+        str_copy(into, size, *text);
+    else
+        *text = NULL;
+}
+
+#define NOTE(into, text) note((into), sizeof(into), (text))
+
+static void note_call(struct trace_call *call, struct fact *fact)
+{
+    NOTE(call->from, &fact->from);
+    NOTE(call->from_name, &fact->from_name);
+    NOTE(call->to, &fact->to);
+    NOTE(call->context, &fact->context);
+    NOTE(call->answered_by, &fact->answered_by);
+    if (fact->started_us)
+        call->started_us = fact->started_us;
+    if (fact->answered_us)
+        call->answered_us = fact->answered_us;
+    if (fact->sip_status)
+        call->final_status = (int)fact->sip_status;
+}
+
+static void note_leg(struct trace_leg *leg, struct fact *fact)
+{
+    NOTE(leg->party, &fact->party);
+    NOTE(leg->account, &fact->leg_account);
+    NOTE(leg->codec, &fact->codec);
+    NOTE(leg->call_id, &fact->call_id);
+    leg->inbound = !fact->outbound;
+    if (addr_is_set(&fact->peer))
+        leg->peer = fact->peer;
+    if (!fact->counted)
+        return;
+    leg->counted = true;
+    leg->stats = (struct media_stats){.rx_packets = fact->rx_packets,
+                                      .tx_packets = fact->tx_packets,
+                                      .lost = fact->lost,
+                                      .dropped = fact->dropped,
+                                      .jitter_us = (uint32_t)fact->jitter_us,
+                                      .first_rx_ms = (uint32_t)fact->first_rx_ms,
+                                      .source = fact->source};
+}
+
+static void end_leg(struct trace_leg *leg, const struct fact *fact)
+{
+    leg->ended = true;
+    leg->cause = cause_by_id(text_or(fact->cause, ""));
+    leg->who = who_by_name(text_or(fact->who, ""));
+    leg->status = (int)fact->leg_status;
+    str_copy(leg->detail, sizeof leg->detail, fact->detail);
+}
+
+static void end_call(struct trace *trace, struct trace_call *call, const struct fact *fact)
+{
+    call->cause = cause_by_id(text_or(fact->cause, ""));
+    call->who = who_by_name(text_or(fact->who, ""));
+    str_copy(call->detail, sizeof call->detail, fact->detail);
+    call->ended_us = fact->at_us;
+    trace_call_finish(trace, call);
+}
+
+void trace_take_fact(struct trace *trace, struct trace_call *call, struct fact *fact)
+{
+    enum event_kind kind = event_by_name(fact->kind);
+    struct trace_leg *leg = NULL;
+    char text[LINE_TEXT_MAX + 1];
+
+    if (!call->ended)
+        note_call(call, fact);
+    if (kind == EVENT_CALL_STATE && fact->detail)
+        str_copy(call->state, sizeof call->state, fact->detail);
+    if (!uuid_is_nil(&fact->leg) && (leg = trace_leg_of(call, &fact->leg))) {
+        note_leg(leg, fact);
+        trace_leg_bind(trace, leg, leg->call_id);
+    }
+    if (event_text(fact, kind, call, leg, text, sizeof text) && !just_said(call, kind, fact->at_us)) {
+        str_clean_utf8(text); /* the cut may be in the middle of a character */
+        event_line(trace, call, leg, fact->at_us, kind, text);
+    }
+    if (leg && kind == EVENT_LEG_ENDED)
+        end_leg(leg, fact);
+    if (kind == EVENT_CALL_ENDED && !call->ended)
+        end_call(trace, call, fact);
+}
+
+/* --- an event as a fact ---------------------------------------------------------------------------------------------
+ */
+
+static void fact_of_call(const struct call *call, struct fact *fact)
 {
     const struct leg *caller = call->caller;
 
-    str_copy(trace_call->from, sizeof trace_call->from, call->from_number);
-    if (!trace_call->from[0] && caller)
-        str_copy(trace_call->from, sizeof trace_call->from,
-                 text_or(caller->number, caller->account ? caller->account->name : ""));
-    str_copy(trace_call->from_name, sizeof trace_call->from_name, call->from_name);
-    str_copy(trace_call->to, sizeof trace_call->to, call->dialled);
-    str_copy(trace_call->context, sizeof trace_call->context, call->context);
-    str_copy(trace_call->answered_by, sizeof trace_call->answered_by, call->answered_by);
-    if (call->started_wall_us)
-        trace_call->started_us = call->started_wall_us;
+    fact->call = call->id;
+    fact->from = call->from_number;
+    if (!fact->from[0] && caller)
+        fact->from = text_or(caller->number, caller->account ? caller->account->name : "");
+    fact->from_name = call->from_name;
+    fact->to = call->dialled;
+    fact->context = call->context;
+    fact->answered_by = call->answered_by;
+    fact->started_us = call->started_wall_us;
     if (call->answered_us) /* the monotonic clock measures, the wall clock names */
-        trace_call->answered_us = trace_call->started_us + (call->answered_us - call->started_us);
-    trace_call->final_status = call->final_status;
+        fact->answered_us =
+            (call->started_wall_us ? call->started_wall_us : fact->at_us) + (call->answered_us - call->started_us);
+    fact->sip_status = (uint64_t)call->final_status;
 }
 
-static void note_leg(struct trace_leg *trace_leg, const struct leg *leg)
+static void fact_of_leg(const struct leg *leg, struct fact *fact)
 {
-    const char *party = text_or(leg->number, leg->account ? leg->account->name : leg->contact);
-
-    str_copy(trace_leg->party, sizeof trace_leg->party, text_or(party, "?"));
-    trace_leg->inbound = leg->inbound;
+    fact->leg = leg->id;
+    fact->party = text_or(text_or(leg->number, leg->account ? leg->account->name : leg->contact), "?");
+    fact->leg_account = leg->account ? leg->account->name : NULL;
+    fact->call_id = leg->sip_call_id[0] ? leg->sip_call_id : NULL;
+    fact->codec = leg->codec;
+    fact->outbound = !leg->inbound;
     if (addr_is_set(&leg->signalling))
-        trace_leg->peer = leg->signalling;
-    str_copy(trace_leg->codec, sizeof trace_leg->codec, leg->codec);
+        fact->peer = leg->signalling;
 }
 
-/* The recorder's side of the call and leg of an event. */
-static struct trace_call *find_call(struct trace *trace, const struct event *event, const struct call *call)
+static void fact_of_counters(const struct media_stats *stats, struct fact *fact)
 {
-    struct trace_call *found = trace_call_by_id(trace, &call->id);
-
-    /* An ended call is not told of again as new: its record may have been dropped already. */
-    return found || event->kind == EVENT_CALL_ENDED || call->ended_published
-               ? found
-               : trace_call_new(trace, &call->id, event->at_us);
+    fact->counted = 1;
+    fact->rx_packets = stats->rx_packets;
+    fact->tx_packets = stats->tx_packets;
+    fact->lost = stats->lost;
+    fact->dropped = stats->dropped;
+    fact->jitter_us = stats->jitter_us;
+    fact->first_rx_ms = stats->first_rx_ms;
+    fact->source = stats->source;
 }
 
-static void end_call(struct trace *trace, struct trace_call *trace_call, const struct call *call,
-                     const struct event *event)
+static void fact_of_event(const struct event *event, const struct call *call, struct fact *fact)
 {
-    trace_call->cause = event->cause ? event->cause : call->cause;
-    trace_call->who = event->who ? event->who : call->who;
-    str_copy(trace_call->detail, sizeof trace_call->detail, text_or(call->detail, event->detail));
-    trace_call->ended_us = event->at_us;
-    trace_call_finish(trace, trace_call);
+    enum cause cause = event->cause;
+    enum who who = event->who;
+
+    memset(fact, 0, sizeof *fact);
+    fact->at_us = event->at_us;
+    fact->kind = event_name(event->kind);
+    fact->account = event->account;
+    fact->detail = event->detail;
+    if (call)
+        fact_of_call(call, fact);
+    if (event->leg)
+        fact_of_leg(event->leg, fact);
+    if (event->kind == EVENT_LEG_RECORDED && event->leg)
+        fact_of_counters(&event->leg->stats, fact);
+    if (event->kind == EVENT_LEG_ENDED && event->leg) {
+        cause = cause ? cause : event->leg->cause;
+        fact->leg_status = (uint64_t)event->leg->final_status;
+    }
+    if (event->kind == EVENT_CALL_ENDED && call) {
+        cause = cause ? cause : call->cause;
+        who = who ? who : call->who;
+        fact->detail = text_or(call->detail, event->detail);
+    }
+    fact->cause = cause ? cause_info(cause)->id : NULL;
+    fact->who = who ? who_name(who) : NULL;
+}
+
+static void keep_fact(struct trace *trace, const struct fact *fact)
+{
+    char bytes[FACT_MAX];
+    size_t len = fact_encode(fact, bytes);
+    uint64_t position;
+    struct frame *frame = ring_add(&trace->ring, FRAME_FACT, 0, len, &position);
+
+    if (!frame) {
+        recorder_lost(trace->recorder);
+        return;
+    }
+    frame->at_us = fact->at_us;
+    memcpy(frame->text, bytes, len);
+    recorder_added(trace->recorder);
 }
 
 void trace_on_event(void *arg, const struct event *event)
 {
     struct trace *trace = arg;
     const struct call *call = event->call ? event->call : event->leg ? event->leg->call : NULL;
-    struct trace_call *trace_call;
-    struct trace_leg *leg = NULL;
-    char text[LINE_TEXT_MAX + 1];
+    struct trace_call *trace_call = call ? trace_call_by_id(trace, &call->id) : NULL;
+    struct fact fact;
 
-    if (!call || !(trace_call = find_call(trace, event, call)))
-        return;
-    if (!trace_call->ended)
-        note_call(trace_call, call);
-    if (event->kind == EVENT_CALL_STATE && event->detail)
-        str_copy(trace_call->state, sizeof trace_call->state, event->detail);
-    if (event->leg && (leg = trace_leg_of(trace_call, &event->leg->id))) {
-        note_leg(leg, event->leg);
-        trace_leg_bind(trace, leg, event->leg->sip_call_id);
-    }
-    if (event_text(event, trace_call, leg, text, sizeof text) && !just_said(trace_call, event)) {
-        str_clean_utf8(text); /* the cut may be in the middle of a character */
-        event_line(trace, trace_call, leg, event, text);
-    }
-    if (leg && event->kind == EVENT_LEG_ENDED) {
-        leg->ended = true;
-        leg->cause = event->cause ? event->cause : event->leg->cause;
-    }
-    if (leg && event->kind == EVENT_LEG_RECORDED) {
-        leg->counted = true;
-        leg->stats = event->leg->stats;
-    }
-    if (event->kind == EVENT_CALL_ENDED && !trace_call->ended)
-        end_call(trace, trace_call, call, event);
-}
-
-void trace_bind(struct trace *trace, const struct call *call, const struct leg *leg)
-{
-    struct trace_call *trace_call = trace_call_by_id(trace, &call->id);
-    struct trace_leg *trace_leg = trace_call ? trace_leg_of(trace_call, &leg->id) : NULL;
-
-    if (!trace_leg)
-        return;
-    note_leg(trace_leg, leg);
-    trace_leg_bind(trace, trace_leg, leg->sip_call_id);
+    /* An ended call is not told of again as new: its record may have been dropped already. */
+    if (call && !trace_call && event->kind != EVENT_CALL_ENDED && !call->ended_published)
+        trace_call = trace_call_new(trace, &call->id, event->at_us);
+    fact_of_event(event, call, &fact);
+    if (event->kind == EVENT_LEG_NEW)
+        trace_source_known(trace, &fact.peer);
+    if (trace_call)
+        trace_take_fact(trace, trace_call, &fact);
+    if (trace->recorder || trace_call) /* without files, memory is for calls alone */
+        keep_fact(trace, &fact);
 }

@@ -88,7 +88,11 @@ static void scan_header(const struct line *line, struct message_info *info)
     case 'a':
     case 'p':
         if (HEADER(line, "Authorization", 0) || HEADER(line, "Proxy-Authorization", 0) ||
-            HEADER(line, "Authentication-Info", 0))
+            HEADER(line, "Authentication-Info", 0) || HEADER(line, "Proxy-Authenticate", 0))
+            info->secrets = true;
+        break;
+    case 'w':
+        if (HEADER(line, "WWW-Authenticate", 0))
             info->secrets = true;
         break;
     default:
@@ -114,6 +118,34 @@ void message_scan(const char *data, size_t len, struct message_info *info)
         info->call_id_len--;
     if (len > at) /* whether a body has secrets costs as much to find out as to mask it */
         info->secrets = true;
+}
+
+bool message_user(const char *data, size_t len, char which, char *out, size_t size)
+{
+    struct line line;
+    size_t at = 0;
+
+    while (at < len && (data[at] == '\r' || data[at] == '\n'))
+        at++;
+    next_line(data, len, &at, &line);
+    while (next_line(data, len, &at, &line) && line.len) {
+        size_t value = which == 'f' ? HEADER(&line, "From", 'f') : HEADER(&line, "To", 't');
+        const char *end = line.text + line.len, *from, *to;
+
+        if (!value)
+            continue;
+        for (from = line.text + value; from + 4 < end && strncasecmp(from, "sip:", 4) != 0; from++)
+            if (strncasecmp(from, "sips:", 5) == 0 && from++)
+                break;
+        from += 4;
+        for (to = from; to < end && !strchr("@>; :", *to); to++)
+            ;
+        if (to >= end || to == from || (*to != '@' && *to != ':'))
+            return false;
+        str_copy_n(out, size, from, (size_t)(to - from));
+        return true;
+    }
+    return false;
 }
 
 size_t message_title(const char *data, size_t len, const struct message_info *info, char *out, size_t size)
@@ -147,18 +179,20 @@ static void stars(char *from, char *end)
         *from = '*';
 }
 
-/* Digest: the value after `response=` and `rspauth=`; of any other scheme: everything behind its name. A digest's nonce
- * and user name stay: they are what one looks for when a phone cannot log in. */
+#define NONCE_KEPT 8 /* characters: enough to see whether two are the same */
+
+/* Digest: the value after `response=` and `rspauth=`, and the rest of nonces; of any other scheme: everything behind
+ * its name. A digest's user name stays: it is what one looks for when a phone cannot log in. */
 static void mask_credentials(char *value, char *end, bool digest)
 {
-    static const char *const keys[] = {"response", "rspauth"};
+    static const char *const keys[] = {"response", "rspauth", "nonce", "cnonce", "nextnonce"};
 
     if (!digest) {
         stars(value, end);
         return;
     }
     for (char *p = value; p < end; p++) {
-        if ((*p | 0x20) != 'r') /* both keys begin with it; this runs for every message of a phone that logs in */
+        if (p > value && (p[-1] | 0x20) >= 'a' && (p[-1] | 0x20) <= 'z') /* inside a word */
             continue;
         for (size_t i = 0; i < COUNT_OF(keys); i++) {
             size_t n = strlen(keys[i]);
@@ -177,7 +211,9 @@ static void mask_credentials(char *value, char *end, bool digest)
                     from++;
                 for (to = from; to < end && *to != '"' && *to != ',' && *to != '\r' && *to != '\n'; to++)
                     ;
-                stars(from, to);
+                stars(i < 2 || to - from < NONCE_KEPT ? (i < 2 ? from : to) : from + NONCE_KEPT, to);
+                p = to - 1;
+                break;
             }
         }
     }
@@ -203,7 +239,8 @@ static void mask_header(const struct line *line, char *data, char *end)
     size_t at = 0;
     bool digest = true;
 
-    if ((at = HEADER(line, "Authentication-Info", 0)) == 0) {
+    if ((at = HEADER(line, "Authentication-Info", 0)) == 0 && (at = HEADER(line, "WWW-Authenticate", 0)) == 0 &&
+        (at = HEADER(line, "Proxy-Authenticate", 0)) == 0) {
         if ((at = HEADER(line, "Authorization", 0)) == 0 && (at = HEADER(line, "Proxy-Authorization", 0)) == 0)
             return;
         digest = line->len - at >= 7 && strncasecmp(line->text + at, "Digest", 6) == 0;
@@ -243,6 +280,30 @@ static void mask_body_line(const struct line *line, char *data)
     }
 }
 
+/* `password=x`, `"secret": "x"`, `<pin>x</pin>`: what stands behind such a word. */
+static void mask_passwords(const struct line *line, char *data)
+{
+    static const char *const words[] = {"password", "passwd", "secret", "pin"};
+    char *start = data + (line->text - data), *end = start + line->len;
+
+    for (char *p = start; p < end; p++) {
+        for (size_t i = 0; i < COUNT_OF(words); i++) {
+            size_t n = strlen(words[i]);
+            char *from = p + n, *to;
+
+            if ((size_t)(end - p) <= n || strncasecmp(p, words[i], n) != 0 || !strchr("\"'=: >\t", *from))
+                continue;
+            while (from < end && strchr("\"'=: >\t", *from))
+                from++;
+            for (to = from; to < end && !strchr("\"'&<,; \t", *to); to++)
+                ;
+            stars(from, to);
+            p = to - 1;
+            break;
+        }
+    }
+}
+
 void message_mask(char *data, size_t len)
 {
     struct line line;
@@ -257,9 +318,11 @@ void message_mask(char *data, size_t len)
 
         if (!body && !line.len)
             body = true;
-        else if (!body && (first == 'a' || first == 'p'))
+        else if (!body && (first == 'a' || first == 'p' || first == 'w'))
             mask_header(&line, data, data + len);
         else if (body && (line.len == 1 || first == 'a' || first == 'k' || first == 's'))
             mask_body_line(&line, data);
+        if (body && (line.len < 2 || line.text[1] != '='))
+            mask_passwords(&line, data);
     }
 }

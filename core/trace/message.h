@@ -20,9 +20,11 @@ struct message_info {
 void message_scan(const char *data, size_t len, struct message_info *info);
 /* "INVITE", "180 Ringing", "200 OK (BYE)": what a ladder shows. Returns its length. */
 size_t message_title(const char *data, size_t len, const struct message_info *info, char *out, size_t size);
+/* The user part of the URI in From ('f') or To ('t'); false: there is none. */
+bool message_user(const char *data, size_t len, char which, char *out, size_t size);
 /* Overwrites secrets with '*', in place: digest responses and other credentials (Authorization, Proxy-Authorization,
- * Authentication-Info), SRTP keys in SDP (a=crypto, a=key-mgmt, k=), and keys pressed in INFO bodies (they may be a
- * PIN). */
+ * Authentication-Info), all but the beginning of nonces, SRTP keys in SDP (a=crypto, a=key-mgmt, k=), passwords in
+ * other bodies, and keys pressed in INFO bodies (they may be a PIN). */
 void message_mask(char *data, size_t len);
 
 #endif

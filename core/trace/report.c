@@ -6,6 +6,7 @@
 
 #include "trace/json_text.h"
 #include "trace/message.h"
+#include "trace/sdp_view.h"
 
 static struct trace_call *find_prefix(const struct trace *trace, const char *prefix, bool *several)
 {
@@ -53,10 +54,10 @@ static void set_time(json_t *object, const char *key, uint64_t at_us)
         json_object_set_new(object, key, json_integer((json_int_t)at_us));
 }
 
-static json_t *call_head(const struct trace *trace, const struct trace_call *call)
+json_t *trace_call_head(const struct trace_call *call, uint64_t now_us)
 {
     const struct cause_info *cause = cause_info(call->cause);
-    uint64_t end_us = call->ended_us ? call->ended_us : loop_wall_us(trace->loop);
+    uint64_t end_us = call->ended_us ? call->ended_us : now_us;
     json_t *json = json_object();
 
     json_object_set_new(json, "id", json_uuid(&call->id));
@@ -94,8 +95,14 @@ static json_t *leg_json(const struct trace_leg *leg)
     if (addr_is_set(&leg->peer))
         json_object_set_new(json, "peer", json_string(addr_text(&leg->peer, peer)));
     set_text(json, "codec", leg->codec);
-    if (leg->ended)
+    set_text(json, "account", leg->account);
+    if (leg->ended) {
         json_object_set_new(json, "cause", json_string(cause_info(leg->cause)->id));
+        set_text(json, "ended_by", who_name(leg->who));
+        set_text(json, "detail", leg->detail);
+        if (leg->status)
+            json_object_set_new(json, "sip_status", json_integer(leg->status));
+    }
     if (leg->counted) {
         const struct media_stats *s = &leg->stats;
         json_t *media =
@@ -143,21 +150,44 @@ static bool is_again(const struct sorted_line *lines, unsigned at)
     return false;
 }
 
-static void add_raw(const struct trace *trace, const struct trace_leg *leg, const struct line *line, json_t *json)
+void message_json(json_t *json, const struct frame *frame)
 {
-    const struct ring_message *message = ring_get(&trace->ring, line->position);
-    char peer[ADDR_TEXT];
+    char text[ADDR_TEXT];
 
-    if (!message || message->hash != leg->hash)
+    json_object_set_new(json, "message", json_text_n(frame->text, frame_message_len(frame)));
+    json_object_set_new(json, "peer", json_string(addr_text(&frame->peer, text)));
+    json_object_set_new(json, "local", json_string(addr_text(&frame->local, text)));
+    json_object_set_new(json, "transport", json_string(edge_transport_name((enum edge_transport)frame->transport)));
+    if (frame->cut)
+        json_object_set_new(json, "cut_bytes", json_integer(frame->cut));
+}
+
+/* What is said about media, beside what the same side said before. */
+struct media_words {
+    struct sdp_view said[LEGS_MAX][2]; /* by us, by the far side */
+};
+
+static void add_message(const struct trace *trace, const struct trace_leg *leg, const struct line *line,
+                        struct media_words *words, bool raw, json_t *json)
+{
+    const struct frame *frame = ring_get(&trace->ring, line->position);
+    struct sdp_view view, *before = &words->said[leg->index][line->flags & FLAG_INBOUND ? 1 : 0];
+    char text[240];
+
+    if (!frame || frame->hash != leg->hash)
         return;
-    json_object_set_new(json, "message", json_text_n(message->text, message->len));
-    json_object_set_new(json, "peer", json_string(addr_text(&message->peer, peer)));
-    if (message->cut)
-        json_object_set_new(json, "cut_bytes", json_integer(message->cut));
+    if (line->flags & FLAG_SDP && sdp_view(frame->text, frame_message_len(frame), &view)) {
+        json_object_set_new(json, "media",
+                            json_text(sdp_words(&view, before->audio ? before : NULL, text, sizeof text)));
+        json_object_set_new(json, "codecs", json_text(view.codecs));
+        *before = view;
+    }
+    if (raw)
+        message_json(json, frame);
 }
 
 static json_t *line_json(const struct trace *trace, const struct trace_call *call, const struct sorted_line *lines,
-                         unsigned at, bool raw)
+                         unsigned at, struct media_words *words, bool raw)
 {
     static const char *const kinds[] = {"request", "response", "event"};
     const struct line *line = lines[at].line;
@@ -182,35 +212,28 @@ static json_t *line_json(const struct trace *trace, const struct trace_call *cal
         json_object_set_new(json, "dropped", json_true());
     if (is_again(lines, at))
         json_object_set_new(json, "again", json_true());
-    if (raw)
-        add_raw(trace, leg, line, json);
+    add_message(trace, leg, line, words, raw, json);
     return json;
 }
 
-json_t *trace_call(struct trace *trace, const char *prefix, bool raw)
+json_t *trace_report(const struct trace *trace, const struct trace_call *call, bool raw, uint64_t now_us)
 {
-    bool several;
-    const struct trace_call *call = find_prefix(trace, prefix, &several);
-    json_t *json, *legs, *lines;
-    struct sorted_line *sorted;
+    json_t *json = trace_call_head(call, now_us), *legs = json_array(), *lines = json_array();
+    struct sorted_line *sorted = mem_new((call->line_count + 1) * sizeof *sorted);
+    struct media_words *words = mem_new(sizeof *words);
     unsigned count = 0;
 
-    if (!call)
-        return NULL;
-    sorted = mem_new((call->line_count + 1) * sizeof *sorted);
     for (uint32_t at = 0; at < call->lines_used; count++) {
         sorted[count].line = (const struct line *)(call->lines + at);
         sorted[count].index = count;
         at += (uint32_t)line_size(sorted[count].line->len);
     }
     qsort(sorted, count, sizeof *sorted, compare_lines);
-    json = call_head(trace, call);
-    legs = json_array();
-    lines = json_array();
     for (unsigned i = 0; i < call->leg_count; i++)
         json_array_append_new(legs, leg_json(call->legs[i]));
     for (unsigned i = 0; i < count; i++)
-        json_array_append_new(lines, line_json(trace, call, sorted, i, raw));
+        json_array_append_new(lines, line_json(trace, call, sorted, i, words, raw));
+    free(words);
     free(sorted);
     json_object_set_new(json, "legs", legs);
     json_object_set_new(json, "lines", lines);
@@ -218,11 +241,66 @@ json_t *trace_call(struct trace *trace, const char *prefix, bool raw)
     return json;
 }
 
+json_t *trace_call(struct trace *trace, const char *prefix, bool raw)
+{
+    bool several;
+    const struct trace_call *call = find_prefix(trace, prefix, &several);
+
+    return call ? trace_report(trace, call, raw, loop_wall_us(trace->loop)) : NULL;
+}
+
 json_t *trace_calls(struct trace *trace, unsigned count)
 {
     json_t *list = json_array();
+    uint64_t now_us = loop_wall_us(trace->loop);
 
     for (const struct list *node = trace->all.prev; node != &trace->all && count; node = node->prev, count--)
-        json_array_append_new(list, call_head(trace, LIST_ENTRY(node, struct trace_call, in_all)));
+        json_array_append_new(list, trace_call_head(LIST_ENTRY(node, struct trace_call, in_all), now_us));
     return list;
+}
+
+json_t *trace_follow_json(struct trace *trace, const struct frame *frame, const struct trace_leg *leg)
+{
+    struct message_info info;
+    char title[LINE_TEXT_MAX + 1], user[64];
+    size_t len = frame_message_len(frame), used;
+    json_t *json;
+
+    message_scan(frame->text, len, &info);
+    used = message_title(frame->text, len, &info, title, sizeof title);
+    if (frame->why_len)
+        str_append(title, sizeof title, &used, ", dropped: %.*s", (int)frame->why_len, frame->text + len);
+    json = json_pack("{s:I,s:s,s:o,s:b,s:o}", "at_us", (json_int_t)frame->at_us, "kind",
+                     info.status ? "response" : "request", "text", json_text(title), "inbound", (int)frame->inbound,
+                     "method", json_text(info.method));
+    if (frame->why_len)
+        json_object_set_new(json, "dropped", json_true());
+    if (message_user(frame->text, len, 'f', user, sizeof user))
+        json_object_set_new(json, "from_user", json_text(user));
+    if (message_user(frame->text, len, 't', user, sizeof user))
+        json_object_set_new(json, "to_user", json_text(user));
+    if (leg) {
+        json_object_set_new(json, "call", json_uuid(&leg->call->id));
+        json_object_set_new(json, "party", json_text(leg->party));
+    }
+    message_json(json, frame);
+    return json;
+}
+
+json_t *trace_status(const struct trace *trace)
+{
+    struct recorder_status s;
+    json_t *json;
+
+    if (!trace->recorder)
+        return json_pack("{s:b}", "files", 0);
+    recorder_get_status(trace->recorder, &s);
+    json = json_pack("{s:s,s:b,s:i,s:I,s:I,s:I,s:I,s:I,s:I}", "dir", s.dir, "writing", s.writing, "files", (int)s.files,
+                     "bytes", (json_int_t)s.bytes, "limit_bytes", (json_int_t)s.limit, "lost_messages",
+                     (json_int_t)s.lost, "lost_bytes", (json_int_t)s.lost_bytes, "unwritten_bytes",
+                     (json_int_t)s.unwritten, "left_out_floods", (json_int_t)trace->left_out);
+    if (!s.writing)
+        json_object_set_new(json, "why", json_text(s.why));
+    set_time(json, "oldest_us", s.oldest_us);
+    return json;
 }

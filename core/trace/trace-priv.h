@@ -3,6 +3,9 @@
 #define TRACE_TRACE_PRIV_H
 
 #include "call/call.h"
+#include "trace/fact.h"
+#include "trace/message.h"
+#include "trace/recorder.h"
 #include "trace/ring.h"
 #include "trace/trace.h"
 
@@ -33,7 +36,9 @@ struct trace_leg {
     uint8_t index;
     bool inbound, ended, counted;
     enum cause cause;
-    char party[64], codec[24];
+    enum who who;
+    int status; /* SIP status that ended it; 0: none */
+    char party[64], account[64], codec[24], call_id[160], detail[128];
     union addr peer;
     struct media_stats stats;
 };
@@ -55,9 +60,27 @@ struct trace_call {
     uint32_t roll_at; /* offset of the oldest line that gives way when there are too many */
 };
 
+/* What a stranger may put into the recorder, so that a flood does not push calls out of it. Who has had a call lately
+ * is none: a call's first messages come before anybody knows whose they are, and a trunk brings hundreds a second. */
+#define SOURCES 1024u
+#define SOURCE_RATE 300u             /* messages a second, both directions */
+#define KNOWN_US (3600 * 1000000ull) /* since its last call */
+
+struct source_budget {
+    uint64_t second, known_until_us;
+    unsigned count;
+};
+
 struct trace {
-    struct loop *loop;
+    struct loop *loop; /* NULL: a replay */
     struct trace_config config;
+    struct recorder *recorder; /* NULL: memory only */
+    struct source_budget sources[SOURCES];
+    uint64_t left_out; /* messages that a flood of their source kept out */
+    unsigned searches; /* under way */
+    bool (*follow_wanted)(void *arg);
+    trace_follow_fn follow;
+    void *follow_arg;
     struct bus_subscription *subscription;
     uint8_t key[16];
     struct ring ring;
@@ -83,5 +106,22 @@ struct trace_leg *trace_leg_of(struct trace_call *call, const struct uuid *id);
 /* Its messages are those of this Call-ID ("": not known yet). Only the first time counts. */
 void trace_leg_bind(struct trace *trace, struct trace_leg *leg, const char *call_id);
 void trace_on_event(void *arg, const struct event *event);
+/* A store without a loop, which is fed by hand: for reading again what was recorded. now_us: the end of what is known.
+ */
+struct trace *trace_replay_new(const uint8_t key[16], const struct trace_config *config) MUST_USE;
+void trace_replay_free(struct trace *trace);
+/* One frame of before, in order. */
+void trace_replay(struct trace *trace, const struct frame *frame);
+/* The call of a fact takes it in; what changes nothing is set to NULL in it. */
+void trace_take_fact(struct trace *trace, struct trace_call *call, struct fact *fact);
+/* A call came from or went to this address. */
+void trace_source_known(struct trace *trace, const union addr *peer);
+enum event_kind event_by_name(const char *name); /* EVENT_COUNT: unknown */
+json_t *trace_follow_json(struct trace *trace, const struct frame *frame, const struct trace_leg *leg);
+/* "message", "peer", "local", "transport", "cut_bytes". */
+void message_json(json_t *json, const struct frame *frame);
+/* What `tandem call` shows, for a call in this store. now_us: for those that have not ended. */
+json_t *trace_report(const struct trace *trace, const struct trace_call *call, bool raw, uint64_t now_us);
+json_t *trace_call_head(const struct trace_call *call, uint64_t now_us);
 
 #endif

@@ -70,21 +70,93 @@ static bool is_outside_calls(const char *method)
     return false;
 }
 
-static void message_line(struct trace *trace, struct trace_leg *leg, const struct ring_message *message,
-                         uint64_t position, const struct message_info *info, const char *why)
+static void message_line(struct trace *trace, struct trace_leg *leg, const struct frame *frame, uint64_t position,
+                         const struct message_info *info)
 {
     char title[LINE_TEXT_MAX + 1];
-    struct line head = {.at_us = message->at_us, .position = position, .cseq = info->cseq, .leg = leg->index};
-    size_t len = message_title(message->text, message->len, info, title, sizeof title);
+    struct line head = {.at_us = frame->at_us, .position = position, .cseq = info->cseq, .leg = leg->index};
+    size_t message_len = frame_message_len(frame),
+           len = message_title(frame->text, message_len, info, title, sizeof title);
 
     head.kind = info->status ? LINE_RESPONSE : LINE_REQUEST;
-    head.flags =
-        (message->inbound ? FLAG_INBOUND : 0) | (info->sdp ? FLAG_SDP : 0) | (message->dropped ? FLAG_DROPPED : 0);
-    if (why) {
-        str_append(title, sizeof title, &len, ", dropped: %s", why);
+    head.flags = (frame->inbound ? FLAG_INBOUND : 0) | (info->sdp ? FLAG_SDP : 0) | (frame->why_len ? FLAG_DROPPED : 0);
+    if (frame->why_len) {
+        str_append(title, sizeof title, &len, ", dropped: %.*s", (int)frame->why_len, frame->text + message_len);
         len = strlen(title);
     }
     line_add(trace, leg->call, &head, title, len);
+}
+
+/* By address without port; who shares a bucket shares its budget. */
+static struct source_budget *budget_of(struct trace *trace, const union addr *peer)
+{
+    const void *ip = peer->sa.sa_family == AF_INET6 ? (const void *)&peer->in6.sin6_addr : &peer->in.sin_addr;
+    size_t len = peer->sa.sa_family == AF_INET6 ? 8 : 4; /* of IPv6 the /64, as the edge counts */
+
+    return &trace->sources[siphash(trace->key, ip, len) % SOURCES];
+}
+
+void trace_source_known(struct trace *trace, const union addr *peer)
+{
+    if (addr_is_set(peer))
+        budget_of(trace, peer)->known_until_us = loop_wall_us(trace->loop) + KNOWN_US;
+}
+
+/* Has this peer used up its second? Messages of calls are never asked. */
+static bool over_budget(struct trace *trace, const union addr *peer)
+{
+    uint64_t now_us = loop_wall_us(trace->loop);
+    struct source_budget *budget = budget_of(trace, peer);
+
+    if (budget->second != now_us / 1000000) {
+        budget->second = now_us / 1000000;
+        budget->count = 0;
+    }
+    return now_us > budget->known_until_us && budget->count++ >= SOURCE_RATE;
+}
+
+/* Without files, memory is for calls alone. */
+static bool is_wanted(struct trace *trace, const struct edge_seen *seen, const struct message_info *info)
+{
+    if (!trace->recorder)
+        return info->call_id_len && !seen->dropped && !is_outside_calls(info->method);
+    if (!addr_is_set(seen->peer) || !over_budget(trace, seen->peer))
+        return true;
+    trace->left_out++;
+    return false;
+}
+
+static void copy_addr(union addr *to, const union addr *from)
+{
+    memset(to, 0, sizeof *to);
+    memcpy(to, from, addr_len(from));
+}
+
+static struct frame *keep_message(struct trace *trace, const struct edge_seen *seen, const struct message_info *info,
+                                  uint64_t hash, uint64_t *position)
+{
+    size_t len = seen->len < FRAME_TEXT_MAX ? seen->len : FRAME_TEXT_MAX;
+    size_t why_len = seen->dropped ? strlen(seen->dropped) : 0;
+    struct frame *frame = ring_add(&trace->ring, FRAME_MESSAGE, hash, len + why_len, position);
+
+    if (!frame)
+        return NULL;
+    if (len > frame->len - why_len)
+        len = frame->len - why_len;
+    frame->at_us = loop_wall_us(trace->loop);
+    copy_addr(&frame->peer, seen->peer);
+    copy_addr(&frame->local, seen->local);
+    frame->cut = (uint32_t)(seen->len - len);
+    frame->cseq = info->cseq;
+    frame->why_len = (uint16_t)why_len;
+    frame->inbound = seen->inbound;
+    frame->transport = (uint8_t)seen->transport;
+    memcpy(frame->text, seen->data, len);
+    if (why_len)
+        memcpy(frame->text + len, seen->dropped, why_len);
+    if (info->secrets)
+        message_mask(frame->text, len);
+    return frame;
 }
 
 void trace_message(void *arg, const struct edge_seen *seen)
@@ -92,28 +164,25 @@ void trace_message(void *arg, const struct edge_seen *seen)
     struct trace *trace = arg;
     struct message_info info;
     struct trace_leg *leg;
-    struct ring_message *message;
+    struct frame *frame;
     uint64_t hash, position;
 
     message_scan(seen->data, seen->len, &info);
-    if (!info.call_id_len)
+    hash = info.call_id_len ? siphash(trace->key, info.call_id, info.call_id_len) : 0;
+    leg = hash ? leg_by_hash(trace, hash, NULL) : NULL;
+    if (!leg && !is_wanted(trace, seen, &info))
         return;
-    hash = siphash(trace->key, info.call_id, info.call_id_len);
-    leg = leg_by_hash(trace, hash, NULL);
-    if (!leg && (seen->dropped || is_outside_calls(info.method)))
+    frame = keep_message(trace, seen, &info, hash, &position);
+    if (!frame) {
+        recorder_lost(trace->recorder);
         return;
-    message = ring_add(&trace->ring, hash, seen->len, &position);
-    message->at_us = loop_wall_us(trace->loop);
-    memset(&message->peer, 0, sizeof message->peer);
-    memcpy(&message->peer, seen->peer, addr_len(seen->peer));
-    message->cseq = info.cseq;
-    message->inbound = seen->inbound;
-    message->dropped = seen->dropped != NULL;
-    memcpy(message->text, seen->data, message->len);
-    if (info.secrets)
-        message_mask(message->text, message->len);
+    }
     if (leg)
-        message_line(trace, leg, message, position, &info, seen->dropped);
+        message_line(trace, leg, frame, position, &info);
+    if (trace->recorder)
+        recorder_added(trace->recorder);
+    if (trace->follow && trace->follow_wanted(trace->follow_arg))
+        trace->follow(trace->follow_arg, trace_follow_json(trace, frame, leg));
 }
 
 /* --- calls and legs
@@ -207,20 +276,20 @@ static void adopt_messages(struct trace *trace, struct trace_leg *leg, const str
     if (before && !before->call->ended)
         return;
     for (unsigned seen = 0; seen < CHAIN_MAX; seen++) {
-        const struct ring_message *message = ring_get(&trace->ring, position);
+        const struct frame *frame = ring_get(&trace->ring, position);
 
-        if (!message || (before && message->at_us <= before->call->ended_us))
+        if (!frame || (before && frame->at_us <= before->call->ended_us))
             break;
-        if (message->hash == leg->hash)
+        if (frame->hash == leg->hash)
             found[count++] = position;
-        position = message->prev;
+        position = frame->prev;
     }
     while (count--) {
-        const struct ring_message *message = ring_get(&trace->ring, found[count]);
+        const struct frame *frame = ring_get(&trace->ring, found[count]);
         struct message_info info;
 
-        message_scan(message->text, message->len, &info);
-        message_line(trace, leg, message, found[count], &info, NULL);
+        message_scan(frame->text, frame_message_len(frame), &info);
+        message_line(trace, leg, frame, found[count], &info);
     }
 }
 
@@ -239,11 +308,10 @@ void trace_leg_bind(struct trace *trace, struct trace_leg *leg, const char *call
 /* --- opening and closing
  * ------------------------------------------------------------------------------------------------ */
 
-struct trace *trace_open(struct loop *loop, struct bus *bus, const struct trace_config *config)
+static struct trace *store_new(const struct trace_config *config)
 {
     struct trace *trace = mem_new(sizeof *trace);
 
-    trace->loop = loop;
     if (config)
         trace->config = *config;
     if (!trace->config.ring_bytes)
@@ -254,7 +322,6 @@ struct trace *trace_open(struct loop *loop, struct bus *bus, const struct trace_
         trace->config.lines_a_call = 200;
     if (trace->config.lines_a_call < 4)
         trace->config.lines_a_call = 4;
-    random_bytes(trace->key, sizeof trace->key);
     ring_init(&trace->ring, trace->config.ring_bytes);
     list_init(&trace->all);
     list_init(&trace->ended);
@@ -262,6 +329,28 @@ struct trace *trace_open(struct loop *loop, struct bus *bus, const struct trace_
         list_init(&trace->by_id[i]);
     for (unsigned i = 0; i < LEG_BUCKETS; i++)
         list_init(&trace->by_call_id[i]);
+    return trace;
+}
+
+static void store_free(struct trace *trace)
+{
+    while (!list_empty(&trace->all))
+        call_forget(trace, LIST_ENTRY(trace->all.next, struct trace_call, in_all));
+    ring_free(&trace->ring);
+    free(trace);
+}
+
+struct trace *trace_open(struct loop *loop, struct bus *bus, const struct trace_config *config)
+{
+    struct trace *trace = store_new(config);
+    struct frame *start;
+    uint64_t position;
+
+    trace->loop = loop;
+    random_bytes(trace->key, sizeof trace->key);
+    trace->recorder = recorder_open(loop, bus, &trace->ring, &trace->config, trace->key);
+    start = ring_add(&trace->ring, FRAME_START, 0, 0, &position);
+    start->at_us = loop_wall_us(loop);
     trace->subscription = bus_subscribe(bus, EVENT_ALL, trace_on_event, trace);
     return trace;
 }
@@ -271,8 +360,90 @@ void trace_close(struct trace *trace)
     if (!trace)
         return;
     bus_unsubscribe(trace->subscription);
-    while (!list_empty(&trace->all))
-        call_forget(trace, LIST_ENTRY(trace->all.next, struct trace_call, in_all));
-    ring_free(&trace->ring);
-    free(trace);
+    while (trace->searches)
+        loop_turn(trace->loop, 10);
+    recorder_close(trace->recorder);
+    store_free(trace);
+}
+
+void trace_follow(struct trace *trace, bool (*wanted)(void *arg), trace_follow_fn fn, void *arg)
+{
+    trace->follow_wanted = wanted;
+    trace->follow = fn;
+    trace->follow_arg = arg;
+}
+
+/* --- reading again --------------------------------------------------------------------------------------------------
+ */
+
+struct trace *trace_replay_new(const uint8_t key[16], const struct trace_config *config)
+{
+    struct trace *trace = store_new(config);
+
+    memcpy(trace->key, key, sizeof trace->key);
+    return trace;
+}
+
+void trace_replay_free(struct trace *trace)
+{
+    store_free(trace);
+}
+
+static void replay_message(struct trace *trace, const struct frame *frame)
+{
+    struct trace_leg *leg = frame->hash ? leg_by_hash(trace, frame->hash, NULL) : NULL;
+    struct message_info info;
+    uint64_t position;
+    struct frame *copy = ring_add(&trace->ring, FRAME_MESSAGE, frame->hash, frame->len, &position);
+    uint64_t prev = copy->prev;
+
+    memcpy(copy, frame, offsetof(struct frame, text) + frame->len);
+    copy->prev = prev;
+    copy->size = (uint32_t)((sizeof *copy + frame->len + 7) & ~(size_t)7);
+    if (leg) {
+        message_scan(copy->text, frame_message_len(copy), &info);
+        message_line(trace, leg, copy, position, &info);
+    }
+}
+
+static void replay_start(struct trace *trace, uint64_t at_us)
+{
+    struct trace_call *call;
+
+    LIST_FOR_EACH(call, &trace->all, in_all)
+    {
+        if (call->ended)
+            continue;
+        call->cause = CAUSE_SWITCH_STOPPED;
+        call->who = WHO_SWITCH;
+        call->ended_us = at_us;
+        trace_call_finish(trace, call);
+    }
+}
+
+void trace_replay(struct trace *trace, const struct frame *frame)
+{
+    struct trace_call *call;
+    struct fact fact;
+
+    switch (frame->kind) {
+    case FRAME_MESSAGE:
+        replay_message(trace, frame);
+        return;
+    case FRAME_START:
+        replay_start(trace, frame->at_us);
+        return;
+    case FRAME_FACT:
+        break;
+    default:
+        return;
+    }
+    fact_decode(frame->text, frame->len, &fact);
+    fact.at_us = frame->at_us;
+    if (uuid_is_nil(&fact.call))
+        return;
+    call = trace_call_by_id(trace, &fact.call);
+    if (!call)
+        call = trace_call_new(trace, &fact.call, fact.at_us);
+    trace_take_fact(trace, call, &fact);
 }

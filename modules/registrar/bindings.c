@@ -65,7 +65,6 @@ static struct aor *aor_get(struct bindings *table, const char *account)
     aor->table = table;
     str_copy(aor->account, sizeof aor->account, account);
     list_init(&aor->bindings);
-    list_init(&aor->removed);
     list_append(bucket(table, account), &aor->in_hash);
     table->aor_count++;
     return aor;
@@ -73,14 +72,14 @@ static struct aor *aor_get(struct bindings *table, const char *account)
 
 static void aor_free_if_empty(struct aor *aor)
 {
-    if (!list_empty(&aor->bindings) || !list_empty(&aor->removed) || aor->cleared_us)
+    if (!list_empty(&aor->bindings))
         return;
     list_unlink(&aor->in_hash);
     aor->table->aor_count--;
     free(aor);
 }
 
-bool binding_means(const struct binding *b, const char *uri, const char *instance, unsigned reg_id)
+static bool means(const struct binding *b, const char *uri, const char *instance, unsigned reg_id)
 {
     if (*instance && *b->instance)
         return strcmp(b->instance, instance) == 0 && b->reg_id == reg_id;
@@ -95,7 +94,7 @@ struct binding *bindings_match(const struct aor *aor, const char *uri, const cha
         return NULL;
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
     {
-        if (binding_means(b, uri, instance, reg_id))
+        if (means(b, uri, instance, reg_id))
             return b;
     }
     return NULL;
@@ -142,7 +141,7 @@ void binding_update(struct binding *b, const struct binding_facts *facts)
     loop_timer_start(loop, &b->expiry, facts->expires_us > now ? (facts->expires_us - now + 999) / 1000 : 0, expire, b);
 }
 
-static int make_key(const struct binding_facts *facts, char *out, size_t size)
+int binding_key(const struct binding_facts *facts, char *out, size_t size)
 {
     size_t used = 0;
 
@@ -153,75 +152,46 @@ static int make_key(const struct binding_facts *facts, char *out, size_t size)
     return uri_key(facts->uri, out, size);
 }
 
+struct binding *bindings_by_key(const struct aor *aor, const char *key)
+{
+    struct binding *b;
+
+    if (!aor)
+        return NULL;
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        if (strcmp(b->key, key) == 0)
+            return b;
+    }
+    return NULL;
+}
+
 struct binding *bindings_add(struct bindings *table, const char *account, const struct binding_facts *facts)
 {
     char key[URI_KEY_MAX];
     struct aor *aor;
-    struct binding *b, *found = NULL;
+    struct binding *b;
 
-    if (make_key(facts, key, sizeof key) < 0)
+    if (binding_key(facts, key, sizeof key) < 0)
         return NULL;
     aor = aor_get(table, account);
-    LIST_FOR_EACH(b, &aor->bindings, in_aor)
-    {
-        if (strcmp(b->key, key) == 0) { /* a phone that left its instance id out for a while */
-            binding_update(b, facts);
-            return b;
-        }
+    b = bindings_by_key(aor, key); /* a phone that left its instance id out for a while */
+    if (!b) {
+        b = mem_new(sizeof *b);
+        b->aor = aor;
+        b->key = str_dup(key);
+        list_append(&aor->bindings, &b->in_aor);
+        aor->count++;
     }
-    LIST_FOR_EACH(b, &aor->removed, in_aor)
-    {
-        if (strcmp(b->key, key) == 0)
-            found = b;
-    }
-    if (found) { /* the newest state of a key wins: its removal need not be written any more */
-        list_unlink(&found->in_aor);
-        list_unlink(&found->in_store);
-        found->removed = false;
-    } else {
-        found = mem_new(sizeof *found);
-        found->aor = aor;
-        found->key = str_dup(key);
-    }
-    list_append(&aor->bindings, &found->in_aor);
-    aor->count++;
-    binding_update(found, facts);
-    return found;
-}
-
-void bindings_note_cleared(struct bindings *table, const char *account, uint64_t when_us)
-{
-    aor_get(table, account)->cleared_us = when_us;
-}
-
-void bindings_forget_cleared(struct bindings *table)
-{
-    struct aor *aor, *tmp;
-
-    for (size_t i = 0; i < table->bucket_count; i++)
-        LIST_FOR_EACH_SAFE(aor, tmp, &table->buckets[i], in_hash)
-        {
-            aor->cleared_us = 0;
-            aor_free_if_empty(aor);
-        }
-}
-
-void binding_remove(struct binding *b)
-{
-    loop_timer_stop(b->aor->table->loop, &b->expiry);
-    list_unlink(&b->in_aor);
-    b->aor->count--;
-    b->removed = true;
-    list_append(&b->aor->removed, &b->in_aor);
+    binding_update(b, facts);
+    return b;
 }
 
 void binding_free(struct binding *b)
 {
     loop_timer_stop(b->aor->table->loop, &b->expiry);
-    if (!b->removed)
-        b->aor->count--;
+    b->aor->count--;
     list_unlink(&b->in_aor);
-    list_unlink(&b->in_store);
     aor_free_if_empty(b->aor);
     free(b->key);
     free(b->uri);
@@ -282,13 +252,12 @@ struct aor **bindings_sorted(const struct bindings *table, size_t *count)
 
 void bindings_clear(struct bindings *table)
 {
-    bindings_forget_cleared(table);
     for (size_t i = 0; i < table->bucket_count; i++)
         while (!list_empty(&table->buckets[i])) {
             struct aor *aor = LIST_ENTRY(table->buckets[i].next, struct aor, in_hash);
-            struct list *from = list_empty(&aor->bindings) ? &aor->removed : &aor->bindings;
 
-            binding_free(LIST_ENTRY(from->next, struct binding, in_aor)); /* the last one takes the entry along */
+            binding_free(
+                LIST_ENTRY(aor->bindings.next, struct binding, in_aor)); /* the last one takes the entry along */
         }
     free(table->buckets);
     table->buckets = NULL;

@@ -14,23 +14,19 @@ struct aor {
     struct list in_hash;
     struct bindings *table;
     unsigned count;
-    uint64_t cleared_us; /* wall clock: a "Contact: *" that came before the table was loaded; 0: none */
     struct list bindings;
-    struct list removed; /* gone, but the database has not heard of it */
     char account[64];
 };
 
 struct binding {
     struct list in_aor;
-    struct list in_store; /* changed or on its way to the database: store.c */
     struct aor *aor;
     struct loop_timer expiry;
-    bool removed;
     uint32_t cseq;
     unsigned reg_id;
     double q;
     uint64_t expires_us, updated_us; /* wall clock */
-    char *key;                       /* what identifies it in the database; never changes */
+    char *key;                       /* what identifies it in the store; never changes */
     char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params; /* "" when there is none */
     char *device;      /* whose credentials made it; "": the account's own */
     char *flow_before; /* which `flow` replaced */
@@ -64,19 +60,14 @@ struct aor *bindings_find(const struct bindings *table, const char *account);
 /* The binding that this contact means (RFC 3261 §10.3, RFC 5626 §6): the phone's instance and reg-id when both sides
  * name an instance, the URI otherwise. NULL: none. */
 struct binding *bindings_match(const struct aor *aor, const char *uri, const char *instance, unsigned reg_id);
-/* A new binding (one that was removed and not written yet comes back to life, and one of the same key is taken over).
- * NULL: the URI has no key. */
+/* The one of this key. NULL: none. */
+struct binding *bindings_by_key(const struct aor *aor, const char *key);
+/* A new binding (one of the same key is taken over). NULL: the URI has no key. */
 struct binding *bindings_add(struct bindings *table, const char *account, const struct binding_facts *facts);
-/* Remembers that the account removed all of its bindings, whatever the database still says. */
-void bindings_note_cleared(struct bindings *table, const char *account, uint64_t when_us);
-/* The database has been read: forgets those notes. */
-void bindings_forget_cleared(struct bindings *table);
-/* Does this binding mean this contact? The rule of bindings_match(); for bindings that were removed too. */
-bool binding_means(const struct binding *binding, const char *uri, const char *instance, unsigned reg_id);
+/* What identifies a contact in the store, of URI_KEY_MAX bytes. 0, or an error: the URI has no key. */
+int binding_key(const struct binding_facts *facts, char *out, size_t size);
 /* Takes over the facts and starts the timer anew. */
 void binding_update(struct binding *binding, const struct binding_facts *facts);
-/* Out of the account's list, into its list of removed ones; binding_free() follows when the database knows. */
-void binding_remove(struct binding *binding);
 /* Also frees the account's entry when this was the last. */
 void binding_free(struct binding *binding);
 /* Whole seconds left, rounded up. */

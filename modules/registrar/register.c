@@ -9,7 +9,7 @@
 #include "sip/sipmsg.h"
 
 #define CONTACTS_MAX 16 /* in one request */
-#define CONTACT_HEADER_MAX 900
+#define CONTACT_HEADER_MAX 1200
 #define PATH_MAX_LEN 511 /* what an endpoint can carry */
 
 /* What one request says beside its contacts. */
@@ -197,7 +197,7 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
     struct aor *aor = bindings_find(&r->table, account->name);
     struct binding *b = bindings_match(aor, contact->uri, contact->instance, contact->reg_id);
     const union addr *source = sipmsg_source(m);
-    char peer[ADDR_TEXT] = "", agent[128], call_id[160];
+    char peer[ADDR_TEXT] = "", agent[128], call_id[160], key[URI_KEY_MAX];
     struct binding_facts facts = {
         .uri = contact->uri,
         .instance = contact->instance,
@@ -220,8 +220,8 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
     if (!contact->expires) {
         if (b)
             registrar_goes(r, b);
-        else if (!store_is_loaded(r->store)) /* it may still come from there */
-            registrar_buries(r, account->name, &facts);
+        else if (binding_key(&facts, key, sizeof key) == 0)
+            store_drop(r, account->name, key);
         return;
     }
     facts.expires_us = facts.updated_us + (uint64_t)contact->expires * 1000000;
@@ -229,7 +229,7 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
         addr_text(source, peer);
     if (b) {
         binding_update(b, &facts);
-        store_changed(r->store, b);
+        store_put(r, b);
         return;
     }
     make_room(r, aor, account->max_contacts);
@@ -315,7 +315,7 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
         return -EINVAL;
     count = sipmsg_contacts(m, contacts, CONTACTS_MAX, &star);
     if (count < 0)
-        return refuse(why, 400, "Bad Contact");
+        return refuse(why, 400, "Bad Contact: it cannot be read, or its URI is longer than 511 characters");
     if (count > CONTACTS_MAX)
         return refuse(why, 403, "Too Many Contacts: at most %d in one request", CONTACTS_MAX);
     aor = bindings_find(&r->table, account->name);
@@ -323,8 +323,6 @@ static int serve(struct registrar *r, struct sipmsg *m, const struct account *ac
         if (check_star(m, aor, count, why) < 0)
             return -EINVAL;
         registrar_forget(r, account->name);
-        if (!store_is_loaded(r->store))
-            bindings_note_cleared(&r->table, account->name, loop_wall_us(r->loop));
         return 0;
     }
     for (int i = 0; i < count; i++)

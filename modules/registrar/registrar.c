@@ -1,6 +1,5 @@
 /* The registrar: where phones can be reached (RFC 3261 §10). Serves REGISTER, the destination kind "account" and the
- * command "registrations". Signalling thread. Sees messages only through sipmsg.h and SQL only through module_query().
- */
+ * command "registrations". Signalling thread. Sees messages only through sipmsg.h, and no SQL. */
 #include "registrar.h"
 
 #include <stdlib.h>
@@ -18,35 +17,29 @@ static void publish(struct registrar *r, enum event_kind kind, const struct bind
 void registrar_came(struct registrar *r, struct binding *b)
 {
     log_info("%s is registered at %s (%s)", b->aor->account, b->uri, b->peer);
-    store_changed(r->store, b);
+    store_put(r, b);
     publish(r, EVENT_REGISTERED, b);
+}
+
+void registrar_went(struct registrar *r, struct binding *b)
+{
+    publish(r, EVENT_UNREGISTERED, b);
+    binding_free(b);
 }
 
 void registrar_goes(struct registrar *r, struct binding *b)
 {
-    binding_remove(b);
-    b->updated_us = loop_wall_us(r->loop);
-    publish(r, EVENT_UNREGISTERED, b);
-    store_changed(r->store, b);
+    store_drop(r, b->aor->account, b->key);
+    registrar_went(r, b);
 }
 
 void registrar_forget(struct registrar *r, const char *account)
 {
     struct aor *aor;
 
-    while ((aor = bindings_find(&r->table, account)) && !list_empty(&aor->bindings))
+    while ((aor = bindings_find(&r->table, account)))
         registrar_goes(r, LIST_ENTRY(aor->bindings.next, struct binding, in_aor));
-}
-
-void registrar_buries(struct registrar *r, const char *account, const struct binding_facts *facts)
-{
-    struct binding *b = bindings_add(&r->table, account, facts);
-
-    if (!b)
-        return;
-    binding_remove(b);
-    b->updated_us = loop_wall_us(r->loop);
-    store_changed(r->store, b);
+    module_live_clear(r->rows, account);
 }
 
 static void expired(void *arg, struct binding *b)
@@ -91,8 +84,8 @@ static bool has_better_flow(const struct registrar *r, const struct aor *aor, co
     return false;
 }
 
-/* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. They ring at the same time all the
- * same (see modules/README.md). */
+/* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. They ring at the same time all
+ * the same (see modules/README.md). */
 static unsigned pick(const struct registrar *r, const struct aor *aor, const struct binding **out, unsigned max)
 {
     const struct binding *b;
@@ -174,28 +167,37 @@ static void registrations(void *arg, struct console_request *request, json_t *pa
 /* --- the module
  * ------------------------------------------------------------------------------------------------------- */
 
-static void database_changed(void *arg, const struct event *event)
+/* A device that was removed, disabled or given to another account is not called any more: perhaps it was stolen. */
+static bool is_taken_away(const struct registrar *r, const struct binding *b)
 {
-    struct registrar *r = arg;
+    const struct device *device = *b->device ? snapshot_device(db_snapshot(r->pbx->db), b->device) : NULL;
 
-    store_hurry(r->store);
+    return *b->device && (!device || !device->enabled || strcmp(device->account, b->aor->account) != 0);
 }
 
-/* A device that was removed, disabled or given to another account is not called any more: perhaps it was stolen. */
-static void forget_devices(struct registrar *r, struct aor *aor)
+/* True: that was all that the account had. */
+static bool forget_devices(struct registrar *r, const char *account)
 {
-    const struct snapshot *snapshot = db_snapshot(r->pbx->db);
-    struct binding *b, *next;
+    struct aor *aor;
+    struct binding *b, *gone;
 
-    LIST_FOR_EACH_SAFE(b, next, &aor->bindings, in_aor)
-    {
-        const struct device *device = *b->device ? snapshot_device(snapshot, b->device) : NULL;
-
-        if (!*b->device || (device && device->enabled && strcmp(device->account, aor->account) == 0))
-            continue;
-        log_info("device %s is not one of account %s any more: its registration is forgotten", b->device, aor->account);
-        registrar_goes(r, b);
-    }
+    do {
+        gone = NULL;
+        aor = bindings_find(&r->table, account);
+        if (!aor)
+            return true;
+        LIST_FOR_EACH(b, &aor->bindings, in_aor)
+        {
+            if (is_taken_away(r, b))
+                gone = b;
+        }
+        if (gone) {
+            log_info("device %s is not one of account %s any more: its registration is forgotten", gone->device,
+                     account);
+            registrar_goes(r, gone);
+        }
+    } while (gone);
+    return false;
 }
 
 static bool forget_removed(void *arg, struct aor *aor)
@@ -203,11 +205,9 @@ static bool forget_removed(void *arg, struct aor *aor)
     struct registrar *r = arg;
     char account[sizeof aor->account];
 
-    if (snapshot_account(db_snapshot(r->pbx->db), aor->account)) {
-        forget_devices(r, aor);
-        return aor->count == 0;
-    }
     str_copy(account, sizeof account, aor->account);
+    if (snapshot_account(db_snapshot(r->pbx->db), account))
+        return forget_devices(r, account);
     log_info("account %s does not exist any more: its registrations are forgotten", account);
     registrar_forget(r, account);
     return true;
@@ -227,16 +227,8 @@ static void registrar_stop(void *state)
 
     if (r->pbx->find_flows_arg == r)
         r->pbx->find_flows = NULL;
-    bindings_clear(&r->table); /* takes the bindings off the store's lists */
-    store_free(r->store);
+    bindings_clear(&r->table);
     free(r);
-}
-
-static bool registrar_flush(void *state)
-{
-    struct registrar *r = state;
-
-    return store_flush(r->store);
 }
 
 static int registrar_start(struct module_ctx *ctx, void **state)
@@ -257,14 +249,13 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         return -EINVAL;
     }
     bindings_init(&r->table, r->loop, expired, r);
-    r->store = store_new(r);
-    err = module_add_destination(ctx, "account", resolve, r);
+    err = store_open(r);
+    if (!err)
+        err = module_add_destination(ctx, "account", resolve, r);
     if (!err)
         err = module_on_method(ctx, "REGISTER", register_request, r);
     if (!err)
         err = module_add_command(ctx, "registrations", "phones that are registered now", registrations, r);
-    if (!err)
-        err = module_on_event(ctx, EVENT_BIT(EVENT_DB_STATE), database_changed, r);
     if (!err)
         err = module_on_event(ctx, EVENT_BIT(EVENT_CONFIG), config_changed, r);
     if (err) {
@@ -294,6 +285,5 @@ const struct module tandem_module = {
     .summary = "knows where the phones of each account are",
     .options = options,
     .start = registrar_start,
-    .flush = registrar_flush,
     .stop = registrar_stop,
 };

@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-#define URI_KEY_MAX 320
+#define URI_KEY_MAX 576
 
 /* Equality of RFC 3261 §19.1.4. URIs that cannot be parsed equal only themselves. */
 bool uri_same(const char *a, const char *b);

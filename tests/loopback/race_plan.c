@@ -7,7 +7,7 @@
 #include "race_phone.h"
 
 #define WATCH_MS 100
-#define ALONE_MS 1000 /* in a call without anything left to do: somebody has to hang up */
+#define ALONE_MS 800 /* in a call without anything left to do but refreshes, one a second: somebody has to hang up */
 
 /* --- session descriptions ---------------------------------------------------------------------------------------- */
 

@@ -213,6 +213,36 @@ START_TEST(all_phones_of_an_account_ring_and_the_first_answer_wins)
 }
 END_TEST
 
+/* RFC 8599: what a push service needs stands in the URI, and all of it has to come back. */
+START_TEST(a_phone_behind_a_push_service_is_called_by_all_of_its_long_contact)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_phone(bed, "202");
+    const struct message *m;
+    char params[420], ask[600];
+
+    snprintf(params, sizeof params,
+             ";pn-provider=apns;pn-param=ABCD1234.org.example.phone.voip;pn-prid=%0320d;pn-silent=1;end", 7);
+    b->uri_params = params;
+    ck_assert_int_eq(ua_register(b, 600), 200);
+    ua_invite(a, "202", NULL);
+    m = must(ua_wait(b, "INVITE"));
+    str_copy_n(ask, sizeof ask, m->text, strcspn(m->text, "\r"));
+    ck_assert_msg(strstr(ask, params) && strstr(ask, "end SIP/2.0"), "%s", ask);
+    ua_reply(b, m, 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ua_bye(a);
+    m = must(ua_wait(b, "BYE"));
+    ck_assert_ptr_nonnull(strstr(m->text, "end SIP/2.0"));
+    ua_reply(b, m, 200, "OK", NULL);
+    bed_until(bed, bed->calls_ended == 1);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(the_echo_extension_sends_the_callers_own_sound_back)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -414,6 +444,7 @@ int main(void)
     tcase_add_test(tc, unknown_and_unregistered_extensions_are_told_apart);
     tcase_add_test(tc, no_common_codec_is_488);
     tcase_add_test(tc, all_phones_of_an_account_ring_and_the_first_answer_wins);
+    tcase_add_test(tc, a_phone_behind_a_push_service_is_called_by_all_of_its_long_contact);
     tcase_add_test(tc, the_echo_extension_sends_the_callers_own_sound_back);
     tcase_add_test(tc, a_reinvite_is_answered_and_hold_stops_the_sound);
     tcase_add_test(tc, strangers_and_wrong_passwords_get_401_and_no_call);

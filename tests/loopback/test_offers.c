@@ -412,29 +412,33 @@ START_TEST(offers_that_meet_are_told_apart)
 }
 END_TEST
 
+/* Who made the Call-ID of a leg waits longer when offers have met (RFC 3261 §14.1): we, towards b. */
 START_TEST(a_cancelled_reoffer_is_taken_back_from_the_other_phone)
 {
     struct party p = party_open();
+    struct ua *from = _i ? p.b : p.a, *to = _i ? p.a : p.b;
     const struct message *m;
-    struct message to_b;
-    uint64_t refused_ms;
+    struct message hold;
+    uint64_t refused_ms, waited_ms;
 
     talk(&p, NULL, NULL);
-    ua_start(p.a, "INVITE", sdp_of(p.a, "m=audio %u RTP/AVP 0 8\na=sendonly\n"));
-    to_b = *must(ua_wait(p.b, "INVITE"));
-    ua_cancel(p.a);
-    ua_ack_failure(p.a, must(ua_wait(p.a, "487")));
-    ua_reply(p.b, &to_b, 200, "OK", sdp_of(p.b, "m=audio %u RTP/AVP 0\na=recvonly\n"));
-    must(ua_wait(p.b, "ACK"));
-    m = must(ua_wait(p.b, "INVITE"));
+    ua_start(from, "INVITE", sdp_of(from, "m=audio %u RTP/AVP 0 8\na=sendonly\n"));
+    hold = *must(ua_wait(to, "INVITE"));
+    ua_cancel(from);
+    ua_ack_failure(from, must(ua_wait(from, "487")));
+    ua_reply(to, &hold, 200, "OK", sdp_of(to, "m=audio %u RTP/AVP 0\na=recvonly\n"));
+    must(ua_wait(to, "ACK"));
+    m = must(ua_wait(to, "INVITE"));
     ck_assert_ptr_nonnull(strstr(message_body(m), "a=sendrecv"));
-    ua_reply(p.b, m, 491, "Request Pending", NULL);
+    ua_reply(to, m, 491, "Request Pending", NULL);
     refused_ms = now_ms();
-    must(ua_wait(p.b, "ACK"));
-    m = must(ua_wait(p.b, "INVITE")); /* we made the Call-ID of this leg: RFC 3261 §14.1 */
-    ck_assert_uint_ge(now_ms() - refused_ms, 2000);
-    ua_reply(p.b, m, 200, "OK", NULL);
-    must(ua_wait(p.b, "ACK"));
+    must(ua_wait(to, "ACK"));
+    m = must(ua_wait(to, "INVITE"));
+    waited_ms = now_ms() - refused_ms;
+    if (to == p.b)
+        ck_assert_uint_ge(waited_ms, 2000);
+    ua_reply(to, m, 200, "OK", NULL);
+    must(ua_wait(to, "ACK"));
     ck_assert_int_eq(carried(p.b, &p.offer, 0, p.a, 'b'), 0);
     ck_assert_int_eq(carried(p.a, &p.answer, 0, p.b, 'a'), 0);
     party_close(&p);
@@ -629,7 +633,7 @@ int main(void)
     tcase_add_test(tc, an_invite_without_an_offer_takes_back_a_hold_and_the_other_phone_is_told);
     tcase_add_test(tc, an_invite_without_an_offer_does_not_take_back_the_hold_of_the_other_phone);
     tcase_add_test(tc, offers_that_meet_are_told_apart);
-    tcase_add_test(tc, a_cancelled_reoffer_is_taken_back_from_the_other_phone);
+    tcase_add_loop_test(tc, a_cancelled_reoffer_is_taken_back_from_the_other_phone, 0, 2);
     tcase_add_test(tc, a_200_need_not_repeat_the_answer_of_its_183);
     tcase_add_test(tc, an_invite_without_an_offer_gets_no_reliable_ringing);
     tcase_add_test(tc, a_stream_has_its_own_address_and_rtcp_its_own_port);

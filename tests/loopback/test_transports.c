@@ -344,6 +344,32 @@ START_TEST(a_message_that_is_too_large_is_refused_before_it_is_there)
 }
 END_TEST
 
+/* RFC 3261 §18.3 wants a Content-Length on streams; some phones leave it out where there is no body. */
+START_TEST(a_message_without_a_length_ends_with_its_header_and_holds_nothing_up)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_phone_on(bed, UA_TCP, false, "201");
+    char text[1024], here[ADDR_TEXT], host[ADDR_TEXT];
+
+    for (int i = 0; i < 3; i++) { /* the last time one with a length stands right behind one without */
+        int len = 0;
+
+        for (int k = 0; k < 1 + (i == 2); k++)
+            len += snprintf(
+                text + len, sizeof text - (size_t)len,
+                "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bK%d%d\r\nMax-Forwards: 70\r\n"
+                "From: <sip:201@x>;tag=1\r\nTo: <sip:x>\r\nCall-ID: length%d%d\r\nCSeq: 1 OPTIONS\r\n%s\r\n",
+                addr_text(&a->proxy, host), addr_text(&a->local, here), i, k, i, k, k ? "Content-Length: 0\r\n" : "");
+        ua_send_raw(a, text, (size_t)len);
+        for (int k = 0; k < 1 + (i == 2); k++)
+            must(ua_wait(a, "200"));
+    }
+    ck_assert(!a->lost);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(a_large_invite_makes_a_call)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -521,6 +547,7 @@ int main(void)
     tcase_add_test(tcase, messages_arrive_however_the_stream_is_cut);
     tcase_add_test(tcase, a_burst_of_messages_on_one_connection_is_answered_whole);
     tcase_add_test(tcase, a_message_that_is_too_large_is_refused_before_it_is_there);
+    tcase_add_test(tcase, a_message_without_a_length_ends_with_its_header_and_holds_nothing_up);
     tcase_add_test(tcase, a_large_invite_makes_a_call);
     tcase_add_test(tcase, a_connection_that_sends_garbage_is_closed_and_no_other);
     suite_add_tcase(suite, tcase);

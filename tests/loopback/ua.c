@@ -234,8 +234,8 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
                    method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
-                   ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag,
-                   ua->to, ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
+                   ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag, ua->to,
+                   ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
                    strcmp(method, "ACK") == 0 ? "" : auth,
                    ua->extra && (strcmp(method, "INVITE") == 0 || strcmp(method, "UPDATE") == 0) ? ua->extra : "",
                    body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
@@ -269,8 +269,9 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     char here[ADDR_TEXT];
     size_t used = 0;
 
-    str_append(out, size, &used, "Contact: <sip:%s@%s%s>", ua->contact_user ? ua->contact_user : ua->user,
-               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "");
+    str_append(out, size, &used, "Contact: <sip:%s@%s%s%s>", ua->contact_user ? ua->contact_user : ua->user,
+               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "",
+               ua->uri_params ? ua->uri_params : "");
     if (expires >= 0)
         str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");
     str_append(out, size, &used, "\r\n");
@@ -278,7 +279,7 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
 
 int ua_register(struct ua *ua, int expires)
 {
-    char uri[ADDR_TEXT + 8], host[ADDR_TEXT], contact[200];
+    char uri[ADDR_TEXT + 8], host[ADDR_TEXT], contact[800];
 
     snprintf(uri, sizeof uri, "sip:%s", addr_text(&ua->proxy, host));
     new_dialog(ua, ua->user);
@@ -323,7 +324,7 @@ const char *ua_sdp(struct ua *ua, char *out, size_t size)
 
 void ua_invite(struct ua *ua, const char *to_user, const char *sdp)
 {
-    char uri[200], host[ADDR_TEXT], contact[200], own[1024];
+    char uri[200], host[ADDR_TEXT], contact[800], own[1024];
     const struct message *m;
 
     snprintf(uri, sizeof uri, "sip:%s@%s", to_user, addr_text(&ua->proxy, host));
@@ -422,7 +423,7 @@ void ua_ack(struct ua *ua, const struct message *answer)
 
 void ua_start(struct ua *ua, const char *method, const char *sdp)
 {
-    char contact[200];
+    char contact[800];
 
     ua->cseq++;
     new_branch(ua);
@@ -436,7 +437,7 @@ void ua_start(struct ua *ua, const char *method, const char *sdp)
 
 static int wait_final(struct ua *ua, const char *method);
 
-int ua_prack(struct ua *ua, const struct message *provisional)
+void ua_send_prack(struct ua *ua, const struct message *provisional, const char *sdp)
 {
     char rseq[32], cseq[64], rack[128];
 
@@ -445,14 +446,19 @@ int ua_prack(struct ua *ua, const struct message *provisional)
              message_header(provisional, "CSeq", cseq, sizeof cseq));
     ua->cseq++;
     new_branch(ua);
-    send_request(ua, "PRACK", ua->target, rack, NULL);
+    send_request(ua, "PRACK", ua->target, rack, sdp);
+}
+
+int ua_prack(struct ua *ua, const struct message *provisional)
+{
+    ua_send_prack(ua, provisional, NULL);
     return wait_final(ua, "PRACK");
 }
 
 void ua_reply(struct ua *ua, const struct message *request, int status, const char *phrase, const char *sdp)
 {
     static struct message copy; /* the request may lie in the buffer that ua_wait() reuses */
-    char text[UA_MESSAGE], value[512], contact[200] = "", own[1024];
+    char text[UA_MESSAGE], value[512], contact[800] = "", own[1024];
     size_t used = 0;
     bool invite = strcmp(request->method, "INVITE") == 0;
 

@@ -41,18 +41,19 @@ struct ua {
     struct message in[32]; /* received, not yet taken */
     unsigned in_count;
     /* the dialog the last verbs talk about */
-    char call_id[128], local_tag[32], remote_tag[128], target[256], branch[64], invite_branch[64];
+    char call_id[128], local_tag[32], remote_tag[128], target[600], branch[64], invite_branch[64];
     char from[256], to[256]; /* values without tags */
     unsigned invite_cseq;
     bool uac;
     const char *extra;          /* header lines added to its INVITEs, UPDATEs and answers */
     const char *contact_params; /* of its Contact when it registers: ";q=0.5" */
-    bool no_contact;          /* its responses have none */
-    const char *max_forwards; /* NULL: 70 */
-    const char *cancel_extra; /* header lines added to a CANCEL */
-    const char *contact_user; /* user of its Contact; NULL: its own */
-    struct message invite;    /* received INVITE, or our own last one */
-    char *heard;              /* after ua_record(): every message that came, one behind the other */
+    bool no_contact;            /* its responses have none */
+    const char *max_forwards;   /* NULL: 70 */
+    const char *cancel_extra;   /* header lines added to a CANCEL */
+    const char *contact_user;   /* user of its Contact; NULL: its own */
+    const char *uri_params;     /* of the URI in its Contact: ";x=y" */
+    struct message invite;      /* received INVITE, or our own last one */
+    char *heard;                /* after ua_record(): every message that came, one behind the other */
     size_t heard_len;
     unsigned packets_heard;
     unsigned char last_payload;
@@ -105,6 +106,8 @@ void ua_ack_failure(struct ua *ua, const struct message *refusal);
 void ua_start(struct ua *ua, const char *method, const char *sdp);
 /* PRACK for a reliable provisional response; returns its final status. */
 int ua_prack(struct ua *ua, const struct message *provisional);
+/* The same with a body, and without waiting. */
+void ua_send_prack(struct ua *ua, const struct message *provisional, const char *sdp);
 /* Any request inside the dialog. Returns final status. */
 int ua_request(struct ua *ua, const char *method, const char *sdp);
 /* Takes an INVITE that came (ua_wait("INVITE")) and answers it; sdp NULL with 2xx: a G.711 answer of ours. */

@@ -5,14 +5,6 @@
 
 #include "base/obj.h"
 
-struct module_timer {
-    struct list node;
-    struct module_ctx *core;
-    struct loop_timer timer;
-    loop_fn fn;
-    void *arg;
-};
-
 static struct module_ctx *the_core; /* db_snapshot() has no other way to it */
 
 static void on_event(void *arg, const struct event *event)
@@ -33,7 +25,7 @@ struct module_ctx *core_new(void)
     core->pbx.loop = loop_new_fake();
     core->pbx.bus = bus_new(core->pbx.loop);
     core->pbx.node = 3;
-    list_init(&core->timers);
+    core->live = json_object();
     if (!bus_subscribe(core->pbx.bus, EVENT_BIT(EVENT_REGISTERED) | EVENT_BIT(EVENT_UNREGISTERED), on_event, core))
         abort();
     the_core = core;
@@ -42,17 +34,10 @@ struct module_ctx *core_new(void)
 
 void core_free(struct module_ctx *core)
 {
-    while (!list_empty(&core->timers)) {
-        struct module_timer *timer = LIST_ENTRY(core->timers.next, struct module_timer, node);
-
-        module_timer_stop(timer);
-        list_unlink(&timer->node);
-        free(timer);
-    }
     for (size_t i = 0; i < COUNT_OF(core->accounts); i++)
         obj_unref(core->accounts[i], "snapshot");
     json_decref(core->reply);
-    json_decref(core->rows);
+    json_decref(core->live);
     bus_free(core->pbx.bus);
     loop_free(core->pbx.loop);
     free(core);
@@ -94,16 +79,6 @@ const struct account *snapshot_account(const struct snapshot *snapshot, const ch
 const struct device *snapshot_device(const struct snapshot *snapshot, const char *name)
 {
     return the_core->device && strcmp(the_core->device->name, name) == 0 ? the_core->device : NULL;
-}
-
-int db_rows(const struct db_result *result)
-{
-    return result ? result->rows : 0;
-}
-
-const char *db_value(const struct db_result *result, int row, int column)
-{
-    return result->values[row][column];
 }
 
 /* --- core/module
@@ -175,48 +150,84 @@ void module_reply(struct console_request *request, json_t *result)
     the_core->reply = result;
 }
 
-struct module_timer *module_timer_new(struct module_ctx *core, loop_fn fn, void *arg)
-{
-    struct module_timer *timer = mem_new(sizeof *timer);
+/* --- live rows ---------------------------------------------------------------------------------------------------- */
 
-    timer->core = core;
-    timer->fn = fn;
-    timer->arg = arg;
-    list_append(&core->timers, &timer->node);
-    return timer;
+struct module_live *module_live(struct module_ctx *core, const char *kind, module_live_fn changed, void *arg)
+{
+    core->on_live = changed;
+    core->on_live_arg = arg;
+    return (struct module_live *)core;
 }
 
-void module_timer_start(struct module_timer *timer, uint64_t ms)
+void module_live_each(struct module_live *live, const char *only, module_live_fn fn, void *arg)
 {
-    loop_timer_start(timer->core->pbx.loop, &timer->timer, ms, timer->fn, timer->arg);
+    json_t *rows, *value, *copy = json_deep_copy(((struct module_ctx *)live)->live);
+    const char *account, *key;
+
+    json_object_foreach(copy, account, rows)
+    {
+        json_object_foreach(rows, key, value)
+        {
+            if (!only || strcmp(only, account) == 0)
+                fn(arg, account, key, json_string_value(value));
+        }
+    }
+    json_decref(copy);
 }
 
-void module_timer_stop(struct module_timer *timer)
+static void set(struct module_ctx *core, const char *account, const char *key, const char *value)
 {
-    loop_timer_stop(timer->core->pbx.loop, &timer->timer);
+    json_t *rows = json_object_get(core->live, account);
+
+    if (!rows)
+        json_object_set_new(core->live, account, rows = json_object());
+    if (value)
+        json_object_set_new(rows, key, json_string(value));
+    else
+        json_object_del(rows, key);
 }
 
-int module_query(struct module_ctx *core, const char *sql, const char *const *params, unsigned count,
-                 unsigned deadline_ms, db_done_fn done, void *arg)
+int module_live_set(struct module_live *live, const char *account, const char *key, const char *value)
 {
-    if (core->done)
-        abort(); /* the store has one query under way at a time */
-    str_copy(core->sql, sizeof core->sql, sql);
-    json_decref(core->rows);
-    core->rows = params[0][0] == '[' ? json_loads(params[0], 0, NULL) : NULL;
-    core->done = done;
-    core->done_arg = arg;
-    core->queries++;
+    struct module_ctx *core = (struct module_ctx *)live;
+
+    set(core, account, key, value);
+    core->live_changes++;
     return 0;
 }
 
-void core_query_ends(struct module_ctx *core, int err, const struct db_result *result)
+void module_live_clear(struct module_live *live, const char *account)
 {
-    static const struct db_result nothing;
-    db_done_fn done = core->done;
+    struct module_ctx *core = (struct module_ctx *)live;
 
-    core->done = NULL;
-    done(core->done_arg, err, err ? "the test says so" : NULL, err ? NULL : result ? result : &nothing);
+    json_object_del(core->live, account);
+    str_copy(core->cleared, sizeof core->cleared, account);
+}
+
+json_t *core_live_row(struct module_ctx *core, const char *account, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json_object_get(core->live, account), key));
+
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+size_t core_live_rows(struct module_ctx *core)
+{
+    const char *account;
+    json_t *rows;
+    size_t count = 0;
+
+    json_object_foreach(core->live, account, rows)
+    {
+        count += json_object_size(rows);
+    }
+    return count;
+}
+
+void core_live_changes(struct module_ctx *core, const char *account, const char *key, const char *value)
+{
+    set(core, account, key, value);
+    core->on_live(core->on_live_arg, account, key, value);
 }
 
 /* --- core/sip

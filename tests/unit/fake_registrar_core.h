@@ -1,5 +1,5 @@
-/* What the registrar sees of the switch, played by a test: a module context, messages, accounts and a database that
- * does what the test says. One at a time. */
+/* What the registrar sees of the switch, played by a test: a module context, messages, accounts and live rows. One at a
+ * time. */
 #ifndef TESTS_UNIT_FAKE_REGISTRAR_CORE_H
 #define TESTS_UNIT_FAKE_REGISTRAR_CORE_H
 
@@ -25,15 +25,9 @@ struct sipmsg {
     unsigned header_count;
 };
 
-struct db_result {
-    int rows;
-    const char *(*values)[15];
-};
-
 struct module_ctx {
     struct pbx pbx;
     const char *options[8]; /* "name", "value" */
-    struct list timers;
     module_method_fn on_register;
     void *on_register_arg;
     route_resolve_fn resolve;
@@ -45,12 +39,11 @@ struct module_ctx {
     const struct device *device; /* the only one there is, or NULL */
     bus_fn on_config;
     void *on_config_arg;
-    /* the query under way; done NULL: none */
-    char sql[4096];
-    json_t *rows; /* $1 of a write */
-    db_done_fn done;
-    void *done_arg;
-    unsigned queries;
+    json_t *live; /* account → key → value as text; outlives a stop of the module */
+    module_live_fn on_live;
+    void *on_live_arg;
+    unsigned live_changes; /* that the module made */
+    char cleared[64];      /* account whose rows it cleared last */
     /* events on the bus */
     unsigned registered, unregistered;
     const char *dead_flow; /* a connection that is closed */
@@ -60,7 +53,10 @@ struct module_ctx {
 struct module_ctx *core_new(void);
 void core_free(struct module_ctx *core);
 struct account *core_account(struct module_ctx *core, const char *name, unsigned max_contacts);
-/* The query under way comes back. */
-void core_query_ends(struct module_ctx *core, int err, const struct db_result *result);
+/* A live row as the module has left it, parsed (the caller's); NULL: there is none. */
+json_t *core_live_row(struct module_ctx *core, const char *account, const char *key);
+size_t core_live_rows(struct module_ctx *core);
+/* Somebody else has changed a row; value NULL: it is gone. */
+void core_live_changes(struct module_ctx *core, const char *account, const char *key, const char *value);
 
 #endif

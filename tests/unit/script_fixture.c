@@ -139,9 +139,50 @@ const char *refused(const char *text)
     return fx.why;
 }
 
+static int loaded_result;
+
+static void loaded(void *arg, const struct script_summary *summary)
+{
+    loaded_result = summary->result;
+    str_copy(fx.why, sizeof fx.why, summary->why);
+}
+
+static int load_again(bool keep)
+{
+    loaded_result = 1;
+    ck_assert_int_eq(script_load(fx.script, keep, loaded, NULL), 0);
+    ck_assert_int_eq(script_load(fx.script, keep, loaded, NULL), -EBUSY);
+    while (loaded_result == 1) /* a worker reads the files */
+        loop_turn(fx.loop, 10);
+    return loaded_result;
+}
+
+int reload(void)
+{
+    return load_again(true);
+}
+
+int check(void)
+{
+    return load_again(false);
+}
+
+void setting(const char *key, const char *value)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(fx.db));
+
+    snapshot_put_setting(snapshot, key, value);
+    db_set_snapshot(fx.db, snapshot);
+}
+
 /* --- calls ------------------------------------------------------------------------------------------------------- */
 
 struct call *dial(const char *extension)
+{
+    return dial_with_headers(extension, NULL);
+}
+
+struct call *dial_with_headers(const char *extension, const char *headers)
 {
     struct call *call = call_originate(fx.pbx, "internal", "100", "Anna");
     struct leg *leg = leg_new(call, &fake_ops, true, NULL);
@@ -152,6 +193,7 @@ struct call *dial(const char *extension)
     str_copy(call->dialled, sizeof call->dialled, extension);
     call->caller = obj_ref(leg, "caller");
     leg->usage = &fx;
+    leg->headers = headers ? str_dup(headers) : NULL;
     leg->remote_offer = desc_new(0); /* nothing that could be accepted: there is no media process */
     fsm_move(&leg_states, &leg->state, LEG_OFFERED, "test");
     result = fx.pbx->script_ops->start(fx.pbx->script, call, call->context, extension);

@@ -37,8 +37,15 @@ void load(const char *text);
 void load_with(const char *text, const struct script_config *limits);
 /* The words with which the text is refused as init.lua. */
 const char *refused(const char *text);
+/* Loads anew what is in the files; 0 or what it ended with, words in fx.why. */
+int reload(void);
+/* The same without using it. */
+int check(void);
+void setting(const char *key, const char *value);
 /* A new call from "100" in context "internal"; its script has run until it waits or ends. */
 struct call *dial(const char *extension);
+/* The same; the INVITE had these headers ("Name: value\n" each). */
+struct call *dial_with_headers(const char *extension, const char *headers);
 /* The caller hangs up. */
 void caller_hangs_up(struct call *call);
 void settle(void);

@@ -193,6 +193,37 @@ START_TEST(an_offer_waits_for_the_other_leg_and_is_refused_when_that_refuses_or_
 }
 END_TEST
 
+static void nothing_more(void *arg, struct leg *leg, int status, const struct media_desc *answer)
+{
+}
+
+/* RFC 3261 §14.1: who made the Call-ID waits 2.1 to 4 s, the other at most 2 s, so that the two do not meet again. */
+START_TEST(after_glare_the_owner_of_the_call_id_waits_longer)
+{
+    struct leg *callee, *caller = connected(&callee);
+    struct media_desc *offer = offer_new();
+
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(leg_offer(caller, offer, true, nothing_more, NULL), 0);
+        leg_on_offer_refused(caller, 491);
+        ck_assert_str_eq(noted(), "offer:201");
+        loop_fake_advance(fx.loop, 2000);
+        ck_assert_str_eq(noted(), "offer:201");
+        leg_on_offer_refused(caller, 488);
+        ck_assert_int_eq(leg_offer(callee, offer, true, nothing_more, NULL), 0);
+        leg_on_offer_refused(callee, 491);
+        ck_assert_str_eq(noted(), "offer:202");
+        loop_fake_advance(fx.loop, 2099);
+        ck_assert_str_eq(noted(), "");
+        loop_fake_advance(fx.loop, 1901);
+        ck_assert_str_eq(noted(), "offer:202");
+        leg_on_offer_refused(callee, 488);
+    }
+    desc_free(offer);
+    leg_end(caller, CAUSE_NORMAL, WHO_SWITCH, NULL);
+}
+END_TEST
+
 START_TEST(an_offer_without_a_common_codec_is_refused_and_the_call_goes_on)
 {
     struct leg *callee, *caller = connected(&callee);
@@ -621,6 +652,7 @@ int main(void)
     tcase_add_loop_test(tc, an_answer_that_does_not_fit_the_offer_ends_the_leg, 0, 3);
     tcase_add_test(tc, an_offer_that_changes_nothing_is_answered_here_and_hold_goes_to_the_other_leg);
     tcase_add_test(tc, an_offer_waits_for_the_other_leg_and_is_refused_when_that_refuses_or_goes);
+    tcase_add_test(tc, after_glare_the_owner_of_the_call_id_waits_longer);
     tcase_add_test(tc, an_offer_without_a_common_codec_is_refused_and_the_call_goes_on);
     tcase_add_test(tc, a_withdrawn_offer_is_waited_for_by_nobody);
     tcase_add_test(tc, a_hook_that_ends_the_leg_and_defers_is_not_waited_for);

@@ -153,7 +153,7 @@ static unsigned count_files(const char *path, const char *ending)
 
 START_TEST(the_crc_is_that_of_the_standard)
 {
-    ck_assert_uint_eq(spool_crc32("123456789", 9), 0xcbf43926);
+    ck_assert_uint_eq(frame_crc32("123456789", 9), 0xcbf43926);
 }
 END_TEST
 

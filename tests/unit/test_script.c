@@ -1,6 +1,7 @@
 /* The dialplan at work: what its verbs do to a call, and what a hangup does to it. */
 #include <stdio.h>
 
+#include "call/vars.h"
 #include "script_fixture.h"
 
 #define LUA(...) #__VA_ARGS__ /* all on line 1 */
@@ -183,6 +184,169 @@ START_TEST(goto_goes_on_elsewhere_and_does_not_return)
     advance_ms(1000);
     ck_assert_int_eq(call->cause, CAUSE_UNKNOWN_NUMBER);
     ck_assert_str_eq(fx.heard, "1 27 other\n");
+}
+END_TEST
+
+START_TEST(variables_stay_with_the_call_wherever_it_goes)
+{
+    struct call *call;
+    char text[200];
+
+    load(LUA(extension("internal", "1", function(call)
+        call.vars.name = "Müller"
+        call.vars.count = 41
+        call.vars.rate = 1.5
+        call.vars.vip = true
+        call.vars.gone = 1
+        call.vars.gone = nil
+        call:on_hangup(function() call.vars.last = call.vars.count + 1 end)
+        call:goto_("internal", "2")
+    end)
+    extension("internal", "2", function(call)
+        local v = call.vars
+        v.count = v.count + 1
+        log("%s %d %s %s %s", v.name, v.count, v.rate, v.vip, v.gone)
+        local names = {}
+        for name in pairs(v) do names[#names + 1] = name v.extra = 1 end
+        table.sort(names)
+        log(table.concat(names, ","))
+    end)));
+    call = dial("1");
+    ck_assert_str_eq(fx.heard, "Müller 42 1.5 true nil\ncount,name,rate,vip\n");
+    ck_assert_str_eq(call_vars_text(call, text, sizeof text),
+                     "{\"name\":\"Müller\",\"count\":42,\"rate\":1.5,\"vip\":true,\"extra\":1,\"last\":43}");
+    ck_assert_str_eq(call_vars_text(call, text, 20), "{\"name\":\"Müller\"}"); /* what fits */
+    ck_assert_str_eq(call_vars_text(call, text, 3), "");
+    dial("2"); /* another call has its own */
+    heard("ERROR");
+}
+END_TEST
+
+START_TEST(variables_take_only_what_can_be_recorded)
+{
+    static const char *const bad[] = {
+        "call.vars.t = {}", "call.vars.f = print", "call.vars['two words'] = 1", "call.vars['1a'] = 1", "call.vars[''] = 1",
+        "call.vars.long = ('x'):rep(501)", "call.vars.broken = '\\xff'", "call.vars.nul = 'a\\0b'",
+        "for i = 1, 65 do call.vars['v' .. i] = i end", "call.vars.inf = math.huge", "call.vars = {}",
+    };
+    char text[200];
+
+    snprintf(text, sizeof text, "extension('internal', '1', function(call) %s log('taken') end)", bad[_i]);
+    load(text);
+    ck_assert_msg(dial("1")->cause == CAUSE_SCRIPT_ERROR, "%s", bad[_i]);
+    not_heard("taken");
+}
+END_TEST
+
+START_TEST(a_script_sees_some_headers_and_no_others)
+{
+    load(LUA(extension("internal", "1", function(call)
+        log("%s|%s|%s", call:header("subject"), call:header("X-Ticket"), call:header("Priority"))
+        log("%s", pcall(call.header, call, "Authorization"))
+    end)));
+    dial_with_headers("1", "Subject: a question\nX-Ticket: 17\n");
+    ck_assert_str_eq(fx.heard, "a question|17|nil\nfalse\n");
+    fx.heard[0] = '\0';
+    dial("1");
+    heard("nil|nil|nil\n");
+}
+END_TEST
+
+START_TEST(a_dial_adds_only_harmless_headers)
+{
+    static const struct {
+        const char *headers, *words;
+    } cases[] = {
+        {"{ ['Alert-Info'] = '<http://127.0.0.1/internal>;info=alert-internal', ['X-Queue'] = 'sales' }", NULL},
+        {"{ From = 'sip:boss@example.com' }", "cannot send the header \"From\""},
+        {"{ ['P-Asserted-Identity'] = 'sip:1@x' }", "cannot send the header"},
+        {"{ Diversion = 'sip:1@x' }", "cannot send the header"},
+        {"{ ['X-Asserted-Identity'] = '1' }", "cannot send the header"},
+        {"{ ['User-Agent'] = 'x' }", "cannot send the header"},
+        {"{ Route = '<sip:evil>' }", "cannot send the header"},
+        {"{ 'Subject' }", "cannot send the header"},
+        {"{ Subject = 'a\\r\\nVia: b' }", "is not one line"},
+        {"{ Subject = '' }", "is not one line"},
+        {"{ Subject = {} }", "is not one line"},
+        {"{ ['X-A:\\r\\nVia'] = 'b' }", "is not one line"},
+        {"{ Subject = ('x'):rep(301) }", "is not one line"},
+        {"{ Subject = 'a\\0b' }", "is not one line"},
+        {"'Subject: x'", "has to be a table"},
+    };
+    char text[300];
+
+    snprintf(text, sizeof text, "extension('internal', '1', function(call) call:dial{ to = '201', headers = %s } end)",
+             cases[_i].headers);
+    load(text);
+    ck_assert_int_eq(dial("1")->cause, cases[_i].words ? CAUSE_SCRIPT_ERROR : CAUSE_UNREACHABLE);
+    ck_assert_msg(!cases[_i].words || strstr(fx.heard, cases[_i].words), "%s said: %s", cases[_i].headers, fx.heard);
+    ck_assert_uint_eq(fx.dialled, cases[_i].words ? 0 : 1);
+}
+END_TEST
+
+START_TEST(a_script_asks_what_an_account_is_doing)
+{
+    struct call *busy;
+    struct leg *leg;
+
+    load(LUA(extension("internal", "1", function(call) log("%s %s", pbx.state("201"), pbx.state("999")) end)));
+    dial("1");
+    ck_assert_str_eq(fx.heard, "unavailable nil\n"); /* it has no phone */
+    busy = dial("1");
+    busy = call_originate(fx.pbx, "internal", "100", "Anna");
+    leg = leg_new(busy, fx.pbx->leg_ops, false, (struct account *)(uintptr_t)snapshot_account(db_snapshot(fx.db), "201"));
+    fsm_move(&leg_states, &leg->state, LEG_CALLING, "test");
+    fx.heard[0] = '\0';
+    dial("1");
+    ck_assert_str_eq(fx.heard, "ringing nil\n");
+    fsm_move(&leg_states, &leg->state, LEG_UP, "test");
+    fx.heard[0] = '\0';
+    dial("1");
+    ck_assert_str_eq(fx.heard, "busy nil\n");
+    call_end(busy, CAUSE_NORMAL, WHO_SWITCH, NULL);
+    obj_unref(busy, "creator");
+}
+END_TEST
+
+/* --- when the script fails --------------------------------------------------------------------------------------- */
+
+START_TEST(a_failed_script_leaves_the_call_to_the_fallback_extension)
+{
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call) call.vars.tried = 1 error("broken") end)
+             extension("safe", "operator", function(call) log("safe %s %s %s", call.from, call.to, call.vars.tried)
+                 call:hangup("busy") end)
+             extension("safe", "worse", function(call) error("broken too") end)));
+    call = dial("1");
+    ck_assert_int_eq(call->cause, CAUSE_SCRIPT_ERROR);
+    ck_assert_int_eq(call->final_status, 500);
+    setting("script_fallback", "safe/operator");
+    fx.heard[0] = '\0';
+    call = dial("1");
+    ck_assert_int_eq(call->cause, CAUSE_BUSY);
+    heard("ERROR init.lua:1: broken\nthe dialplan failed: the call goes to safe/operator (script_fallback)\nsafe 100 1 1\n");
+    setting("script_fallback", "safe/worse"); /* and no further */
+    ck_assert_int_eq(dial("1")->cause, CAUSE_SCRIPT_ERROR);
+    setting("script_fallback", "safe/nobody");
+    ck_assert_int_eq(dial("1")->cause, CAUSE_SCRIPT_ERROR);
+    setting("script_fallback", "nonsense");
+    ck_assert_int_eq(dial("1")->cause, CAUSE_SCRIPT_ERROR);
+}
+END_TEST
+
+START_TEST(a_failed_script_leaves_the_call_to_the_fallback_account)
+{
+    struct call *call;
+
+    load(LUA(extension("internal", "1", function(call) while true do end end)
+             extension("internal", "2", function(call) call:hangup("busy") end)));
+    setting("script_fallback", "account:201");
+    call = dial("1");
+    ck_assert_str_eq(fx.last_target, "201");
+    ck_assert_int_eq(call->cause, CAUSE_UNREACHABLE); /* what became of that call, not of the script */
+    ck_assert_int_eq(dial("2")->cause, CAUSE_BUSY);   /* that is no failure */
+    ck_assert_uint_eq(fx.dialled, 1);
 }
 END_TEST
 
@@ -461,6 +625,13 @@ int main(void)
     tcase_add_test(verbs, dial_returns_why_nobody_was_reached);
     tcase_add_test(verbs, goto_goes_on_elsewhere_and_does_not_return);
     tcase_add_loop_test(verbs, dial_takes_times_in_seconds_only, 0, 7);
+    tcase_add_test(verbs, variables_stay_with_the_call_wherever_it_goes);
+    tcase_add_loop_test(verbs, variables_take_only_what_can_be_recorded, 0, 11);
+    tcase_add_test(verbs, a_script_sees_some_headers_and_no_others);
+    tcase_add_loop_test(verbs, a_dial_adds_only_harmless_headers, 0, 15);
+    tcase_add_test(verbs, a_script_asks_what_an_account_is_doing);
+    tcase_add_test(verbs, a_failed_script_leaves_the_call_to_the_fallback_extension);
+    tcase_add_test(verbs, a_failed_script_leaves_the_call_to_the_fallback_account);
     tcase_add_test(verbs, accounts_can_be_looked_up);
     tcase_add_test(verbs, verbs_wait_inside_coroutines_too);
     tcase_add_test(verbs, a_verb_that_cannot_wait_says_so_before_it_begins);

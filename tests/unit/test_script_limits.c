@@ -1,9 +1,19 @@
 /* What a script cannot do: run for ever, take all memory, see other calls, reach files or its own cage. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include <stdio.h>
 #include <time.h>
 
 #include "script/script-priv.h"
 #include "script_fixture.h"
+
+#ifdef TANDEM_SANITIZED
+#define LONGEST_MS 250 /* our own C is several times slower there */
+#else
+#define LONGEST_MS 50
+#endif
 
 #define LUA(...) #__VA_ARGS__ /* all on line 1 */
 
@@ -91,6 +101,71 @@ START_TEST(work_done_in_c_counts_too)
         ck_assert_msg((uint64_t)clock() - began < 3 * (uint64_t)CLOCKS_PER_SEC, "%s", bodies[i]);
         fx.heard[0] = '\0';
     }
+}
+END_TEST
+
+static double cpu_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* What every other call has to wait for it, whatever it does. */
+START_TEST(no_script_keeps_the_switch_longer_than_fifty_milliseconds)
+{
+    static const char *const bodies[] = {
+        "while true do end",
+        "while true do pcall(error) end",
+        "while true do ('x'):rep(1 << 30) end",
+        "while true do local t = ('x'):rep(250000) end",
+        "while true do pcall(string.rep, 'x', 1 << 30) end",
+        "local s = ('a'):rep(250000) while true do pcall(string.find, s, ('.-'):rep(20) .. 'b') end",
+        "local s = ('a'):rep(100000) while true do s = s:gsub('a', 'b') end",
+        "local f = ('%s'):rep(100) local x = ('y'):rep(2500) local t = {} for i = 1, 100 do t[i] = x end "
+        "while true do local s = f:format(table.unpack(t)) end",
+        "local t = {} while true do pcall(function() while true do t[#t + 1] = {} end end) end",
+        "local t = {} while true do pcall(function() while true do t[#t + 1] = coroutine.create(print) end end) end",
+        "local function f() return f() + 1 end while true do pcall(f) end",
+        "local function f() return pcall(f) end f() while true do end",
+        "local m = {} m.__index = function(t, k) return t[k + 1] end local t = setmetatable({}, m) local x = t[1]",
+        "local m = {} m.__index = setmetatable({}, m) local t = setmetatable({}, m) for i = 1, 1000 do pcall(function() return t.x end) end while true do end",
+        "local m = {} m.__eq = function(a, b) return a == setmetatable({}, m) end return setmetatable({}, m) == setmetatable({}, m)",
+        "local m = {} m.__concat = function(a, b) return a .. b end return setmetatable({}, m) .. 'x'",
+        "local t = {} for i = 1, 40000 do t[i] = (i * 7919) % 40000 end while true do table.sort(t, function(a, b) return a > b end) end",
+        "local t = {} for i = 1, 40000 do t[i] = 'x' end while true do local s = table.concat(t) end",
+        "while true do os.date(('%c'):rep(100)) end",
+        "local s = ('x'):rep(250000) while true do local n = utf8.len(s) end",
+        "local s = ('x'):rep(250000) while true do local n = s:upper():lower():reverse() end",
+        "while true do call.vars.x = ('x'):rep(500) end",
+        "while true do for k in pairs(call.vars) do end pbx.state('201') call:header('Subject') end",
+        "while true do coroutine.wrap(function() while true do coroutine.yield() end end)() end",
+    };
+    double worst = 0;
+
+    ran("return"); /* the dialplan's own loading is no part of it */
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        static char text[2048];
+        double began;
+        struct call *call;
+
+        snprintf(text, sizeof text, "extension('internal', '1', function(call)\n%s\nend)\n", bodies[i]);
+        script_close(fx.script);
+        fx.script = NULL;
+        fx.heard[0] = '\0';
+        load(text);
+        began = cpu_ms();
+        call = dial("1");
+        began = cpu_ms() - began;
+        if (began > worst)
+            worst = began;
+        ck_assert_msg(call->cause == CAUSE_SCRIPT_ERROR, "%s: %s", bodies[i], fx.heard);
+        ck_assert_msg(strstr(fx.heard, "ERROR init.lua:2: ") != NULL, "%s: %s", bodies[i], fx.heard);
+        ck_assert_msg(began < LONGEST_MS, "%.1f ms: %s", began, bodies[i]);
+        ck_assert_uint_lt(fx.script->state->heap.used, 3 * 1024 * 1024);
+    }
+    printf("the longest was %.1f ms\n", worst);
 }
 END_TEST
 
@@ -349,6 +424,7 @@ int main(void)
     tcase_add_test(limits, no_protected_call_can_swallow_the_end_of_an_endless_loop);
     tcase_add_test(limits, an_endless_loop_while_loading_is_stopped);
     tcase_add_test(limits, work_done_in_c_counts_too);
+    tcase_add_test(limits, no_script_keeps_the_switch_longer_than_fifty_milliseconds);
     tcase_add_test(limits, table_functions_cannot_be_lied_to_about_lengths);
     tcase_add_test(limits, a_script_ends_when_it_has_run_too_long);
     tcase_add_test(limits, a_script_that_waits_gets_a_new_allowance);

@@ -80,11 +80,72 @@ START_TEST(an_extension_defined_twice_is_refused_with_both_places)
 }
 END_TEST
 
+START_TEST(contexts_include_each_other)
+{
+    load("local inside = context('internal')\n"
+         "inside:include('features', 'more')\n"
+         "inside:extension('1', function(call) log('one %s', call.context) call:goto_(call.context, '*9') end)\n"
+         "context('features'):extension('_*X', function(call) log('%s in %s', call.extension, call.context) end)\n"
+         "extension('more', '2', function(call) log('two') end)\n");
+    ck_assert(script_has_extension(fx.script, "internal", "2"));
+    ck_assert(!script_has_extension(fx.script, "features", "2"));
+    dial("1");
+    ck_assert_str_eq(fx.heard, "one internal\n*9 in internal\n"); /* where it was dialled, not where it is defined */
+}
+END_TEST
+
+START_TEST(mistakes_with_contexts_are_named)
+{
+    ck_assert_str_eq(refused("\ncontext('a'):include('b')"),
+                     "init.lua:2: context \"a\" includes \"b\", and no extension is in that");
+    ck_assert_ptr_nonnull(strstr(refused("context('a'):include('a')"), "init.lua:1: context \"a\" cannot include itself"));
+    ck_assert_ptr_nonnull(strstr(refused("context('')"), "empty or too long"));
+    ck_assert_ptr_nonnull(strstr(refused("context('a'):includes('b')"), "init.lua:1: "));
+    ck_assert_ptr_nonnull(strstr(refused("pbx.account('201')"), "init.lua:1: pbx.account() works only in a call"));
+    load("extension('internal', '1', function(call) context('x') end)");
+    dial("1");
+    heard("ERROR init.lua:1: context() works only while the dialplan is loaded");
+}
+END_TEST
+
+START_TEST(a_check_says_what_is_wrong_and_changes_nothing)
+{
+    load("extension('internal', '1', function(call) log('old') end)");
+    write_file("init.lua", "extension('internal', '1', function(call) log('new') end)");
+    ck_assert_int_eq(check(), 0);
+    dial("1");
+    ck_assert_str_eq(fx.heard, "old\n");
+    write_file("init.lua", "\n\nextension('internal')");
+    ck_assert_int_eq(check(), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(fx.why, "init.lua:3"));
+    ck_assert_uint_eq(obj_live("script-state"), 1);
+}
+END_TEST
+
+static int closed_with;
+
+static void closed(void *arg, const struct script_summary *summary)
+{
+    closed_with = summary->result;
+}
+
+START_TEST(a_switch_that_stops_during_a_reload_leaves_nothing_behind)
+{
+    load("extension('internal', '1', function(call) end)");
+    ck_assert_int_eq(script_load(fx.script, true, closed, NULL), 0);
+    script_close(fx.script);
+    fx.script = NULL;
+    ck_assert_int_eq(closed_with, -ECANCELED);
+    while (obj_live("script-state"))
+        loop_turn(fx.loop, 10);
+}
+END_TEST
+
 START_TEST(a_bad_reload_keeps_the_old_dialplan)
 {
     load("extension('internal', '1', function(call) log('old') end)");
     write_file("init.lua", "extension('internal', '1', function(call) log('new') end)\nnonsense(");
-    ck_assert_int_eq(script_reload(fx.script, fx.why, sizeof fx.why), -EINVAL);
+    ck_assert_int_eq(reload(), -EINVAL);
     ck_assert_ptr_nonnull(strstr(fx.why, "init.lua:2"));
     dial("1");
     ck_assert_str_eq(fx.heard, "old\n");
@@ -98,7 +159,7 @@ START_TEST(a_running_call_finishes_with_the_dialplan_it_began_with)
     load("answer = 'old' extension('internal', '1', function(call) call:sleep(1) log(answer) end)");
     old = dial("1");
     write_file("init.lua", "extension('internal', '1', function(call) log('new') end)");
-    ck_assert_int_eq(script_reload(fx.script, fx.why, sizeof fx.why), 0);
+    ck_assert_int_eq(reload(), 0);
     ck_assert_uint_eq(obj_live("script-state"), 2);
     dial("1");
     advance_ms(1000);
@@ -142,6 +203,10 @@ int main(void)
     tcase_add_test(loading, include_looks_in_the_dialplan_directory_and_then_in_the_library);
     tcase_add_test(loading, files_that_include_each_other_are_loaded_once);
     tcase_add_test(loading, an_extension_defined_twice_is_refused_with_both_places);
+    tcase_add_test(loading, contexts_include_each_other);
+    tcase_add_test(loading, mistakes_with_contexts_are_named);
+    tcase_add_test(loading, a_check_says_what_is_wrong_and_changes_nothing);
+    tcase_add_test(loading, a_switch_that_stops_during_a_reload_leaves_nothing_behind);
     tcase_add_test(loading, a_bad_reload_keeps_the_old_dialplan);
     tcase_add_test(loading, a_running_call_finishes_with_the_dialplan_it_began_with);
     tcase_add_test(loading, the_default_dialplan_calls_accounts_and_refuses_unknown_numbers);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "script/extension.h"
+#include "script/literals.h"
 #include "script/pattern.h"
 
 /* --- extensions -------------------------------------------------------------------------------------------------- */
@@ -52,13 +53,13 @@ START_TEST(the_most_specific_extension_wins_in_whatever_order_they_are_declared)
     static const char *const ordered[] = {"2012", "_2012", "_201[1-5]", "_201N", "_201Z", "_201X", "_2X12",
                                           "_2X.", "_2.",   "_2!",       "_X!",   "_.",    "_!"};
     struct extension_table table = {0};
-    const struct extension *first;
+    char why[200];
 
     for (size_t i = 0; i < COUNT_OF(ordered); i++) /* 7 and 13 have no common divisor: every one, in disorder */
         extension_table_add(&table, "c", ordered[i * 7 % COUNT_OF(ordered)], (int)(i * 7 % COUNT_OF(ordered)), "f:1");
     extension_table_add(&table, "b", "_.", 100, "f:1");
     extension_table_add(&table, "d", "_.", 100, "f:1");
-    ck_assert_ptr_null(extension_table_sort(&table, &first));
+    ck_assert_int_eq(extension_table_sort(&table, why, sizeof why), 0);
     for (size_t i = 0; i < COUNT_OF(ordered); i++) {
         const struct extension *found = extension_find(&table, "c", "2012");
 
@@ -84,14 +85,14 @@ END_TEST
 START_TEST(every_literal_of_many_is_found)
 {
     struct extension_table table = {0};
-    const struct extension *first;
+    char why[200];
     char name[16];
 
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "%d", i * 7919 % 2000);
         extension_table_add(&table, i % 2 ? "odd" : "even", name, i, "f:1");
     }
-    ck_assert_ptr_null(extension_table_sort(&table, &first));
+    ck_assert_int_eq(extension_table_sort(&table, why, sizeof why), 0);
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "%d", i * 7919 % 2000);
         ck_assert_int_eq(extension_find(&table, i % 2 ? "odd" : "even", name)->fn, i);
@@ -104,15 +105,15 @@ END_TEST
 START_TEST(a_pattern_declared_twice_is_found)
 {
     struct extension_table table = {0};
-    const struct extension *first = NULL, *again;
+    char why[200] = "";
 
     extension_table_add(&table, "c", "_2X", 1, "f:1");
     extension_table_add(&table, "d", "_2X", 2, "f:2");
     extension_table_add(&table, "c", "_2X", 3, "f:3");
-    again = extension_table_sort(&table, &first);
-    ck_assert_ptr_nonnull(again);
-    ck_assert_str_eq(again->pattern, "_2X");
-    ck_assert_str_eq(first->context, "c");
+    ck_assert_int_eq(extension_table_sort(&table, why, sizeof why), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "extension \"_2X\" in context \"c\" is defined a second time"));
+    ck_assert_ptr_nonnull(strstr(why, "f:1"));
+    ck_assert_ptr_nonnull(strstr(why, "f:3"));
     extension_table_free(&table);
 }
 END_TEST
@@ -120,12 +121,125 @@ END_TEST
 START_TEST(a_dialled_underscore_does_not_name_a_pattern)
 {
     struct extension_table table = {0};
-    const struct extension *first;
+    char why[200];
 
     extension_table_add(&table, "c", "_2X", 1, "f:1");
-    ck_assert_ptr_null(extension_table_sort(&table, &first));
+    ck_assert_int_eq(extension_table_sort(&table, why, sizeof why), 0);
     ck_assert_ptr_null(extension_find(&table, "c", "_2X"));
     extension_table_free(&table);
+}
+END_TEST
+
+static int dialled(const struct extension_table *table, const char *context, const char *number)
+{
+    const struct extension *found = extension_find(table, context, number);
+
+    return found ? found->fn : -1;
+}
+
+START_TEST(what_a_context_includes_is_found_in_it_and_the_most_specific_wins)
+{
+    struct extension_table table = {0};
+    char why[200];
+
+    extension_table_add(&table, "internal", "_.", 1, "f:1");
+    extension_table_add(&table, "internal", "*43", 2, "f:1");
+    extension_table_add(&table, "internal", "_2X", 3, "f:1");
+    extension_table_add(&table, "features", "_*X", 4, "f:1");
+    extension_table_add(&table, "features", "*43", 5, "f:1");
+    extension_table_add(&table, "features", "_X2", 6, "f:1");
+    extension_table_add(&table, "outside", "_0.", 7, "f:1");
+    extension_table_include(&table, "internal", "features", "f:2");
+    extension_table_include(&table, "internal", "features", "f:2");
+    extension_table_include(&table, "features", "outside", "f:3");
+    extension_table_include(&table, "outside", "internal", "f:4"); /* round and round */
+    extension_table_include(&table, "alias", "outside", "f:5");    /* has nothing of its own */
+    ck_assert_int_eq(extension_table_sort(&table, why, sizeof why), 0);
+    ck_assert_int_eq(dialled(&table, "internal", "*43"), 2); /* the same in both: the nearer */
+    ck_assert_int_eq(dialled(&table, "features", "*43"), 5);
+    ck_assert_int_eq(dialled(&table, "internal", "*1"), 4); /* before the nearer one that takes everything */
+    ck_assert_int_eq(dialled(&table, "internal", "22"), 3);
+    ck_assert_int_eq(dialled(&table, "internal", "32"), 6);
+    ck_assert_int_eq(dialled(&table, "internal", "0123"), 7); /* over two includes */
+    ck_assert_int_eq(dialled(&table, "alias", "*43"), 2);
+    ck_assert_int_eq(dialled(&table, "alias", "abc"), 1);
+    ck_assert_int_eq(dialled(&table, "nowhere", "*43"), -1);
+    extension_table_free(&table);
+}
+END_TEST
+
+START_TEST(an_included_context_without_extensions_is_a_mistake)
+{
+    struct extension_table table = {0};
+    char why[200];
+
+    extension_table_add(&table, "internal", "_.", 1, "f:1");
+    extension_table_include(&table, "internal", "featuers", "f:2");
+    ck_assert_int_eq(extension_table_sort(&table, why, sizeof why), -EINVAL);
+    ck_assert_str_eq(why, "f:2: context \"internal\" includes \"featuers\", and no extension is in that");
+    extension_table_free(&table);
+}
+END_TEST
+
+/* --- string literals --------------------------------------------------------------------------------------------- */
+
+static void collect(void *arg, const char *text, size_t len)
+{
+    char *all = arg;
+    size_t used = strlen(all);
+
+    str_append(all, 1000, &used, "%s|", text);
+}
+
+START_TEST(the_texts_of_a_source_are_found_as_lua_reads_them)
+{
+    static const struct {
+        const char *source, *texts;
+    } cases[] = {
+        {"f('a', \"b\")", "a|b|"},
+        {"-- 'no'\nf 'yes' --[[ 'no'\n'no' ]] f'too'--[==[ ]] 'no' ]==]'end'", "yes|too|end|"},
+        {"[[long]] [==[with ]] and ]=] in it]==]", "long|with ]] and ]=] in it|"},
+        {"[[\nfirst line end is no part\n]] [[\r\nx]]", "first line end is no part\n|x|"},
+        {"[[a\r\nb\rc\n\rd]]", "a\nb\nc\nd|"},
+        {"'it\\'s' \"say \\\"x\\\"\"", "it's|say \"x\"|"},
+        {"'a\\tb\\65\\x42\\0671\\\\'", "a\tbAB"
+                                       "C1\\|"},
+        {"'a\\z  \n  b' 'c\\\nd'", "ab|c\nd|"},
+        {"a[b[1]] = 'x' .. t[ [[k]] ]", "x|k|"},
+        {"'no end\n' 'x'", " |"}, /* what is no Lua is not loaded either */
+        {"[[no end", ""},
+        {"'no end", ""},
+        {"'\\", ""},
+        {"--[[", ""},
+        {"", ""},
+    };
+    char all[1000];
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        all[0] = '\0';
+        literals_each(cases[i].source, strlen(cases[i].source), collect, all);
+        ck_assert_msg(strcmp(all, cases[i].texts) == 0, "%s gives %s", cases[i].source, all);
+    }
+}
+END_TEST
+
+START_TEST(sql_of_a_source_is_what_begins_like_a_statement)
+{
+    static const char source[] =
+        "q('SELECT a') q(' \\n with x as (select 1) select') q('insert') q('selection') q('SET x') "
+        "q('DROP TABLE a') q('COPY a TO PROGRAM') q('(values (1))') q('SELECT 1\\0 more')";
+    struct literal_set set = {0};
+
+    literals_add(&set, source, strlen(source));
+    literals_sort(&set);
+    ck_assert_uint_eq(set.count, 4);
+    ck_assert(literals_have(&set, "SELECT a"));
+    ck_assert(literals_have(&set, "insert"));
+    ck_assert(literals_have(&set, "(values (1))"));
+    ck_assert(!literals_have(&set, "SELECT b"));
+    ck_assert(!literals_have(&set, "SELECT 1"));
+    ck_assert(!literals_have(&set, "DROP TABLE a"));
+    literals_free(&set);
 }
 END_TEST
 
@@ -243,6 +357,10 @@ int main(void)
     tcase_add_test(extensions, the_most_specific_extension_wins_in_whatever_order_they_are_declared);
     tcase_add_test(extensions, every_literal_of_many_is_found);
     tcase_add_test(extensions, a_pattern_declared_twice_is_found);
+    tcase_add_test(extensions, what_a_context_includes_is_found_in_it_and_the_most_specific_wins);
+    tcase_add_test(extensions, an_included_context_without_extensions_is_a_mistake);
+    tcase_add_test(extensions, the_texts_of_a_source_are_found_as_lua_reads_them);
+    tcase_add_test(extensions, sql_of_a_source_is_what_begins_like_a_statement);
     tcase_add_test(extensions, a_dialled_underscore_does_not_name_a_pattern);
     suite_add_tcase(suite, extensions);
     tcase_add_test(patterns, string_patterns_match_as_the_manual_says);

@@ -149,22 +149,6 @@ START_TEST(an_outbound_leg_gets_its_messages_once_its_call_id_is_known)
 }
 END_TEST
 
-START_TEST(binding_by_hand_is_enough_and_twice_does_no_harm)
-{
-    char text[2000];
-    json_t *json;
-
-    tell(EVENT_CALL_NEW, NULL, CAUSE_NONE, WHO_NOBODY, NULL);
-    str_copy(legs[1]->sip_call_id, sizeof legs[1]->sip_call_id, CALL_ID_B);
-    say(false, "INVITE sip:202@192.0.2.11 SIP/2.0", CALL_ID_B, "1 INVITE", "");
-    trace_bind(trace, call, legs[1]);
-    trace_bind(trace, call, legs[1]);
-    json = ladder(false);
-    ck_assert_str_eq(lines_text(json, text, sizeof text), "* call from 201 to 202, context internal|tandem>202 INVITE");
-    json_decref(json);
-}
-END_TEST
-
 START_TEST(responses_to_other_requests_than_invite_say_to_which)
 {
     char text[2000];
@@ -439,7 +423,6 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, the_first_invite_is_found_although_it_came_before_the_call);
     tcase_add_test(tcase, an_outbound_leg_gets_its_messages_once_its_call_id_is_known);
-    tcase_add_test(tcase, binding_by_hand_is_enough_and_twice_does_no_harm);
     tcase_add_test(tcase, responses_to_other_requests_than_invite_say_to_which);
     tcase_add_test(tcase, a_repeated_message_is_marked_as_sent_again);
     tcase_add_test(tcase, the_end_has_its_cause_in_words_with_a_remedy);

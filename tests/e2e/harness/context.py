@@ -129,10 +129,10 @@ class Context:
         self._tandems.append(self._tandem)
         return self._tandem
 
-    def own_cluster(self):
-        cluster = postgres.Cluster(self.world.directory("pg")).create()
+    def own_cluster(self, kind=postgres.Cluster, create=True, more=""):
+        cluster = kind(self.world.directory("pg"))
         self._clusters.append(cluster)
-        return cluster
+        return cluster.create(more) if create else cluster
 
     def directory(self, name):
         return self.world.directory(name)

@@ -28,6 +28,7 @@ class Traffic:
         self.uri = f"sip:{callee[0]}@{server}"
         self.sent, self.accepted, self.answered, self.finished, self.cut = (set() for _ in range(5))
         self.refused = {}  # Call-ID: "503 Service Unavailable"
+        self.took = {}  # Call-ID: seconds from the INVITE to the first answer beyond 100
         self._talking = {}  # Call-ID: the 200, until BYE is answered
         self._challenge, self._nonce_count, self._tags = None, itertools.count(1), {}
         self._timers, self._order = [], itertools.count()
@@ -117,6 +118,7 @@ class Traffic:
                                    body=self.caller.sdp())
         if self._challenge:
             self.sent.add(call_id)
+            self.took[call_id] = -time.monotonic()
         self.caller.send(text)
 
     def _caller_got(self, m):
@@ -140,12 +142,15 @@ class Traffic:
             self._ack_refusal(m, tag)
             self._challenge = (m.all("Proxy-Authenticate") or m.all("WWW-Authenticate"))[0]
             self._nonce_count = itertools.count(1)
+            self.sent.discard(call_id)
             self._invite(number + 1, call_id)
         elif m.status >= 300:
             self._ack_refusal(m, tag)
             self.refused[call_id] = f"{m.status} {m.reason}"
             self._tags.pop(call_id, None)
         else:
+            if call_id not in self.accepted:
+                self.took[call_id] += time.monotonic()
             self.accepted.add(call_id)
             if m.status >= 200:
                 if call_id not in self._talking:

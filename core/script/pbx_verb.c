@@ -1,0 +1,65 @@
+/* What a script may ask of the switch beside its call: the table pbx. It hands out values only: what it was asked about
+ * may change at any turn of the loop. Signalling thread. */
+#include "call/state.h"
+#include "script/sandbox.h"
+#include "script/verbs.h"
+
+#define STATE_STEPS 1000 /* looking at every leg costs about as much as so many instructions */
+
+static struct pbx *switch_of(lua_State *L, const char *function)
+{
+    const struct script_state *state = state_of(L);
+
+    if (state->loading)
+        luaL_error(L, "%s works only in a call, not while the dialplan is loaded", function);
+    return state->script->pbx;
+}
+
+static int pbx_account(lua_State *L)
+{
+    const struct pbx *pbx = switch_of(L, "pbx.account()");
+    const char *name = luaL_checkstring(L, 1);
+    const struct account *account;
+
+    run_look(state_of(L), name);
+    account = pbx->db ? snapshot_account(db_snapshot(pbx->db), name) : NULL;
+    if (!account) {
+        luaL_pushfail(L);
+        return 1;
+    }
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, account->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, account->display_name);
+    lua_setfield(L, -2, "display_name");
+    lua_pushstring(L, account->context);
+    lua_setfield(L, -2, "context");
+    lua_pushboolean(L, account->enabled);
+    lua_setfield(L, -2, "enabled");
+    return 1;
+}
+
+/* nil: there is no such account. */
+static int pbx_state(lua_State *L)
+{
+    struct pbx *pbx = switch_of(L, "pbx.state()");
+    enum account_state state;
+
+    guard_charge(L, STATE_STEPS + pbx->leg_count);
+    run_look(state_of(L), luaL_checkstring(L, 1));
+    state = account_state(pbx, luaL_checkstring(L, 1));
+    if (state == ACCOUNT_UNKNOWN)
+        luaL_pushfail(L);
+    else
+        lua_pushstring(L, account_state_name(state));
+    return 1;
+}
+
+void pbx_add(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"account", pbx_account}, {"state", pbx_state}, {NULL, NULL}};
+
+    luaL_newlib(L, functions);
+    sandbox_lock(L);
+    lua_setfield(L, -2, "pbx");
+}

@@ -1,0 +1,15 @@
+/* From what was recorded to words: why a call or a registration went as it did, and what to do about it. Pure functions
+ * from JSON to JSON; any thread.
+ *   {"about","sentence","facts":["…"],"remedy","cause"} and for calls "call" (its id).
+ * "sentence" is a paragraph that needs no knowledge of SIP. */
+#ifndef TRACE_WHY_H
+#define TRACE_WHY_H
+
+#include <jansson.h>
+
+/* report: as trace_call() gives it; taken over. */
+json_t *why_call(json_t *report);
+/* report: as TRACE_REGISTER finds it, perhaps without lines; taken over. */
+json_t *why_register(const char *account, json_t *report);
+
+#endif

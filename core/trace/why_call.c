@@ -1,0 +1,348 @@
+/* Words for calls: who wanted what, what came of it, whose fault it was as far as can be known, what to do. Any thread.
+ * The table of causes has the general words; here stands what only this call's messages and counters can add. */
+#include <stdio.h>
+
+#include "call/cause.h"
+#include "trace/why-priv.h"
+
+static bool is(const json_t *object, const char *key, const char *text)
+{
+    return strcmp(why_str(object, key), text) == 0;
+}
+
+static const char *caller_of(const struct why *why)
+{
+    return *why_str(why->report, "from") ? why_str(why->report, "from") : "The switch";
+}
+
+/* The leg to blame: the called one that ended like the call, else any that did, else the last one called. */
+static const json_t *guilty_leg(const struct why *why)
+{
+    const json_t *leg, *found = NULL, *called = NULL;
+
+    for (size_t i = 0; i < json_array_size(why->legs); i++) {
+        leg = json_array_get(why->legs, i);
+        if (!json_is_true(json_object_get(leg, "inbound")))
+            called = leg;
+        if (is(leg, "cause", why_str(why->report, "cause")) && (!found || leg == called))
+            found = leg;
+    }
+    return found ? found : called ? called : json_array_get(why->legs, 0);
+}
+
+/* What the side at `leg` last said it can speak; "" when it said nothing. */
+static const char *codecs_of(const struct why *why, const json_t *leg, bool inbound)
+{
+    const char *found = "";
+
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const json_t *line = json_array_get(why->lines, i);
+
+        if (json_array_get(why->legs, (size_t)why_num(line, "leg")) == leg && json_object_get(line, "leg") &&
+            is(line, "to", "tandem") == inbound && *why_str(line, "codecs"))
+            found = why_str(line, "codecs");
+    }
+    return found;
+}
+
+static json_int_t first_us(const struct why *why, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const json_t *line = json_array_get(why->lines, i);
+
+        if (strncmp(why_str(line, "text"), text, strlen(text)) == 0)
+            return why_num(line, "at_us");
+    }
+    return 0;
+}
+
+static json_int_t rang_s(const struct why *why)
+{
+    json_int_t from = first_us(why, "180"), end = why_num(why->report, "ended_us");
+
+    return from && end > from ? (end - from + 500000) / 1000000 : 0;
+}
+
+static void open_words(struct why *why)
+{
+    char clock[16];
+
+    why_say(why, "%s called %s at %s.", caller_of(why), why_str(why->report, "to"),
+            why_clock(why_num(why->report, "started_us"), clock));
+}
+
+/* --- one cause each -------------------------------------------------------------------------------------------------
+ */
+
+static void no_common_codec(struct why *why)
+{
+    const json_t *leg = guilty_leg(why), *caller = json_array_get(why->legs, 0);
+    const char *offered = codecs_of(why, caller, true), *theirs = codecs_of(why, leg, true);
+    const char *party = why_str(leg, "party"), *ours = codecs_of(why, leg, false);
+
+    if (leg == caller || json_is_true(json_object_get(leg, "inbound"))) {
+        why_say(why,
+                "The call failed because the phone of %s offers only audio codecs that the switch or the other "
+                "side does not speak: %s.",
+                caller_of(why), *offered ? offered : "(none)");
+    } else {
+        why_say(why, "The call failed because the two phones have no audio codec in common. %s offers %s; %s",
+                caller_of(why), *offered ? offered : "(nothing)", party);
+        if (*theirs)
+            why_say(why, "speaks %s.", theirs);
+        else
+            why_say(why, "refused %s and did not say what it speaks.", *ours ? ours : "that");
+    }
+    why_do(why, "Enable one codec on both phones: PCMA (G.711) works everywhere.");
+}
+
+static void phone_silent(struct why *why)
+{
+    const json_t *leg = guilty_leg(why);
+
+    why_say(why, "The phone of %s is registered at %s, but answered nothing that was sent there.",
+            why_str(leg, "party"), *why_str(leg, "peer") ? why_str(leg, "peer") : "an address that is not known");
+    why_do(why,
+           "The phone is off or lost its network, or a router closed the path to it. Restart the phone or let it "
+           "register more often; `tandem why register %s` shows when it last did.",
+           why_str(leg, "party"));
+}
+
+static void unreachable(struct why *why)
+{
+    why_say(why, "It failed because no phone is registered for %s.", why_str(why->report, "to"));
+    why_do(why, "`tandem why register %s` says why not.", why_str(why->report, "to"));
+}
+
+static void unknown_number(struct why *why)
+{
+    why_say(why,
+            "It failed because the number %s does not exist here: no account has that name, and the dialplan's "
+            "context \"%s\" has no extension for it.",
+            why_str(why->report, "to"), why_str(why->report, "context"));
+    why_do(why, "Check the number. If it should exist: tandem account add %s, or add an extension to the dialplan.",
+           why_str(why->report, "to"));
+}
+
+static void busy(struct why *why)
+{
+    why_say(why, "The phone of %s said that it is busy.", why_str(guilty_leg(why), "party"));
+    why_do(why,
+           "Try again later. If nobody is on the phone there: look for do-not-disturb or a call limit in the phone.");
+}
+
+static void no_answer(struct why *why)
+{
+    why_say(why, "The phone of %s rang for %lld seconds, but nobody answered.", why_str(guilty_leg(why), "party"),
+            (long long)rang_s(why));
+    why_do(why, "Nothing is broken. How long it rings is the timeout in the dialplan.");
+}
+
+static void cancelled(struct why *why)
+{
+    json_int_t rang = rang_s(why);
+
+    if (rang)
+        why_say(why, "The caller gave up after it had rung for %lld seconds, before anybody answered.",
+                (long long)rang);
+    else
+        why_say(why, "The caller gave up before anybody answered.");
+    why_do(why, "Nothing is broken.");
+}
+
+static void script_error(struct why *why)
+{
+    why_say(why, "It failed because the dialplan script has an error: %s", why_str(why->report, "detail"));
+    why_do(why, "Correct the file at that line, then: tandem dialplan reload");
+}
+
+static void lost_phone(struct why *why)
+{
+    const json_t *leg = guilty_leg(why);
+    const struct cause_info *cause = cause_info(cause_by_id(why_str(why->report, "cause")));
+
+    why_say(why, "The call was ended because of the phone of %s. %s", why_str(leg, "party"), cause->words);
+    why_do(why, "%s", cause->remedy);
+}
+
+static void switch_stopped(struct why *why)
+{
+    char clock[16];
+
+    why_say(why, "The switch itself stopped during the call; it was running again at %s.",
+            why_clock(why_num(why->report, "ended_us"), clock));
+    why_do(why, "See the log of the switch before that time: journalctl -u tandemd");
+}
+
+static const struct {
+    const char *cause;
+    void (*say)(struct why *why);
+} special[] = {
+    {"no-common-codec", no_common_codec},
+    {"phone-silent", phone_silent},
+    {"unreachable", unreachable},
+    {"unknown-number", unknown_number},
+    {"busy", busy},
+    {"no-answer", no_answer},
+    {"cancelled", cancelled},
+    {"script-error", script_error},
+    {"connection-lost", lost_phone},
+    {"session-expired", lost_phone},
+    {"media-timeout", lost_phone},
+    {"no-ack", lost_phone},
+    {"switch-stopped", switch_stopped},
+};
+
+static void say_cause(struct why *why)
+{
+    const char *cause = why_str(why->report, "cause");
+    const struct cause_info *info = cause_info(cause_by_id(cause));
+
+    for (size_t i = 0; i < COUNT_OF(special); i++)
+        if (strcmp(special[i].cause, cause) == 0) {
+            special[i].say(why);
+            return;
+        }
+    why_say(why, "%s", info->words);
+    if (*why_str(why->report, "detail"))
+        why_say(why, "(%s)", why_str(why->report, "detail"));
+    why_do(why, "%s", *info->remedy ? info->remedy : "Nothing is broken.");
+}
+
+/* --- audio ----------------------------------------------------------------------------------------------------------
+ */
+
+/* A phone from which nothing came although it was connected: the others heard nothing of it. */
+static const json_t *mute_leg(const struct why *why)
+{
+    for (size_t i = 0; i < json_array_size(why->legs); i++) {
+        const json_t *leg = json_array_get(why->legs, i), *media = json_object_get(leg, "media");
+
+        if (media && why_num(media, "rx_packets") == 0 && why_num(media, "tx_packets") > 0)
+            return leg;
+    }
+    return NULL;
+}
+
+/* While the call runs there are no counters yet: the latest word about silence counts. */
+static const json_t *silent_leg(const struct why *why)
+{
+    const json_t *found = NULL;
+
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const json_t *line = json_array_get(why->lines, i),
+                     *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
+
+        if (is(line, "event", "leg-silent"))
+            found = leg;
+        else if (is(line, "event", "leg-heard") && leg == found)
+            found = NULL;
+    }
+    return found;
+}
+
+static bool say_silence(struct why *why)
+{
+    const json_t *leg = why_num(why->report, "answered_us") ? mute_leg(why) : NULL;
+
+    if (!leg)
+        leg = silent_leg(why);
+    if (!leg)
+        return false;
+    why_say(why, "No audio arrived from the phone of %s, so the other side heard nothing of it.",
+            why_str(leg, "party"));
+    why_do(why,
+           "A firewall or router between the phone of %s and the switch keeps its audio (RTP) away, or the phone "
+           "sends it to another address: compare the addresses in `tandem trace %.13s`, and open the audio "
+           "ports of the switch.",
+           why_str(leg, "party"), why_str(why->report, "id"));
+    return true;
+}
+
+/* --- facts ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_telling(const json_t *line)
+{
+    const char *text = why_str(line, "text");
+
+    if (is(line, "kind", "event"))
+        return !is(line, "event", "call-new") && !is(line, "event", "bridge-joined");
+    if (json_is_true(json_object_get(line, "again")))
+        return false;
+    if (is(line, "kind", "request"))
+        return strcmp(text, "INVITE") == 0 || strcmp(text, "CANCEL") == 0 || strcmp(text, "BYE") == 0;
+    return text[0] >= '2' && strncmp(text, "401", 3) != 0 && strncmp(text, "407", 3) != 0 && !strchr(text, '(');
+}
+
+static void line_fact(struct why *why, const json_t *line)
+{
+    const char *media = is(line, "media", "no change") ? "" : why_str(line, "media");
+
+    if (is(line, "kind", "event"))
+        why_fact(why, why_num(line, "at_us"), "%s", why_str(line, "text"));
+    else
+        why_fact(why, why_num(line, "at_us"), "%s to %s: %s%s%s", why_str(line, "from"), why_str(line, "to"),
+                 why_str(line, "text"), *media ? ", " : "", media);
+}
+
+static void leg_fact(struct why *why, const json_t *leg)
+{
+    const json_t *media = json_object_get(leg, "media");
+
+    why_fact(why, 0, "%s, phone at %s%s%s", why_str(leg, "party"),
+             *why_str(leg, "peer") ? why_str(leg, "peer") : "(no address)", *why_str(leg, "cause") ? ", ended: " : "",
+             why_str(leg, "cause"));
+    if (media)
+        why_fact(why, 0, "%s: %lld audio packets received, %lld lost, %lld sent, codec %s", why_str(leg, "party"),
+                 (long long)why_num(media, "rx_packets"), (long long)why_num(media, "lost"),
+                 (long long)why_num(media, "tx_packets"), *why_str(leg, "codec") ? why_str(leg, "codec") : "none");
+}
+
+static void add_facts(struct why *why)
+{
+    size_t told = 0;
+
+    for (size_t i = 0; i < json_array_size(why->legs) && i < 12; i++)
+        leg_fact(why, json_array_get(why->legs, i));
+    for (size_t i = 0; i < json_array_size(why->lines) && told < 40; i++) {
+        const json_t *line = json_array_get(why->lines, i);
+
+        if (is_telling(line)) {
+            line_fact(why, line);
+            told++;
+        }
+    }
+}
+
+json_t *why_call(json_t *report)
+{
+    bool ended = strcmp(why_str(report, "state"), "ended") == 0, fine;
+    char about[100];
+    struct why why;
+
+    why_init(&why, report);
+    open_words(&why);
+    fine = !ended || is(report, "cause", "normal");
+    if (!ended) {
+        why_say(&why, "The call is still running (%s).", why_str(report, "state"));
+        why_do(&why, "Nothing is known to be broken.");
+    }
+    if (fine && say_silence(&why)) {
+        add_facts(&why);
+        snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
+        return why_done(&why, report, about, "no-audio");
+    }
+    if (ended && fine && why_num(report, "answered_us")) {
+        why_say(&why, "%s answered, they talked for %lld seconds, and the %s hung up. Nothing went wrong.",
+                *why_str(report, "answered_by") ? why_str(report, "answered_by") : "The switch",
+                (long long)(why_num(report, "talk_ms") / 1000),
+                *why_str(report, "ended_by") ? why_str(report, "ended_by") : "switch");
+        why_do(&why, "Nothing is broken.");
+    } else if (ended) {
+        say_cause(&why);
+    }
+    add_facts(&why);
+    snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
+    return why_done(&why, report, about, ended ? why_str(report, "cause") : "none");
+}

@@ -1,0 +1,259 @@
+/* The dialplan between real phones: what of a message it sees and adds, who gets a call when it fails, reading it again
+ * while calls run, and that no script keeps another call waiting. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/obj.h"
+#include "bed.h"
+
+// clang-format off
+#define LUA(...) #__VA_ARGS__
+
+#ifdef TANDEM_SANITIZED
+#define DELAY_MS 250 /* our own C is several times slower there */
+#else
+#define DELAY_MS 50
+#endif
+
+static void hang_up(struct bed *bed, struct ua *from, struct ua *to)
+{
+    ua_bye(from);
+    ua_reply(to, must(ua_wait(to, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->pbx->call_count == 0);
+}
+
+/* Lets b answer a's call. */
+static void answer(struct ua *a, struct ua *b)
+{
+    ua_reply(b, must(ua_wait(b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+}
+
+START_TEST(the_dialplan_sees_harmless_headers_and_adds_some)
+{
+    struct bed *bed = bed_open(NULL, LUA(
+        extension("internal", "600", function(call)
+            call.vars.ticket = call:header("X-Ticket")
+            call:dial { to = "202", headers = {
+                ["Alert-Info"] = "<http://127.0.0.1/ring>;info=" .. call:header("Subject"),
+                ["X-Ticket"] = "T" .. call.vars.ticket,
+                Priority = "urgent",
+            } }
+        end)));
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct message m;
+    char text[200];
+
+    a->extra = "Subject: sales\r\nX-Ticket: 4711\r\nX-Secret: never\r\nDiversion: <sip:boss@127.0.0.1>\r\n"
+               "P-Asserted-Identity: <sip:boss@127.0.0.1>\r\n";
+    ua_invite(a, "600", NULL);
+    m = *must(ua_wait(b, "INVITE"));
+    ck_assert_str_eq(message_header(&m, "Alert-Info", text, sizeof text), "<http://127.0.0.1/ring>;info=sales");
+    ck_assert_str_eq(message_header(&m, "X-Ticket", text, sizeof text), "T4711");
+    ck_assert_str_eq(message_header(&m, "Priority", text, sizeof text), "urgent");
+    ck_assert_ptr_null(strstr(m.text, "never")); /* what it does not add does not cross */
+    ck_assert_ptr_null(strstr(m.text, "boss"));
+    ck_assert_ptr_null(strstr(m.text, "Subject"));
+    ua_reply(b, &m, 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    hang_up(bed, a, b);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+/* What sofia cannot read must not cost the call. */
+START_TEST(a_header_that_is_no_good_is_left_out_and_the_call_goes_on)
+{
+    struct bed *bed = bed_open(NULL, LUA(
+        extension("internal", "600", function(call)
+            call:dial { to = "202", headers = { ["Call-Info"] = ";;;", ["X-Ok"] = "yes" } }
+        end)));
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct message m;
+    char text[200];
+
+    ua_invite(a, "600", NULL);
+    m = *must(ua_wait(b, "INVITE"));
+    ck_assert_str_eq(message_header(&m, "X-Ok", text, sizeof text), "yes");
+    ua_reply(b, &m, 486, "Busy Here", NULL);
+    must(ua_wait(a, "486"));
+    bed_until(bed, bed->pbx->call_count == 0);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_broken_script_hands_its_caller_to_the_fallback)
+{
+    struct bed *bed = bed_open(NULL, LUA(extension("internal", "600", function(call) error("broken") end)));
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+
+    ua_invite(a, "600", NULL);
+    must(ua_wait(a, "500"));
+    bed_until(bed, bed->calls_ended == 1);
+    ck_assert_str_eq(bed->last_cause, "script-error");
+    bed_setting(bed, "script_fallback", "account:202");
+    ua_invite(a, "600", NULL);
+    answer(a, b);
+    hang_up(bed, a, b);
+    bed_until(bed, bed->calls_ended == 2);
+    ck_assert_str_eq(bed->last_cause, "normal");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+static void write_dialplan(struct bed *bed, const char *text)
+{
+    char path[200];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/dialplan/init.lua", bed->dir);
+    file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    fclose(file);
+}
+
+START_TEST(the_dialplan_is_checked_read_again_and_shown_by_the_control_socket)
+{
+    struct bed *bed = bed_open(NULL, LUA(extension("internal", "600", function(call) call:hangup("busy") end)));
+    struct ua *a = bed_registered(bed, "201");
+    json_t *answer;
+
+    write_dialplan(bed, "\nextension('internal', '600')");
+    answer = bed_ask(bed, "dialplan.check", "{}");
+    ck_assert(!json_is_true(json_object_get(answer, "ok")));
+    ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(json_object_get(answer, "error"), "text")), "init.lua:2"));
+    json_decref(answer);
+    answer = bed_ask(bed, "dialplan.reload", "{}");
+    ck_assert(!json_is_true(json_object_get(answer, "ok")));
+    json_decref(answer);
+    ua_invite(a, "600", NULL);
+    must(ua_wait(a, "486")); /* the old one is in force */
+    write_dialplan(bed, "context('office'):include('more')\nextension('more', '600', function(call) call:hangup('rejected') end)");
+    answer = bed_ask(bed, "dialplan.reload", "{}");
+    ck_assert(json_is_true(json_object_get(answer, "ok")));
+    ck_assert_uint_eq(json_array_size(json_object_get(json_object_get(answer, "result"), "warnings")), 5);
+    json_decref(answer);
+    answer = bed_ask(bed, "dialplan.show", "{}");
+    ck_assert_uint_eq(json_array_size(json_object_get(json_object_get(answer, "result"), "contexts")), 2);
+    json_decref(answer);
+    ua_invite(a, "600", NULL);
+    must(ua_wait(a, "404"));
+    bed_until(bed, bed->pbx->call_count == 0);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
+/* --- a bad script and another call ------------------------------------------------------------------------------- */
+
+static double cpu_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* Work of this thread, which is the switch's, until d's phone hears of c's call. Not time: others use this machine. */
+static double set_up(struct bed *bed, struct ua *c, struct ua *d)
+{
+    double began = cpu_ms();
+    const struct message *m;
+
+    ua_invite(c, d->user, NULL);
+    m = must(ua_wait(d, "INVITE"));
+    began = cpu_ms() - began;
+    ua_reply(d, m, 486, "Busy Here", NULL);
+    must(ua_wait(c, "486"));
+    bed_until(bed, bed->pbx->call_count == 0);
+    return began;
+}
+
+static const struct {
+    const char *extension, *body;
+} bombs[] = {
+    {"1", "while true do end"},
+    {"2", "while true do local s = ('x'):rep(250000) end"},
+    {"3", "local s = ('a'):rep(250000) while true do pcall(string.find, s, ('.-'):rep(20) .. 'b') end"},
+    {"4", "while true do pcall(call.hangup, call) end"},
+    {"5", "local function f() return f() + 1 end while true do pcall(f) end"},
+    {"6", "local t = {} while true do pcall(function() while true do t[#t + 1] = coroutine.create(print) end end) end"},
+    {"7", "local t = {} while true do t[#t + 1] = { #t } end"},
+    {"8", "local m = {} m.__index = function(t, k) return t[k + 1] end return setmetatable({}, m)[1]"},
+    {"9", "while true do pcall(function() call:goto_('internal', '9') end) end"},
+};
+
+START_TEST(no_script_delays_the_set_up_of_another_call)
+{
+    char plan[4096];
+    size_t used = 0, memory;
+    struct bed *bed;
+    struct ua *a, *c, *d;
+    double alone = 0;
+
+    for (size_t i = 0; i < COUNT_OF(bombs); i++)
+        str_append(plan, sizeof plan, &used, "extension('internal', '%s', function(call)\n%s\nend)\n", bombs[i].extension,
+                   bombs[i].body);
+    str_append(plan, sizeof plan, &used, "extension('internal', '_2XX', function(call) call:dial{ to = call.extension } end)\n");
+    bed = bed_open(NULL, plan);
+    a = bed_registered(bed, "201");
+    c = bed_registered(bed, "203");
+    d = bed_registered(bed, "204");
+    for (int i = 0; i < 5; i++) { /* the challenges are behind us from the first on */
+        double took = set_up(bed, c, d);
+
+        if (i && took > alone)
+            alone = took;
+    }
+    memory = obj_live("call");
+    for (size_t i = 0; i < COUNT_OF(bombs); i++) {
+        unsigned ended = bed->calls_ended;
+        double took, began = cpu_ms();
+        bool hung = strcmp(bombs[i].extension, "4") == 0;
+
+        ua_invite(a, bombs[i].extension, NULL);
+        took = cpu_ms() - began + set_up(bed, c, d);
+        must(ua_wait(a, hung ? "480" : "500"));
+        bed_until(bed, bed->calls_ended >= ended + 2);
+        ck_assert_msg(took - alone < DELAY_MS, "%.1f ms (%.1f ms alone): %s", took, alone, bombs[i].body);
+    }
+    ck_assert_uint_eq(obj_live("call"), memory);
+    ua_close(a);
+    ua_close(c);
+    ua_close(d);
+    bed_close(bed);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("dialplan");
+    TCase *calls = tcase_create("calls");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(calls, 120);
+    tcase_add_test(calls, the_dialplan_sees_harmless_headers_and_adds_some);
+    tcase_add_test(calls, a_header_that_is_no_good_is_left_out_and_the_call_goes_on);
+    tcase_add_test(calls, a_broken_script_hands_its_caller_to_the_fallback);
+    tcase_add_test(calls, the_dialplan_is_checked_read_again_and_shown_by_the_control_socket);
+    tcase_add_test(calls, no_script_delays_the_set_up_of_another_call);
+    suite_add_tcase(suite, calls);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
