@@ -54,6 +54,12 @@ enum cli_exit entity_add(struct cli *cli, const struct entity *entity, const cha
                          const char *secret, char **made_secret);
 enum cli_exit entity_exists(struct cli *cli, const struct entity *entity, const char *key, bool *exists);
 
+/* Says that there is none of that name. */
+enum cli_exit entity_missing(const struct entity *entity, const char *key);
+/* `tandem WORD list [TEXT]` and `show NAME`: argv[0] is the verb. */
+enum cli_exit entity_list(struct cli *cli, const struct entity *entity, int argc, char **argv);
+enum cli_exit entity_show(struct cli *cli, const struct entity *entity, int argc, char **argv);
+
 /* `tandem WORD import …` and `export …`: argv[0] is the verb. */
 enum cli_exit entity_import(struct cli *cli, const struct entity *entity, int argc, char **argv);
 enum cli_exit entity_export(struct cli *cli, const struct entity *entity, int argc, char **argv);
