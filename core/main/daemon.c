@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "call/originate.h"
 #include "console/console.h"
 #include "db/store.h"
 #include "main/records.h"
@@ -318,6 +319,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         snprintf(why, why_size, "what the dialplan has kept cannot be read: %s", strerror(-result));
         return result;
     }
+    originates_open(daemon->pbx, config->database != NULL);
     daemon->records = records_open(daemon->pbx);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
@@ -405,6 +407,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
 {
     loop_timer_stop(daemon->loop, &daemon->drain_deadline);
     modules_stop(daemon->modules);
+    if (daemon->pbx)
+        originates_close(daemon->pbx);
     if (daemon->console) {
         console_remove(daemon->modules_command);
         console_remove_status(daemon->modules_status);
