@@ -1,5 +1,5 @@
-/* Rows that the switch writes: values only. Times are wall-clock µs since 1970 at the start of the thing, durations come
- * from the monotonic clock. */
+/* Rows that the switch writes: values only. Times are wall-clock µs since 1970 at the start of the thing, durations
+ * come from the monotonic clock. */
 #ifndef DB_RECORDS_H
 #define DB_RECORDS_H
 
@@ -9,27 +9,27 @@
 struct record_call {
     struct uuid id;
     uint64_t started_us;
-    uint64_t setup_ms;   /* INVITE to first ringing; 0 when it never rang */
-    uint64_t ring_ms;    /* first ringing to answer (or end) */
-    uint64_t talk_ms;    /* answer to end; 0: never answered */
+    uint64_t setup_ms; /* INVITE to first ringing; 0 when it never rang */
+    uint64_t ring_ms;  /* first ringing to answer (or end) */
+    uint64_t talk_ms;  /* answer to end; 0: never answered */
     bool answered;
     const char *from_account; /* NULL: not one of ours */
     const char *from_number, *from_name, *dialled;
-    const char *answered_by;  /* account or number, or NULL */
+    const char *answered_by; /* account or number, or NULL */
     const char *context;
-    const char *cause;        /* id from the table of causes: "normal", "busy", "no-answer" … */
-    const char *cause_text;   /* words for people */
-    const char *ended_by;     /* "caller", "callee", "switch", "operator", "script" */
-    int sip_status;           /* final status towards the caller; 0: none */
+    const char *cause;      /* id from the table of causes: "normal", "busy", "no-answer" … */
+    const char *cause_text; /* words for people */
+    const char *ended_by;   /* "caller", "callee", "switch", "operator", "script" */
+    int sip_status;         /* final status towards the caller; 0: none */
     const char *sip_call_id;
-    int cause_code;           /* Q.850; 0: none */
-    const char *dialplan;     /* which one was in force (struct pbx), or NULL */
+    int cause_code;       /* Q.850; 0: none */
+    const char *dialplan; /* which one was in force (struct pbx), or NULL */
 };
 
 struct record_leg {
     struct uuid id, call_id;
     uint64_t started_us;
-    bool inbound;             /* phone → Tandem */
+    bool inbound;                                  /* phone → Tandem */
     const char *account, *number, *contact, *peer; /* peer: address:port of its signalling */
     const char *sip_call_id;
     uint64_t ring_ms, talk_ms;
@@ -39,15 +39,15 @@ struct record_leg {
     const char *codec;
     uint64_t rx_packets, tx_packets, lost_packets, dropped_packets;
     uint32_t jitter_us;
-    int cause_code;           /* Q.850; 0: none */
+    int cause_code; /* Q.850; 0: none */
 };
 
 struct record_event {
     struct uuid id, call_id;
-    struct uuid leg_id;       /* nil: the call itself */
+    struct uuid leg_id; /* nil: the call itself */
     uint64_t at_us;
-    const char *kind;         /* "leg-ringing", "bridge-joined" … */
-    const char *detail;       /* words for people, or NULL */
+    const char *kind;   /* "leg-ringing", "bridge-joined" … */
+    const char *detail; /* words for people, or NULL */
 };
 
 #endif

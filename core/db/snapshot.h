@@ -61,8 +61,8 @@ struct account *account_new(const char *name, const char *realm, const char *sec
 struct device *device_new(const char *name, const char *account, const char *realm, const char *secret) MUST_USE;
 
 uint64_t snapshot_generation(const struct snapshot *snapshot);
-/* The same number in two snapshots: the later one has lost no account, and no device or the right to one. Another number:
- * it may have; who keeps things of accounts looks for theirs. */
+/* The same number in two snapshots: the later one has lost no account, and no device or the right to one. Another
+ * number: it may have; who keeps things of accounts looks for theirs. */
 uint64_t snapshot_losses(const struct snapshot *snapshot);
 /* NULL when there is none; disabled accounts are returned too: check `enabled`. */
 const struct account *snapshot_account(const struct snapshot *snapshot, const char *name);
