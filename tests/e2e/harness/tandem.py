@@ -106,11 +106,12 @@ class Tandem:
 
     def forget_memory(self):
         """Removes the shared memory that a killed tandemd has left for its next start."""
-        try:
-            with open(os.path.join(self.home, "state", "spool", "memory"), encoding="ascii") as f:
-                os.unlink("/dev/shm" + f.read().strip())
-        except OSError:
-            pass
+        for part in ("spool", "live"):
+            try:
+                with open(os.path.join(self.home, "state", part, "memory"), encoding="ascii") as f:
+                    os.unlink("/dev/shm" + f.read().strip())
+            except OSError:
+                pass
 
     def discard(self):
         """Ends what still runs, without judging."""

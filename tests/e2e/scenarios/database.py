@@ -201,8 +201,8 @@ def postgresql_is_stopped_under_load(t):
 
 @scenario(seconds=900, long=True)
 def postgresql_is_stopped_for_ten_minutes_under_load(t):
-    cluster, tandem = _own(t, media_ports=1200)
-    _newcomers(t)
+    cluster, tandem = _own(t, media_ports=3000)
+    _newcomers(t)  # a port rests for five seconds after use: fifty calls a second keep twelve hundred busy
     _trouble_under_load(t, tandem, cluster.stop, cluster.start, 600, ["database down", "records:"], rate=50)
 
 
