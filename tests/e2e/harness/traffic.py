@@ -19,7 +19,7 @@ TO_TAG = "callee"
 class Traffic:
     """Runs in a thread between start() and stop() or abandon(). The sets hold Call-IDs of the caller's side."""
 
-    def __init__(self, server, caller, callee, rate=50, hold=(0.2, 1.5), ring=0.03, expires=600):
+    def __init__(self, server, caller, callee, rate=50, hold=(0.2, 1.5), ring=0.03, expires=3600):
         self.caller = sip.Endpoint(server, *caller)
         self.callee = sip.Endpoint(server, *callee)
         for e in (self.caller, self.callee):

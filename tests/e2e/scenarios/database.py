@@ -171,7 +171,7 @@ def _trouble_under_load(t, tandem, begin, end, seconds, words, rate=20):
             _says(tandem, words)
         # What changes meanwhile is in force meanwhile: a phone that nobody knew registers, and is called.
         newcomer, caller = t.newcomers
-        assert newcomer.register(expires=600).status == 200
+        assert newcomer.register(expires=3600).status == 200
         caller.send_invite(newcomer.user)
         newcomer.reply(newcomer.request("INVITE"), 486, "Busy Here")
         assert caller.response("INVITE").status == 486
