@@ -229,6 +229,8 @@ static void reoffered(void *arg, struct leg *leg, int status, const struct media
 
     if (status != 0 && leg_is_alive(leg))
         leg_end(leg, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, "the phone refused the codec of the phone that answered");
+    if (status == 0)
+        leg_tell_direction(leg);
     loop_unref_later(call->pbx->loop, call, "reoffer");
 }
 
@@ -307,6 +309,8 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     str_copy(dial->answered_by, sizeof dial->answered_by, winner->number);
     str_copy(call->answered_by, sizeof call->answered_by, winner->number);
     call_set_state(call, CALL_TALKING);
+    if (!dial->reoffer)
+        leg_tell_direction(dial->leg);
 }
 
 static void winner_ended(struct dial *dial)

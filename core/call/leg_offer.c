@@ -217,6 +217,16 @@ static void tell_peer(struct leg *leg)
     desc_free(relay);
 }
 
+void leg_tell_direction(struct leg *leg)
+{
+    struct leg *peer = bridge_peer(leg);
+    const struct stream_desc *told = live_stream(peer ? peer->told : NULL, STREAM_AUDIO);
+    const struct stream_desc *now = live_stream(leg->remote, STREAM_AUDIO);
+
+    if (told && now && told->dir != now->dir)
+        tell_peer(leg);
+}
+
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */

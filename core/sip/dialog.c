@@ -196,6 +196,8 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
     return result < 0 ? -EINVAL : 0;
 }
 
+const char dialog_unknown[] = "the phone answered that it knows no such call: it has hung up or started anew";
+
 /* --- the end
  * -------------------------------------------------------------------------------------------------------------- */
 

@@ -322,7 +322,7 @@ static int reinvite_answered(struct dialog *dialog, nta_outgoing_t *orq, const s
         leg_on_offer_answered(leg, answer);
         desc_free(answer);
     } else if ((status == 408 || status == 481) && leg_is_alive(leg)) { /* RFC 3261 §12.2.1.2: the dialog is gone */
-        leg_end(leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, NULL);
+        leg_end(leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, status == 481 ? dialog_unknown : NULL);
     } else {
         leg_on_offer_refused(leg, status);
     }

@@ -210,7 +210,7 @@ static int note_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t
         dialog->refuses[out->kind] = true;
     finish_out(out, status);
     if (status == 481 && sip && leg_is_alive(dialog->leg)) /* RFC 3261 §12.2.1.2: there is no such dialog any more */
-        leg_end(dialog->leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, NULL);
+        leg_end(dialog->leg, CAUSE_CONNECTION_LOST, WHO_SWITCH, dialog_unknown);
     return 0;
 }
 

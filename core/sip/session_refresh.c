@@ -112,7 +112,7 @@ static void refresh_refused(struct dialog *dialog, int status, const sip_t *sip)
         dialog->peer_update = false;
         session_again(&dialog->session, 0);
     } else if (!session_failed(&dialog->session, status, min_se, retry_after(sip), !dialog->inbound)) {
-        end_leg(dialog, CAUSE_CONNECTION_LOST, NULL);
+        end_leg(dialog, CAUSE_CONNECTION_LOST, status == 481 ? dialog_unknown : NULL);
     }
 }
 
@@ -241,7 +241,7 @@ static int asked(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
     if (sip && status < 300)
         dialog_learn_allow(dialog, sip);
     if (status == 408 || status == 481 || (dialog->flow_gone && from_the_edge(status, sip))) {
-        end_leg(dialog, CAUSE_CONNECTION_LOST, NULL);
+        end_leg(dialog, CAUSE_CONNECTION_LOST, status == 481 ? dialog_unknown : NULL);
     } else if (from_the_edge(status, sip)) {
         dialog->flow_gone = true;
         ask_in(dialog, FLOW_GONE_MS);

@@ -221,6 +221,8 @@ void dialog_heard(struct dialog *dialog, const sip_t *sip);
 void dialog_find_flow(struct dialog *dialog);
 /* The parameter of a SIP URI for this transport; "" for UDP. */
 const char *dialog_transport(enum edge_transport transport);
+/* What the record of a call says whose phone answered 481. */
+extern const char dialog_unknown[];
 void dialog_send_bye(struct dialog *dialog, enum cause cause);
 /* "SIP;cause=…;text=…" for the Reason header; "" when the cause has none. */
 const char *reason_header(enum cause cause, char *out, size_t size);

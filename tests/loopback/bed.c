@@ -25,9 +25,9 @@ static void happened(void *arg, const struct event *event)
         return;
     }
     bed->calls_ended++;
-    str_copy(bed->last_detail, sizeof bed->last_detail, event->call->detail);
     str_copy(bed->last_cause, sizeof bed->last_cause, cause_info(event->call->cause)->id);
     str_copy(bed->last_who, sizeof bed->last_who, who_name(event->call->who));
+    str_copy(bed->last_detail, sizeof bed->last_detail, event->call->detail);
     bed->last_talk_ms = event->call->answered_us ? (event->call->ended_us - event->call->answered_us) / 1000 : 0;
 }
 

@@ -8,6 +8,8 @@
 #include "race_phone.h"
 
 #define RACE_PHONES 3
+#define RACE_DEEDS 2
+#define RACE_TITLE 240
 #define RACE_LANES 60
 #define RACE_MESSAGES_MAX 64
 
@@ -19,7 +21,7 @@ struct race_flow {
         enum ua_transport transport;
         const struct race_policy *policy;
     } phones[RACE_PHONES];
-    const char *cause; /* how its call ends when nothing is done to it; a second one: when the machine is slow */
+    const char *cause; /* how its call ends when nothing is done to it; others: when it is disturbed */
 };
 extern const struct race_flow race_flows[];
 extern const unsigned race_flow_count;
@@ -33,11 +35,17 @@ struct race_action {
     bool (*possible)(struct race_run *run, struct race_phone *at);
     void (*act)(struct race_run *run, struct race_phone *at);
     const char *causes; /* how the call may end beside the flow's own way; " " between and around them */
-    bool hurts;         /* `at` is excused from complaining: it does not behave as a phone should */
     bool alone;         /* it hurts every call of the switch */
 };
 extern const struct race_action race_actions[];
 extern const unsigned race_action_count;
+
+/* This action after this message of this phone. */
+struct race_deed {
+    const struct race_action *action; /* NULL: none */
+    unsigned phone, message;
+    bool done;
+};
 
 enum race_stage { RACE_IDLE, RACE_REGISTERING, RACE_RUNNING, RACE_LINGERING, RACE_LEAVING, RACE_DONE };
 
@@ -45,13 +53,12 @@ struct race_run {
     struct bed *bed;
     unsigned lane;
     const struct race_flow *flow;
-    const struct race_action *action; /* NULL: undisturbed */
-    unsigned at_phone, at_message;
+    struct race_deed deeds[RACE_DEEDS]; /* none: undisturbed */
     enum race_stage stage;
     uint64_t since_ms, began_ms, began_us;
-    struct race_phone *phones[RACE_PHONES], *hurt;
+    struct race_phone *phones[RACE_PHONES];
     unsigned phone_count;
-    bool acted, operator_acted;
+    bool operator_acted;
     unsigned calls_new, calls_ended;
     char cause[32], who[16];
     /* undisturbed: which actions (bits) are possible after which message of which phone */
@@ -63,8 +70,8 @@ struct race_run {
 void race_start(struct race_run *run);
 /* Looks how far it is; true when it is over, phones and all. Failures were printed with the ladder. */
 bool race_look(struct race_run *run);
-/* The cell in words: "flow / action / b 7". */
-const char *race_title(const struct race_run *run, char out[160]);
+/* The cell in words: "flow / action / b1 7". */
+const char *race_title(const struct race_run *run, char out[RACE_TITLE]);
 void race_ladder(const struct race_run *run);
 struct call *race_call_of(const struct race_run *run); /* a live one, or NULL */
 /* Forgets phones and all, wherever it is. */

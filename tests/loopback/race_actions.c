@@ -147,7 +147,7 @@ static bool caller_on_tcp(struct race_run *run, struct race_phone *at)
 
 static void caller_breaks(struct race_run *run, struct race_phone *at)
 {
-    run->hurt = caller(run);
+    caller(run)->hurt = true;
     race_reset(caller(run));
 }
 
@@ -160,13 +160,13 @@ static bool callee_on_tcp(struct race_run *run, struct race_phone *at)
 
 static void callee_breaks(struct race_run *run, struct race_phone *at)
 {
-    run->hurt = callee(run, at);
-    race_reset(run->hurt);
+    callee(run, at)->hurt = true;
+    race_reset(callee(run, at));
 }
 
 static void falls_silent(struct race_run *run, struct race_phone *at)
 {
-    run->hurt = at;
+    at->hurt = true;
     race_silence(at);
 }
 
@@ -200,7 +200,7 @@ static bool caller_may_update(struct race_run *run, struct race_phone *at)
 {
     struct race_dialog *d = hangable(run);
 
-    return d && !d->offer_pending;
+    return d && !d->offer_pending && (d->state == RACE_UP || d->answered_early);
 }
 
 static void caller_updates(struct race_run *run, struct race_phone *at)
@@ -317,6 +317,20 @@ static bool may_offer_nonsense(struct race_run *run, struct race_phone *at)
     return talking(at) && !talking(at)->offer_pending;
 }
 
+/* Before its first offer is answered (RFC 3311 §5.1). */
+static bool may_offer_too_early(struct race_run *run, struct race_phone *at)
+{
+    return calling(run) && calling(run)->remote_tag[0] && !calling(run)->answered_early;
+}
+
+static void offers_too_early(struct race_run *run, struct race_phone *at)
+{
+    struct race_dialog *d = calling(run);
+    char sdp[1024];
+
+    send_text(d, "UPDATE", ++d->cseq, at->policy->headers, race_sdp(d, NULL, "sendrecv", sdp));
+}
+
 static void bad_offer(struct race_run *run, struct race_phone *at)
 {
     struct race_dialog *d = talking(at);
@@ -377,20 +391,13 @@ const struct race_action race_actions[] = {
      .possible = callee_may_answer,
      .act = callee_answers_twice,
      .causes = " normal "},
-    {.name = "lost", .fault = RACE_LOST, .possible = over_udp, .causes = ""},
+    /* When BYE is lost or late, an offer is answered with 481. */
+    {.name = "lost", .fault = RACE_LOST, .possible = over_udp, .causes = " connection-lost phone-silent "},
     {.name = "repeated", .fault = RACE_TWICE, .possible = over_udp, .causes = ""},
-    {.name = "delayed", .fault = RACE_LATE, .possible = over_udp, .causes = ""},
-    {.name = "the caller's connection breaks",
-     .possible = caller_on_tcp,
-     .act = caller_breaks,
-     .causes = GONE,
-     .hurts = true},
-    {.name = "the callee's connection breaks",
-     .possible = callee_on_tcp,
-     .act = callee_breaks,
-     .causes = GONE,
-     .hurts = true},
-    {.name = "silent for ever", .act = falls_silent, .causes = GONE, .hurts = true},
+    {.name = "delayed", .fault = RACE_LATE, .possible = over_udp, .causes = " connection-lost "},
+    {.name = "the caller's connection breaks", .possible = caller_on_tcp, .act = caller_breaks, .causes = GONE},
+    {.name = "the callee's connection breaks", .possible = callee_on_tcp, .act = callee_breaks, .causes = GONE},
+    {.name = "silent for ever", .act = falls_silent, .causes = GONE},
     {.name = "the caller offers", .possible = caller_may_offer, .act = caller_offers, .causes = " normal "},
     {.name = "the callee offers", .possible = callee_may_offer, .act = callee_offers, .causes = " normal "},
     {.name = "the caller updates", .possible = caller_may_update, .act = caller_updates, .causes = " normal "},
@@ -404,6 +411,7 @@ const struct race_action race_actions[] = {
     {.name = "a CSeq of the past", .possible = has_a_past, .act = old_cseq, .causes = ""},
     {.name = "requests of no dialog", .possible = may_talk_nonsense, .act = wrong_tag, .causes = ""},
     {.name = "a request without CSeq", .possible = nonsense_over_udp, .act = no_cseq, .causes = ""},
+    {.name = "an offer that comes too early", .possible = may_offer_too_early, .act = offers_too_early, .causes = ""},
     {.name = "an offer that is none", .possible = may_offer_nonsense, .act = bad_offer, .causes = ""},
     {.name = "the media process dies", .act = media_dies, .causes = " media-lost no-media ", .alone = true},
     {.name = "the switch drains", .act = switch_drains, .causes = " switch-stopping ", .alone = true},

@@ -19,13 +19,12 @@ static void send_ack(struct race_dialog *d, unsigned cseq, const char *branch, c
     race_send(d->phone, d->ack, d->ack_len);
 }
 
-static void ack_2xx(struct race_dialog *d, const struct message *m, unsigned cseq)
+static void ack_2xx(struct race_dialog *d, const struct message *m, bool asked)
 {
     char branch[40], sdp[1024];
-    bool offered = d->phone->policy->late_offer && d->state == RACE_CALLING;
 
     race_branch(branch);
-    send_ack(d, cseq, branch, offered ? race_sdp(d, message_body(m), NULL, sdp) : NULL);
+    send_ack(d, cseq_of(m), branch, asked ? race_sdp(d, message_body(m), NULL, sdp) : NULL);
 }
 
 /* RFC 3261 §17.1.1.3: the same branch and Request-URI, and the response's tag. */
@@ -66,6 +65,10 @@ static void provisional_in(struct race_request *r, const struct message *m)
     if (m->status == 100 || !*race_tag(m, "To", tag) || d->state != RACE_CALLING)
         return;
     learn(d, m);
+    if (*message_body(m) && !d->answered_early && !d->phone->policy->late_offer) {
+        race_agreed(d, message_body(m));
+        d->answered_early = true;
+    }
     number = (unsigned)atoi(message_header(m, "RSeq", value, sizeof value));
     if (number > d->rseq_seen && strcasecmp(message_header(m, "Require", value, sizeof value), "100rel") == 0) {
         d->rseq_seen = number;
@@ -77,7 +80,7 @@ static void provisional_in(struct race_request *r, const struct message *m)
 static void invite_answered(struct race_request *r, const struct message *m)
 {
     struct race_dialog *d = r->dialog;
-    bool initial = r->initial;
+    bool initial = r->initial, asked = r->asks;
     char how[40];
 
     race_request_done(r);
@@ -91,7 +94,9 @@ static void invite_answered(struct race_request *r, const struct message *m)
         return;
     }
     learn(d, m);
-    ack_2xx(d, m, cseq_of(m));
+    if (!asked && !(initial && d->answered_early)) /* else it has the offer, or repeats */
+        race_agreed(d, message_body(m));
+    ack_2xx(d, m, asked);
     if (!initial)
         return;
     if (d->state == RACE_CALLING) {
@@ -164,6 +169,8 @@ void race_response_in(struct race_phone *phone, struct race_request *r, const st
         invite_answered(r, m);
     } else {
         race_request_done(r);
+        if (offer && m->status == 200)
+            race_agreed(d, message_body(m));
         if (d == &phone->registration) {
             phone->registered = m->status == 200;
             phone->refused = m->status != 200;

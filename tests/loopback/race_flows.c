@@ -19,6 +19,7 @@ static const struct race_policy offers_too = {.plan = {{RACE_HOLD, 10}, {RACE_RE
 static const struct race_policy registers = {.plan = {{RACE_REGISTER, 10}, HANG_UP}};
 static const struct race_policy refreshes = {.headers = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n",
                                              .plan = {{RACE_REFRESH, 300}, {RACE_BYE, 1000}}};
+static const struct race_policy asks = {.plan = {{RACE_ASK, 10}, {RACE_HOLD, 10}, {RACE_ASK, 10}, HANG_UP}};
 static const struct race_policy stays_long = {.plan = {{RACE_BYE, 80}}};
 
 /* callees */
@@ -35,6 +36,8 @@ static const struct race_policy is_refreshed = {
     .ring = 180, .status = 200, .answer_ms = 20, .headers = "Supported: timer\r\nSession-Expires: 2;refresher=uac\r\n"};
 static const struct race_policy answers_and_holds = {
     .ring = 180, .status = 200, .answer_ms = 20, .plan = {{RACE_HOLD, 10}, {RACE_RESUME, 10}}};
+static const struct race_policy answers_and_asks = {
+    .ring = 180, .status = 200, .answer_ms = 20, .plan = {{RACE_ASK, 10}, HANG_UP}};
 static const struct race_policy answers_and_registers = {
     .ring = 180, .status = 200, .answer_ms = 20, .plan = {{RACE_REGISTER, 5}}};
 
@@ -47,7 +50,7 @@ const struct race_flow race_flows[] = {
     {"busy", "%b", {{'a', UA_UDP, &waits}, {'b', UA_UDP, &is_busy}}, "busy"},
     {"rejected", "%b", {{'a', UA_UDP, &waits}, {'b', UA_UDP, &rejects}}, "rejected"},
     {"rejected, TCP", "%b", {{'a', UA_TCP, &waits}, {'b', UA_TCP, &rejects}}, "rejected"},
-    {"no answer", "t%b", {{'a', UA_UDP, &waits}, {'b', UA_UDP, &only_rings}}, "no-answer"},
+    {"no answer", "t%b", {{'a', UA_UDP, &waits}, {'b', UA_UDP, &only_rings}}, "no-answer phone-silent"},
     {"the caller gives up", "%b", {{'a', UA_UDP, &gives_up}, {'b', UA_UDP, &only_rings}}, "cancelled"},
     {"the caller gives up, TCP", "%b", {{'a', UA_TCP, &gives_up}, {'b', UA_TCP, &only_rings}}, "cancelled"},
     {"early media and a winner with another codec",
@@ -71,10 +74,21 @@ const struct race_flow race_flows[] = {
     {"dialled in order",
      "o%",
      {{'a', UA_UDP, &hangs_up}, {'b', UA_UDP, &only_rings}, {'c', UA_UDP, &answers}},
-     "normal no-answer"},
+     "normal no-answer phone-silent"},
     {"redirected", "%b", {{'a', UA_UDP, &hangs_up}, {'b', UA_UDP, &redirects}, {'c', UA_UDP, &answers}}, "normal"},
     {"session timers", "%b", {{'a', UA_UDP, &refreshes}, {'b', UA_UDP, &is_refreshed}}, "normal"},
     {"registering in a call", "%b", {{'a', UA_UDP, &registers}, {'b', UA_UDP, &answers_and_registers}}, "normal"},
+    {"offers are asked for", "%b", {{'a', UA_UDP, &asks}, {'b', UA_UDP, &answers}}, "normal"},
+    {"the callee asks for an offer", "%b", {{'a', UA_TCP, &waits}, {'b', UA_UDP, &answers_and_asks}}, "normal"},
+    {"two phones answer", "%b", {{'a', UA_UDP, &hangs_up}, {'b', UA_UDP, &answers}, {'b', UA_TCP, &answers}}, "normal"},
+    {"busy, and the next one answers",
+     "o%",
+     {{'a', UA_UDP, &hangs_up}, {'b', UA_UDP, &is_busy}, {'c', UA_UDP, &answers}},
+     "normal no-answer phone-silent busy"},
+    {"redirected, TCP", "%b", {{'a', UA_TCP, &hangs_up}, {'b', UA_TCP, &redirects}, {'c', UA_TCP, &answers}}, "normal"},
+    {"PRACK on both legs, TCP", "%b", {{'a', UA_TCP, &wants_prack}, {'b', UA_TCP, &answers_reliably}}, "normal"},
+    {"a late offer, TCP", "%b", {{'a', UA_TCP, &offers_late}, {'b', UA_TCP, &answers}}, "normal"},
+    {"a late offer and PRACK", "%b", {{'a', UA_UDP, &offers_late}, {'b', UA_UDP, &answers_reliably}}, "normal"},
     {"echo", "*43", {{'a', UA_UDP, &hangs_up}}, "normal"},
     {"echo, TCP", "*43", {{'a', UA_TCP, &hangs_up}}, "normal"},
 };

@@ -80,6 +80,11 @@ struct race_dialog *race_dialog_in(struct race_phone *phone, enum race_state sta
     return NULL;
 }
 
+bool race_dialog_waits(const struct race_dialog *d)
+{
+    return d->offer_pending || d->answer.len || !d->confirmed;
+}
+
 bool race_phone_idle(const struct race_phone *phone)
 {
     for (unsigned i = 0; i < COUNT_OF(phone->dialogs); i++) {
@@ -354,13 +359,16 @@ static void cancel_in(struct race_phone *phone, const struct message *m)
     send_answer(d, 487);
 }
 
-static void ack_in(struct race_dialog *d, unsigned cseq)
+static void ack_in(struct race_dialog *d, const struct message *m)
 {
     int status = d->answer.len ? d->answer.status : 0;
+    char value[64];
+    unsigned cseq = (unsigned)atoi(message_header(m, "CSeq", value, sizeof value));
 
     if (!status || d->answer.number != cseq)
         return;
     race_answer_stop(&d->answer);
+    race_agreed(d, message_body(m));
     if (status < 300 && d->state == RACE_UP && !d->confirmed) {
         d->confirmed = true;
         race_in_call(d);
@@ -394,11 +402,11 @@ static void dialog_request(struct race_dialog *d, const struct message *m)
 void race_request_in(struct race_phone *phone, const struct message *m)
 {
     struct race_dialog *d = race_find(phone, m, "To");
-    char tag[128], cseq[64], text[RACE_TEXT];
+    char tag[128], text[RACE_TEXT];
 
     if (strcmp(m->method, "ACK") == 0) {
         if (d)
-            ack_in(d, (unsigned)atoi(message_header(m, "CSeq", cseq, sizeof cseq)));
+            ack_in(d, m);
     } else if (strcmp(m->method, "CANCEL") == 0) {
         cancel_in(phone, m);
     } else if (d && d->state != RACE_ENDED) {

@@ -23,6 +23,7 @@ enum race_step_kind {
     RACE_HOLD_BY_UPDATE,
     RACE_RESUME_BY_UPDATE,
     RACE_REOFFER,
+    RACE_ASK,     /* a re-INVITE without SDP */
     RACE_REFRESH, /* of the session timer */
     RACE_REGISTER,
     RACE_BYE,
@@ -46,6 +47,9 @@ struct race_policy {
     struct race_step plan[5]; /* once it is in a call */
 };
 
+#define RACE_SENDS 1u
+#define RACE_HEARS 2u
+
 enum race_state { RACE_UNUSED, RACE_CALLING, RACE_RINGING, RACE_UP, RACE_ENDED };
 
 struct race_phone;
@@ -62,6 +66,7 @@ struct race_request {
     bool provisional; /* INVITE: the other side is at it, no retransmission any more */
     bool initial;     /* the INVITE that makes the dialog */
     bool planned;     /* a step of the plan */
+    bool asks;        /* an INVITE without SDP: its 200 has the offer, the ACK the answer */
     struct loop_timer timer;
 };
 
@@ -91,6 +96,9 @@ struct race_dialog {
     unsigned ack_cseq, auth_tries;
     struct race_answer answer, reliable;
     bool offer_pending;         /* an INVITE or UPDATE of ours waits for its answer */
+    unsigned dir, offered_dir;  /* RACE_SENDS | RACE_HEARS: as agreed last; of our open offer */
+    int codec;                  /* payload type agreed last */
+    bool answered_early;        /* a provisional response had the answer to its INVITE */
     char end[64];               /* how it ended, for people */
     bool bye_seen, bye_refused; /* the other side's, our own */
 };
@@ -121,6 +129,7 @@ struct race_phone {
     unsigned next_reply;
     bool registered, refused; /* the last REGISTER's outcome */
     bool silent;              /* it is gone: sends nothing, hears nothing */
+    bool hurt;                /* what it believes does not count any more */
     bool counting;
     unsigned messages; /* that it sent or received since counting began */
     unsigned told;     /* of these, how many on_message() heard of */
@@ -130,6 +139,7 @@ struct race_phone {
     bool held_is_late, held_was_sent;
     struct loop_timer held_timer, ring_timer, plan_timer, cancel_timer, watch_timer;
     unsigned step, step_tries;
+    uint64_t apart_ms; /* since when it wants to hang up and the sides disagree; 0: they do not */
     int expires;       /* of the last REGISTER */
     uint64_t heard_ms; /* the last message in either direction */
     unsigned depth;
@@ -137,6 +147,8 @@ struct race_phone {
     void (*on_message)(void *arg, struct race_phone *phone, unsigned n);
     /* Is somebody there with whom it may talk? Else the switch should have ended its call. */
     bool (*has_peer)(void *arg, const struct race_phone *phone);
+    /* Do both sides of its call believe the same about who hears whom? Why not, or NULL. */
+    const char *(*disagrees)(void *arg, const struct race_phone *phone);
     void *arg;
     bool lenient;        /* 5xx is no complaint: the switch is being hurt */
     char complaint[160]; /* what went wrong in its eyes; the first one stays */
@@ -170,6 +182,8 @@ struct race_dialog *race_dialog_in(struct race_phone *phone, enum race_state sta
 /* In no call, and nothing of it waits for an answer. */
 bool race_phone_idle(const struct race_phone *phone);
 void race_end(struct race_dialog *dialog, const char *how);
+/* Something of it waits for an answer. */
+bool race_dialog_waits(const struct race_dialog *dialog);
 const char *race_state_name(enum race_state state);
 /* The dialog of a message; side: whose tag is ours ("To" of a request, "From" of a response). */
 struct race_dialog *race_find(struct race_phone *phone, const struct message *m, const char *side);
@@ -190,6 +204,8 @@ void race_in_call(struct race_dialog *dialog); /* confirmed */
 void race_step_done(struct race_phone *phone, int status);
 void race_rings(struct race_phone *phone); /* at the other side of its own call */
 void race_watch(struct race_phone *phone);
+/* An answer to our offer has come. */
+void race_agreed(struct race_dialog *dialog, const char *answer);
 const char *race_sdp(struct race_dialog *dialog, const char *offer, const char *direction, char out[1024]);
 
 /* --- race_wire.c: messages and transactions ---------------------------------------------------------------------- */

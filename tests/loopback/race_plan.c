@@ -7,6 +7,7 @@
 #include "race_phone.h"
 
 #define WATCH_MS 100
+#define APART_MS 6000 /* RFC 3261 §14.1: up to 4 s until an offer is tried again after glare */
 #define ALONE_MS 800 /* in a call without anything left to do but refreshes, one a second: somebody has to hang up */
 
 /* --- session descriptions ---------------------------------------------------------------------------------------- */
@@ -29,6 +30,31 @@ static const char *mirrored(const char *offer)
                                          : "sendrecv";
 }
 
+static unsigned dir_of(const char *sdp)
+{
+    return strstr(sdp, "a=sendonly")   ? RACE_SENDS
+           : strstr(sdp, "a=recvonly") ? RACE_HEARS
+           : strstr(sdp, "a=inactive") ? 0
+                                       : RACE_SENDS | RACE_HEARS;
+}
+
+static int codec_of(const char *sdp)
+{
+    const char *formats = strstr(sdp, "RTP/AVP ");
+
+    return formats ? atoi(formats + 8) : -1;
+}
+
+void race_agreed(struct race_dialog *d, const char *answer)
+{
+    unsigned theirs = dir_of(answer);
+
+    if (!*answer)
+        return;
+    d->dir = d->offered_dir & ((theirs & RACE_SENDS ? RACE_HEARS : 0) | (theirs & RACE_HEARS ? RACE_SENDS : 0));
+    d->codec = codec_of(answer);
+}
+
 const char *race_sdp(struct race_dialog *d, const char *offer, const char *direction, char out[1024])
 {
     const struct race_policy *policy = d->phone->policy;
@@ -46,6 +72,11 @@ const char *race_sdp(struct race_dialog *d, const char *offer, const char *direc
              "a=%s\r\n",
              ++d->sdp_version, addr_port(&d->phone->ua->rtp), formats[0] ? formats : " 0",
              direction ? direction : mirrored(offer));
+    d->offered_dir = dir_of(out);
+    if (offer) {
+        d->dir = d->offered_dir;
+        d->codec = codec_of(out);
+    }
     return out;
 }
 
@@ -119,6 +150,23 @@ void race_rings(struct race_phone *phone)
 
 /* --- in a call --------------------------------------------------------------------------------------------------- */
 
+/* Before a phone hangs up, both sides have to believe the same; what is under way may take its time. */
+static bool may_hang_up(struct race_phone *phone)
+{
+    const char *why = phone->disagrees(phone->arg, phone);
+
+    if (!why) {
+        phone->apart_ms = 0;
+        return true;
+    }
+    if (!phone->apart_ms)
+        phone->apart_ms = now_ms();
+    if (now_ms() - phone->apart_ms < APART_MS)
+        return false;
+    race_complain(phone, "%s", why);
+    return true;
+}
+
 static void take_step(void *arg)
 {
     struct race_phone *phone = arg;
@@ -144,6 +192,9 @@ static void take_step(void *arg)
     case RACE_RESUME_BY_UPDATE:
         r = race_reoffer(d, "UPDATE", "sendrecv");
         break;
+    case RACE_ASK:
+        r = race_reoffer(d, "INVITE", NULL);
+        break;
     case RACE_REFRESH:
         r = race_reoffer(d, "UPDATE", NULL);
         break;
@@ -151,7 +202,8 @@ static void take_step(void *arg)
         r = race_register(phone, 600);
         break;
     case RACE_BYE:
-        race_bye(d);
+        if (may_hang_up(phone))
+            race_bye(d);
         break;
     }
     if (r)
@@ -206,11 +258,11 @@ static void look(void *arg)
             continue;
         if (!peer)
             race_complain(phone, "left %s: nobody says that it is over", race_state_name(d->state));
-        if (d->state == RACE_UP)
+        if (d->state == RACE_UP && may_hang_up(phone))
             race_bye(d);
         else if (d->state == RACE_RINGING)
             race_answer(d, 480);
-        else if (!peer || silent_ms > RACE_PATIENCE_MS)
+        else if (d->state == RACE_CALLING && (!peer || silent_ms > RACE_PATIENCE_MS))
             race_cancel(d);
     }
     loop_timer_start(phone->loop, &phone->watch_timer, WATCH_MS, look, phone);

@@ -10,19 +10,20 @@
 #define GIVE_UP_MS 30000 /* nothing takes so long */
 #define UNHEARD_MS 300   /* a call with a phone that is gone: the operator ends it */
 
-const char *race_title(const struct race_run *run, char out[160])
+const char *race_title(const struct race_run *run, char out[RACE_TITLE])
 {
-    if (run->action)
-        snprintf(out, 160, "%s / %s / %c%u %u", run->flow->name, run->action->name,
-                 run->flow->phones[run->at_phone].account, run->at_phone, run->at_message);
-    else
-        snprintf(out, 160, "%s", run->flow->name);
+    size_t used = 0;
+
+    str_append(out, RACE_TITLE, &used, "%s", run->flow->name);
+    for (unsigned i = 0; i < RACE_DEEDS && run->deeds[i].action; i++)
+        str_append(out, RACE_TITLE, &used, "%s%s / %c%u %u", i ? " + " : " / ", run->deeds[i].action->name,
+                   run->flow->phones[run->deeds[i].phone].account, run->deeds[i].phone, run->deeds[i].message);
     return out;
 }
 
 void race_ladder(const struct race_run *run)
 {
-    char title[160];
+    char title[RACE_TITLE];
 
     fprintf(stderr, "  %s: %s (call: %s by %s)\n", race_title(run, title), run->failure[0] ? run->failure : "runs",
             run->cause, run->who);
@@ -70,13 +71,16 @@ struct call *race_call_of(const struct race_run *run)
     struct call *call;
     const struct leg *leg;
     char name[16];
+    bool silent = false;
 
+    for (unsigned i = 0; i < run->phone_count; i++)
+        silent |= run->phones[i]->silent;
     account_name(run, 'a', name);
     LIST_FOR_EACH(call, &run->bed->pbx->calls, in_pbx)
     {
         if (strcmp(call->from_number, name) != 0 || call->started_us < run->began_us)
             continue;
-        if (!run->hurt || !run->hurt->silent)
+        if (!silent)
             return call;
         LIST_FOR_EACH(leg, &call->legs, in_call)
         {
@@ -107,18 +111,8 @@ static void note_possible(struct race_run *run, struct race_phone *phone, unsign
             *bits |= UINT64_C(1) << i;
 }
 
-static void on_message(void *arg, struct race_phone *phone, unsigned n)
+static void do_now(struct race_run *run, struct race_phone *phone, const struct race_action *action)
 {
-    struct race_run *run = arg;
-    const struct race_action *action = run->action;
-
-    if (run->stage != RACE_RUNNING)
-        return;
-    if (run->possible)
-        note_possible(run, phone, n);
-    if (!action || run->acted || phone != run->phones[run->at_phone] || n != run->at_message)
-        return;
-    run->acted = true;
     if (!action->act || (action->possible && !action->possible(run, phone)))
         return;
     race_say(phone, "    here: %s", action->name);
@@ -129,12 +123,38 @@ static void on_message(void *arg, struct race_phone *phone, unsigned n)
         race_leave(run->phones[i]);
 }
 
+static void on_message(void *arg, struct race_phone *phone, unsigned n)
+{
+    struct race_run *run = arg;
+
+    if (run->stage != RACE_RUNNING)
+        return;
+    if (run->possible)
+        note_possible(run, phone, n);
+    for (unsigned i = 0; i < RACE_DEEDS; i++) {
+        struct race_deed *deed = &run->deeds[i];
+
+        if (!deed->action || deed->done || phone != run->phones[deed->phone] || n != deed->message)
+            continue;
+        deed->done = true;
+        do_now(run, phone, deed->action);
+    }
+}
+
+static bool any_hurt(const struct race_run *run, const struct race_phone *but)
+{
+    for (unsigned i = 0; i < run->phone_count; i++)
+        if (run->phones[i]->hurt && run->phones[i] != but)
+            return true;
+    return false;
+}
+
 /* Somebody may still be there for this phone's call: in it, on its way into it, or gone without a word. */
 static bool has_peer(void *arg, const struct race_phone *phone)
 {
     struct race_run *run = arg;
 
-    if (run->phone_count == 1 || (run->hurt && run->hurt != phone))
+    if (run->phone_count == 1 || any_hurt(run, phone))
         return true;
     for (unsigned i = 0; i < run->phone_count; i++) {
         struct race_phone *other = run->phones[i];
@@ -143,7 +163,35 @@ static bool has_peer(void *arg, const struct race_phone *phone)
                                race_dialog_in(other, RACE_RINGING)))
             return true;
     }
-    return run->hurt == phone;
+    return phone->hurt;
+}
+
+static const char *disagrees(void *arg, const struct race_phone *phone)
+{
+    static char why[120];
+    struct race_run *run = arg;
+    const struct race_dialog *here = race_dialog_in((struct race_phone *)(uintptr_t)phone, RACE_UP), *there = NULL;
+
+    for (unsigned i = 0; i < run->phone_count && !any_hurt(run, NULL); i++) {
+        const struct race_dialog *d = race_dialog_in(run->phones[i], RACE_UP);
+
+        if (run->phones[i] != phone && d && there) /* three of them: one will soon hear that it is not meant */
+            return "more than two phones are in the call";
+        if (run->phones[i] != phone && d)
+            there = d;
+    }
+    if (!there)
+        return NULL;
+    if (race_dialog_waits(here) || race_dialog_waits(there))
+        return "an offer or answer waits for ever";
+    if (here->codec == there->codec && !(here->dir & RACE_SENDS) == !(there->dir & RACE_HEARS) &&
+        !(here->dir & RACE_HEARS) == !(there->dir & RACE_SENDS))
+        return NULL;
+    snprintf(why, sizeof why, "it %s and %s codec %d, the other side %s and %s codec %d",
+             here->dir & RACE_SENDS ? "sends" : "sends not", here->dir & RACE_HEARS ? "hears" : "hears not",
+             here->codec, there->dir & RACE_SENDS ? "sends" : "sends not",
+             there->dir & RACE_HEARS ? "hears" : "hears not", there->codec);
+    return why;
 }
 
 void race_start(struct race_run *run)
@@ -165,6 +213,7 @@ void race_start(struct race_run *run)
         phone->arg = run;
         phone->on_message = on_message;
         phone->has_peer = has_peer;
+        phone->disagrees = disagrees;
         run->phones[run->phone_count++] = phone;
         race_register(phone, 600);
     }
@@ -182,9 +231,13 @@ static void begin(struct race_run *run)
         else
             str_append(number, sizeof number, &used, "%c", *dial);
     }
-    if (run->action && run->action->fault) {
-        run->phones[run->at_phone]->fault = run->action->fault;
-        run->phones[run->at_phone]->fault_at = run->at_message;
+    for (unsigned i = 0; i < RACE_DEEDS; i++) {
+        const struct race_deed *deed = &run->deeds[i];
+
+        if (!deed->action || !deed->action->fault)
+            continue;
+        run->phones[deed->phone]->fault = deed->action->fault;
+        run->phones[deed->phone]->fault_at = deed->message;
     }
     for (unsigned i = 0; i < run->phone_count; i++) {
         run->phones[i]->counting = true;
@@ -199,9 +252,10 @@ static void begin(struct race_run *run)
 
 static void judge_phone(struct race_run *run, struct race_phone *phone)
 {
-    if (phone == run->hurt || (run->action && run->action->hurts && phone->lenient))
+    if (phone->hurt)
         return;
-    if (phone->complaint[0])
+    /* An UPDATE has as much time as the re-INVITE that it becomes, on the way to a phone that is gone. */
+    if (phone->complaint[0] && !(any_hurt(run, NULL) && strstr(phone->complaint, "UPDATE was never")))
         failed(run, "%s: %s", phone->name, phone->complaint);
     for (unsigned i = 0; i < COUNT_OF(phone->dialogs); i++) {
         const struct race_dialog *d = &phone->dialogs[i];
@@ -213,20 +267,30 @@ static void judge_phone(struct race_run *run, struct race_phone *phone)
     }
 }
 
+static bool cause_is_sensible(const struct race_run *run)
+{
+    char cause[40], own[80];
+    bool known;
+
+    snprintf(cause, sizeof cause, " %s ", run->cause);
+    snprintf(own, sizeof own, " %s ", run->flow->cause);
+    known = strstr(own, cause) != NULL;
+    for (unsigned i = 0; i < RACE_DEEDS && run->deeds[i].action; i++)
+        known |= strstr(run->deeds[i].action->causes, cause) != NULL;
+    return known;
+}
+
 static void judge(struct race_run *run)
 {
-    const struct race_action *action = run->action;
-    char cause[40], own[80];
+    bool alone = run->deeds[0].action && run->deeds[0].action->alone; /* it may have been too late for a call */
 
     for (unsigned i = 0; i < run->phone_count; i++)
         judge_phone(run, run->phones[i]);
     if (run->calls_new != run->calls_ended)
         failed(run, "%u calls began and %u ended", run->calls_new, run->calls_ended);
-    if (run->calls_new != 1 && !(action && action->hurts && run->calls_new == 0))
+    if (run->calls_new != 1 && !((any_hurt(run, NULL) || alone) && run->calls_new == 0))
         failed(run, "%u calls instead of one", run->calls_new);
-    snprintf(cause, sizeof cause, " %s ", run->cause);
-    snprintf(own, sizeof own, " %s ", run->flow->cause);
-    if (run->calls_ended && !strstr(own, cause) && !(action && strstr(action->causes, cause)))
+    if (run->calls_ended && !cause_is_sensible(run))
         failed(run, "the record says %s", run->cause);
 }
 
@@ -234,12 +298,14 @@ static void judge(struct race_run *run)
 static void end_as_operator(struct race_run *run)
 {
     struct call *call = race_call_of(run);
-    bool quiet = run->hurt && run->hurt->silent;
+    bool quiet = true, silent = false;
 
-    for (unsigned i = 0; i < run->phone_count; i++)
+    for (unsigned i = 0; i < run->phone_count; i++) {
+        silent |= run->phones[i]->silent;
         quiet &= run->phones[i]->silent ||
                  (race_phone_idle(run->phones[i]) && now_ms() - run->phones[i]->heard_ms > UNHEARD_MS);
-    if (!call || !quiet || run->operator_acted)
+    }
+    if (!call || !silent || !quiet || run->operator_acted)
         return;
     run->operator_acted = true;
     call_end(call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);

@@ -137,6 +137,7 @@ struct race_request *race_ask(struct race_dialog *d, const char *method, const c
         race_branch(r->branch);
     if (strcmp(method, "INVITE") == 0) {
         r->initial = !d->remote_tag[0];
+        r->asks = !body;
         str_copy(d->invite_branch, sizeof d->invite_branch, r->branch);
         d->invite_cseq = d->cseq + 1;
     }

@@ -143,9 +143,21 @@ void race_send(struct race_phone *phone, const char *text, size_t len)
         put_held(phone);
 }
 
+/* A request for somebody else: for who had this port before. */
+static bool is_stray(const struct race_phone *phone, const struct message *m)
+{
+    const char *uri = strchr(m->text, ' ');
+    size_t len = strlen(phone->ua->user);
+
+    return !m->status && uri && (strncmp(uri + 5, phone->ua->user, len) != 0 || uri[5 + len] != '@');
+}
+
 static void take(struct race_phone *phone, const struct message *m)
 {
     bool behind = phone->held_is_late && !phone->held_was_sent;
+
+    if (is_stray(phone, m))
+        return;
 
     switch (count_message(phone, false, m->text)) {
     case RACE_LOST:

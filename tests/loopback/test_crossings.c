@@ -153,6 +153,40 @@ START_TEST(an_offer_that_waits_when_the_call_ends_gets_487)
 }
 END_TEST
 
+START_TEST(a_caller_that_holds_while_it_rings_is_on_hold_for_the_phone_that_answers)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    const struct message *m;
+    struct message early;
+    char sdp[1024];
+
+    a->extra = "Supported: 100rel\r\n";
+    ua_invite(a, "202", NULL);
+    a->extra = NULL;
+    ua_reply(b, must(ua_wait(b, "INVITE")), 183, "Session Progress", sdp_with(b, "0", "sendrecv", sdp, sizeof sdp));
+    early = *must(ua_wait(a, "183"));
+    ck_assert_int_eq(ua_prack(a, &early), 200);
+    ua_start(a, "UPDATE", sdp_with(a, "0", "sendonly", sdp, sizeof sdp));
+    m = must(ua_wait(a, "200"));
+    ck_assert_ptr_nonnull(strstr(message_body(m), "a=recvonly"));
+    ua_reply(b, &b->invite, 200, "OK", sdp_with(b, "0", "sendrecv", sdp, sizeof sdp));
+    must(ua_wait(b, "ACK"));
+    m = must(ua_wait(b, "INVITE")); /* it was invited to talk both ways */
+    ck_assert_ptr_nonnull(strstr(message_body(m), "a=sendonly"));
+    ua_reply(b, m, 200, "OK", sdp_with(b, "0", "recvonly", sdp, sizeof sdp));
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ua_bye(a);
+    ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->calls_ended == 1);
+    ck_assert_str_eq(bed->last_cause, "normal");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("crossings");
@@ -165,6 +199,7 @@ int main(void)
     tcase_add_test(tc, an_update_before_the_ack_goes_before_the_offer_of_another_codec);
     tcase_add_test(tc, after_glare_the_phone_may_offer_first);
     tcase_add_test(tc, an_offer_that_waits_when_the_call_ends_gets_487);
+    tcase_add_test(tc, a_caller_that_holds_while_it_rings_is_on_hold_for_the_phone_that_answers);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -191,6 +191,7 @@ START_TEST(a_phone_that_lost_the_dialog_ends_the_call_at_the_next_refresh)
     ua_reply(b, must(ua_wait(b, "BYE")), 481, "Call Does Not Exist", NULL);
     bed_until(bed, bed->calls_ended == 1);
     ck_assert_str_eq(bed->last_cause, "connection-lost");
+    ck_assert_ptr_nonnull(strstr(bed->last_detail, "knows no such call"));
     ua_close(a);
     ua_close(b);
     bed_close(bed);
