@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/vars.h"
 
 static json_t *addr_json(const union addr *a)
 {
@@ -68,6 +69,8 @@ json_t *call_save(const struct call *call)
     json_object_set_new(json, "from_name", json_string(call->from_name));
     json_object_set_new(json, "answered_by", json_string(call->answered_by));
     json_object_set_new(json, "started_us", json_integer((json_int_t)call->started_wall_us));
+    if (call->vars)
+        json_object_set(json, "vars", call->vars);
     json_object_set_new(json, "legs", legs);
     return json;
 }
@@ -118,6 +121,8 @@ int call_restore(struct pbx *pbx, const json_t *saved, call_restore_usage_fn usa
     const json_t *legs = json_object_get(saved, "legs");
     struct call *call;
     struct uuid id;
+    const char *name;
+    json_t *value;
     size_t i;
     int result = 0;
 
@@ -132,6 +137,10 @@ int call_restore(struct pbx *pbx, const json_t *saved, call_restore_usage_fn usa
     str_copy(call->answered_by, sizeof call->answered_by, text_of(saved, "answered_by"));
     call->started_wall_us = (uint64_t)json_integer_value(json_object_get(saved, "started_us"));
     call->answered_us = call->started_us;
+    json_object_foreach(json_object_get(saved, "vars"), name, value)
+    {
+        call_var_set(call, name, json_incref(value));
+    }
     for (i = 0; i < json_array_size(legs) && result == 0; i++)
         result = leg_restore(call, json_array_get(legs, i), usage, arg);
     if (result < 0) {

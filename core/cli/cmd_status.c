@@ -138,6 +138,19 @@ static void print_recorder(const struct cli *cli, const json_t *recorder)
     }
 }
 
+static void print_dialplan(const struct cli *cli, const json_t *dialplan)
+{
+    const char *problem = json_str(dialplan, "problem");
+
+    label(cli, "dialplan");
+    good_or_bad(cli, !*problem, *problem ? "broken" : "loaded");
+    fprintf(cli->out, ", %lld extensions in %lld contexts\n", (long long)json_num(dialplan, "extensions"),
+            (long long)json_num(dialplan, "contexts"));
+    say_also(cli, problem);
+    if (*problem)
+        say_also(cli, "the one that worked last is in force until `tandem dialplan reload` succeeds");
+}
+
 /* Names of modules; what main() brings may be strings or objects with a name. */
 static void print_modules(const struct cli *cli, const json_t *modules)
 {
@@ -187,6 +200,8 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     print_media(cli, json_object_get(s, "media"));
     if (json_object_get(s, "edge"))
         print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "dialplan"))
+        print_dialplan(cli, json_object_get(s, "dialplan"));
     if (json_object_get(s, "recorder"))
         print_recorder(cli, json_object_get(s, "recorder"));
     if (json_object_get(s, "modules"))

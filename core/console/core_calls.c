@@ -60,6 +60,8 @@ static json_t *call_json(const struct call *call)
         json_object_set_new(json, "answered_by", json_text(call->answered_by));
     if (codec)
         json_object_set_new(json, "codec", json_text(codec));
+    if (json_object_size(call->vars))
+        json_object_set_new(json, "vars", json_deep_copy(call->vars));
     return json;
 }
 

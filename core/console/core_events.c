@@ -43,6 +43,8 @@ static void set_call(json_t *json, const struct call *call)
     set_text(json, "to", call->dialled);
     set_text(json, "context", call->context);
     set_text(json, "answered_by", call->answered_by);
+    if (json_object_size(call->vars))
+        json_object_set_new(json, "vars", json_deep_copy(call->vars));
 }
 
 static void set_leg(json_t *json, const struct leg *leg)

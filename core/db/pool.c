@@ -6,116 +6,14 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "db/conn.h"
-#include "db/db-priv.h"
+#include "db/pool-priv.h"
 
-#define POOL_SIZE 2
 #define GRACE_MS 2000 /* how long after a deadline the server may take to say so */
-#define CANCEL_LANE 3 /* of the workers: libpq connects in line to cancel */
 
 /* The first words on a guarded connection. Where the role exists it must be taken: HA1s are not for scripts. */
 #define GUARD_SQL                                                                                                      \
     "SET default_transaction_read_only = on; SET lock_timeout = 1000;"                                                 \
     "SELECT set_config('role', rolname, false) FROM pg_catalog.pg_roles WHERE rolname = 'tandem_script'"
-
-struct db_result {
-    PGresult *pg;
-};
-
-struct db_query {
-    struct list node; /* in pool.waiting, or on none */
-    struct pool *pool;
-    struct slot *slot; /* of a query that was sent */
-    struct loop_timer timer;
-    char *sql;
-    char **params;
-    unsigned count, deadline_ms, max_rows;
-    bool write;
-    db_done_fn done; /* NULL: told or cancelled; the statement may still be on its way */
-    void *arg;
-};
-
-struct slot {
-    struct pool *pool;
-    struct conn conn;
-    struct db_query *query; /* being executed */
-    PGresult *result;       /* of it */
-    struct loop_timer grace;
-    unsigned timeout_ms; /* what the server knows as statement_timeout; 0: not set */
-    bool write;          /* guarded: what it knows of default_transaction_read_only */
-    bool setting;        /* the SET is on its way, the query comes next */
-    bool preparing;      /* GUARD_SQL is on its way */
-    bool cut;            /* the running query has given as much as it may */
-    bool cancelling;     /* a worker tells the server so: until it is back, the next statement might be hit */
-    size_t bytes;        /* of the values so far */
-};
-
-struct pool {
-    struct db *db;
-    struct loop *loop;
-    struct list waiting;
-    struct slot slots[POOL_SIZE];
-    struct db_pretend pretend;
-    char *conninfo; /* NULL: no database, or the connections are being made */
-    bool has_database, guarded, pump_later, closing;
-    char sqlstate[6]; /* of the query whose callback is running */
-};
-
-static void pump_soon(struct pool *pool);
-
-static void pool_free_unless_cancelling(void *arg)
-{
-    struct pool *pool = arg;
-
-    for (size_t i = 0; i < POOL_SIZE; i++)
-        if (pool->slots[i].cancelling)
-            return; /* its worker's job ends it */
-    free(pool);
-}
-
-/* --- results ------------------------------------------------------------------------------------------------------ */
-
-int db_rows(const struct db_result *result)
-{
-    return result ? PQntuples(result->pg) : 0;
-}
-
-int db_columns(const struct db_result *result)
-{
-    return result ? PQnfields(result->pg) : 0;
-}
-
-const char *db_column_name(const struct db_result *result, int column)
-{
-    return result && column >= 0 && column < PQnfields(result->pg) ? PQfname(result->pg, column) : NULL;
-}
-
-const char *db_value(const struct db_result *result, int row, int column)
-{
-    if (row < 0 || column < 0 || row >= db_rows(result) || column >= db_columns(result) ||
-        PQgetisnull(result->pg, row, column))
-        return NULL;
-    return PQgetvalue(result->pg, row, column);
-}
-
-enum db_type db_column_type(const struct db_result *result, int column)
-{
-    switch (result && column >= 0 && column < PQnfields(result->pg) ? PQftype(result->pg, column) : 0) {
-    case 16:
-        return DB_BOOLEAN;
-    case 20: /* bigint, smallint, integer, oid */
-    case 21:
-    case 23:
-    case 26:
-        return DB_INTEGER;
-    case 700: /* real, double precision, numeric */
-    case 701:
-    case 1700:
-        return DB_NUMBER;
-    default:
-        return DB_TEXT;
-    }
-}
 
 /* --- the end of a query ------------------------------------------------------------------------------------------- */
 
@@ -238,7 +136,7 @@ static void pump(void *arg)
     }
 }
 
-static void pump_soon(struct pool *pool)
+void pool_pump_soon(struct pool *pool)
 {
     if (pool->pump_later)
         return;
@@ -307,86 +205,8 @@ struct db_query *pool_query(struct pool *pool, const struct db_question *questio
     connect_slots(pool);
     list_append(&pool->waiting, &q->node);
     loop_timer_start(pool->loop, &q->timer, q->deadline_ms, deadline, q);
-    pump_soon(pool);
+    pool_pump_soon(pool);
     return q;
-}
-
-/* --- rows of guarded statements, one by one ---------------------------------------------------------------------- */
-
-struct cancel_job {
-    struct pool *pool;
-    struct slot *slot;
-    PGcancel *cancel;
-};
-
-static void cancel_work(void *arg)
-{
-    struct cancel_job *job = arg;
-    char error[256];
-
-    PQcancel(job->cancel, error, sizeof error); /* when it fails, statement_timeout ends the statement */
-}
-
-static void cancel_done(void *arg)
-{
-    struct cancel_job *job = arg;
-
-    PQfreeCancel(job->cancel);
-    job->slot->cancelling = false;
-    if (job->pool->closing)
-        pool_free_unless_cancelling(job->pool);
-    else
-        pump_soon(job->pool);
-    free(job);
-}
-
-/* Enough: the rest of it is only thrown away. */
-static void cut(struct slot *slot)
-{
-    struct cancel_job *job;
-
-    if (slot->cut)
-        return;
-    slot->cut = true;
-    job = mem_new(sizeof *job);
-    job->pool = slot->pool;
-    job->slot = slot;
-    job->cancel = PQgetCancel(slot->conn.pg);
-    slot->cancelling = true;
-    loop_work(slot->pool->loop, CANCEL_LANE, cancel_work, cancel_done, job);
-}
-
-static void take_row(struct slot *slot, const PGresult *row)
-{
-    int at = slot->result ? PQntuples(slot->result) : 0, columns = PQnfields(row);
-
-    for (int i = 0; i < columns; i++)
-        slot->bytes += (size_t)PQgetlength(row, 0, i);
-    if (at >= (int)slot->query->max_rows || slot->bytes > DB_ANSWER_BYTES) {
-        cut(slot);
-        return;
-    }
-    if (!slot->result)
-        slot->result = PQcopyResult(row, PG_COPYRES_ATTRS);
-    for (int i = 0; slot->result && i < columns; i++)
-        PQsetvalue(slot->result, at, i, PQgetvalue(row, 0, i), PQgetisnull(row, 0, i) ? -1 : PQgetlength(row, 0, i));
-}
-
-/* Takes over a result of the running statement; the last one counts: a connection that breaks adds an error. */
-static void take_result(struct slot *slot, PGresult *result)
-{
-    ExecStatusType status = PQresultStatus(result);
-
-    if (slot->query && slot->query->max_rows && !slot->setting) {
-        if (status == PGRES_SINGLE_TUPLE)
-            take_row(slot, result);
-        if (status == PGRES_SINGLE_TUPLE || slot->cut || (status == PGRES_TUPLES_OK && slot->result)) {
-            PQclear(result); /* the end of the rows that were taken */
-            return;
-        }
-    }
-    PQclear(slot->result);
-    slot->result = result;
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
@@ -416,7 +236,7 @@ static void answer(struct slot *slot)
     }
     PQclear(result.pg);
     query_free(q);
-    pump_soon(slot->pool);
+    pool_pump_soon(slot->pool);
 }
 
 static bool went_wrong(const PGresult *result)
@@ -442,7 +262,7 @@ static void take_preparation(struct slot *slot, PGresult *result)
         return;
     }
     slot->preparing = false;
-    pump_soon(slot->pool);
+    pool_pump_soon(slot->pool);
 }
 
 static void slot_input(void *arg)
@@ -464,7 +284,7 @@ static void slot_input(void *arg)
                 conn_fail(&slot->conn, "a query used COPY, which the switch does not speak");
                 return;
             }
-            take_result(slot, result);
+            pool_take_result(slot, result);
             continue;
         }
         if (!slot->query) {
@@ -483,7 +303,7 @@ static void slot_input(void *arg)
             loop_timer_stop(slot->pool->loop, &slot->grace); /* cancelled meanwhile */
             query_free(slot->query);
             slot->query = NULL;
-            pump_soon(slot->pool);
+            pool_pump_soon(slot->pool);
             return;
         }
         if (PQstatus(slot->conn.pg) == CONNECTION_BAD)
@@ -501,7 +321,7 @@ static void slot_up(void *arg)
     slot->write = false;
     slot->preparing = slot->pool->guarded;
     if (!slot->preparing) {
-        pump_soon(slot->pool);
+        pool_pump_soon(slot->pool);
         db_refresh_state(slot->pool->db);
     } else if (!PQsendQuery(slot->conn.pg, GUARD_SQL)) {
         conn_broke(&slot->conn);
@@ -526,7 +346,7 @@ static void slot_down(void *arg, const char *why)
         q->slot = NULL;
         finish(q, -ENOTCONN, message);
     }
-    pump_soon(slot->pool);
+    pool_pump_soon(slot->pool);
     db_refresh_state(slot->pool->db);
 }
 

@@ -29,7 +29,7 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *modules_status, *files_status;
+    struct console_status *dialplan_status, *modules_status, *files_status;
     struct records *records;
     struct script *script;
     struct module_set *modules;
@@ -271,6 +271,15 @@ static json_t *files_status(void *arg)
     return json_pack("{ss*}", "dialplan", daemon->config->dialplan);
 }
 
+static json_t *dialplan_status(void *arg)
+{
+    const struct daemon *daemon = arg;
+    struct script_summary summary = script_summary(daemon->script);
+
+    return json_pack("{s:s,s:I,s:I,s:s}", "dir", daemon->config->dialplan, "contexts", (json_int_t)summary.contexts,
+                     "extensions", (json_int_t)summary.extensions, "problem", script_problem(daemon->script));
+}
+
 static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
@@ -288,8 +297,12 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
                                  .t2_ms = config->sip_timers.t2,
                                  .t4_ms = config->sip_timers.t4,
                                  .t1x64_ms = config->sip_timers.t1x64};
-    struct script_config script = {.dir = config->dialplan, .library_dir = config->dialplan_library};
+    char copy_path[512];
+    struct script_config script = {
+        .dir = config->dialplan, .library_dir = config->dialplan_library, .copy_path = copy_path};
     int result;
+
+    snprintf(copy_path, sizeof copy_path, "%s/dialplan.copy", config->state_dir);
 
     if ((result = check_dir(config->state_dir, "state directory", why, why_size)) < 0 ||
         (result = check_dir(config->run_dir, "run directory", why, why_size)) < 0)
@@ -315,7 +328,8 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         snprintf(why, why_size, "the SIP agent could not be set up: %s", strerror(-result));
         return result;
     }
-    if ((result = store_open(daemon->loop, config->database ? daemon->db : NULL, config->state_dir, &daemon->pbx->store)) < 0) {
+    if ((result = store_open(daemon->loop, config->database ? daemon->db : NULL, config->state_dir,
+                             &daemon->pbx->store)) < 0) {
         snprintf(why, why_size, "what the dialplan has kept cannot be read: %s", strerror(-result));
         return result;
     }
@@ -327,6 +341,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     if ((result = start_modules(daemon, why, why_size)) < 0)
         return result;
+    daemon->dialplan_status = console_add_status(daemon->console, "dialplan", dialplan_status, daemon);
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
@@ -412,6 +427,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->console) {
         console_remove(daemon->modules_command);
         console_remove_status(daemon->modules_status);
+        console_remove_status(daemon->dialplan_status);
         console_remove_status(daemon->files_status);
     }
     console_close(daemon->console);

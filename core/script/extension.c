@@ -182,6 +182,7 @@ void extension_table_add(struct extension_table *table, const char *context, con
     item->context = str_dup(context);
     item->pattern = str_dup(pattern);
     item->fn = fn;
+    item->stopped = 0;
     str_copy(item->at, sizeof item->at, at);
     context_of(table, context);
 }

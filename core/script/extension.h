@@ -17,8 +17,9 @@ int extension_compare(const char *a, const char *b);
 
 struct extension {
     char *context, *pattern;
-    int fn;      /* the caller's number for its function */
-    char at[80]; /* "file:line" of its definition */
+    int fn;           /* the caller's number for its function */
+    char at[80];      /* "file:line" of its definition */
+    unsigned stopped; /* the caller's: how often in a row it had to be stopped */
 };
 
 /* A context that includes others: what is dialled in it is looked up in them too. */

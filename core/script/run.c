@@ -9,6 +9,27 @@
 #include "base/obj.h"
 #include "script/script-priv.h"
 
+#define STOPPED_OFTEN 3 /* from then on an extension gets a tenth of the allowance: its calls come again and again */
+
+static void set_allowance(struct script_run *run)
+{
+    unsigned share = run->here->stopped >= STOPPED_OFTEN ? 10 : 1;
+
+    run->guard.limit = run->state->limits.instruction_limit / share;
+    run->guard.cpu_ms = GUARD_CPU_MS / share;
+}
+
+/* How this extension's run has ended. */
+static void note_end(const struct script_run *run)
+{
+    struct extension *extension = (struct extension *)(uintptr_t)run->here; /* the count is not part of its value */
+
+    if (run->guard.doom == DOOM_LIMIT)
+        extension->stopped++;
+    else
+        extension->stopped = 0;
+}
+
 /* --- inside the coroutine ---------------------------------------------------------------------------------------- */
 
 static int main_done(lua_State *L, int status, lua_KContext context);
@@ -40,8 +61,10 @@ static int main_done(lua_State *L, int status, lua_KContext context)
 
     while (run->guard.doom == DOOM_GOTO) {
         run->guard.doom = DOOM_NONE;
+        set_allowance(run);
         status = call_extension(L, run);
     }
+    note_end(run);
     if (run->guard.doom != DOOM_HANGUP && ((status != LUA_OK && status != LUA_YIELD) || run->guard.doom == DOOM_LIMIT))
         note_error(L, run, status);
     return 0;
@@ -259,7 +282,7 @@ int run_start(void *arg, struct call *call, const char *context, const char *ext
     str_copy(run->extension, sizeof run->extension, extension);
     run->co_ref = run->globals_ref = run->handlers_ref = LUA_NOREF;
     run->guard.budget = budget_new(script->config.call_memory_limit);
-    run->guard.limit = script->config.instruction_limit;
+    set_allowance(run);
     list_append(&script->runs, &run->node);
     call->script = run;
     if (state_protect(run->state, &run->guard, prepare, run, why, sizeof why) < 0) {

@@ -25,7 +25,8 @@ struct script_state {
 struct script {
     struct pbx *pbx;
     struct script_config config;
-    char *dir, *library_dir;
+    char *dir, *library_dir, *copy_path;
+    char problem[512]; /* why the copy is in force; "": it is not */
     struct script_state *state;
     struct script_load *load; /* under way on a worker; NULL: none */
     struct list runs;

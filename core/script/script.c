@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "script/copy.h"
 #include "script/script-priv.h"
 
 #define FILE_LANE 2 /* of the workers */
@@ -37,6 +38,32 @@ static void name_dialplan(struct script *script)
     hex_text(hash, (sizeof script->pbx->dialplan - 1) / 2, script->pbx->dialplan);
 }
 
+/* The dialplan that worked last, instead of the one that does not. */
+static int take_copy(struct script *script)
+{
+    json_t *files = copy_read(script->copy_path);
+    struct script_state *state = files ? state_new(script) : NULL;
+    char why[256];
+    int result;
+
+    if (!files)
+        return -ENOENT;
+    state->pretence.file = copy_file;
+    state->pretence.arg = files;
+    state->files.pretence = &state->pretence;
+    result = state_load(state, why, sizeof why);
+    memset(&state->pretence, 0, sizeof state->pretence);
+    json_decref(files);
+    if (result < 0) {
+        log_error("the copy of the dialplan in %s cannot be used either: %s", script->copy_path, why);
+        obj_unref(state, "script");
+        return result;
+    }
+    obj_unref(script->state, "script");
+    script->state = state;
+    return 0;
+}
+
 int script_open(struct pbx *pbx, const struct script_config *config, struct script **out, char *why, size_t why_size)
 {
     struct script *script = mem_new(sizeof *script);
@@ -46,6 +73,7 @@ int script_open(struct pbx *pbx, const struct script_config *config, struct scri
     *c = *config;
     c->dir = script->dir = str_dup(config->dir);
     c->library_dir = script->library_dir = config->library_dir ? str_dup(config->library_dir) : NULL;
+    c->copy_path = script->copy_path = config->copy_path ? str_dup(config->copy_path) : NULL;
     c->memory_limit = c->memory_limit ? c->memory_limit : 64 * 1024 * 1024;
     c->call_memory_limit = c->call_memory_limit ? c->call_memory_limit : 1024 * 1024;
     c->instruction_limit = c->instruction_limit ? c->instruction_limit : 1000000;
@@ -54,6 +82,16 @@ int script_open(struct pbx *pbx, const struct script_config *config, struct scri
     list_init(&script->runs);
     script->state = state_new(script);
     result = state_load(script->state, why, why_size);
+    if (result < 0 && script->copy_path && take_copy(script) == 0) {
+        str_copy(script->problem, sizeof script->problem, why);
+        log_error(
+            "the dialplan cannot be loaded: %s. The one that worked last is in force; `tandem dialplan reload` when "
+            "it is corrected",
+            why);
+        result = 0;
+    } else if (result == 0 && script->copy_path) {
+        copy_write(pbx->loop, script->copy_path, &script->state->files);
+    }
     if (result < 0) {
         script_close(script);
         return result;
@@ -114,6 +152,9 @@ static void load_done(void *arg)
             script->state = load->state;
             load->state = old; /* running calls keep it alive */
             name_dialplan(script);
+            script->problem[0] = '\0';
+            if (script->copy_path)
+                copy_write(script->pbx->loop, script->copy_path, &script->state->files);
             log_info("dialplan of %s loaded anew: %zu extensions", script->dir, summary.extensions);
         } else if (load->keep) {
             log_error("the dialplan stays as it was, the new one is broken: %s", load->why);
@@ -159,7 +200,13 @@ void script_close(struct script *script)
     }
     free(script->dir);
     free(script->library_dir);
+    free(script->copy_path);
     free(script);
+}
+
+const char *script_problem(const struct script *script)
+{
+    return script->problem;
 }
 
 bool script_has_extension(const struct script *script, const char *context, const char *extension)

@@ -28,6 +28,7 @@ struct script_pretence {
 struct script_config {
     const char *dir;                        /* dialplan directory; main file: init.lua */
     const char *library_dir;                /* Tandem's own Lua library, searched second by include */
+    const char *copy_path;                  /* file that holds the dialplan that worked last; NULL: none is kept */
     size_t memory_limit;                    /* bytes for the whole state (default 64 MiB) */
     unsigned call_memory_limit;             /* bytes one call may hold (default 1 MiB) */
     unsigned instruction_limit;             /* Lua instructions between two yields (default 1,000,000) */
@@ -35,8 +36,9 @@ struct script_config {
     const struct script_pretence *pretence; /* for simulations; NULL: this is real. Copied */
 };
 
-/* Loads the dialplan and puts itself into pbx->script/script_ops. Blocks: before the switch takes calls. A broken
- * dialplan is an error with file and line in `why`: -EINVAL, -ENOENT. */
+/* Loads the dialplan and puts itself into pbx->script/script_ops. Blocks: before the switch takes calls. Instead of a
+ * broken one the one that worked last is taken (script_problem() tells); without that it is an error with file and line
+ * in `why`: -EINVAL, -ENOENT. */
 int script_open(struct pbx *pbx, const struct script_config *config, struct script **out, char *why, size_t why_size);
 
 /* What a dialplan is that was loaded. `why` has file and line when result is negative: -EINVAL, -ENOENT. */
@@ -46,6 +48,8 @@ struct script_summary {
     size_t extensions, contexts, files;
     const struct script_state *state; /* for script_summary_has() */
 };
+/* Why the files are not what is in force, in words; "" when they are. */
+const char *script_problem(const struct script *script);
 /* Of the dialplan in force. */
 struct script_summary script_summary(const struct script *script);
 /* Is there anything in this context of it? */

@@ -169,6 +169,29 @@ START_TEST(no_script_keeps_the_switch_longer_than_fifty_milliseconds)
 }
 END_TEST
 
+/* Every call to it is one more delay for all others. */
+START_TEST(an_extension_that_is_stopped_again_and_again_gets_a_tenth_of_the_time)
+{
+    double took[6];
+
+    load(LUA(extension("internal", "1", function(call) local s = ("x"):rep(200000) while true do s:upper() end end)
+             extension("internal", "2", function(call) for i = 1, 300000 do end log("fine") end)));
+    for (int i = 0; i < 6; i++) {
+        double began = cpu_ms();
+
+        ck_assert_int_eq(dial("1")->cause, CAUSE_SCRIPT_ERROR);
+        took[i] = cpu_ms() - began;
+    }
+    ck_assert_msg(took[5] < took[0] / 3, "first %.1f ms, then %.1f ms", took[0], took[5]);
+    dial("2");
+    heard("fine\n"); /* others have theirs */
+    write_file("init.lua", "extension('internal', '1', function(call) for i = 1, 300000 do end log('mended') end)");
+    ck_assert_int_eq(reload(), 0);
+    dial("1");
+    heard("mended\n");
+}
+END_TEST
+
 START_TEST(table_functions_cannot_be_lied_to_about_lengths)
 {
     static const char *const bodies[] = {
@@ -425,6 +448,7 @@ int main(void)
     tcase_add_test(limits, an_endless_loop_while_loading_is_stopped);
     tcase_add_test(limits, work_done_in_c_counts_too);
     tcase_add_test(limits, no_script_keeps_the_switch_longer_than_fifty_milliseconds);
+    tcase_add_test(limits, an_extension_that_is_stopped_again_and_again_gets_a_tenth_of_the_time);
     tcase_add_test(limits, table_functions_cannot_be_lied_to_about_lengths);
     tcase_add_test(limits, a_script_ends_when_it_has_run_too_long);
     tcase_add_test(limits, a_script_that_waits_gets_a_new_allowance);

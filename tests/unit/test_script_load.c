@@ -1,6 +1,7 @@
 /* Loading the dialplan: mistakes and where they are, other files, loading anew, the default dialplan. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "script_fixture.h"
 
@@ -122,6 +123,51 @@ START_TEST(a_check_says_what_is_wrong_and_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_start_with_a_broken_dialplan_takes_the_one_that_worked_last)
+{
+    char copy[100];
+    struct script_config config = {.dir = fx.dir, .copy_path = copy};
+
+    snprintf(copy, sizeof copy, "%s/copy", fx.dir);
+    write_file("other.lua", "function answer() return 'old' end");
+    load_with("include('other.lua') extension('internal', '1', function(call) log(answer()) end)", &config);
+    ck_assert_str_eq(script_problem(fx.script), "");
+    script_close(fx.script);
+    while (access(copy, R_OK) < 0) /* a worker writes it */
+        loop_turn(fx.loop, 10);
+    loop_turn(fx.loop, 10);
+    write_file("other.lua", "nonsense(");
+    ck_assert_int_eq(script_open(fx.pbx, &config, &fx.script, fx.why, sizeof fx.why), 0);
+    ck_assert_ptr_nonnull(strstr(script_problem(fx.script), "other.lua:1"));
+    dial("1");
+    ck_assert_str_eq(fx.heard, "old\n");
+    write_file("other.lua", "function answer() return 'new' end");
+    ck_assert_int_eq(reload(), 0);
+    ck_assert_str_eq(script_problem(fx.script), "");
+    dial("1");
+    ck_assert_str_eq(fx.heard, "old\nnew\n");
+    loop_turn(fx.loop, 50);
+}
+END_TEST
+
+START_TEST(a_copy_that_is_no_good_changes_nothing)
+{
+    char copy[100];
+    struct script_config config = {.dir = fx.dir, .copy_path = copy};
+    static const char *const bad[] = {"", "{", "{\"version\":2,\"files\":{\"init.lua\":\"\"}}", "{\"version\":1}",
+                                      "{\"version\":1,\"files\":{}}", "{\"version\":1,\"files\":{\"init.lua\":\"nonsense(\"}}"};
+
+    snprintf(copy, sizeof copy, "%s/copy", fx.dir);
+    write_file("init.lua", "broken(");
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        write_file("copy", bad[i]);
+        ck_assert_int_eq(script_open(fx.pbx, &config, &fx.script, fx.why, sizeof fx.why), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(fx.why, "init.lua:1"));
+    }
+    fx.script = NULL;
+}
+END_TEST
+
 static int closed_with;
 
 static void closed(void *arg, const struct script_summary *summary)
@@ -207,6 +253,8 @@ int main(void)
     tcase_add_test(loading, mistakes_with_contexts_are_named);
     tcase_add_test(loading, a_check_says_what_is_wrong_and_changes_nothing);
     tcase_add_test(loading, a_switch_that_stops_during_a_reload_leaves_nothing_behind);
+    tcase_add_test(loading, a_start_with_a_broken_dialplan_takes_the_one_that_worked_last);
+    tcase_add_test(loading, a_copy_that_is_no_good_changes_nothing);
     tcase_add_test(loading, a_bad_reload_keeps_the_old_dialplan);
     tcase_add_test(loading, a_running_call_finishes_with_the_dialplan_it_began_with);
     tcase_add_test(loading, the_default_dialplan_calls_accounts_and_refuses_unknown_numbers);

@@ -281,6 +281,23 @@ def a_dialplan_is_checked_and_read_again_by_command(t):
     assert "nowhere" in tandem.command_fails("dialplan", "show", "nowhere")
 
 
+def a_switch_starts_with_the_dialplan_that_worked_last(t):
+    tandem = _tandem(t, "extension('internal', '10', function(call) call:hangup('busy') end)").start()
+    assert "dialplan   loaded, 1 extensions" in tandem.cli("status").stdout
+    tandem.stop()
+    _write(tandem.dialplan_directory, "init.lua", "somebody is in the middle of editing this")
+    tandem.expect_error("the dialplan cannot be loaded: init.lua:1")
+    tandem.start()
+    phone = t.endpoint()
+    assert phone.invite("10").status == 486
+    said = tandem.cli("status").stdout
+    assert "dialplan   broken" in said and "init.lua:1" in said and "worked last" in said, said
+    _write(tandem.dialplan_directory, "init.lua", "extension('internal', '10', function(call) call:hangup('rejected') end)")
+    tandem.cli("dialplan", "reload")
+    assert phone.invite("10").status == 603
+    assert "dialplan   loaded" in tandem.cli("status").stdout
+
+
 def a_warning_names_accounts_whose_context_is_empty(t):
     tandem = _tandem(t, "extension('office', '10', print)").start()
     name, _ = t.account()
