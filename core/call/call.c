@@ -184,6 +184,13 @@ static void start_call(void *arg)
     obj_unref(call, "start");
 }
 
+void call_start(struct call *call)
+{
+    call->start_pending = true;
+    obj_ref(call, "start");
+    loop_later(call->pbx->loop, start_call, call);
+}
+
 struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum cause *refused)
 {
     struct call *call;
@@ -215,9 +222,7 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
     call_publish(call, EVENT_CALL_NEW, NULL);
     leg_publish(leg, EVENT_LEG_NEW, NULL);
-    call->start_pending = true;
-    obj_ref(call, "start");
-    loop_later(pbx->loop, start_call, call);
+    call_start(call);
     return leg;
 }
 
@@ -350,7 +355,8 @@ static void end_if_over(struct call *call)
     ending(call);
 }
 
-/* Hanging up before the answer is giving up, however the phone says it. */
+/* Hanging up before the answer is giving up, however the phone says it. (A caller that we called itself says so in
+ * leg_on_ended().) */
 static bool gave_up(const struct leg *caller)
 {
     return caller->who == WHO_CALLER && !caller->answered_us && caller->cause == CAUSE_NORMAL;

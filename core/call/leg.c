@@ -35,6 +35,7 @@ static void leg_destroy(void *obj)
         free(leg->to);
     }
     free(leg->headers);
+    free(leg->shown);
     desc_free(leg->remote_offer);
     desc_free(leg->remote);
     desc_free(leg->local);
@@ -67,6 +68,16 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
 bool leg_is_alive(const struct leg *leg)
 {
     return leg->state != LEG_ENDING && leg->state != LEG_GONE;
+}
+
+const char *leg_shown_number(const struct leg *leg)
+{
+    return leg->shown ? leg->shown->number : leg->call->from_number;
+}
+
+const char *leg_shown_name(const struct leg *leg)
+{
+    return leg->shown ? leg->shown->name : leg->call->from_name;
 }
 
 struct media_port *leg_audio_port(const struct leg *leg)
@@ -401,6 +412,11 @@ void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, c
 {
     if (!leg_is_alive(leg))
         return;
+    if (leg == leg->call->caller && !leg->inbound) { /* we called it, but it is who calls */
+        who = who == WHO_CALLEE ? WHO_CALLER : who;
+        if (cause == CAUSE_NORMAL && !leg->call->answered_us)
+            cause = CAUSE_CANCELLED;
+    }
     obj_ref(leg, "ended");
     /* An end cannot wait: a hook that defers here is taken as having passed. */
     hook_cancel(hook_start(leg->pbx->hooks, HOOK_LEG_END, leg, end_judged, leg));

@@ -86,6 +86,11 @@ typedef void (*leg_control_fn)(void *arg, struct leg *leg, enum leg_change chang
 /* How a re-offer of ours ended: status 0 and the answer (borrowed), or a SIP status. */
 typedef void (*leg_offered_fn)(void *arg, struct leg *leg, int status, const struct media_desc *answer);
 
+/* Who is shown as the caller to the far side of an outbound leg, where that is not the call's. */
+struct leg_identity {
+    char number[128], name[128];
+};
+
 struct leg {
     struct pbx *pbx;
     struct uuid id;
@@ -102,6 +107,7 @@ struct leg {
     char number[64];         /* the party at the far side: account name or number */
     char name[128];          /* its display name */
     char contact[512], peer[ADDR_TEXT], sip_call_id[160];
+    struct leg_identity *shown; /* NULL: the call's caller */
     char *headers;         /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
     union addr media_host; /* our address as this phone sees it */
     union addr signalling; /* where its signalling comes from */
@@ -177,6 +183,9 @@ void leg_echo(struct leg *leg, bool on);
  * it, as it does in a bridge; else the phone may be silent for as long as it likes. */
 void leg_expect_sound(struct leg *leg, bool on);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
+/* The caller that the far side of an outbound leg is shown; "" when there is nothing to show. */
+const char *leg_shown_number(const struct leg *leg);
+const char *leg_shown_name(const struct leg *leg);
 struct media_port *leg_audio_port(const struct leg *leg); /* NULL: none */
 bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GONE */
 

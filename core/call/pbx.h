@@ -31,6 +31,7 @@ struct flow_place {
 typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flow, struct flow_place *out,
                                  unsigned max);
 
+struct originates;
 struct store;
 
 struct pbx {
@@ -40,7 +41,8 @@ struct pbx {
     struct hooks *hooks;
     struct media *media;
     struct db *db;
-    struct store *store; /* what the dialplan keeps; NULL: nothing */
+    struct originates *originates; /* calls that it is asked to make; NULL: none (originate.h) */
+    struct store *store;           /* what the dialplan keeps; NULL: nothing */
     void *script;
     const struct script_ops *script_ops; /* NULL: no dialplan */
     const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */

@@ -43,8 +43,8 @@ struct cli_command {
 extern const struct cli_command cmd_status, cmd_version, cmd_refs;
 extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
 extern const struct cli_command cmd_registrations, cmd_accounts;
-extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config;
-extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate;
+extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config, cmd_backup, cmd_restore;
+extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate, cmd_originate;
 extern const struct cli_command cmd_trace, cmd_why;
 
 /* "tandem: …" on standard error. */
@@ -75,6 +75,13 @@ enum cli_exit cli_sql(struct cli *cli, const char *sql, const char *const *param
 enum cli_exit cli_do(struct cli *cli, const char *sql);
 /* Connects, and says why not. */
 enum cli_exit cli_connect(struct cli *cli);
+/* The same; when the database has nothing of Tandem's yet (an error otherwise), makes its tables first, from the
+ * migrations in dir. */
+enum cli_exit cli_connect_or_make(struct cli *cli, const char *dir);
+/* Where the running switch has its dialplan (caller frees), or NULL when none answers. */
+char *cli_dialplan(struct cli *cli);
+/* Only whoever owns the database sees secrets; says so to others. */
+enum cli_exit cli_want_owner(struct cli *cli, const char *what);
 /* Says what the server said. */
 struct admin_error;
 void cli_sql_error(const struct cli *cli, const struct admin_error *error);

@@ -1,5 +1,5 @@
-/* tandem account, device, setting: add, set, show, list, del, and the short forms password, enable, disable. What each
- * has, the tables in entities.c say. A secret that was made here is printed once and kept nowhere. */
+/* tandem account, device, setting: add, set, del, and the short forms password, enable, disable. What each has, the
+ * tables in entities.c say. A secret that was made here is printed once and kept nowhere. */
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ const char *field_value(const struct field *field, const char *text)
     return field->may_default && strcmp(text, "default") == 0 ? NULL : text;
 }
 
-static enum cli_exit no_such(const struct entity *entity, const char *key)
+enum cli_exit entity_missing(const struct entity *entity, const char *key)
 {
     cli_error("there is no %s \"%s\"; `tandem %s list` shows them all", entity->word, key, entity->word);
     return CLI_FAILED;
@@ -71,7 +71,7 @@ enum cli_exit entity_update(struct cli *cli, const struct entity *entity, const 
         return CLI_OK;
     if (entity_exists(cli, entity, key, &exists) != CLI_OK)
         return CLI_FAILED;
-    return exists ? CLI_OK : no_such(entity, key);
+    return exists ? CLI_OK : entity_missing(entity, key);
 }
 
 static void make_secret(char **made)
@@ -289,7 +289,7 @@ static enum cli_exit set(struct cli *cli, const struct entity *entity, int argc,
     if (entity_exists(cli, entity, r.words[0], &exists) != CLI_OK)
         return CLI_FAILED;
     if (!exists) /* before a secret is asked for */
-        return no_such(entity, r.words[0]);
+        return entity_missing(entity, r.words[0]);
     if (r.secret_stdin && !(secret = ask_secret()))
         return CLI_FAILED;
     r.new_secret = !r.secret_stdin && (r.new_secret || password);
@@ -349,121 +349,6 @@ static enum cli_exit del(struct cli *cli, const struct entity *entity, int argc,
     return status;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------
- */
-
-/* A value for people. Returns out or the string itself. */
-static const char *value_text(const json_t *value, char out[32])
-{
-    if (json_is_string(value))
-        return json_string_value(value);
-    if (json_is_boolean(value))
-        return json_is_true(value) ? "yes" : "no";
-    if (json_is_integer(value))
-        snprintf(out, 32, "%lld", (long long)json_integer_value(value));
-    else
-        out[0] = '\0';
-    return out;
-}
-
-static void print_list(const struct cli *cli, const json_t *list, const char *const *heads, const char *const *columns,
-                       unsigned count)
-{
-    struct table table;
-    const json_t *item;
-    size_t i;
-
-    table_init(&table, heads, count);
-    json_array_foreach(list, i, item)
-    {
-        char room[TABLE_COLUMNS][32];
-        const char *cells[TABLE_COLUMNS];
-
-        for (unsigned k = 0; k < count; k++)
-            cells[k] = value_text(json_object_get(item, columns[k]), room[k]);
-        table_row(&table, cells);
-    }
-    table_print(&table, cli);
-}
-
-static enum cli_exit list(struct cli *cli, const struct entity *entity, int argc, char **argv)
-{
-    const char *wanted = argc > 1 ? argv[1] : NULL;
-    json_t *items, *result;
-
-    if (argc > 2)
-        return cli_usage(entity->command, "%s list takes at most one word to look for", entity->word);
-    if (cli_sql(cli, entity->list, &wanted, 1, &items, NULL) != CLI_OK)
-        return CLI_FAILED;
-    if (cli->json) {
-        result = json_pack("{s:O}", entity->plural, items);
-        print_json(cli, result);
-        json_decref(result);
-    } else if (!json_array_size(items)) {
-        fprintf(cli->out,
-                wanted ? "No %s has that in its name.\n" : "There are no %ss yet. `tandem %s add` makes one.\n",
-                entity->word, entity->word);
-    } else {
-        print_list(cli, items, entity->heads, entity->columns, entity->column_count);
-    }
-    json_decref(items);
-    return CLI_OK;
-}
-
-static void print_fields(const struct cli *cli, const struct entity *entity, const json_t *item)
-{
-    char room[32];
-
-    for (const struct field *f = entity->fields; f->column; f++) {
-        const json_t *value = json_object_get(item, f->column);
-
-        fprintf(cli->out, "%s%-16s%s ", f == entity->fields ? colour(cli, BOLD) : "", f->label,
-                f == entity->fields ? colour(cli, PLAIN) : "");
-        print_clean(cli->out, json_is_null(value) && f->may_default ? "as the switch" : value_text(value, room));
-        putc('\n', cli->out);
-    }
-    if (*json_str(item, "updated_by"))
-        fprintf(cli->out, "%-16s %.19s by %s\n", "changed", json_str(item, "updated_at"), json_str(item, "updated_by"));
-}
-
-static enum cli_exit show(struct cli *cli, const struct entity *entity, int argc, char **argv)
-{
-    static const char *const heads[] = {"CONTACT", "PEER", "DEVICE", "PHONE"};
-    static const char *const columns[] = {"contact", "peer", "device", "user_agent"};
-    const json_t *devices, *phones;
-    json_t *item;
-
-    if (argc != 2 || argv[1][0] == '-')
-        return cli_usage(entity->command, "%s show needs the name of the %s and nothing else", entity->word,
-                         entity->word);
-    if (cli_sql(cli, entity->show, (const char *const[]){argv[1]}, 1, &item, NULL) != CLI_OK)
-        return CLI_FAILED;
-    if (!json_is_object(item)) {
-        json_decref(item);
-        return no_such(entity, argv[1]);
-    }
-    devices = json_object_get(item, "device_list");
-    phones = json_object_get(item, "registrations");
-    if (cli->json) {
-        print_json(cli, item);
-    } else {
-        print_fields(cli, entity, item);
-        if (json_object_get(item, "meaning"))
-            fprintf(cli->out, "%-16s %s\n%-16s %s\n", "default", json_str(item, "default_value"), "meaning",
-                    json_str(item, "meaning"));
-        if (json_array_size(devices)) {
-            putc('\n', cli->out);
-            print_list(cli, devices, entity_device.heads, entity_device.columns, entity_device.column_count);
-        }
-        if (json_array_size(phones)) {
-            putc('\n', cli->out);
-            print_list(cli, phones, heads, columns, COUNT_OF(heads));
-        }
-    }
-    json_decref(item);
-    return CLI_OK;
-}
-
 /* --- verbs ---------------------------------------------------------------------------------------------------------
  */
 
@@ -478,9 +363,9 @@ static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc,
     argv++;
     verb = argv[0];
     if (strcmp(verb, "show") == 0)
-        return show(cli, entity, argc, argv);
+        return entity_show(cli, entity, argc, argv);
     if (strcmp(verb, "list") == 0)
-        return list(cli, entity, argc, argv);
+        return entity_list(cli, entity, argc, argv);
     if (strcmp(verb, "del") == 0)
         return del(cli, entity, argc, argv);
     if (strcmp(verb, "import") == 0)

@@ -14,6 +14,7 @@ struct field {
     const char *type;  /* of SQL: what the text is cast to */
     bool may_default;  /* the value "default" makes it NULL: as the switch */
     bool may_be_empty; /* an empty field of a CSV file means an empty text, not "leave it" */
+    bool seconds;      /* a time: shown as "1 h 0 min"; 0 is none */
 };
 
 struct entity {
@@ -52,6 +53,12 @@ enum cli_exit entity_update(struct cli *cli, const struct entity *entity, const 
 enum cli_exit entity_add(struct cli *cli, const struct entity *entity, const char *key, const char *parent,
                          const char *secret, char **made_secret);
 enum cli_exit entity_exists(struct cli *cli, const struct entity *entity, const char *key, bool *exists);
+
+/* Says that there is none of that name. */
+enum cli_exit entity_missing(const struct entity *entity, const char *key);
+/* `tandem WORD list [TEXT]` and `show NAME`: argv[0] is the verb. */
+enum cli_exit entity_list(struct cli *cli, const struct entity *entity, int argc, char **argv);
+enum cli_exit entity_show(struct cli *cli, const struct entity *entity, int argc, char **argv);
 
 /* `tandem WORD import …` and `export …`: argv[0] is the verb. */
 enum cli_exit entity_import(struct cli *cli, const struct entity *entity, int argc, char **argv);

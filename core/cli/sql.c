@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "db/admin.h"
+#include "db/migrate.h"
 
 #define APPLY_SECONDS "10"
 
@@ -26,17 +27,26 @@ static void who_runs_this(char *out, size_t size)
         snprintf(out, size, "tandem (%s)", name);
 }
 
-/* Where the switch has its database, without its user and password; "" when no switch answers. */
-static void place_of_switch(struct cli *cli, char *out, size_t size)
+/* What the running switch says of itself, quietly; NULL when none answers. */
+static json_t *ask_switch(struct cli *cli)
 {
     json_t *status = NULL;
 
-    str_copy(out, size, "");
     cli->quiet = true;
-    if (cli_ask(cli, "status", NULL, &status) == CLI_OK)
-        str_copy(out, size, json_str(json_object_get(status, "database"), "place"));
+    if (cli_ask(cli, "status", NULL, &status) != CLI_OK)
+        status = NULL;
     cli->quiet = false;
+    return status;
+}
+
+char *cli_dialplan(struct cli *cli)
+{
+    json_t *status = ask_switch(cli);
+    const char *dir = json_str(json_object_get(status, "files"), "dialplan");
+    char *copy = *dir ? str_dup(dir) : NULL;
+
     json_decref(status);
+    return copy;
 }
 
 static void explain(const struct cli *cli, const struct admin_error *error, bool guessed)
@@ -54,23 +64,66 @@ static void explain(const struct cli *cli, const struct admin_error *error, bool
               stderr);
 }
 
-enum cli_exit cli_connect(struct cli *cli)
+/* $TANDEM_DATABASE or --database; else where the switch has its own, without its user and password; else "". */
+static void find_database(struct cli *cli, char *out, size_t size)
 {
-    char who[128], place[256] = "";
-    const char *conninfo = cli->database && *cli->database ? cli->database : place;
+    json_t *status = NULL;
+
+    if (!cli->database || !*cli->database) {
+        status = ask_switch(cli);
+        str_copy(out, size, json_str(json_object_get(status, "database"), "place"));
+    } else if (str_copy(out, size, cli->database) < 0) {
+        str_copy(out, size, ""); /* nobody has such a long one */
+    }
+    json_decref(status);
+}
+
+enum cli_exit cli_connect_or_make(struct cli *cli, const char *dir)
+{
+    char who[128], conninfo[2048];
     struct admin_error error;
     bool guessed;
+    int err;
 
     if (cli->admin)
         return CLI_OK;
-    if (conninfo == place)
-        place_of_switch(cli, place, sizeof place);
+    find_database(cli, conninfo, sizeof conninfo);
     guessed = !*conninfo;
+    if (guessed)
+        str_copy(conninfo, sizeof conninfo, "dbname=tandem");
     who_runs_this(who, sizeof who);
-    if (admin_open(guessed ? "dbname=tandem" : conninfo, who, &cli->admin, &error) == 0)
-        return CLI_OK;
-    explain(cli, &error, guessed);
-    return CLI_FAILED;
+    err = admin_open(conninfo, who, &cli->admin, &error);
+    if (err && error.empty && dir) {
+        if (db_migrate(conninfo, dir, cli->json ? stderr : cli->out) < 0)
+            return CLI_FAILED;
+        err = admin_open(conninfo, who, &cli->admin, &error);
+    }
+    if (err)
+        explain(cli, &error, guessed);
+    return err ? CLI_FAILED : CLI_OK;
+}
+
+enum cli_exit cli_connect(struct cli *cli)
+{
+    return cli_connect_or_make(cli, NULL);
+}
+
+enum cli_exit cli_want_owner(struct cli *cli, const char *what)
+{
+    json_t *other;
+    enum cli_exit status =
+        cli_sql(cli,
+                "SELECT to_json(r.rolname) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = "
+                "'config.account'::regclass AND NOT pg_has_role(current_user, c.relowner, 'MEMBER')",
+                NULL, 0, &other, NULL);
+
+    if (status == CLI_OK && json_is_string(other)) {
+        cli_error("%s holds all stored secrets: only the owner of the database, %s, or a superuser may do that", what,
+                  json_string_value(other));
+        status = CLI_FAILED;
+    }
+    json_decref(other);
+    return status;
 }
 
 /* --- statements ----------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ extern const struct core_command core_call_commands[];
 extern const struct core_command core_account_commands[];
 extern const struct core_command core_trace_commands[];
 extern const struct core_command core_dialplan_commands[];
+extern const struct core_command core_originate_commands[];
 
 /* params[key] as text, or NULL when it is missing, no string or empty. */
 const char *param_text(json_t *params, const char *key);

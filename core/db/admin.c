@@ -75,6 +75,7 @@ static int check_version(struct admin *admin, struct admin_error *error)
     memset(error, 0, sizeof *error);
     snprintf(error->text, sizeof error->text, "database %s is at version %d, this program needs %d", PQdb(admin->pg),
              version, DB_SCHEMA_VERSION);
+    error->empty = version == 0;
     str_copy(error->hint, sizeof error->hint,
              version < DB_SCHEMA_VERSION ? "Its owner brings it there with: tandem db migrate"
                                          : "Use a newer tandem, the one that made it.");
@@ -160,7 +161,7 @@ bool admin_in_transaction(const struct admin *admin)
 }
 
 int admin_copy_out(struct admin *admin, const char *sql, int (*take)(void *arg, const char *data, size_t len),
-                   void *arg, struct admin_error *error)
+                   void *arg, long *rows, struct admin_error *error)
 {
     PGresult *r = PQexec(admin->pg, sql);
     char *data;
@@ -175,7 +176,7 @@ int admin_copy_out(struct admin *admin, const char *sql, int (*take)(void *arg, 
         PQfreemem(data);
     }
     while ((r = PQgetResult(admin->pg))) {
-        int end = finish(admin, r, sql, NULL, NULL, error);
+        int end = finish(admin, r, sql, NULL, rows, error);
 
         err = err ? err : end;
     }

@@ -12,7 +12,8 @@ struct admin_error {
     char text[1024];
     char detail[1024];
     char hint[1024]; /* "" when there is none */
-    char where[256]; /* in a text of several statements: "line 3"; "" when not known */
+    char where[256]; /* in a text of several lines: "line 3"; "" when not known */
+    bool empty;      /* the database has nothing of Tandem's yet */
 };
 
 /* Connects as conninfo says (libpq's defaults for what it does not say); who: for pg_stat_activity and the history of
@@ -34,9 +35,10 @@ int admin_run(struct admin *admin, const char *sql, struct admin_error *error);
 /* Is a transaction open, and none of its statements failed? */
 bool admin_in_transaction(const struct admin *admin);
 
-/* COPY … TO STDOUT: take gets it piece by piece and returns 0, or a negative errno that ends it. */
+/* COPY … TO STDOUT (rows: how many; NULL: not wanted): take gets it piece by piece and returns 0, or a negative errno
+ * that ends it. */
 int admin_copy_out(struct admin *admin, const char *sql, int (*take)(void *arg, const char *data, size_t len),
-                   void *arg, struct admin_error *error);
+                   void *arg, long *rows, struct admin_error *error);
 /* COPY … FROM STDIN: give fills buf and returns how much, 0 at the end, or a negative errno. */
 int admin_copy_in(struct admin *admin, const char *sql, long (*give)(void *arg, char *buf, size_t size), void *arg,
                   struct admin_error *error);

@@ -48,6 +48,8 @@ struct feed {
     uint64_t loads; /* started so far; the number of the running one */
     enum asked asked;
     bool loading_all, again, loaded, revert_due;
+    bool pending;          /* what was read last goes back unless somebody confirms it */
+    bool unkept;           /* the local copy lacks something that was read, because it was pending */
     bool read_all;         /* the running load found that touched rows are not enough */
     unsigned results;      /* of the running load, by number */
     struct snapshot *next; /* being built; NULL while nothing has changed */
@@ -165,7 +167,7 @@ static void load(struct feed *feed, bool all)
     unsigned long long have = snapshot_generation(db_snapshot(feed->db));
     char sql[2048];
 
-    all = all || copy_wants_all(feed->copy);
+    all = all || copy_wants_all(feed->copy) || (feed->unkept && !feed->pending);
     rows_sql(all, have, sql, sizeof sql);
     copy_begin(feed->copy, all, sql);
     loop_timer_stop(feed->loop, &feed->coalesce);
@@ -214,6 +216,16 @@ static void refuse(struct feed *feed)
     feed->next = NULL;
 }
 
+/* The local copy has what stays: a change that may still go back would come into force again at a start without the
+ * database, which alone knows that it has gone back. What came after such a change builds on it, so the copy is whole
+ * again with the next full load only. */
+static void keep(struct feed *feed)
+{
+    feed->unkept = feed->pending || (feed->unkept && !feed->loading_all);
+    if (!feed->unkept)
+        copy_keep(feed->copy);
+}
+
 static void put_in_force(struct feed *feed)
 {
     uint64_t had = snapshot_generation(db_snapshot(feed->db));
@@ -224,7 +236,7 @@ static void put_in_force(struct feed *feed)
     if (feed->loading_all || feed->next || feed->number != had) {
         struct snapshot *next = building(feed);
 
-        copy_keep(feed->copy);
+        keep(feed);
         feed->next = NULL;
         snapshot_set_generation(next, feed->number);
         db_set_snapshot(feed->db, next);
@@ -308,7 +320,8 @@ static void take_deadline(struct feed *feed, const PGresult *r)
 {
     uint64_t ms;
 
-    if (PQgetisnull(r, 0, 2) || str_to_u64(PQgetvalue(r, 0, 2), UINT32_MAX, &ms) < 0)
+    feed->pending = !PQgetisnull(r, 0, 2) && str_to_u64(PQgetvalue(r, 0, 2), UINT32_MAX, &ms) == 0;
+    if (!feed->pending)
         loop_timer_stop(feed->loop, &feed->revert);
     else
         loop_timer_start(feed->loop, &feed->revert, ms + REVERT_LATE_MS, revert_now, feed);
@@ -326,6 +339,7 @@ static void load_done(struct feed *feed)
     else
         put_in_force(feed);
     feed->loaded = true;
+    feed->again = feed->again || (feed->unkept && !feed->pending); /* for the local copy */
     db_refresh_state(feed->db);
     end_waiters(feed, number, refused ? -EINVAL : 0);
     if (feed->asked == NOTHING && feed->conn.up && !report(feed))

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "call/originate.h"
 #include "console/console.h"
 #include "db/store.h"
 #include "main/records.h"
@@ -28,7 +29,7 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *modules_status;
+    struct console_status *modules_status, *files_status;
     struct records *records;
     struct script *script;
     struct module_set *modules;
@@ -262,6 +263,14 @@ static json_t *modules_status(void *arg)
     return modules_list(daemon->modules);
 }
 
+/* Where a backup finds what is not in the database. */
+static json_t *files_status(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    return json_pack("{ss*}", "dialplan", daemon->config->dialplan);
+}
+
 static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
@@ -310,6 +319,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         snprintf(why, why_size, "what the dialplan has kept cannot be read: %s", strerror(-result));
         return result;
     }
+    originates_open(daemon->pbx, config->database != NULL);
     daemon->records = records_open(daemon->pbx);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
@@ -318,6 +328,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = start_modules(daemon, why, why_size)) < 0)
         return result;
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
+    daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
     if (result < 0)
@@ -396,9 +407,12 @@ void daemon_close(struct daemon *daemon, bool keep_media)
 {
     loop_timer_stop(daemon->loop, &daemon->drain_deadline);
     modules_stop(daemon->modules);
+    if (daemon->pbx)
+        originates_close(daemon->pbx);
     if (daemon->console) {
         console_remove(daemon->modules_command);
         console_remove_status(daemon->modules_status);
+        console_remove_status(daemon->files_status);
     }
     console_close(daemon->console);
     if (daemon->script)

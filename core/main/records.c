@@ -38,7 +38,7 @@ static void fill_call(const struct call *call, struct record_call *row, char tex
 {
     const struct cause_info *cause = cause_info(call->cause);
     bool ended = call->ended_us != 0;
-    const struct account *account = call->caller ? call->caller->account : NULL;
+    const struct account *account = call->caller ? call->caller->account : call->behalf;
 
     *row = (struct record_call){
         .id = call->id,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "call/headers.h"
+#include "script/headers_option.h"
 #include "script/verbs.h"
 
 #define TARGETS_MAX 32
@@ -110,51 +110,6 @@ static unsigned read_seconds(lua_State *L, const char *option, bool zero, lua_Nu
     return (unsigned)ceil(seconds * 1000);
 }
 
-/* NULL: not a text, or one that goes on behind a NUL. */
-static const char *plain_text(lua_State *L, int index)
-{
-    size_t len;
-    const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
-
-    return text && strlen(text) == len ? text : NULL;
-}
-
-static int add_header(char **list, const char *name, const char *value)
-{
-    if (!name || !header_may_be_sent(name))
-        return -EACCES;
-    return value ? headers_add(list, name, value) : -EINVAL;
-}
-
-/* The table `headers`, {Name = "value"}, as a list that the caller frees; raises when one of them cannot be sent. */
-static char *read_headers(lua_State *L)
-{
-    char *list = NULL;
-    int result = 0;
-
-    if (lua_getfield(L, 2, "headers") == LUA_TNIL) {
-        lua_pop(L, 1);
-        return NULL;
-    }
-    if (!lua_istable(L, -1))
-        luaL_error(L, "dial: `headers` has to be a table like { [\"Alert-Info\"] = \"…\" }");
-    lua_pushnil(L);
-    while (result == 0 && lua_next(L, -2)) { /* nothing here raises: the list is not Lua's */
-        result = add_header(&list, plain_text(L, -2), plain_text(L, -1));
-        if (result == 0)
-            lua_pop(L, 1);
-    }
-    if (result < 0) {
-        free(list);
-        if (result == -EACCES)
-            luaL_error(L, "dial: a dialplan cannot send the header \"%s\"", luaL_tolstring(L, -2, NULL));
-        luaL_error(L, "dial: the header \"%s\" is not one line of text, too long, or one too many",
-                   luaL_tolstring(L, -2, NULL));
-    }
-    lua_pop(L, 1);
-    return list;
-}
-
 static void tell_step(const struct script_run *run, const struct dial_request *request)
 {
     char text[200] = "";
@@ -185,7 +140,7 @@ int verb_dial(lua_State *L)
     lua_getfield(L, 2, "in_order");
     request.in_order = lua_toboolean(L, -1);
     request.target_count = read_targets(L, targets);
-    request.headers = headers = read_headers(L);
+    request.headers = headers = headers_option(L, 2, "dial");
     tell_step(run, &request);
     result = call_dial(run->call, &request, dial_done, run);
     free(headers);

@@ -60,6 +60,7 @@ void pbx_add(lua_State *L)
     static const luaL_Reg functions[] = {{"account", pbx_account}, {"state", pbx_state}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
+    originate_add(L);
     sandbox_lock(L);
     lua_setfield(L, -2, "pbx");
 }

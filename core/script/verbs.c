@@ -93,9 +93,9 @@ static void answer(lua_State *L, struct script_run *run, struct leg *leg)
     struct call *call = run->call;
     int result;
 
-    if (leg->state == LEG_UP)
+    if (leg->state == LEG_UP && call->answered_us)
         return;
-    result = leg_answer(leg, NULL);
+    result = leg->state == LEG_UP ? 0 : leg_answer(leg, NULL); /* up before: we had called it (originate) */
     guard_check(L);
     if (result < 0) {
         enum cause cause = result == -ENOENT   ? CAUSE_NO_COMMON_CODEC

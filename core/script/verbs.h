@@ -15,6 +15,8 @@ void pbx_add(lua_State *L);
 void log_add(lua_State *L);
 void db_add(lua_State *L);
 void store_add(lua_State *L);
+/* originate_verb.c: adds to the table pbx at the top. */
+void originate_add(lua_State *L);
 /* Pushes a table of the verbs of verbs.c. */
 void verbs_push(lua_State *L);
 

@@ -51,13 +51,13 @@ static void quote_name(const char *name, char *out, size_t size)
 }
 
 /* The parts of our From that the callee shows: who calls. */
-static void local_identity(const struct call *call, const char *contact, char *out, size_t size)
+static void local_identity(const struct leg *leg, const char *contact, char *out, size_t size)
 {
     char name[256], user[61];
     const char *at = strchr(contact, '@');
 
-    quote_name(call->from_name, name, sizeof name);
-    user_text(call->from_number[0] ? call->from_number : "anonymous", user, sizeof user);
+    quote_name(leg_shown_name(leg), name, sizeof name);
+    user_text(*leg_shown_number(leg) ? leg_shown_number(leg) : "anonymous", user, sizeof user);
     snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
 }
 
@@ -86,7 +86,7 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     if (result < 0)
         return result;
     dialog = dialog_new(agent, flow);
-    result = dialog_address(dialog, leg->call->from_number[0] ? leg->call->from_number : "tandem", &leg->media_host);
+    result = dialog_address(dialog, *leg_shown_number(leg) ? leg_shown_number(leg) : "tandem", &leg->media_host);
     if (result < 0) {
         dialog_finish(dialog);
         return result;
@@ -94,7 +94,7 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     session_setup(dialog, leg->account ? &leg->account->session : NULL);
     uuid_text(&id, text);
     snprintf(dialog->call_id, sizeof dialog->call_id, "%s-n%u", text, leg->pbx->node);
-    local_identity(leg->call, dialog->contact, dialog->local, sizeof dialog->local);
+    local_identity(leg, dialog->contact, dialog->local, sizeof dialog->local);
     snprintf(dialog->remote, sizeof dialog->remote, "<%s>", to->uri);
     edge_flow_peer(agent->edge, flow, NULL, &leg->signalling);
     addr_text(&leg->signalling, leg->peer);

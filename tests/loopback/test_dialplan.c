@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/obj.h"
 #include "bed.h"
@@ -156,6 +158,163 @@ START_TEST(the_dialplan_is_checked_read_again_and_shown_by_the_control_socket)
 }
 END_TEST
 
+/* --- calls that the switch begins -------------------------------------------------------------------------------- */
+
+/* Sends a command whose answer comes later. */
+static int command(struct bed *bed, const char *cmd, const char *params)
+{
+    int fd = bed_dial(bed);
+    char line[600];
+
+    json_decref(bed_hear(bed, fd)); /* the greeting */
+    snprintf(line, sizeof line, "{\"v\":1,\"id\":1,\"cmd\":\"%s\",\"params\":%s}\n", cmd, params);
+    ck_assert_int_eq(send(fd, line, strlen(line), MSG_NOSIGNAL), (ssize_t)strlen(line));
+    return fd;
+}
+
+static void answered(struct bed *bed, int fd, const char *state, const char *cause)
+{
+    json_t *answer = bed_hear(bed, fd), *report = json_object_get(answer, "result");
+    const char *got = json_string_value(json_object_get(report, "cause"));
+
+    ck_assert_msg(json_is_true(json_object_get(answer, "ok")), "%s",
+                  json_string_value(json_object_get(json_object_get(answer, "error"), "text")));
+    ck_assert_str_eq(json_string_value(json_object_get(report, "state")), state);
+    ck_assert_str_eq(got ? got : "", cause);
+    json_decref(answer);
+    close(fd);
+}
+
+/* The words between quotes and the user of a From header. */
+static void who_calls(const struct message *m, const char *name, const char *user)
+{
+    char from[300], wanted[200];
+
+    message_header(m, "From", from, sizeof from);
+    snprintf(wanted, sizeof wanted, "<sip:%s@", user);
+    ck_assert_msg(strstr(from, wanted) != NULL, "%s is not from %s", from, user);
+    ck_assert_msg(!*name || strstr(from, name) != NULL, "%s does not name %s", from, name);
+}
+
+START_TEST(a_phone_is_rung_and_connected_and_both_hear_each_other)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct message first, second;
+    int fd = command(bed, "originate", "{\"from\":\"201\",\"to\":\"202\"}");
+
+    first = *must(ua_wait(a, "INVITE"));
+    who_calls(&first, "", "202"); /* 201 sees whom it will talk to */
+    ua_reply(a, &first, 180, "Ringing", NULL);
+    answered(bed, fd, "ringing", "");
+    ua_reply(a, &a->invite, 200, "OK", NULL);
+    must(ua_wait(a, "ACK"));
+    second = *must(ua_wait(b, "INVITE"));
+    who_calls(&second, "", "201"); /* and 202 who calls */
+    ua_reply(b, &second, 180, "Ringing", NULL);
+    ua_reply(b, &b->invite, 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_talk(a, message_body(&first), 10, 0x11);
+    ua_talk(b, message_body(&second), 10, 0x22);
+    ck_assert_uint_ge(ua_hear(b, 8), 8);
+    ck_assert_uint_eq(b->last_payload, 0x11);
+    ck_assert_uint_ge(ua_hear(a, 8), 8);
+    ck_assert_uint_eq(a->last_payload, 0x22);
+    ua_bye(b);
+    ua_reply(a, must(ua_wait(a, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->calls_ended == 1 && bed->legs_recorded == 2);
+    ck_assert_str_eq(bed->last_cause, "normal");
+    ck_assert_str_eq(bed->last_who, "callee");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(the_first_side_hangs_up_and_the_other_stops_ringing)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    const struct message *m;
+    int fd = command(bed, "originate", "{\"from\":\"201\",\"to\":\"202\"}");
+
+    m = must(ua_wait(a, "INVITE"));
+    ua_reply(a, m, 200, "OK", NULL);
+    answered(bed, fd, "connected", "");
+    must(ua_wait(a, "ACK"));
+    m = must(ua_wait(b, "INVITE"));
+    ua_reply(b, m, 180, "Ringing", NULL);
+    ua_bye(a);
+    m = must(ua_wait(b, "CANCEL"));
+    ua_reply(b, m, 200, "OK", NULL);
+    ua_reply(b, &b->invite, 487, "Request Terminated", NULL);
+    bed_until(bed, bed->calls_ended == 1);
+    ck_assert_str_eq(bed->last_cause, "cancelled");
+    ck_assert_str_eq(bed->last_who, "caller");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_refused_or_missing_first_side_is_said_in_words)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201");
+    json_t *answer;
+    int fd = command(bed, "originate", "{\"from\":\"201\",\"to\":\"600\"}");
+
+    ua_reply(a, must(ua_wait(a, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(a, "ACK"));
+    answered(bed, fd, "ended", "busy");
+    answered(bed, command(bed, "originate", "{\"from\":\"202\",\"to\":\"600\"}"), "ended", "unreachable");
+    answer = bed_ask(bed, "originate", "{\"from\":\"999\",\"to\":\"600\"}");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(answer, "error"), "code")), "not-found");
+    json_decref(answer);
+    bed_until(bed, bed->calls_ended == 2);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(the_dialplan_makes_calls_of_its_own)
+{
+    struct bed *bed = bed_open(NULL, LUA(
+        extension("internal", "77", function(call)
+            local r = pbx.originate { from = call.from, to = "202", key = "back", timeout = 20, headers = { ["X-Why"] = "back" } }
+            store.set("id", r.id)
+            local again = pbx.originate { from = call.from, to = "202", key = "back" }
+            if again.id ~= r.id then error("made twice") end
+            call:hangup("busy")
+        end)
+        extension("internal", "78", function(call)
+            local r = pbx.originated(store.get("id"))
+            call:hangup(r.state == "ended" and r.cause == "rejected" and "normal" or "busy")
+        end)
+        extension("internal", "79", function(call) pbx.originate { from = "999", to = "1" } end)));
+    struct ua *a = bed_registered(bed, "201");
+    const struct message *m;
+    char text[100];
+
+    ua_invite(a, "77", NULL);
+    must(ua_wait(a, "486"));
+    m = must(ua_wait(a, "INVITE"));
+    ck_assert_str_eq(message_header(m, "X-Why", text, sizeof text), "back");
+    who_calls(m, "", "202");
+    ua_reply(a, m, 603, "Decline", NULL);
+    must(ua_wait(a, "ACK"));
+    bed_until(bed, bed->calls_ended == 2);
+    ck_assert_str_eq(bed->last_cause, "rejected");
+    ua_invite(a, "78", NULL);
+    must(ua_wait(a, "480")); /* as "normal" does */
+    ua_invite(a, "79", NULL);
+    must(ua_wait(a, "500"));
+    bed_until(bed, bed->calls_ended == 4);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
 /* --- a bad script and another call ------------------------------------------------------------------------------- */
 
 static double cpu_ms(void)
@@ -249,6 +408,10 @@ int main(void)
     tcase_add_test(calls, a_header_that_is_no_good_is_left_out_and_the_call_goes_on);
     tcase_add_test(calls, a_broken_script_hands_its_caller_to_the_fallback);
     tcase_add_test(calls, the_dialplan_is_checked_read_again_and_shown_by_the_control_socket);
+    tcase_add_test(calls, a_phone_is_rung_and_connected_and_both_hear_each_other);
+    tcase_add_test(calls, the_first_side_hangs_up_and_the_other_stops_ringing);
+    tcase_add_test(calls, a_refused_or_missing_first_side_is_said_in_words);
+    tcase_add_test(calls, the_dialplan_makes_calls_of_its_own);
     tcase_add_test(calls, no_script_delays_the_set_up_of_another_call);
     suite_add_tcase(suite, calls);
     runner = srunner_create(suite);

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/entity.h"
 #include "cli/statements.h"
+#include "cli/tar.h"
 
 static struct cli cli;
 static char *text;
@@ -283,6 +284,78 @@ START_TEST(a_file_of_sql_comes_apart_where_psql_would_take_it_apart)
 }
 END_TEST
 
+/* --- archives -------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(an_archive_gives_back_what_went_in)
+{
+    static const char *const texts[] = {"", "a", "exactly"};
+    char long_name[200], big[1500];
+    FILE *out = tmpfile();
+    struct tar_file file = {.mode = 0640, .modified = 1700000000};
+
+    memset(long_name, 'd', sizeof long_name);
+    long_name[120] = '/';
+    long_name[199] = '\0';
+    memset(big, 'x', sizeof big);
+    for (size_t i = 0; i < 4; i++) {
+        const char *bytes = i < 3 ? texts[i] : big;
+        FILE *content;
+
+        file.size = i < 3 ? strlen(bytes) : sizeof big;
+        content = fmemopen((void *)(uintptr_t)bytes, file.size ? file.size : 1, "r");
+        if (i == 1)
+            str_copy(file.name, sizeof file.name, long_name);
+        else
+            snprintf(file.name, sizeof file.name, "dir/Grüße %zu.txt", i);
+        ck_assert_int_eq(tar_write(out, &file, content), 0);
+        fclose(content);
+    }
+    ck_assert_int_eq(tar_end(out), 0);
+    ck_assert_int_eq(ftell(out) % 512, 0);
+    rewind(out);
+    for (size_t i = 0; i < 4; i++) {
+        char got[1500];
+
+        ck_assert_int_eq(tar_next(out, &file), 1);
+        if (i == 1)
+            ck_assert_str_eq(file.name, long_name);
+        else
+            ck_assert_int_eq(strncmp(file.name, "dir/Grüße", 11), 0);
+        ck_assert_uint_eq(file.mode, 0640);
+        ck_assert_int_eq(file.modified, 1700000000);
+        ck_assert_uint_eq(fread(got, 1, file.size, out), file.size);
+        ck_assert_mem_eq(got, i < 3 ? texts[i] : big, file.size);
+        ck_assert_int_eq(tar_skip(out, file.size, 0), 0);
+    }
+    ck_assert_int_eq(tar_next(out, &file), 0);
+    fclose(out);
+}
+END_TEST
+
+START_TEST(an_archive_never_leads_out_of_its_directory)
+{
+    static const char *const bad[] = {"",    "/etc/passwd", "..", "../x", "a/../b", "a/..",
+                                      "./a", "a//b",        "a/", "a\nb", "a\\b"};
+    static const char *const good[] = {"a", "a/b.c", "..a", "a..", "a/..b", "Grüße.wav"};
+    char garbage[1024];
+    FILE *in;
+    struct tar_file file;
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        ck_assert_msg(!tar_name_is_safe(bad[i]), "%s", bad[i]);
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        ck_assert_msg(tar_name_is_safe(good[i]), "%s", good[i]);
+    memset(garbage, 'g', sizeof garbage);
+    in = fmemopen(garbage, sizeof garbage, "r");
+    ck_assert_int_eq(tar_next(in, &file), -EINVAL);
+    fclose(in);
+    in = fmemopen(garbage, 100, "r");
+    ck_assert_int_eq(tar_next(in, &file), -EINVAL);
+    fclose(in);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cli");
@@ -296,6 +369,8 @@ int main(void)
     tcase_add_test(tcase, csv_is_read_as_spreadsheets_write_it);
     tcase_add_test(tcase, csv_that_is_none_is_not_guessed_at);
     tcase_add_test(tcase, csv_that_was_written_reads_the_same);
+    tcase_add_test(tcase, an_archive_gives_back_what_went_in);
+    tcase_add_test(tcase, an_archive_never_leads_out_of_its_directory);
     tcase_add_test(tcase, a_file_of_sql_comes_apart_where_psql_would_take_it_apart);
     tcase_add_test(tcase, control_characters_of_a_phone_never_reach_the_terminal);
     tcase_add_test(tcase, columns_line_up_whatever_is_in_them);

@@ -70,7 +70,7 @@ def an_account_is_added_shown_changed_and_removed(t):
     said = _ok(t, "account", "add", "301", "--name", "Zoë at the front desk", "--max-call", "3600", "--enabled=no")
     assert "The secret of account 301 is shown once" in said and "Account 301 added: applied, generation" in said, said
     shown = _ok(t, "account", "show", "301")
-    for words in ("Zoë at the front desk", "longest call     3600", "enabled          no", "session timers   as the switch"):
+    for words in ("Zoë at the front desk", "longest call     1 h 0 min", "enabled          no", "session timers   as the switch"):
         assert words in shown, shown
     assert "changed: applied" in _ok(t, "account", "set", "301", "--enabled", "yes", "--max-call", "default")
     row = json.loads(_ok(t, "--json", "account", "show", "301"))

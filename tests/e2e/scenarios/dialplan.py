@@ -4,6 +4,7 @@ import os
 import re
 import time
 
+from harness import postgres
 from harness.proc import Failed, wait_until
 
 
@@ -153,6 +154,31 @@ def a_database_that_is_away_is_an_error_that_a_script_can_catch(t):
     assert "db.row: " in why, why
     cluster.start()
     wait_until("the script to reach the database again", lambda: _said(t, phone, "10")[0].startswith("Müller"), 40, 1)
+
+
+def a_switch_that_is_no_superuser_does_all_this_too(t):
+    owner = t.world.database()
+    postgres.sql(owner, "DROP ROLE IF EXISTS e2e_switch")
+    postgres.sql(owner, "CREATE ROLE e2e_switch LOGIN IN ROLE tandem_daemon")
+    tandem = _tandem(t, SQL + re.sub('"1([012])"', r'"3\1"', STORE), database=owner.replace("user=tandem ", "user=e2e_switch "))
+    admin = tandem.database.replace("user=e2e_switch ", "user=tandem ")
+    switch, tandem.database = tandem.database, admin
+    _shop(tandem)
+    tandem.start()
+    phone = t.endpoint()
+    assert _said(t, phone, "10")[0].startswith("Müller")
+    assert "read-only transaction" in _said(t, phone, "14")[0]
+    assert "permission denied" in _said(t, phone, "15")[0]
+    assert _said(t, phone, "30")[1] == "1"
+    wait_until("the store to be written", lambda: tandem.sql("SELECT value FROM tandem.v_store WHERE key = 'calls'") == [["1"]])
+    id = tandem.sql(f"SELECT tandem.originate('{phone.user}', '10')")[0][0]
+    assert _state(tandem, id, "ended")["cause"] == "unreachable"
+    try:
+        postgres.sql(switch, f"SELECT tandem.originate('{phone.user}', '10')")
+        said = "nothing"
+    except Failed as refused:
+        said = str(refused)
+    assert "permission denied" in said, f"the switch asks itself for calls: {said}"
 
 
 # --- the store and variables ---
@@ -382,3 +408,148 @@ end)
     assert "init.lua:1" in tandem.command_fails("dialplan", "test", directory, "--library", library)
     done = _simulate(tandem, "--from", "201", "--to", "600", *where, check=False)
     assert done.returncode == 1 and "init.lua:1" in done.stderr, done
+
+
+# --- calls that the switch is asked to make ---
+
+def _row(tandem, id):
+    return tandem.records(f"SELECT * FROM live.originate WHERE id = '{id}'")[0]
+
+
+def _state(tandem, id, *states):
+    """Its row, once there is one in one of these states."""
+    names = ", ".join(f"'{s}'" for s in states)
+    return wait_until(f"request {id} to be {' or '.join(states)}",
+                      lambda: tandem.records(f"SELECT * FROM live.originate WHERE id = '{id}' AND state IN ({names})"), 20, 0.1)[0]
+
+
+def originate_connects_two_phones_and_is_recorded(t):
+    a, b = t.pair()
+    done = t.program([t.tandem.path("tandem"), "-s", t.tandem.control, "originate", a.user, b.user],
+                     f"{t.directory('originate')}/out")
+    a.ringing()
+    wait_until("the command to say that it rings", lambda: f"{a.user} is ringing" in done.text())
+    a.accept()
+    b.ringing()
+    b.accept()
+    a.wait_heard(b.tone)
+    b.wait_heard(a.tone)
+    b.hangup()
+    a.closed()
+    record = t.call_record(a.user)
+    assert (record["dialled"], record["answered_by"], record["answered"]) == (b.user, b.user, True), record
+    assert (record["cause"], record["ended_by"], record["from_number"]) == ("normal", "callee", a.user), record
+    t.tandem.wait_record(f"SELECT 1 AS yes FROM record.leg WHERE call_id = '{record['id']}' AND answered HAVING count(*) = 2",
+                         "both legs")
+    legs = t.tandem.records(f"SELECT account, inbound FROM record.leg WHERE call_id = '{record['id']}' ORDER BY started_at")
+    assert [(leg["account"], leg["inbound"]) for leg in legs] == [(a.user, False), (b.user, False)], legs
+    assert record["id"] in done.text(), done.text()
+
+
+def originate_says_why_it_failed(t):
+    a = t.phone()
+    away, _ = t.account()
+    words = t.tandem.cli("originate", away, a.user, check=False)
+    assert words.returncode == 1 and "No phone is registered" in words.stdout, words
+    assert "no account" in t.tandem.command_fails("originate", "nobody", a.user)
+    done = t.program([t.tandem.path("tandem"), "-s", t.tandem.control, "originate", a.user, away, "--wait"],
+                     f"{t.directory('originate')}/out")
+    a.ringing()
+    a.hangup()  # rejects
+    wait_until("the command to end", lambda: not done.running())
+    assert "busy" in done.text() or "rejected" in done.text(), done.text()
+
+
+def sql_originates_once_and_tells_what_became_of_it(t):
+    a, b = t.pair()
+    tandem = t.tandem
+    ask = f"SELECT tandem.originate('{a.user}', '{b.user}', key => 'order {a.user}')"
+    id = tandem.sql(ask)[0][0]
+    a.ringing()
+    _state(tandem, id, "ringing")
+    assert tandem.sql(ask) == [[id]], "the same key was made a second time"
+    a.accept()
+    b.ringing()
+    b.accept()
+    a.wait_heard(b.tone)
+    call = _state(tandem, id, "connected")["call_id"]
+    a.hangup()
+    b.closed()
+    row = _state(tandem, id, "ended")
+    assert row["cause"] == "normal" and row["words"], row
+    assert tandem.sql(ask) == [[id]]
+    assert t.call_record(a.user)["id"] == call
+    assert tandem.sql(f"SELECT count(*) FROM record.call WHERE from_account = '{a.user}'") == [["1"]]
+    shown = tandem.sql(f"SELECT state, why, origin FROM tandem.v_originate WHERE id = '{id}'")[0]
+    assert shown[0] == "ended" and "normally" in shown[1] and shown[2].startswith("SQL, "), shown
+    # and the command line knows the key too
+    assert tandem.json("originate", a.user, b.user, "--key", f"order {a.user}")["id"] == id
+
+
+def sql_refuses_what_cannot_be_made_in_words(t):
+    a = t.phone()
+    tandem = t.tandem
+    for call, words in ((f"'nobody', '{a.user}'", 'no account "nobody"'), (f"'{a.user}', ''", "1 to 60 characters"),
+                        (f"'{a.user}', '1', after => 'nobody'", "waited for"), (f"'{a.user}', '1', timeout => 0", "600 seconds"),
+                        (f"'{a.user}', '1', valid => '8 days'", "a week")):
+        try:
+            tandem.sql(f"SELECT tandem.originate({call})")
+            said = "nothing"
+        except Failed as refused:
+            said = str(refused)
+        assert words in said, f"{call} was answered with {said}"
+    tandem.sql(f"UPDATE config.account SET enabled = false WHERE name = '{a.user}'")
+    try:
+        tandem.sql(f"SELECT tandem.originate('{a.user}', '1')")
+        said = "nothing"
+    except Failed as refused:
+        said = str(refused)
+    assert "disabled" in said, said
+
+
+def a_request_outlives_a_restart_and_is_made_once(t):
+    tandem = t.own_tandem().start()
+    a, b = t.phone(tone=440), t.phone(tone=880)
+    later = tandem.sql(f"SELECT tandem.originate('{a.user}', '{b.user}', at => now() + interval '4 seconds', valid => '2 minutes')")[0][0]
+    _state(tandem, later, "waiting")
+    wait_until("the switch to have claimed it", lambda: _row(tandem, later)["run"])
+    withdrawn = tandem.sql(f"SELECT tandem.originate('{a.user}', '{b.user}', at => now() + interval '5 seconds')")[0][0]
+    assert tandem.sql(f"SELECT tandem.originate_cancel('{withdrawn}')") == [["taken back"]]
+    now = tandem.sql(f"SELECT tandem.originate('{b.user}', '*43')")[0][0]
+    b.ringing()
+    _state(tandem, now, "ringing")
+    tandem.kill()  # in the middle of one, before another
+    asked_meanwhile = tandem.sql(f"SELECT tandem.originate('{b.user}', '{a.user}', valid => '0 seconds')")[0][0]
+    tandem.start()
+    row = _state(tandem, now, "ended")
+    assert row["cause"] == "switch-stopped", row
+    assert _state(tandem, asked_meanwhile, "ended")["cause"] == "expired"
+    a.ringing(60)  # it may have to register again
+    a.hangup()
+    row = _state(tandem, later, "ended")
+    assert row["cause"] in ("busy", "rejected"), row
+    assert tandem.sql(f"SELECT count(*) FROM record.call WHERE from_account = '{a.user}'") == [["1"]]
+    assert _row(tandem, withdrawn)["cause"] == "withdrawn"
+
+
+def a_call_back_waits_until_the_other_is_free(t):
+    tandem = t.own_tandem().start()
+    a, b, c = t.phone(tone=440), t.phone(tone=880), t.phone(tone=660)
+    b.dial(c.user)
+    c.ringing()
+    c.accept()
+    b.established()
+    id = tandem.json("originate", a.user, b.user, "--after", b.user)["id"]
+    assert _state(tandem, id, "waiting")["after"] == b.user
+    time.sleep(2)  # nothing may happen
+    assert _row(tandem, id)["state"] == "waiting"
+    b.hangup()
+    c.closed()
+    a.ringing()
+    a.accept()
+    b.ringing()
+    b.accept()
+    a.wait_heard(b.tone)
+    a.hangup()
+    b.closed()
+    assert _state(tandem, id, "ended")["cause"] == "normal"
