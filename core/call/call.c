@@ -93,6 +93,7 @@ struct call *call_make(struct pbx *pbx, const struct uuid *id)
     call->started_us = loop_now_us(pbx->loop);
     call->started_wall_us = loop_wall_us(pbx->loop);
     call->hops = HOPS_ORIGINATED;
+    str_copy(call->dialplan, sizeof call->dialplan, pbx->dialplan);
     list_init(&call->legs);
     list_append(&pbx->calls, &call->in_pbx);
     list_append(bucket(pbx, &call->id), &call->in_hash);

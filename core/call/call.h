@@ -20,6 +20,7 @@ struct call {
     struct list legs;
     struct leg *caller; /* first inbound leg; NULL for originated calls */
     char context[64], dialled[128];
+    char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];
     struct dial *dial;         /* running dial, or NULL */
     struct loop_timer limit;   /* the longest it may last; limit.c */

@@ -41,6 +41,7 @@ struct pbx {
     struct hooks *hooks;
     struct media *media;
     struct db *db;
+    char dialplan[17]; /* beginning of the hash of the dialplan in force, in hex; "": none */
     struct originates *originates; /* calls that it is asked to make; NULL: none (originate.h) */
     struct store *store;           /* what the dialplan keeps; NULL: nothing */
     void *script;

@@ -7,7 +7,7 @@
 
 bool account_is_reachable(struct pbx *pbx, const char *name)
 {
-    struct endpoint found;
+    struct endpoint found = {.account = NULL};
     char target[80] = "account:";
     int count;
 

@@ -25,7 +25,7 @@ struct cli {
     FILE *out;
     char *kept[16]; /* what people typed: freed when the program ends */
     unsigned kept_count;
-    bool quiet; /* nothing is said when no switch answers */
+    bool quiet; /* nothing is said when no switch or database answers, or says no */
     int fd;     /* -1: not connected */
     char *in;
     size_t in_len, in_room;

@@ -154,7 +154,7 @@ enum cli_exit cli_ask(struct cli *cli, const char *cmd, json_t *params, json_t *
     }
     if (json_yes(answer, "ok")) {
         *result = json_incref(json_object_get(answer, "result"));
-    } else {
+    } else if (!cli->quiet) {
         const char *text = json_str(json_object_get(answer, "error"), "text");
 
         if (cli->json)

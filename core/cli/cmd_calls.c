@@ -4,6 +4,7 @@
 #include <getopt.h>
 
 #include "cli/cli.h"
+#include "cli/records.h"
 
 #define ID_MIN 13 /* "0198f3a2-1b2c": the time of an id; less would hardly ever be unique */
 
@@ -82,41 +83,56 @@ static void print_last(const struct cli *cli, const json_t *calls)
     {
         char id[64], when[32], talk[32];
         bool answered = json_num(call, "answered_us") > 0;
+        const char *began =
+            *json_str(call, "began") ? json_str(call, "began") : clock_text(json_num(call, "started_us"), when);
 
         snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
-        table_row(&table, (const char *const[]){id, clock_text(json_num(call, "started_us"), when),
-                                                json_str(call, "from"), json_str(call, "to"),
+        table_row(&table, (const char *const[]){id, began, json_str(call, "from"), json_str(call, "to"),
                                                 answered ? duration_text(json_num(call, "talk_ms") / 1000, talk) : "-",
                                                 json_str(call, "state"), json_str(call, "cause")});
     }
     table_print(&table, cli);
 }
 
+/* From the database, which has them all; else those that the switch remembers. */
+static enum cli_exit show_last(struct cli *cli, unsigned last)
+{
+    json_t *calls = records_last(cli, last), *result = NULL;
+
+    if (calls) {
+        result = json_pack("{s:o}", "last", calls);
+    } else if (cli_ask(cli, "calls", json_pack("{s:i}", "last", (int)last), &result) != CLI_OK) {
+        return CLI_FAILED;
+    } else if (!cli->json) {
+        fputs("The database cannot be asked; these are the calls that the switch remembers.\n", stderr);
+    }
+    if (cli->json)
+        print_json(cli, result);
+    else if (json_array_size(json_object_get(result, "last")))
+        print_last(cli, json_object_get(result, "last"));
+    else
+        fputs(calls ? "No call has ended yet.\n" : "There has been no call since the switch started.\n", cli->out);
+    json_decref(result);
+    return CLI_OK;
+}
+
 static enum cli_exit run_calls(struct cli *cli, int argc, char **argv)
 {
-    json_t *result, *params = json_object();
-    uint64_t last = 0;
+    uint64_t last = 20;
+    json_t *result;
 
-    if (argc > 1 && strcmp(argv[1], "--last") == 0) {
-        if (argc > 3 || (argc == 3 && (str_to_u64(argv[2], 1000, &last) < 0 || !last))) {
-            json_decref(params);
-            return cli_usage(&cmd_calls, "--last takes a number from 1 to 1000");
-        }
-        if (argc == 2)
-            last = 20;
-        json_object_set_new(params, "last", json_integer((json_int_t)last));
-    } else if (argc > 1) {
-        json_decref(params);
+    if (argc > 1 && strcmp(argv[1], "export") == 0)
+        return records_export(cli, &cmd_calls, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "--last") != 0)
         return cli_usage(&cmd_calls, "calls does not know \"%s\"", argv[1]);
-    }
-    if (cli_ask(cli, "calls", params, &result) != CLI_OK)
+    if (argc > 3 || (argc == 3 && (str_to_u64(argv[2], 1000, &last) < 0 || !last)))
+        return cli_usage(&cmd_calls, "--last takes a number from 1 to 1000");
+    if (argc > 1)
+        return show_last(cli, (unsigned)last);
+    if (cli_ask(cli, "calls", NULL, &result) != CLI_OK)
         return CLI_FAILED;
     if (cli->json)
         print_json(cli, result);
-    else if (last && json_array_size(json_object_get(result, "last")))
-        print_last(cli, json_object_get(result, "last"));
-    else if (last)
-        fputs("There has been no call since the switch started.\n", cli->out);
     else if (json_array_size(json_object_get(result, "calls")))
         print_live(cli, json_object_get(result, "calls"));
     else
@@ -125,11 +141,24 @@ static enum cli_exit run_calls(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+/* What the switch remembers of it, and what the database has; NULL: nothing. quiet: no words when the switch has none.
+ */
+static json_t *ask_ladder(struct cli *cli, const char *id, bool raw, bool quiet)
+{
+    json_t *result = NULL;
+    enum cli_exit status;
+
+    cli->quiet = quiet;
+    status = cli_ask(cli, "call", json_pack("{s:s,s:b}", "id", id, "raw", raw), &result);
+    cli->quiet = false;
+    return status == CLI_OK ? result : NULL;
+}
+
 static enum cli_exit run_call(struct cli *cli, int argc, char **argv)
 {
     const char *id = NULL;
     bool raw = false;
-    json_t *result;
+    json_t *ladder, *record;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--raw") == 0)
@@ -141,16 +170,29 @@ static enum cli_exit run_call(struct cli *cli, int argc, char **argv)
     }
     if (!id)
         return cli_usage(&cmd_call, "which call? `tandem calls` and `tandem calls --last` show their ids");
-    if (cli_ask(cli, "call", json_pack("{s:s,s:b}", "id", id, "raw", raw), &result) != CLI_OK)
+    record = records_call(cli, id);
+    ladder = ask_ladder(cli, record ? json_str(record, "id") : id, raw, record != NULL);
+    if (!record && !ladder)
         return CLI_FAILED;
     if (cli->json) {
-        print_json(cli, result);
+        json_t *both = ladder ? json_incref(ladder) : json_object();
+
+        if (record)
+            json_object_set(both, "record", record);
+        print_json(cli, both);
+        json_decref(both);
     } else {
-        ladder_print(cli, result);
-        if (raw)
-            ladder_print_raw(cli, result);
+        if (record)
+            records_print(cli, record);
+        if (record && ladder)
+            putc('\n', cli->out);
+        if (ladder)
+            ladder_print(cli, ladder);
+        if (ladder && raw)
+            ladder_print_raw(cli, ladder);
     }
-    json_decref(result);
+    json_decref(record);
+    json_decref(ladder);
     return CLI_OK;
 }
 
@@ -161,13 +203,18 @@ static enum cli_exit run_hangup(struct cli *cli, int argc, char **argv)
     return cli_tell(cli, "hangup", json_pack("{s:s}", "id", argv[1]), "The call is being ended.");
 }
 
-const struct cli_command cmd_calls = {"calls", "calls [--last [N]]", "live calls, or the latest ones",
-                                      "  --last [N]  the latest N calls (20), finished ones too, newest first",
-                                      run_calls};
-const struct cli_command cmd_call = {
-    "call", "call ID [--raw]", "what happened in a call, as a ladder of its messages",
-    "ID is the beginning of a call's id, as `tandem calls` and `tandem calls --last` show it.\n\n"
-    "  --raw  also the whole messages, as long as the switch remembers them; secrets in them are masked",
-    run_call};
+const struct cli_command cmd_calls = {
+    "calls", "calls [--last [N] | export [--from TIME] [--to TIME]]", "live calls, the latest finished ones, or CSV",
+    "  --last [N]  the latest N finished calls (20), newest first, from the database\n"
+    "  export      finished and running calls of a time as CSV on standard output, oldest first, for spreadsheets and\n"
+    "              billing: tandem calls export --from 2025-03-01 --to 2025-04-01 > march.csv",
+    run_calls};
+const struct cli_command cmd_call = {"call", "call ID [--raw]",
+                                     "what happened in a call: its record, and a ladder of its messages",
+                                     "ID is the beginning of a call's id, as `tandem calls` and `tandem calls --last` "
+                                     "show it. Records are in the database;\n"
+                                     "messages are shown as long as the switch remembers them.\n\n"
+                                     "  --raw  also the whole messages; secrets in them are masked",
+                                     run_call};
 const struct cli_command cmd_hangup = {"hangup", "hangup ID", "ends a call",
                                        "ID is the beginning of the id of a live call.", run_hangup};

@@ -65,6 +65,8 @@ static void print_database(const struct cli *cli, const json_t *database)
     putc('\n', cli->out);
     say_also(cli, json_str(database, "why"));
     say_also(cli, json_str(database, "copy_why"));
+    if (records)
+        say_also(cli, json_str(records, "why"));
     if (json_is_false(json_object_get(records, "crash_safe")))
         say_also(cli, "shared memory (/dev/shm) cannot be used: a crash of the switch would lose the records of its "
                       "last moment");

@@ -31,11 +31,12 @@ static void who_runs_this(char *out, size_t size)
 static json_t *ask_switch(struct cli *cli)
 {
     json_t *status = NULL;
+    bool quiet = cli->quiet;
 
     cli->quiet = true;
     if (cli_ask(cli, "status", NULL, &status) != CLI_OK)
         status = NULL;
-    cli->quiet = false;
+    cli->quiet = quiet;
     return status;
 }
 
@@ -51,6 +52,8 @@ char *cli_dialplan(struct cli *cli)
 
 static void explain(const struct cli *cli, const struct admin_error *error, bool guessed)
 {
+    if (cli->quiet)
+        return;
     cli_sql_error(cli, error);
     if (error->code[0] || error->hint[0])
         return;

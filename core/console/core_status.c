@@ -25,6 +25,8 @@ static json_t *database_json(const struct pbx *pbx)
                      "crash_safe", status.records_crash_safe);
     if (status.why[0])
         json_object_set_new(json, "why", json_text(status.why));
+    if (status.records_why[0])
+        json_object_set_new(json_object_get(json, "records"), "why", json_text(status.records_why));
     if (status.config_from_copy)
         json_object_set_new(json, "from_copy", json_true());
     if (status.config_copy_why[0])

@@ -55,6 +55,15 @@ void deliver_wake(struct deliver *deliver);
 bool deliver_ready(const struct deliver *deliver);
 const char *deliver_why(const struct deliver *deliver);
 
+/* --- tend.c: the daily job on the records --------------------------------------------------------------------------
+ */
+struct tend;
+struct tend *tend_open(struct db *db);
+/* Before the pool closes. NULL is allowed. */
+void tend_close(struct tend *tend);
+/* "", or why it could not be done the last time. */
+const char *tend_why(const struct tend *tend);
+
 /* --- sqlstate.c -------------------------------------------------------------------------------------------------- */
 /* Is an error with this SQLSTATE about the values of the row? Otherwise any row would meet it now: rights, a full disk
  * … */

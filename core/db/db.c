@@ -24,6 +24,7 @@ struct db {
     struct live *live;
     struct spool *spool;
     struct deliver *deliver;
+    struct tend *tend; /* NULL without a database */
     struct record_origin origin;
     enum db_state state;
     char why[512];
@@ -158,6 +159,8 @@ void db_get_status(const struct db *db, struct db_status *out)
         out->generation_age_s = now_us > then_us ? (now_us - then_us) / 1000000 : 0;
     }
     str_copy(out->why, sizeof out->why, db->why);
+    if (db->tend)
+        str_copy(out->records_why, sizeof out->records_why, tend_why(db->tend));
     str_copy(out->live_why, sizeof out->live_why, live.why);
     str_copy(out->config_copy_why, sizeof out->config_copy_why, feed_copy_why(db->feed));
     str_copy(out->place, sizeof out->place, db->place);
@@ -328,6 +331,8 @@ int db_open(struct loop *loop, const struct db_config *config, const struct db_h
     db->pool = pool_open(db, config->conninfo, false);
     db->guarded = pool_open(db, config->conninfo, true);
     db->deliver = deliver_open(db, config->conninfo, db->spool);
+    if (db->has_database)
+        db->tend = tend_open(db);
     db->state = db->has_database ? DB_CONNECTING : DB_DOWN;
     if (!db->has_database)
         str_copy(db->why, sizeof db->why, "no database is configured");
@@ -386,6 +391,7 @@ void db_close(struct db *db, unsigned flush_ms)
     db->hooks = (struct db_hooks){0};
     deliver_close(db->deliver);
     db->deliver = NULL;
+    tend_close(db->tend);
     feed_close(db->feed);
     live_close(db->live);
     pool_close(db->guarded);

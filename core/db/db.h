@@ -130,6 +130,7 @@ struct db_status {
     char config_copy_why[256]; /* what is wrong with the local copy; "" when nothing is */
     uint64_t live_rows, live_waiting, live_refused; /* live_waiting: not yet in the database */
     char live_why[256];
+    char records_why[256]; /* why old records could not be deleted and new partitions made; "" when all is well */
     bool records_crash_safe; /* what waits outlives a crash of this program, whether it was written or not */
 };
 void db_get_status(const struct db *db, struct db_status *out);

@@ -1,5 +1,5 @@
 /* Applies db/migrations to a database. Runs in the command-line program and blocks; the switch itself only compares
- * version numbers (conn.c). Knows nothing of what the migrations contain but the function that grants rights. */
+ * version numbers (conn.c). Knows nothing of what the migrations contain but two functions. */
 #include "db/migrate.h"
 
 #include <dirent.h>
@@ -247,15 +247,29 @@ static bool apply(PGconn *pg, FILE *out, const struct migration *m)
     return ok;
 }
 
-/* Privileges follow from rules that the database knows, for tables of modules too. A database that stops short of those
- * rules (a test's own migrations) has none. Missing roles are a note, no failure. */
-static bool grant(PGconn *pg, FILE *out)
+/* Runs a function without arguments that the database may have: one that stops short of it (a test's own migrations)
+ * has none, and that is no failure. */
+static bool run_if_known(PGconn *pg, FILE *out, const char *doing, const char *function)
 {
-    PGresult *result = run(pg, out, "looking for the roles", "SELECT to_regproc('tandem.grant_roles') IS NOT NULL");
-    bool known = result && strcmp(PQgetvalue(result, 0, 0), "t") == 0, asked = result != NULL;
+    char sql[128];
+    PGresult *result;
+    bool known, asked;
 
+    snprintf(sql, sizeof sql, "SELECT to_regproc('%s') IS NOT NULL", function);
+    result = run(pg, out, doing, sql);
+    asked = result != NULL;
+    known = result && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
     PQclear(result);
-    return known ? run_command(pg, out, "granting rights to the roles", "SELECT tandem.grant_roles()") : asked;
+    snprintf(sql, sizeof sql, "SELECT %s()", function);
+    return known ? run_command(pg, out, doing, sql) : asked;
+}
+
+/* What follows from rules that the database knows: partitions of the months to come, and privileges, for tables of
+ * modules too. Missing roles are a note, no failure. */
+static bool finish(PGconn *pg, FILE *out)
+{
+    return run_if_known(pg, out, "making partitions for records", "live.tend_records") &&
+           run_if_known(pg, out, "granting rights to the roles", "tandem.grant_roles");
 }
 
 static void say_notice(void *arg, const PGresult *result)
@@ -309,7 +323,7 @@ static int migrate_connected(PGconn *pg, const struct plan *plan)
             return -EIO;
         done++;
     }
-    if (!grant(pg, out))
+    if (!finish(pg, out))
         return -EIO;
     if (done)
         fprintf(out, "database %s is now at version %u (it was at %d)\n", PQdb(pg), plan_version(plan), version);

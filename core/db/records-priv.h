@@ -14,7 +14,10 @@ enum record_kind {
     RECORD_CALL_CLOSE,
     RECORD_LEG,
     RECORD_EVENT,
-    RECORD_FINISH_OPEN, /* calls that an earlier run left open */
+    RECORD_FINISH_OPEN,  /* calls that an earlier run left open */
+    RECORD_CALL_OPEN_2,  /* and the dialplan */
+    RECORD_CALL_CLOSE_2, /* and the dialplan, and the cause as a number */
+    RECORD_LEG_2,        /* and the cause as a number */
     RECORD_CALL_VARS = 20,
     RECORD_KINDS,
 };

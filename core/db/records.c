@@ -12,38 +12,56 @@
 #define FIELD_NULL 0xff
 #define FIELD_TEXT 0x01
 
+#define CALL_START "id, node, run, started_at, from_account, from_number, from_name, dialled, context, sip_call_id"
+#define CALL_START_VALUES "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10"
+#define CALL_END "ended_at, answered, answered_by, setup_ms, ring_ms, talk_ms, cause, cause_text, ended_by, sip_status"
+#define CALL_END_VALUES "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20"
+#define CALL_COMPLETE                                                                                                  \
+    " ON CONFLICT (id, started_at) DO UPDATE SET from_account = excluded.from_account, from_number = "                 \
+    "excluded.from_number, from_name = excluded.from_name, dialled = excluded.dialled, context = excluded.context, "   \
+    "ended_at = excluded.ended_at, answered = excluded.answered, answered_by = excluded.answered_by, setup_ms = "      \
+    "excluded.setup_ms, ring_ms = excluded.ring_ms, talk_ms = excluded.talk_ms, cause = excluded.cause, cause_text = " \
+    "excluded.cause_text, ended_by = excluded.ended_by, sip_status = excluded.sip_status, cause_code = "               \
+    "excluded.cause_code, dialplan = coalesce(excluded.dialplan, c.dialplan) "                                         \
+    "WHERE c.ended_at IS NULL OR c.cause = 'switch-stopped'"
+#define LEG                                                                                                            \
+    "id, call_id, node, started_at, ended_at, inbound, answered, account, number, contact, peer, sip_call_id, "        \
+    "ring_ms, talk_ms, cause, cause_text, ended_by, sip_status, codec, rx_packets, tx_packets, lost_packets, "         \
+    "dropped_packets, jitter_us"
+#define LEG_VALUES                                                                                                     \
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24"
+
 /* A close carries everything: it completes the row of its open, or makes the row when the open was lost. A row that was
- * finished by a restart may still be completed by whoever knows better (a call that outlived the switch). */
+ * finished by a restart may still be completed by whoever knows better (a call that outlived the switch). The kinds
+ * without a number are in files of older versions only. */
 static const struct record_form forms[RECORD_KINDS] = {
     [RECORD_CALL_OPEN] = {"call_open",
-                          "INSERT INTO record.call (id, node, run, started_at, from_account, from_number, from_name, "
-                          "dialled, context, sip_call_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
-                          "ON CONFLICT (id) DO NOTHING",
+                          "INSERT INTO record.call (" CALL_START ") VALUES (" CALL_START_VALUES
+                          ") ON CONFLICT (id, started_at) DO NOTHING",
                           10},
-    [RECORD_CALL_CLOSE] =
-        {"call_close",
-         "INSERT INTO record.call AS c (id, node, run, started_at, from_account, from_number, "
-         "from_name, dialled, context, sip_call_id, ended_at, answered, answered_by, setup_ms, "
-         "ring_ms, talk_ms, cause, cause_text, ended_by, sip_status) VALUES ($1, $2, $3, $4, $5, $6, "
-         "$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
-         "ON CONFLICT (id) DO UPDATE SET from_account = excluded.from_account, from_number = "
-         "excluded.from_number, from_name = excluded.from_name, dialled = excluded.dialled, context = "
-         "excluded.context, ended_at = excluded.ended_at, answered = excluded.answered, answered_by = "
-         "excluded.answered_by, setup_ms = excluded.setup_ms, ring_ms = excluded.ring_ms, talk_ms = "
-         "excluded.talk_ms, cause = excluded.cause, cause_text = excluded.cause_text, ended_by = "
-         "excluded.ended_by, sip_status = excluded.sip_status "
-         "WHERE c.ended_at IS NULL OR c.cause = 'switch-stopped'",
-         20},
+    [RECORD_CALL_CLOSE] = {"call_close",
+                           "INSERT INTO record.call AS c (" CALL_START ", " CALL_END ") VALUES (" CALL_START_VALUES
+                           ", " CALL_END_VALUES ")" CALL_COMPLETE,
+                           20},
     [RECORD_LEG] = {"leg",
-                    "INSERT INTO record.leg (id, call_id, node, started_at, ended_at, inbound, answered, account, "
-                    "number, contact, peer, sip_call_id, ring_ms, talk_ms, cause, cause_text, ended_by, sip_status, "
-                    "codec, rx_packets, tx_packets, lost_packets, dropped_packets, jitter_us) VALUES ($1, $2, $3, $4, "
-                    "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) "
-                    "ON CONFLICT (id) DO NOTHING",
+                    "INSERT INTO record.leg (" LEG ") VALUES (" LEG_VALUES ") ON CONFLICT (id, started_at) DO NOTHING",
                     24},
+    [RECORD_CALL_OPEN_2] = {"call_open_2",
+                            "INSERT INTO record.call (" CALL_START ", dialplan) VALUES (" CALL_START_VALUES
+                            ", $11) ON CONFLICT (id, started_at) DO NOTHING",
+                            11},
+    [RECORD_CALL_CLOSE_2] = {"call_close_2",
+                             "INSERT INTO record.call AS c (" CALL_START ", " CALL_END
+                             ", dialplan, cause_code) VALUES (" CALL_START_VALUES ", " CALL_END_VALUES
+                             ", $21, $22)" CALL_COMPLETE,
+                             22},
+    [RECORD_LEG_2] = {"leg_2",
+                      "INSERT INTO record.leg (" LEG ", cause_code) VALUES (" LEG_VALUES
+                      ", $25) ON CONFLICT (id, started_at) DO NOTHING",
+                      25},
     [RECORD_EVENT] = {"event",
                       "INSERT INTO record.event (id, call_id, leg_id, node, at, kind, detail) VALUES ($1, $2, $3, $4, "
-                      "$5, $6, $7) ON CONFLICT (id) DO NOTHING",
+                      "$5, $6, $7) ON CONFLICT (id, at) DO NOTHING",
                       7},
     [RECORD_FINISH_OPEN] = {"finish_open",
                             "UPDATE record.call c SET cause = 'switch-stopped', cause_text = 'the switch stopped "
@@ -156,13 +174,14 @@ static void put_call_start(struct record_bytes *out, const struct record_origin 
 
 void record_encode_call_open(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
 {
-    begin(out, RECORD_CALL_OPEN);
+    begin(out, RECORD_CALL_OPEN_2);
     put_call_start(out, origin, c);
+    put_text(out, c->dialplan);
 }
 
 void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
 {
-    begin(out, RECORD_CALL_CLOSE);
+    begin(out, RECORD_CALL_CLOSE_2);
     put_call_start(out, origin, c);
     put_time(out, origin->now_us);
     put_bool(out, c->answered);
@@ -174,11 +193,13 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
     put_text(out, c->cause_text);
     put_text(out, c->ended_by);
     put_status(out, c->sip_status);
+    put_text(out, c->dialplan);
+    put_status(out, c->cause_code);
 }
 
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l)
 {
-    begin(out, RECORD_LEG);
+    begin(out, RECORD_LEG_2);
     put_uuid(out, &l->id);
     put_uuid(out, &l->call_id);
     put_u64(out, origin->node);
@@ -203,6 +224,7 @@ void record_encode_leg(struct record_bytes *out, const struct record_origin *ori
     put_u64(out, l->lost_packets);
     put_u64(out, l->dropped_packets);
     put_u64(out, l->jitter_us);
+    put_status(out, l->cause_code);
 }
 
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e)

@@ -22,6 +22,8 @@ struct record_call {
     const char *ended_by;     /* "caller", "callee", "switch", "operator", "script" */
     int sip_status;           /* final status towards the caller; 0: none */
     const char *sip_call_id;
+    int cause_code;           /* Q.850; 0: none */
+    const char *dialplan;     /* which one was in force (struct pbx), or NULL */
 };
 
 struct record_leg {
@@ -37,6 +39,7 @@ struct record_leg {
     const char *codec;
     uint64_t rx_packets, tx_packets, lost_packets, dropped_packets;
     uint32_t jitter_us;
+    int cause_code;           /* Q.850; 0: none */
 };
 
 struct record_event {

@@ -58,6 +58,8 @@ static void fill_call(const struct call *call, struct record_call *row, char tex
         .ended_by = ended ? who_name(call->who) : NULL,
         .sip_status = call->answered_us ? 200 : call->final_status,
         .sip_call_id = call->caller ? call->caller->sip_call_id : NULL,
+        .cause_code = ended ? cause->q850 : 0,
+        .dialplan = call->dialplan[0] ? call->dialplan : NULL,
     };
 }
 
@@ -89,6 +91,7 @@ static void write_leg(struct records *records, const struct leg *leg)
         .lost_packets = stats->lost,
         .dropped_packets = stats->dropped,
         .jitter_us = stats->jitter_us,
+        .cause_code = cause->q850,
     };
 
     db_record_leg(records->pbx->db, &row);

@@ -1,6 +1,7 @@
 /* The dialplan as the rest of the switch sees it: opened, loaded anew, asked, closed. Signalling thread. */
 #include "script/script.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -18,6 +19,23 @@ static bool knows(void *arg, const char *context, const char *dialled)
 }
 
 static const struct script_ops ops = {.start = run_start, .hangup = run_hangup, .knows = knows};
+
+/* Calls from now on are recorded with what it is made of. */
+static void name_dialplan(struct script *script)
+{
+    const struct script_files *files = &script->state->files;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t hash[EVP_MAX_MD_SIZE];
+
+    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+    for (size_t i = 0; i < files->count; i++) {
+        EVP_DigestUpdate(ctx, files->items[i].name, strlen(files->items[i].name) + 1);
+        EVP_DigestUpdate(ctx, files->items[i].text, files->items[i].len);
+    }
+    EVP_DigestFinal_ex(ctx, hash, NULL);
+    EVP_MD_CTX_free(ctx);
+    hex_text(hash, (sizeof script->pbx->dialplan - 1) / 2, script->pbx->dialplan);
+}
 
 int script_open(struct pbx *pbx, const struct script_config *config, struct script **out, char *why, size_t why_size)
 {
@@ -41,6 +59,7 @@ int script_open(struct pbx *pbx, const struct script_config *config, struct scri
         return result;
     }
     log_info("dialplan of %s loaded: %zu extensions", script->dir, script->state->extensions.count);
+    name_dialplan(script);
     pbx->script = script;
     pbx->script_ops = &ops;
     *out = script;
@@ -94,6 +113,7 @@ static void load_done(void *arg)
 
             script->state = load->state;
             load->state = old; /* running calls keep it alive */
+            name_dialplan(script);
             log_info("dialplan of %s loaded anew: %zu extensions", script->dir, summary.extensions);
         } else if (load->keep) {
             log_error("the dialplan stays as it was, the new one is broken: %s", load->why);

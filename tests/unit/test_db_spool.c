@@ -668,7 +668,7 @@ START_TEST(every_record_survives_the_way_through_bytes)
     uuid_text(&call.id, id);
     record_encode_call_open(&b, &origin, &call);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_OPEN);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_OPEN_2);
     ck_assert_str_eq(params[0], id);
     ck_assert_str_eq(params[1], "3");
     ck_assert_str_eq(params[3], "2023-11-14 22:13:20.000001+00");
@@ -676,12 +676,12 @@ START_TEST(every_record_survives_the_way_through_bytes)
     ck_assert_ptr_null(params[4]);
     record_encode_call_close(&b, &origin, &call);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_CLOSE);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_CLOSE_2);
     ck_assert_str_eq(params[10], "2023-11-14 22:13:32.345678+00");
     ck_assert_str_eq(params[19], "486");
     record_encode_leg(&b, &origin, &leg);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG_2);
     ck_assert_str_eq(params[19], "9223372036854775807");
     record_encode_event(&b, &origin, &event);
     r = (struct spool_record){.data = b.data, .len = b.len};
@@ -690,6 +690,25 @@ START_TEST(every_record_survives_the_way_through_bytes)
     record_encode_finish_open(&b, &origin);
     r = (struct spool_record){.data = b.data, .len = b.len};
     ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_FINISH_OPEN);
+}
+END_TEST
+
+START_TEST(records_of_older_versions_are_still_understood)
+{
+    static const struct {
+        uint8_t kind, fields;
+    } old[] = {{RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24}};
+
+    for (size_t i = 0; i < COUNT_OF(old); i++) {
+        uint8_t bytes[64] = {old[i].kind, old[i].fields};
+        struct spool_record r = {.data = bytes, .len = 2u + old[i].fields};
+        const char *params[RECORD_FIELDS_MAX];
+        unsigned count;
+
+        memset(bytes + 2, 0xff, old[i].fields); /* each one NULL */
+        ck_assert_uint_eq(record_decode(&r, params, &count), old[i].kind);
+        ck_assert_uint_eq(count, old[i].fields);
+    }
 }
 END_TEST
 
@@ -853,6 +872,7 @@ int main(void)
     tcase_add_test(tc, one_directory_belongs_to_one_switch);
     tcase_add_test(tc, a_directory_that_cannot_be_made_is_an_error_with_words);
     tcase_add_test(tc, every_record_survives_the_way_through_bytes);
+    tcase_add_test(tc, records_of_older_versions_are_still_understood);
     tcase_add_test(tc, text_from_phones_becomes_valid_and_short);
     tcase_add_test(tc, a_record_with_the_longest_texts_fits);
     tcase_add_test(tc, bytes_that_are_no_record_are_refused);

@@ -74,3 +74,99 @@ def events_tell_the_story_of_a_call(t):
     wait_until("the events of the call", lambda: kinds().count("leg-answered") >= 2)
     story = kinds()
     assert story.index("leg-ringing") < story.index("leg-answered"), story
+
+
+def finished_calls_are_shown_in_words_also_after_a_restart(t):
+    tandem = t.own_tandem(log="info")
+    tandem.start()
+    a, b = t.pair()
+    a.dial(b.user)
+    b.ringing()
+    b.accept()
+    a.established()
+    a.wait_heard(b.tone, seconds=1)
+    a.hangup()
+    b.closed()
+    record = t.call_record(a.user)
+    tandem.wait_record(f"SELECT 1 AS yes FROM record.leg WHERE call_id = '{record['id']}' HAVING count(*) = 2", "two legs")
+    words = tandem.cli("call", record["id"][:13]).stdout
+    assert f"{a.user} (Test {a.user}) dialled {b.user}, and {b.user} answered" in words, words
+    assert "Q.850 16" in words and "SIP 200" in words and "by the caller" in words, words
+    assert f"from {a.user}" in words and f"to {b.user}" in words and "PCMU" in words, words
+    assert "leg-ringing" in words and "leg-answered" in words, words
+    assert "INVITE" in words, "the messages, which the switch still remembers, are not shown"
+    tandem.stop()
+    tandem.start()
+    last = tandem.cli("calls", "--last", "5").stdout
+    assert a.user in last and b.user in last and "answered" in last and record["started_at"][:10] in last, last
+    again = tandem.cli("call", record["id"][:13]).stdout
+    assert f"dialled {b.user}" in again and "leg-answered" in again, again
+    facts = tandem.json("call", record["id"])["record"]
+    assert facts["cause_id"] == "normal" and len(facts["legs"]) == 2 and len(facts["dialplan"]) == 16, facts
+    tandem.command_fails("call", "ffffffff")
+
+
+def calls_are_exported_as_csv(t):
+    import csv
+    import io
+    a, b = t.pair()
+    a.dial(b.user)
+    b.ringing()
+    b.hangup()
+    a.closed()
+    id = t.call_record(a.user)["id"]
+    rows = list(csv.DictReader(io.StringIO(t.tandem.cli("calls", "export", "--from", "2020-01-01").stdout)))
+    row = next(r for r in rows if r["id"] == id)
+    assert (row["from_account"], row["dialled"], row["answered"]) == (a.user, b.user, "f"), row
+    assert row["cause"] in ("busy", "rejected") and row["cause_text"] and row["cause_code"], row
+    assert t.tandem.cli("calls", "export", "--to", "2020-01-01").stdout.count("\n") == 1  # the heads alone
+    assert "export takes" in t.tandem.command_fails("calls", "export", "--from", "'; DROP TABLE record.call")
+    assert "export takes" in t.tandem.command_fails("calls", "export", "--from")
+
+
+def calls_of_before_and_after_a_change_of_the_dialplan_are_told_apart(t):
+    directory = t.directory("plan")
+    def write(words):
+        with open(f"{directory}/init.lua", "w", encoding="utf-8") as f:
+            f.write(f'include("accounts.lua")\n-- {words}\nextension("internal", "_.", function(call) '
+                    'dial_account(call, call.extension, 60) end)\n')
+    write("first")
+    tandem = t.own_tandem(dialplan=directory, log="info")
+    tandem.start()
+    seen = []
+    for words in ("first", "second", "first"):
+        write(words)
+        tandem.cli("dialplan", "reload")
+        caller = t.endpoint()
+        assert caller.invite("nobody").status >= 400
+        seen.append(t.call_record(caller.user)["dialplan"])
+    assert seen[0] == seen[2] != seen[1] and all(len(s) == 16 for s in seen), seen
+
+
+def what_is_older_than_the_retention_is_deleted_by_the_switch(t):
+    tandem = t.own_tandem(log="info")
+    for days in (1, 50, 400):
+        tandem.sql("INSERT INTO record.call (id, node, run, started_at, ended_at) VALUES (gen_random_uuid(), 1, "
+                   f"gen_random_uuid(), now() - interval '{days} days', now())")
+    tandem.sql("SELECT set_setting('retention_days', '90')")
+    tandem.start()
+    wait_until("the old call to go", lambda: tandem.sql("SELECT count(*) FROM record.call") == [["2"]], 30, 0.3)
+    tandem.stop()
+    # Without the right to do it, the switch says so and works.
+    tandem.sql("REVOKE EXECUTE ON FUNCTION live.tend_records FROM PUBLIC")
+    tandem.sql("CREATE ROLE poor LOGIN IN ROLE tandem_daemon")
+    tandem.sql("REVOKE EXECUTE ON FUNCTION live.tend_records FROM tandem_daemon")
+    owner = tandem.database
+    with open(tandem.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(tandem.config, "w", encoding="utf-8") as f:
+        f.write(text.replace("user=tandem", "user=poor"))
+    try:
+        tandem.start()
+        wait_until("tandem status to say so", lambda: "permission denied for function tend_records" in
+                   " ".join(tandem.cli("status").stdout.split()), 30, 0.3)
+        assert tandem.json("status")["database"]["state"] == "ready"
+    finally:
+        tandem.stop()
+        tandem.sql("DROP OWNED BY poor; DROP ROLE poor")
+    assert tandem.database == owner
