@@ -344,8 +344,10 @@ static int bye_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
     enum cause cause = dialog->established ? CAUSE_NORMAL : gave_up(sip);
 
     reply_last(dialog, irq, SIP_200_OK, TAG_END());
-    if (!dialog->established && dialog->invite_out) /* BYE on an early dialog of ours: its final answer still comes */
+    if (!dialog->established && dialog->invite_out) { /* RFC 3261 §15 forbids it; but nobody is there any more */
+        leg_end(leg, CAUSE_REJECTED, WHO_CALLEE, "the phone hung up before its answer came");
         return 0;
+    }
     leg_on_ended(leg, cause, dialog->inbound ? WHO_CALLER : WHO_CALLEE, 0, NULL);
     if (dialog->invite_in && nta_incoming_status(dialog->invite_in) < 200)
         invite_refuse(dialog, CAUSE_CANCELLED, NULL); /* a caller may BYE an early dialog (RFC 3261 §15) */

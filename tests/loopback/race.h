@@ -8,8 +8,8 @@
 #include "race_phone.h"
 
 #define RACE_PHONES 3
-#define RACE_DEEDS 2
-#define RACE_TITLE 240
+#define RACE_DEEDS 3
+#define RACE_TITLE 300
 #define RACE_LANES 60
 #define RACE_MESSAGES_MAX 64
 

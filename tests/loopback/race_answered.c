@@ -14,9 +14,11 @@ static unsigned cseq_of(const struct message *m)
 
 static void send_ack(struct race_dialog *d, unsigned cseq, const char *branch, const char *body)
 {
-    d->ack_cseq = cseq;
-    d->ack_len = race_build(d, "ACK", cseq, branch, NULL, body, d->ack);
-    race_send(d->phone, d->ack, d->ack_len);
+    struct race_ack *ack = &d->acks[d->ack_count++ % COUNT_OF(d->acks)];
+
+    ack->cseq = cseq;
+    ack->len = race_build(d, "ACK", cseq, branch, NULL, body, ack->text);
+    race_send(d->phone, ack->text, ack->len);
 }
 
 static void ack_2xx(struct race_dialog *d, const struct message *m, bool asked)
@@ -117,10 +119,11 @@ static void repeated(struct race_phone *phone, const struct message *m)
 
     if (!d || m->status < 200 || !strstr(message_header(m, "CSeq", cseq, sizeof cseq), "INVITE"))
         return;
-    if (m->status < 300 && d->ack_cseq == cseq_of(m) && strcmp(race_tag(m, "To", tag), d->remote_tag) != 0)
+    if (m->status < 300 && d->invite_cseq == cseq_of(m) && strcmp(race_tag(m, "To", tag), d->remote_tag) != 0)
         race_complain(phone, "a second 200 with another tag");
-    if (d->ack_len && d->ack_cseq == cseq_of(m))
-        race_send(phone, d->ack, d->ack_len);
+    for (unsigned i = 0; i < COUNT_OF(d->acks); i++)
+        if (d->acks[i].len && d->acks[i].cseq == cseq_of(m))
+            race_send(phone, d->acks[i].text, d->acks[i].len);
 }
 
 /* Another try with what the challenge says. */
@@ -159,7 +162,8 @@ void race_response_in(struct race_phone *phone, struct race_request *r, const st
         return;
     }
     /* With Retry-After it is how two offers that meet are kept apart (RFC 3261 §14.2, RFC 3311 §5.2). */
-    if (m->status / 100 == 5 && !phone->lenient && !*message_header(m, "Retry-After", wait, sizeof wait))
+    if (m->status / 100 == 5 && d != &phone->registration && !phone->lenient &&
+        !*message_header(m, "Retry-After", wait, sizeof wait))
         race_complain(phone, "%s got %d", r->method, m->status);
     str_copy(method, sizeof method, r->method);
     offer = !r->initial && (strcmp(r->method, "INVITE") == 0 || strcmp(r->method, "UPDATE") == 0);

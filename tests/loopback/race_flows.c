@@ -29,6 +29,7 @@ static const struct race_policy is_busy = {.status = 486, .answer_ms = 5};
 static const struct race_policy rejects = {.ring = 180, .status = 603, .answer_ms = 20};
 static const struct race_policy only_rings = {.ring = 180};
 static const struct race_policy plays_early_media = {.ring = 183, .formats = "0"};
+static const struct race_policy plays_and_is_busy = {.ring = 183, .status = 486, .answer_ms = 20, .formats = "0"};
 static const struct race_policy answers_in_pcma = {.ring = 180, .status = 200, .answer_ms = 30, .formats = "8"};
 static const struct race_policy answers_reliably = {.ring = 183, .status = 200, .answer_ms = 20, .reliable = true};
 static const struct race_policy redirects = {.ring = 180, .status = 302, .answer_ms = 5};
@@ -89,6 +90,15 @@ const struct race_flow race_flows[] = {
     {"PRACK on both legs, TCP", "%b", {{'a', UA_TCP, &wants_prack}, {'b', UA_TCP, &answers_reliably}}, "normal"},
     {"a late offer, TCP", "%b", {{'a', UA_TCP, &offers_late}, {'b', UA_TCP, &answers}}, "normal"},
     {"a late offer and PRACK", "%b", {{'a', UA_UDP, &offers_late}, {'b', UA_UDP, &answers_reliably}}, "normal"},
+    {"answered by the script, then dialled", "s%", {{'a', UA_UDP, &stays_long}, {'b', UA_UDP, &answers}}, "normal"},
+    {"answered by the script, and two are dialled",
+     "a%",
+     {{'a', UA_TCP, &waits}, {'b', UA_UDP, &answers_and_hangs_up}, {'c', UA_UDP, &answers_and_hangs_up}},
+     "normal"},
+    {"early media, busy, and the script dials another",
+     "q%",
+     {{'a', UA_UDP, &stays_long}, {'b', UA_UDP, &plays_and_is_busy}, {'c', UA_UDP, &answers_in_pcma}},
+     "normal no-answer phone-silent busy"},
     {"echo", "*43", {{'a', UA_UDP, &hangs_up}}, "normal"},
     {"echo, TCP", "*43", {{'a', UA_TCP, &hangs_up}}, "normal"},
 };
@@ -100,4 +110,12 @@ const char race_dialplan[] =
     "extension('internal', '_t.', function(call) call:dial{ to = call.extension:sub(2), timeout = 0.3 } end)\n"
     "extension('internal', '_o.', function(call) local lane = call.extension:sub(2)\n"
     "  call:dial{ to = { lane .. 'b', lane .. 'c' }, timeout = 0.3, in_order = true } end)\n"
+    "extension('internal', '_s.', function(call) local lane = call.extension:sub(2)\n"
+    "  call:ring() call:sleep(0.02) call:answer() call:sleep(0.03) call:dial{ to = lane .. 'b', timeout = 0.5 } end)\n"
+    "extension('internal', '_a.', function(call) local lane = call.extension:sub(2)\n"
+    "  call:answer() call:dial{ to = lane .. 'b', timeout = 0.5 }\n"
+    "  call:dial{ to = lane .. 'c', timeout = 0.5 } end)\n"
+    "extension('internal', '_q.', function(call) local lane = call.extension:sub(2)\n"
+    "  local first = call:dial{ to = lane .. 'b', timeout = 0.5 }\n"
+    "  if first.status ~= 'answered' then call:dial{ to = lane .. 'c', timeout = 0.5 } end end)\n"
     "extension('internal', '_.', function(call) dial_account(call, call.extension, 60) end)\n";

@@ -82,6 +82,12 @@ struct race_answer {
     struct loop_timer timer;
 };
 
+struct race_ack {
+    char text[RACE_TEXT];
+    size_t len;
+    unsigned cseq;
+};
+
 struct race_dialog {
     struct race_phone *phone;
     enum race_state state;
@@ -89,11 +95,10 @@ struct race_dialog {
     char call_id[128], local_tag[32], remote_tag[128], local[256], remote[256];
     char target[256], invite_target[256]; /* of requests now; of its INVITE */
     unsigned cseq, invite_cseq, rseq_seen, sdp_version;
-    char invite_branch[80]; /* of the INVITE that made it: received, or our own */
-    char invite[RACE_TEXT]; /* received */
-    char ack[RACE_TEXT];
-    size_t ack_len;
-    unsigned ack_cseq, auth_tries;
+    char invite_branch[80];  /* of the INVITE that made it: received, or our own */
+    char invite[RACE_TEXT];  /* received */
+    struct race_ack acks[4]; /* a repeated answer gets its own again */
+    unsigned ack_count, auth_tries;
     struct race_answer answer, reliable;
     bool offer_pending;         /* an INVITE or UPDATE of ours waits for its answer */
     unsigned dir, offered_dir;  /* RACE_SENDS | RACE_HEARS: as agreed last; of our open offer */

@@ -8,7 +8,7 @@
 
 #define WATCH_MS 100
 #define APART_MS 6000 /* RFC 3261 §14.1: up to 4 s until an offer is tried again after glare */
-#define ALONE_MS 800 /* in a call without anything left to do but refreshes, one a second: somebody has to hang up */
+#define ALONE_MS 800  /* in a call without anything left to do but refreshes, one a second: somebody has to hang up */
 
 /* --- session descriptions ---------------------------------------------------------------------------------------- */
 

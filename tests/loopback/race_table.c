@@ -100,12 +100,12 @@ static void print_stock(const char *when, const struct race_stock *l)
             l->leg_objects, l->bridges);
 }
 
-/* The media client has a timer while it waits for ports: it may run or not. */
+/* The media client has a timer while it waits for ports; and fewer timers than before are no leak. */
 static bool same(const struct race_stock *now, const struct race_stock *before)
 {
     struct race_stock expected = *before;
 
-    if (now->timers + 1 >= before->timers && now->timers <= before->timers + 1)
+    if (now->timers <= before->timers + 1)
         expected.timers = now->timers;
     return memcmp(now, &expected, sizeof *now) == 0;
 }
@@ -121,8 +121,11 @@ bool races_left_nothing(struct races *races)
             loop_turn(races->bed->loop, 5);
         take_stock(races, &now);
     } while (!same(&now, &races->before) && now_ms() < until);
-    if (same(&now, &races->before))
+    if (same(&now, &races->before)) {
+        if (now.timers < races->before.timers)
+            races->before.timers = now.timers;
         return true;
+    }
     print_stock("before", &races->before);
     print_stock("now", &now);
     obj_each(bed_print_object, NULL);
@@ -134,10 +137,8 @@ bool races_left_nothing(struct races *races)
 
 static void make_run(struct races *races, struct race_run *run, const struct race_cell *cell)
 {
-    *run = (struct race_run){.bed = races->bed,
-                             .lane = (unsigned)(run - races->runs),
-                             .flow = &race_flows[cell->flow],
-                             .deeds = {cell->deeds[0], cell->deeds[1]}};
+    *run = (struct race_run){.bed = races->bed, .lane = (unsigned)(run - races->runs), .flow = &race_flows[cell->flow]};
+    memcpy(run->deeds, cell->deeds, sizeof run->deeds);
     if (!cell->deeds[0].action && races->possible)
         run->possible = races->possible + cell->flow * RACE_PHONES * (RACE_MESSAGES_MAX + 1);
 }
@@ -197,9 +198,9 @@ uint64_t races_possible(const struct races *races, unsigned flow, unsigned phone
 
 static const char *title(struct races *races, const struct race_cell *cell, char out[RACE_TITLE])
 {
-    struct race_run run = {
-        .bed = races->bed, .flow = &race_flows[cell->flow], .deeds = {cell->deeds[0], cell->deeds[1]}};
+    struct race_run run = {.bed = races->bed, .flow = &race_flows[cell->flow]};
 
+    memcpy(run.deeds, cell->deeds, sizeof run.deeds);
     return race_title(&run, out);
 }
 

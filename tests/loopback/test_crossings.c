@@ -118,6 +118,28 @@ START_TEST(after_glare_the_phone_may_offer_first)
 }
 END_TEST
 
+START_TEST(a_called_phone_that_says_bye_before_its_answer_has_rejected_the_call)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+
+    ua_invite(a, "202", NULL);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 180, "Ringing", NULL);
+    must(ua_wait(a, "180"));
+    ua_bye(b);
+    ua_ack(a, must(ua_wait(a, "603")));
+    ua_reply(b, must(ua_wait(b, "CANCEL")), 200, "OK", NULL);
+    ua_reply(b, &b->invite, 487, "Request Terminated", NULL);
+    must(ua_wait(b, "ACK"));
+    bed_until(bed, bed->calls_ended == 1);
+    ck_assert_str_eq(bed->last_cause, "rejected");
+    ck_assert_str_eq(bed->last_who, "callee");
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(an_offer_that_waits_when_the_call_ends_gets_487)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -198,6 +220,7 @@ int main(void)
     tcase_add_test(tc, a_caller_that_hangs_up_while_another_codec_is_offered_to_it_has_ended_the_call);
     tcase_add_test(tc, an_update_before_the_ack_goes_before_the_offer_of_another_codec);
     tcase_add_test(tc, after_glare_the_phone_may_offer_first);
+    tcase_add_test(tc, a_called_phone_that_says_bye_before_its_answer_has_rejected_the_call);
     tcase_add_test(tc, an_offer_that_waits_when_the_call_ends_gets_487);
     tcase_add_test(tc, a_caller_that_holds_while_it_rings_is_on_hold_for_the_phone_that_answers);
     suite_add_tcase(suite, tc);

@@ -2,16 +2,16 @@
  * race_actions.c after every message at which it is possible, many at once. After each run the phones must know that
  * their call is over and have agreed until then, there is one record with a sensible cause, and from time to time
  * nothing at all may be left in the switch. make check runs a part of the table that is the same each time;
- * TANDEM_TEST_LONG=1 runs all of it and many pairs of actions; TANDEM_RACE="words of a title" those cells alone, and
- * TANDEM_RACE_SEED makes other pairs. */
+ * TANDEM_TEST_LONG=1 runs all of it and many mixtures of actions; TANDEM_RACE="words of a title" those cells alone, and
+ * TANDEM_RACE_SEED makes other mixtures. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "race_table.h"
 
 #define SAMPLES 2 /* of each flow and action, in the short test */
-#define PAIRS 200
-#define PAIRS_LONG 6000
+#define MIXTURES 200
+#define MIXTURES_LONG 6000
 
 static bool is_long(void)
 {
@@ -49,7 +49,8 @@ static void add_table(struct races *races, bool alone, unsigned samples)
                 add_places(races, flow, action, samples);
 }
 
-/* --- pairs ------------------------------------------------------------------------------------------------------- */
+/* --- mixtures -------------------------------------------------------------------------------------------------------
+ */
 
 static unsigned draw(uint64_t *seed, unsigned below)
 {
@@ -69,16 +70,23 @@ static struct race_deed draw_deed(struct races *races, unsigned flow, uint64_t *
     }
 }
 
-static void add_pairs(struct races *races, size_t count)
+/* Two or three things in one call. */
+static void add_mixtures(struct races *races, size_t count)
 {
     uint64_t seed = getenv("TANDEM_RACE_SEED") ? strtoull(getenv("TANDEM_RACE_SEED"), NULL, 10) : 1;
 
     for (size_t i = 0; i < count; i++) {
-        unsigned flow = draw(&seed, race_flow_count);
-        struct race_cell cell = {flow, {draw_deed(races, flow, &seed), draw_deed(races, flow, &seed)}};
+        struct race_cell cell = {.flow = draw(&seed, race_flow_count)};
+        bool faulty[RACE_PHONES] = {false};
 
-        if (cell.deeds[0].action->fault && cell.deeds[1].action->fault && cell.deeds[0].phone == cell.deeds[1].phone)
-            cell.deeds[1].action = NULL; /* a phone has one fault at a time */
+        for (unsigned deeds = 2 + draw(&seed, RACE_DEEDS - 1), at = 0; at < deeds;) {
+            struct race_deed deed = draw_deed(races, cell.flow, &seed);
+
+            if (deed.action->fault && faulty[deed.phone])
+                continue; /* a phone has one fault at a time */
+            faulty[deed.phone] |= deed.action->fault != RACE_NO_FAULT;
+            cell.deeds[at++] = deed;
+        }
         races_add(races, &cell);
     }
 }
@@ -100,14 +108,14 @@ START_TEST(whatever_happens_after_any_message_every_call_ends_for_everybody)
 }
 END_TEST
 
-START_TEST(two_things_may_happen_in_one_call)
+START_TEST(several_things_may_happen_in_one_call)
 {
     struct races *races = mem_new(sizeof *races);
     uint64_t began = now_ms();
 
     races_open(races);
     races_run_undisturbed(races);
-    add_pairs(races, is_long() ? PAIRS_LONG : PAIRS);
+    add_mixtures(races, is_long() ? MIXTURES_LONG : MIXTURES);
     races_run_table(races);
     report(races, began);
     races_close(races);
@@ -141,18 +149,24 @@ START_TEST(a_dying_media_process_or_switch_ends_the_call_for_everybody)
 }
 END_TEST
 
+static void add_case(Suite *suite, const char *name, const TTest *test)
+{
+    TCase *tcase = tcase_create(name); /* CK_RUN_CASE runs one alone */
+
+    tcase_set_timeout(tcase, is_long() ? 3600 : 300);
+    tcase_add_test(tcase, test);
+    suite_add_tcase(suite, tcase);
+}
+
 int main(void)
 {
     Suite *suite = suite_create("races");
-    TCase *tcase = tcase_create("races");
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tcase, is_long() ? 7200 : 300);
-    tcase_add_test(tcase, whatever_happens_after_any_message_every_call_ends_for_everybody);
-    tcase_add_test(tcase, two_things_may_happen_in_one_call);
-    tcase_add_test(tcase, a_dying_media_process_or_switch_ends_the_call_for_everybody);
-    suite_add_tcase(suite, tcase);
+    add_case(suite, "one", whatever_happens_after_any_message_every_call_ends_for_everybody);
+    add_case(suite, "several", several_things_may_happen_in_one_call);
+    add_case(suite, "switch", a_dying_media_process_or_switch_ends_the_call_for_everybody);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
