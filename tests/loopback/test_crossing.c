@@ -142,29 +142,6 @@ START_TEST(a_callee_that_answers_and_a_caller_that_gives_up_at_once_end_both)
 }
 END_TEST
 
-START_TEST(a_bye_of_a_callee_that_has_not_answered_ends_nothing_until_it_answers)
-{
-    struct bed *bed = bed_open(NULL, NULL);
-    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
-    struct message invite;
-
-    ua_invite(a, "202", NULL);
-    invite = *must(ua_wait(b, "INVITE"));
-    ua_reply(b, &invite, 180, "Ringing", NULL);
-    must(ua_wait(a, "180"));
-    ua_bye(b); /* RFC 3261 §15: it must not */
-    ck_assert_ptr_null(ua_wait_ms(a, "480", 50));
-    ua_reply(b, &invite, 486, "Busy Here", NULL);
-    must(ua_wait(b, "ACK"));
-    ua_ack(a, must(ua_wait(a, "486")));
-    bed_until(bed, bed->calls_ended == 1);
-    ck_assert_str_eq(bed->last_cause, "busy");
-    ua_close(a);
-    ua_close(b);
-    bed_close(bed);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("crossing");
@@ -178,7 +155,6 @@ int main(void)
     tcase_add_test(tc, a_caller_may_hang_up_without_confirming_the_answer);
     tcase_add_test(tc, a_callee_that_answers_and_hangs_up_at_once_ends_the_caller_after_its_ack);
     tcase_add_loop_test(tc, a_callee_that_answers_and_a_caller_that_gives_up_at_once_end_both, 0, 2);
-    tcase_add_test(tc, a_bye_of_a_callee_that_has_not_answered_ends_nothing_until_it_answers);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

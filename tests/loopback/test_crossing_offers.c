@@ -211,8 +211,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("crossings");
-    TCase *tc = tcase_create("crossings");
+    Suite *suite = suite_create("crossing_offers");
+    TCase *tc = tcase_create("crossing_offers");
     SRunner *runner;
     int failed;
 
