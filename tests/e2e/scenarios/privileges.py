@@ -55,7 +55,7 @@ def _low_port():
 
 def _dropped_tandem(t, **options):
     place = _readable_build(t)
-    tandem = t.own_tandem(switch=f"user = {USER}\n", dialplan=os.path.join(place, "dialplan"), **options)
+    tandem = t.own_tandem(user=USER, dialplan=os.path.join(place, "dialplan"), **options)
     with open(tandem.config, encoding="utf-8") as f:
         text = f.read()
     for there in (t.world.build, t.world.source):
@@ -138,7 +138,7 @@ def a_directory_of_root_is_named_with_what_to_do(t):
 
 
 def an_unknown_user_is_named_with_what_to_do(t):
-    tandem = t.own_tandem(switch="user = nobody-of-that-name\n").launch()
+    tandem = t.own_tandem(user="nobody-of-that-name").launch()
     assert tandem.program.wait(20) == 1
     tandem.expect_error("not started:")
     tandem.wait_log(r"not started: the system has no user nobody-of-that-name; `adduser --system")
