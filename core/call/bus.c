@@ -117,6 +117,7 @@ const char *event_name(enum event_kind kind)
         [EVENT_UNREGISTERED] = "unregistered",
         [EVENT_AUTH_FAILED] = "auth-failed",
         [EVENT_RECORDER] = "recorder-state",
+        [EVENT_OVERLOAD] = "overload",
         [EVENT_MEDIA_STATE] = "media-state",
         [EVENT_DB_STATE] = "database-state",
         [EVENT_CONFIG] = "configuration",

@@ -130,6 +130,7 @@ void edge_close(struct edge *edge)
     for (unsigned i = 0; i < edge->count; i++)
         edge->listeners[i].ops->close(&edge->listeners[i]);
     edge_connections_free(edge);
+    loop_timer_stop(edge->loop, &edge->tick);
     if (edge->inner_watch) {
         loop_unwatch(edge->inner_watch);
         close(edge->inner_fd);

@@ -223,6 +223,10 @@ static const char *note_header(struct edge_text *text, const struct edge_header 
         if (!text->from.at && edge_text_is(h->name, "from", 'f'))
             text->from = h->value;
         break;
+    case 't':
+        if (!text->to.at && edge_text_is(h->name, "to", 't'))
+            text->to = h->value;
+        break;
     case 'c':
         if (!text->call_id.at && edge_text_is(h->name, "call-id", 0))
             text->call_id = h->value;
@@ -376,6 +380,24 @@ static int parse_via_params(struct edge_via *via, const char *p, const char *end
     if (via->params > via->value.at + via->value.len)
         via->params = via->value.at + via->value.len;
     return 0;
+}
+
+struct slice edge_text_user(struct slice uri)
+{
+    const char *end = uri.at + uri.len, *p = memchr(uri.at, ':', uri.len), *stop;
+    struct slice scheme = {uri.at, p ? (size_t)(p - uri.at) : 0};
+
+    if (!p++)
+        return (struct slice){0};
+    stop = memchr(p, '@', (size_t)(end - p));
+    if (edge_text_same(scheme, SLICE("tel")))
+        stop = end;
+    if (!stop)
+        return (struct slice){0};
+    for (const char *q = p; q < stop; q++)
+        if (*q == ';' || *q == ':')
+            stop = q;
+    return (struct slice){p, (size_t)(stop - p)};
 }
 
 struct slice edge_text_tag(struct slice from)
