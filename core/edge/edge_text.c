@@ -211,6 +211,12 @@ static const char *note_header(struct edge_text *text, const struct edge_header 
         if (!text->via.line && edge_text_is(h->name, "via", 'v'))
             text->via = *h;
         break;
+    case 'a':
+        text->credentials |= edge_text_is(h->name, "authorization", 0);
+        break;
+    case 'p':
+        text->credentials |= edge_text_is(h->name, "proxy-authorization", 0);
+        break;
     case 'r':
         if (!text->route.line && edge_text_is(h->name, "route", 0))
             text->route = *h;

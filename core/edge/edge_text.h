@@ -32,6 +32,7 @@ struct edge_text {
     bool request;
     bool answerable;          /* a request that an answer can be made for, even when the scan refused it */
     bool counted;             /* it has a Content-Length */
+    bool credentials;         /* it has an Authorization or Proxy-Authorization */
     unsigned status;          /* responses */
     struct slice method, uri; /* requests */
     struct edge_header via, route;

@@ -86,7 +86,7 @@ static enum overload_class class_of(const struct edge *edge, const struct edge_t
         return OVERLOAD_STRANGER;
     if (!edge_text_same(text->method, SLICE("INVITE")))
         return OVERLOAD_REGISTRATION;
-    return is_emergency(edge, text) ? OVERLOAD_NEVER : OVERLOAD_CALL;
+    return is_emergency(edge, text) ? OVERLOAD_NEVER : text->credentials ? OVERLOAD_PROVEN_CALL : OVERLOAD_CALL;
 }
 
 /* A request that NTA has taken already comes again because its 100 was late: refusing it would end a call that is being
