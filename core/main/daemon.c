@@ -12,6 +12,7 @@
 #include "call/originate.h"
 #include "console/console.h"
 #include "db/store.h"
+#include "main/admission.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -31,6 +32,7 @@ struct daemon {
     struct console_command *modules_command;
     struct console_status *dialplan_status, *modules_status, *files_status;
     struct records *records;
+    struct admission *admission;
     struct script *script;
     struct module_set *modules;
     struct loop_timer drain_deadline;
@@ -335,6 +337,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     }
     originates_open(daemon->pbx, config->database != NULL);
     daemon->records = records_open(daemon->pbx);
+    daemon->admission = admission_open(daemon->pbx, daemon->edge);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
     if ((result = open_console(daemon, why, why_size)) < 0)
@@ -441,6 +444,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
     records_close(daemon->records);
+    admission_close(daemon->admission);
     if (daemon->edge)
         edge_close(daemon->edge);
     if (daemon->trace)
