@@ -116,6 +116,8 @@ const char *event_name(enum event_kind kind)
         [EVENT_REGISTERED] = "registered",
         [EVENT_UNREGISTERED] = "unregistered",
         [EVENT_AUTH_FAILED] = "auth-failed",
+        [EVENT_BANNED] = "banned",
+        [EVENT_UNBANNED] = "unbanned",
         [EVENT_RECORDER] = "recorder-state",
         [EVENT_OVERLOAD] = "overload",
         [EVENT_MEDIA_STATE] = "media-state",

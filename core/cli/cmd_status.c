@@ -95,7 +95,8 @@ static void print_edge(const struct cli *cli, const json_t *edge)
 {
     static const struct {
         const char *key, *words;
-    } drops[] = {{"malformed", "malformed"}, {"size", "too large"}, {"rate", "too fast"}, {"no_flow", "to nobody"}};
+    } drops[] = {{"malformed", "malformed"}, {"size", "too large"},  {"rate", "too fast"},   {"no_flow", "to nobody"},
+                 {"banned", "banned"},       {"acl", "not allowed"}, {"scanner", "scanners"}};
     const json_t *dropped = json_object_get(edge, "dropped");
 
     label(cli, "messages");
@@ -120,6 +121,18 @@ static void print_load(const struct cli *cli, const json_t *load)
                 colour(cli, PLAIN));
     putc('\n', cli->out);
     say_also(cli, json_str(load, "why"));
+}
+
+/* Somebody locked out is the usual question. */
+static void print_bans(const struct cli *cli, const json_t *edge)
+{
+    json_int_t bans = json_num(edge, "bans");
+
+    if (!bans)
+        return;
+    label(cli, "bans");
+    fprintf(cli->out, "%lld %s; `tandem ban list` says which and why\n", (long long)bans,
+            bans == 1 ? "address is not listened to" : "addresses are not listened to");
 }
 
 static void print_recorder(const struct cli *cli, const json_t *recorder)
@@ -215,6 +228,7 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
         print_edge(cli, json_object_get(s, "edge"));
     if (json_object_get(s, "load"))
         print_load(cli, json_object_get(s, "load"));
+    print_bans(cli, json_object_get(s, "edge"));
     if (json_object_get(s, "dialplan"))
         print_dialplan(cli, json_object_get(s, "dialplan"));
     if (json_object_get(s, "recorder"))

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/buckets.h"
 #include "edge/edge.h"
 #include "edge/edge_text.h"
 #include "edge/overload.h"
@@ -53,6 +54,8 @@ struct edge_listener {
     int fd;
     struct loop_watch *watch;
     struct loop_timer pause; /* streams: no more descriptors just now */
+    struct acl_rules *acls;
+    unsigned acl_count;
 };
 
 /* One connection of a peer: its own socket, and one to NTA, so that NTA's transactions see a reliable transport, learn
@@ -75,16 +78,6 @@ struct edge_connection {
 #define EDGE_SOURCES 1024                /* lists of connections by source address */
 #define EDGE_CONNECTIONS_MAX 65535       /* the slot is 16 bits of an id */
 #define EDGE_STREAM_OUT_MAX (256 * 1024) /* bytes that may wait for a slow reader */
-
-/* One bucket for each source address (IPv6: /64), in sets of four so that memory is bounded. */
-#define EDGE_BUCKET_SETS 2048
-#define EDGE_BUCKET_WAYS 4
-#define EDGE_BURST_MAX 4000000 /* thousandths must fit 32 bits */
-struct edge_bucket {
-    uint64_t source;  /* keyed hash; 0: free */
-    uint32_t tokens;  /* thousandths */
-    uint32_t seen_ms; /* when tokens was right */
-};
 
 /* Which of our addresses a peer sees, for listeners on a wildcard address. */
 #define EDGE_LOCALS 1024
@@ -122,8 +115,9 @@ struct edge {
     struct edge_listener listeners[EDGE_MAX_LISTENS];
     unsigned count;
     struct edge_local locals[EDGE_LOCALS];
-    uint64_t rate_quiet_us; /* no more warnings about senders until then */
-    struct edge_bucket buckets[EDGE_BUCKET_SETS][EDGE_BUCKET_WAYS];
+    uint64_t rate_quiet_us;  /* no more warnings about senders until then */
+    struct buckets *buckets; /* of sources; NULL: none has sent anything yet */
+    struct bans *bans;
     struct edge_connection **connections; /* slots; NULL: no listener for streams */
     unsigned connections_max, connections_per_source, connection_next;
     unsigned idle_ms, partial_ms;
@@ -156,9 +150,14 @@ int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow
 void edge_branch(const uint8_t key[16], const struct edge_text *text, const struct edge_via *via,
                  const union addr *source, char out[EDGE_BRANCH_TEXT]);
 
-/* source.c */
+/* admit.c */
+/* NULL, or why nothing that this peer sends is looked at (static words; edge_banned: a ban). Counts it. */
+const char *edge_not_admitted(struct edge_listener *listener, const union addr *peer, bool stream);
+extern const char edge_banned[];
 /* Takes one token of this source's bucket; false when it has none left. */
 bool edge_source_take(struct edge *edge, const union addr *source);
+/* The scanner that this message says it comes from, or NULL. */
+const char *edge_scanner(const struct edge_text *text);
 
 /* edge.c */
 /* The listener of a flow, NULL when there is none such or the connection is gone. Fills a stream's peer in. */
@@ -190,7 +189,7 @@ void edge_udp_inner_ready(void *arg, int fd, unsigned what);
 
 /* connection.c */
 /* The key of a source address: IPv6 counts by /64. Never 0. */
-uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /* source.c */
+uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /* admit.c */
 /* Takes fd over. NULL: over a limit, fd is closed. */
 struct edge_connection *edge_connection_new(struct edge_listener *listener, int fd, const union addr *peer,
                                             bool connecting);

@@ -187,7 +187,8 @@ size_t edge_text_reply(const struct edge_text *text, unsigned status, const char
             continue;
         put(&w, h.line, (size_t)(h.value.at + h.value.len - h.line));
         if (to && !edge_text_tag(h.value).at)
-            put(&w, ";tag=" REPLY_TAG, sizeof ";tag=" REPLY_TAG - 1); /* nothing is remembered of it, so it need not differ */
+            put(&w, ";tag=" REPLY_TAG,
+                sizeof ";tag=" REPLY_TAG - 1); /* nothing is remembered of it, so it need not differ */
         put(&w, "\r\n", 2);
     }
     put(&w, more, strlen(more));

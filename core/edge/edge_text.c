@@ -239,6 +239,10 @@ static const char *note_header(struct edge_text *text, const struct edge_header 
         else if (!text->cseq.at && edge_text_is(h->name, "cseq", 0))
             text->cseq = h->value;
         break;
+    case 'u':
+        if (!text->user_agent.at && edge_text_is(h->name, "user-agent", 0))
+            text->user_agent = h->value;
+        break;
     default:
         break;
     }

@@ -36,7 +36,7 @@ struct edge_text {
     unsigned status;          /* responses */
     struct slice method, uri; /* requests */
     struct edge_header via, route;
-    struct slice call_id, cseq, from, to;
+    struct slice call_id, cseq, from, to, user_agent;
 };
 
 /* The first value of the Via header (RFC 3261 §20.42). A parameter's slice runs from its semicolon to its end. */

@@ -132,6 +132,17 @@ static void answer_bad(struct edge_listener *from, const struct edge_flow *flow,
     edge_answer(from, flow, text, status, reason, "");
 }
 
+/* It learns nothing, not even that there is a phone system. */
+static const char *scanned(struct edge *edge, const struct edge_connection *by, const union addr *peer,
+                           const char *scanner)
+{
+    char detail[80];
+
+    snprintf(detail, sizeof detail, "it says that it is a scanner (%s)", scanner);
+    bans_scanner(edge->bans, peer, by, detail);
+    return drop(&edge->stats.dropped_scanner, "it says that it comes from a scanner");
+}
+
 static const char *clean_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
                             const char *data, size_t len)
 {
@@ -139,7 +150,7 @@ static const char *clean_in(struct edge_listener *from, struct edge_connection *
     struct edge_text text;
     struct edge_via via;
     struct edge_flow flow = {from->transport, from->index, *peer, by ? by->id : 0};
-    const char *why;
+    const char *why, *scanner;
     unsigned status;
 
     why = edge_text_scan(&text, data, len, edge->max_headers);
@@ -152,6 +163,8 @@ static const char *clean_in(struct edge_listener *from, struct edge_connection *
         answer_bad(from, &flow, &text, 400, why);
         return drop(&edge->stats.dropped_malformed, why);
     }
+    if (text.request && bans_watches(edge->bans, peer) && (scanner = edge_scanner(&text)))
+        return scanned(edge, by, peer, scanner);
     why = edge_text_unreadable(&text, &status);
     if (!why && edge_via_parse(&text, &via) < 0)
         return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
@@ -189,6 +202,12 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
     struct edge_seen seen = {true, from->transport, peer, &from->bound, data, len, NULL};
     uint64_t malformed = edge->stats.dropped_malformed;
 
+    seen.dropped = edge_not_admitted(from, peer, by);
+    if (seen.dropped) {
+        if (seen.dropped != edge_banned) /* a flood that is banned costs nothing more than this */
+            show(edge, &seen);
+        return !by;
+    }
     edge->stats.in++;
     edge->stats.in_bytes += len;
     edge_busy(edge);
@@ -199,7 +218,10 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
     else
         seen.dropped = hop_in(from, by, peer, data, len);
     show(edge, &seen);
-    return edge->stats.dropped_malformed == malformed;
+    if (edge->stats.dropped_malformed == malformed)
+        return true;
+    bans_garbage(edge->bans, peer, by);
+    return false;
 }
 
 void edge_hop_bad(struct edge_listener *from, struct edge_connection *by, const union addr *peer, struct slice header,

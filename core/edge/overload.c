@@ -1,11 +1,11 @@
-/* Decides whom an overloaded switch turns away. Signalling thread. It must not know messages: overload_in.c reads them. */
+/* Decides whom an overloaded switch turns away. Signalling thread. It must not know messages: overload_in.c reads them.
+ */
 #include "edge/overload.h"
 
 /* From this load on a class is refused, in percent. */
 static const unsigned from[] = {
-    [OVERLOAD_STRANGER] = OVERLOAD_FIRST, [OVERLOAD_REGISTRATION] = 75, [OVERLOAD_CALL] = 100,
-    [OVERLOAD_PROVEN_CALL] = 150,
-    [OVERLOAD_STRANGE_DIALOG] = 200, [OVERLOAD_NEVER] = UINT32_MAX};
+    [OVERLOAD_STRANGER] = OVERLOAD_FIRST, [OVERLOAD_REGISTRATION] = 75,    [OVERLOAD_CALL] = 100,
+    [OVERLOAD_PROVEN_CALL] = 150,         [OVERLOAD_STRANGE_DIALOG] = 200, [OVERLOAD_NEVER] = UINT32_MAX};
 
 unsigned overload_load(const struct overload *o, uint64_t waited_us)
 {

@@ -14,22 +14,22 @@
 
 /* In the order in which they are turned away. */
 enum overload_class {
-    OVERLOAD_STRANGER, /* whoever has not authenticated from there of late */
-    OVERLOAD_REGISTRATION, /* and whatever else is no call and belongs to none */
-    OVERLOAD_CALL,     /* a new call of a user */
-    OVERLOAD_PROVEN_CALL, /* the same, when its challenge has been answered: half the work is done */
+    OVERLOAD_STRANGER,       /* whoever has not authenticated from there of late */
+    OVERLOAD_REGISTRATION,   /* and whatever else is no call and belongs to none */
+    OVERLOAD_CALL,           /* a new call of a user */
+    OVERLOAD_PROVEN_CALL,    /* the same, when its challenge has been answered: half the work is done */
     OVERLOAD_STRANGE_DIALOG, /* what a stranger says belongs to a call: it may be true */
-    OVERLOAD_NEVER,    /* what belongs to a call, and calls for help */
+    OVERLOAD_NEVER,          /* what belongs to a call, and calls for help */
 };
 #define OVERLOAD_FIRST 50 /* percent: below this nobody is refused */
 
 struct overload {
-    uint64_t lag_us;   /* how late the loop was at its last tick: what streams and timers wait */
-    unsigned outer;    /* percent: transactions, memory */
+    uint64_t lag_us;        /* how late the loop was at its last tick: what streams and timers wait */
+    unsigned outer;         /* percent: transactions, memory */
     const char *outer_what; /* static words */
-    uint64_t calm_us;  /* since when nobody has been refused; 0: never was anybody, or it has been told */
-    bool on;           /* somebody was refused within the last OVERLOAD_CALM_US */
-    unsigned worst;    /* percent, while it is on */
+    uint64_t calm_us;       /* since when nobody has been refused; 0: never was anybody, or it has been told */
+    bool on;                /* somebody was refused within the last OVERLOAD_CALM_US */
+    unsigned worst;         /* percent, while it is on */
     uint64_t began_us, refused, refused_all;
 };
 

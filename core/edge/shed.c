@@ -1,5 +1,5 @@
-/* What an overloaded switch does with a message: reads which class it is of, and answers what is refused with 503 and the
- * time to try again, without state. Signalling thread. Whom it hits is decided in overload.c. */
+/* What an overloaded switch does with a message: reads which class it is of, and answers what is refused with 503 and
+ * the time to try again, without state. Signalling thread. Whom it hits is decided in overload.c. */
 #include "edge/edge-priv.h"
 
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include "base/id.h"
 #include "base/log.h"
 
-#define STUB_TRUSTS (addr_port(peer) != 1)
 #define TICK_MS 100
 #define QUIET_US 10000000 /* without messages nobody looks at the clock */
 #define RETRY_MIN_S 5
@@ -77,7 +76,7 @@ static bool is_emergency(const struct edge *edge, const struct edge_text *text)
 
 static enum overload_class class_of(const struct edge *edge, const struct edge_text *text, const union addr *peer)
 {
-    bool known = STUB_TRUSTS;
+    bool known = bans_trusts(edge->bans, peer);
 
     if (edge_text_same(text->method, SLICE("ACK")) || edge_text_same(text->method, SLICE("CANCEL")) ||
         edge_text_tag(text->to).at)
@@ -120,8 +119,8 @@ static void say_begin(struct edge *edge, uint64_t waited_us)
     uint64_t waited = waited_us > o->lag_us ? waited_us : o->lag_us;
 
     if (o->outer > waited * 100 / OVERLOAD_WAIT_US)
-        snprintf(edge->overload_words, sizeof edge->overload_words, "%s at %u percent of what is allowed; new requests get 503", o->outer_what,
-                 o->outer);
+        snprintf(edge->overload_words, sizeof edge->overload_words,
+                 "%s at %u percent of what is allowed; new requests get 503", o->outer_what, o->outer);
     else
         snprintf(edge->overload_words, sizeof edge->overload_words, "messages wait for %llu ms; new requests get 503",
                  (unsigned long long)(waited / 1000));
@@ -135,14 +134,13 @@ const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, 
     bool was_on = edge->overload.on;
     char retry[40];
 
-    if (overload_load(&edge->overload, edge->waited_us) < OVERLOAD_FIRST ||
-        has_passed(edge, text, via, &flow->peer) ||
-        !overload_refuses(&edge->overload, class_of(edge, text, &flow->peer), edge->waited_us,
-                          loop_now_us(edge->loop)))
+    if (overload_load(&edge->overload, edge->waited_us) < OVERLOAD_FIRST || has_passed(edge, text, via, &flow->peer) ||
+        !overload_refuses(&edge->overload, class_of(edge, text, &flow->peer), edge->waited_us, loop_now_us(edge->loop)))
         return NULL;
     if (!was_on)
         say_begin(edge, edge->waited_us);
-    snprintf(retry, sizeof retry, "Retry-After: %u\r\n", RETRY_MIN_S + (unsigned)(edge->overload.refused % RETRY_SPREAD_S));
+    snprintf(retry, sizeof retry, "Retry-After: %u\r\n",
+             RETRY_MIN_S + (unsigned)(edge->overload.refused % RETRY_SPREAD_S));
     edge_answer(from, flow, text, 503, "Service Unavailable: overload", retry);
     return "the switch is overloaded";
 }

@@ -7,7 +7,7 @@
 #include "edge/edge-priv.h"
 
 #define SOCKET_BUFFER (4 * 1024 * 1024) /* a burst of registrations after a power cut waits here */
-#define WAITED_MAX_US 10000000 /* longer than any queue */
+#define WAITED_MAX_US 10000000          /* longer than any queue */
 
 static void set_option(int fd, int level, int name, int value)
 {

@@ -13,6 +13,7 @@
 #include "console/console.h"
 #include "db/store.h"
 #include "main/load.h"
+#include "main/admission.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -33,6 +34,7 @@ struct daemon {
     struct console_status *dialplan_status, *modules_status, *files_status, *load_status;
     struct load *load;
     struct records *records;
+    struct admission *admission;
     struct script *script;
     struct module_set *modules;
     struct loop_timer drain_deadline;
@@ -338,6 +340,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     originates_open(daemon->pbx, config->database != NULL);
     daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
+    daemon->admission = admission_open(daemon->pbx, daemon->edge);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
     if ((result = open_console(daemon, why, why_size)) < 0)
@@ -447,6 +450,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
     records_close(daemon->records);
+    admission_close(daemon->admission);
     if (daemon->edge)
         edge_close(daemon->edge);
     if (daemon->trace)

@@ -13,11 +13,12 @@ START_TEST(the_longer_messages_wait_the_more_are_turned_away_and_calls_last)
     const struct {
         uint64_t waited_us;
         int refused; /* classes, from OVERLOAD_STRANGER on */
-    } cases[] = {{0, 0}, {49000, 0}, {50000, 1}, {74000, 1}, {75000, 2}, {99000, 2}, {100000, 3}, {149000, 3}, {150000, 4}, {199000, 4}, {200000, 5}, {9000000, 5}};
+    } cases[] = {{0, 0},      {49000, 0},  {50000, 1},  {74000, 1},  {75000, 2},  {99000, 2},
+                 {100000, 3}, {149000, 3}, {150000, 4}, {199000, 4}, {200000, 5}, {9000000, 5}};
 
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        for (int class = OVERLOAD_STRANGER; class <= OVERLOAD_NEVER; class++)
-            ck_assert_msg(overload_refuses(&o, (enum overload_class)class, cases[i].waited_us, 1) ==
+        for (int class = OVERLOAD_STRANGER; class <= OVERLOAD_NEVER; class ++)
+            ck_assert_msg(overload_refuses(&o, (enum overload_class) class, cases[i].waited_us, 1) ==
                               (class < cases[i].refused),
                           "class %d after %u us", class, (unsigned)cases[i].waited_us);
 }
@@ -249,8 +250,7 @@ START_TEST(beginning_and_end_are_told_in_words)
     ck_assert_ptr_nonnull(strstr(edge_overload_words(t.edge), "memory at 300 percent"));
     edge_set_load(t.edge, 0, "memory");
     loop_fake_advance(t.loop, 6000);
-    ck_assert_msg(strncmp(edge_overload_words(t.edge), "over: 1 request", 15) == 0, "%s",
-                  edge_overload_words(t.edge));
+    ck_assert_msg(strncmp(edge_overload_words(t.edge), "over: 1 request", 15) == 0, "%s", edge_overload_words(t.edge));
     ck_assert(!edge_overload(t.edge)->on);
 }
 END_TEST
