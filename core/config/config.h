@@ -9,6 +9,7 @@
 
 #define CONFIG_FILE_MAX (1u << 20) /* bytes */
 #define CONFIG_LISTENS_MAX 16
+#define CONFIG_CERTIFICATES_MAX 16
 #define CONFIG_MODULES_MAX 64
 #define CONFIG_NETWORKS_MAX 64
 
@@ -20,12 +21,19 @@ struct config_digests {
     enum config_digest order[2];
 };
 
-/* listen = udp:ADDRESS:PORT or tcp:… [digest=…]; port 0: the kernel picks one. */
+/* listen = udp:ADDRESS:PORT, tcp:… or tls:… [digest=…]; port 0: the kernel picks one. */
 struct config_listen {
-    char transport[8]; /* "udp", "tcp" */
+    char transport[8]; /* "udp", "tcp", "tls" */
     union addr bind;
     struct config_digests digests; /* its own, or those of the switch */
 };
+
+/* certificate = FILE, and in the next line its key = FILE when the key is not in the same file. */
+struct config_certificate {
+    char *file, *key; /* key NULL: in file */
+};
+
+enum config_clients { CONFIG_CLIENTS_OFF, CONFIG_CLIENTS_REQUEST, CONFIG_CLIENTS_REQUIRE };
 
 /* digest_network = 192.0.2.0/24 md5: what phones of this network are offered. The longest match wins. */
 struct config_network {
@@ -57,6 +65,12 @@ struct config {
     unsigned connections;            /* at a time; default 4096 */
     unsigned connections_per_source; /* of one address; default 256 */
     unsigned connection_idle_s;      /* closed after so much silence; default 7500 */
+    struct config_certificate certificates[CONFIG_CERTIFICATES_MAX];
+    unsigned certificate_count;              /* ≥ 1 when there is a listener for tls */
+    enum config_clients client_certificates; /* what phones must show; default off */
+    char *client_ca;                         /* who issues those; NULL unless they are asked for */
+    bool verify_servers;                     /* of TLS connections that the switch makes; default yes */
+    char *server_ca;                         /* who issues theirs; default: the list of the system */
     char public_host[64];  /* "": the local address used towards each phone */
     char *database;        /* conninfo or URI; NULL: none */
     char *state_dir;       /* default /var/lib/tandem */

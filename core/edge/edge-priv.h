@@ -34,10 +34,11 @@ struct edge_transport_ops {
     void (*close)(struct edge_listener *listener);
     /* Sends one whole message to the flow's peer. Returns 0, -EAGAIN (buffer full: counts as lost) or another error. */
     int (*send)(const struct edge_listener *listener, const struct edge_flow *flow, const char *data, size_t len);
-    /* Streams only: a connection to this peer, an open one when there is one. Fills flow->connection. */
-    int (*connect)(struct edge_listener *listener, struct edge_flow *flow);
+    /* Streams only: a connection to this peer, an open one when there is one. name: who it must be (TLS). Fills
+     * flow->connection. */
+    int (*connect)(struct edge_listener *listener, struct edge_flow *flow, const char *name);
 };
-extern const struct edge_transport_ops edge_udp, edge_tcp;
+extern const struct edge_transport_ops edge_udp, edge_tcp; /* TLS is a matter of each connection */
 
 struct edge_listener {
     struct edge *edge;
@@ -121,6 +122,10 @@ struct edge {
     unsigned connections_max, connections_per_source, connection_next;
     unsigned idle_ms, partial_ms;
     uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
+    struct edge_tls *tls;     /* NULL: no listener for it */
+    uint64_t shakes_turn;     /* the turn of the loop in which … */
+    unsigned shakes;          /* … so many handshakes have gone on */
+    uint64_t shake_quiet_us;  /* no more warnings about failed handshakes until then */
     struct list sources[EDGE_SOURCES];
     char in[EDGE_DATAGRAM];
     edge_feed_fn feed; /* NULL: NTA reads its own socket */
@@ -142,8 +147,8 @@ void edge_branch(const uint8_t key[16], const struct edge_text *text, const stru
                  const union addr *source, char out[EDGE_BRANCH_TEXT]);
 
 /* source.c */
-/* Takes one token of this source's bucket; false when it has none left. */
-bool edge_source_take(struct edge *edge, const union addr *source);
+/* Takes tokens of this source's bucket; false when it has not so many left. */
+bool edge_source_take(struct edge *edge, const union addr *source, unsigned count);
 
 /* edge.c */
 /* The listener of a flow, NULL when there is none such or the connection is gone. Fills a stream's peer in. */
@@ -167,9 +172,10 @@ void edge_udp_inner_ready(void *arg, int fd, unsigned what);
 /* connection.c */
 /* The key of a source address: IPv6 counts by /64. Never 0. */
 uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /* source.c */
-/* Takes fd over. NULL: over a limit, fd is closed. */
+/* Takes fd over. name: the peer whom we connect to, for TLS; NULL: it has connected to us. NULL: over a limit, or there
+ * is no certificate; fd is closed. */
 struct edge_connection *edge_connection_new(struct edge_listener *listener, int fd, const union addr *peer,
-                                            bool connecting);
+                                            const char *name);
 struct edge_connection *edge_connection_find(const struct edge *edge, uint64_t id);
 /* A connection with this very peer, or NULL. */
 struct edge_connection *edge_connection_to(const struct edge_listener *listener, const union addr *peer);

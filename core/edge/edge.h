@@ -22,6 +22,26 @@ struct edge_listen {
     uint16_t public_port; /* 0: the bound port */
 };
 
+#define EDGE_CERTIFICATES_MAX 16
+
+/* PEM files: the certificate first, then those that lead to its issuer; key NULL: it is in the same file. */
+struct edge_certificate {
+    char *file, *key;
+};
+
+/* Whether phones must show a certificate of their own. */
+enum edge_clients { EDGE_CLIENTS_OFF, EDGE_CLIENTS_REQUEST, EDGE_CLIENTS_REQUIRE };
+
+struct edge_tls_config {
+    const struct edge_certificate *certificates; /* the first is for those who name no host that another one is for */
+    unsigned count;
+    enum edge_clients clients;
+    const char *client_ca;        /* PEM file: who issues the certificates of phones; NULL: nobody */
+    bool verify_servers;          /* of connections that we make */
+    const char *server_ca;        /* PEM file: who issues those; NULL: nobody */
+    unsigned watch_ms;            /* how often the files are looked at (0: 5000) */
+};
+
 struct edge_config {
     const struct edge_listen *listens;
     size_t count;
@@ -35,6 +55,7 @@ struct edge_config {
     unsigned connections_per_source; /* of one address, IPv6: /64 (0: 256) */
     unsigned idle_s;                 /* without a byte from the peer (0: 7500, beyond the longest registration) */
     unsigned partial_s;              /* for the first message, for the rest of a message, for a connect (0: 10) */
+    struct edge_tls_config tls;
 };
 
 /* One message as it was on the wire, public side. Only valid during the callback. */
@@ -59,6 +80,35 @@ struct edge_stats {
     uint64_t connections, connections_total; /* now; since the start */
     uint64_t connections_refused;            /* over a limit */
     uint64_t connections_cut;                /* by us: garbage, slow reader, silence */
+};
+
+/* What one certificate is, and what is wrong with it. */
+struct edge_certificate_state {
+    const char *file;
+    bool usable;       /* this one, or an older one from the same file, is in force */
+    char names[256];   /* whom it is for, with commas */
+    char issuer[128];  /* "itself" */
+    char kind[32];     /* "EC 256", "RSA 2048" */
+    int64_t from, until; /* seconds since 1970 */
+    char why[240];     /* "", or what is wrong with the file as it is now */
+};
+
+struct edge_tls_state {
+    unsigned count;
+    struct edge_certificate_state certificates[EDGE_CERTIFICATES_MAX];
+    char why[240];                          /* of the files that say whom to trust */
+    uint64_t loaded_us;                     /* wall clock */
+    uint64_t handshakes, resumed, failed;   /* since the start */
+    uint64_t last_failure_us;
+    char last_failure[240]; /* in words, with the address */
+};
+
+/* How a flow is protected. */
+struct edge_security {
+    char protocol[16], cipher[48]; /* "TLSv1.3" … */
+    char server_name[128];         /* which the phone asked for; "": none */
+    char certificate[256];         /* whose certificate the other side has shown; "": none */
+    char problem[128];             /* "", or why that certificate is not trusted */
 };
 
 /* Opens the sockets. hooks is copied. Errors: negative errno, and a log line that says which address and why. */
@@ -87,9 +137,10 @@ union addr edge_inner_addr(const struct edge *edge);
 union addr edge_listen_addr(const struct edge *edge, size_t index);
 
 /* Token for a peer that has not spoken yet (a trunk, an unregistered target). For a stream it connects, or takes the
- * connection that is there; what is sent meanwhile waits, and fails when nobody answers. Returns 0, -ENOENT when no
- * listener has this transport and address family, -EINVAL when peer has no address or port, what connect() says. */
-int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer,
+ * connection that is there; what is sent meanwhile waits, and fails when nobody answers. name: the host that was looked
+ * up, for which a TLS peer must have a certificate; NULL: its address. Returns 0, -ENOENT when no listener has this
+ * transport and address family, -EINVAL when peer has no address or port, what connect() says. */
+int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, const char *name,
                    char token[EDGE_FLOW_TEXT]);
 /* Who is behind a token. transport, peer may be NULL. Returns 0, -EINVAL (forged or damaged), -ENOTCONN (gone). */
 int edge_flow_peer(const struct edge *edge, const char *token, enum edge_transport *transport, union addr *peer);
@@ -102,6 +153,15 @@ int edge_flow_listen(const struct edge *edge, const char *token);
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size);
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);
+
+/* 0; -ENOTSUP: the flow is not protected; negative errno as edge_flow_peer(). */
+int edge_flow_security(const struct edge *edge, const char *token, struct edge_security *out);
+
+/* False when no listener has TLS. */
+bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out);
+/* Reads the certificates anew, also when no file has changed. done runs once, in a later turn: good when every file is
+ * as it should be. 0, -ENOENT or -EBUSY. */
+int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg);
 
 void edge_get_stats(const struct edge *edge, struct edge_stats *out);
 const char *edge_transport_name(enum edge_transport transport); /* "UDP", "TCP", "TLS", "WS", "WSS" */

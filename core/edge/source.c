@@ -36,7 +36,7 @@ static void warn(struct edge *edge, const union addr *source)
         addr_ip_text(source, ip), edge->source_rate);
 }
 
-bool edge_source_take(struct edge *edge, const union addr *source)
+bool edge_source_take(struct edge *edge, const union addr *source, unsigned count)
 {
     uint64_t hash;
     uint32_t now_ms = (uint32_t)(loop_now_us(edge->loop) / 1000);
@@ -60,10 +60,12 @@ bool edge_source_take(struct edge *edge, const union addr *source)
         }
         *found = (struct edge_bucket){hash, edge->source_burst * 1000, now_ms};
     }
-    if (found->tokens < 1000) {
+    if (count > edge->source_burst)
+        count = edge->source_burst; /* a small bucket is emptied by it, but it is not impossible */
+    if (found->tokens < count * 1000) {
         warn(edge, source);
         return false;
     }
-    found->tokens -= 1000;
+    found->tokens -= count * 1000;
     return true;
 }

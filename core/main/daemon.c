@@ -145,25 +145,39 @@ static int edge_key(const char *state_dir, uint8_t key[16], char *why, size_t wh
     return 0;
 }
 
+static enum edge_transport transport_named(const char *name)
+{
+    return strcmp(name, "tls") == 0 ? EDGE_TLS : strcmp(name, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
+}
+
 static int open_edge(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct edge_listen listens[CONFIG_LISTENS_MAX];
+    struct edge_certificate certificates[CONFIG_CERTIFICATES_MAX];
     struct edge_config edge = {.listens = listens,
                                .count = config->listen_count,
                                .source_rate = config->source_rate,
                                .source_burst = 2 * config->source_rate,
                                .connections = config->connections,
                                .connections_per_source = config->connections_per_source,
-                               .idle_s = config->connection_idle_s};
+                               .idle_s = config->connection_idle_s,
+                               .tls = {.certificates = certificates,
+                                       .count = config->certificate_count,
+                                       .clients = (enum edge_clients)config->client_certificates,
+                                       .client_ca = config->client_ca,
+                                       .verify_servers = config->verify_servers,
+                                       .server_ca = config->server_ca}};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 
     if (result < 0)
         return result;
+    for (unsigned i = 0; i < config->certificate_count; i++)
+        certificates[i] = (struct edge_certificate){config->certificates[i].file, config->certificates[i].key};
     memset(listens, 0, sizeof listens);
     for (unsigned i = 0; i < config->listen_count; i++) {
-        listens[i].transport = strcmp(config->listens[i].transport, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
+        listens[i].transport = transport_named(config->listens[i].transport);
         listens[i].bind = config->listens[i].bind;
         str_copy(listens[i].public_host, sizeof listens[i].public_host, config->public_host);
     }
@@ -367,7 +381,7 @@ int daemon_open(struct loop *loop, const struct config *config, struct daemon **
         union addr bound = edge_listen_addr(daemon->edge, i);
         char text[ADDR_TEXT];
 
-        log_info("ready: SIP over %s on %s", strcmp(config->listens[i].transport, "tcp") == 0 ? "TCP" : "UDP",
+        log_info("ready: SIP over %s on %s", edge_transport_name(transport_named(config->listens[i].transport)),
                  addr_text(&bound, text));
     }
     *out = daemon;

@@ -37,7 +37,7 @@ static void use_flow(struct dialog *dialog, const char *flow)
 
 const char *dialog_transport(enum edge_transport transport)
 {
-    return transport == EDGE_TCP ? ";transport=tcp" : "";
+    return transport == EDGE_TCP ? ";transport=tcp" : transport == EDGE_TLS ? ";transport=tls" : "";
 }
 
 void dialog_heard(struct dialog *dialog, const sip_t *sip)
