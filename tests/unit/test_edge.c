@@ -496,7 +496,7 @@ END_TEST
 
 START_TEST(an_address_that_cannot_be_opened_is_an_error)
 {
-    struct edge_listen listens[2] = {{.transport = EDGE_UDP, .bind = t.edge_at}, {.transport = EDGE_TLS}};
+    struct edge_listen listens[2] = {{.transport = EDGE_UDP, .bind = t.edge_at}, {.transport = EDGE_WSS}};
     struct edge_config config = {.listens = listens, .count = 1};
     struct edge *edge = NULL;
 
