@@ -182,7 +182,7 @@ static void lost(struct edge_connection *c, int error)
     const char *why = edge_stream_why(&c->outside, error);
     uint64_t now = loop_now_us(edge->loop);
 
-    if (c->listener->transport == EDGE_TLS && !edge_stream_ready(&c->outside) && !c->outside.connecting && !c->dead) {
+    if (!c->dead && edge_stream_shaking(&c->outside)) {
         edge_tls_failed(edge->tls, &c->peer, why);
         if (now >= edge->shake_quiet_us) {
             char ip[ADDR_TEXT];

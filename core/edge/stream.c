@@ -165,6 +165,11 @@ bool edge_stream_ready(const struct edge_stream *s)
     return !s->connecting && (!s->tls || edge_tls_ready(s->tls));
 }
 
+bool edge_stream_shaking(const struct edge_stream *s)
+{
+    return s->tls && !edge_tls_ready(s->tls) && edge_tls_begun(s->tls);
+}
+
 bool edge_stream_partial(const struct edge_stream *s)
 {
     return s->in_used || (s->tls && edge_tls_partial(s->tls));
@@ -179,7 +184,11 @@ const char *edge_stream_why(const struct edge_stream *s, int error)
 {
     const char *why = s->tls ? edge_tls_why(s->tls) : NULL;
 
-    return why ? why : error == -EPIPE ? "the peer closed it" : strerror(-error);
+    if (why)
+        return why;
+    if (edge_stream_shaking(s) && (error == -EPIPE || error == -ECONNRESET))
+        return "it broke the handshake off";
+    return error == -EPIPE ? "the peer closed it" : strerror(-error);
 }
 
 void edge_stream_pause(struct edge_stream *s, bool paused)

@@ -36,6 +36,8 @@ int edge_stream_send(struct edge_stream *stream, const char *data, size_t len);
 int edge_stream_flush(struct edge_stream *stream);
 /* The connection is made, and TLS with it. */
 bool edge_stream_ready(const struct edge_stream *stream);
+/* Something was said of a TLS handshake that is not done. */
+bool edge_stream_shaking(const struct edge_stream *stream);
 /* A message, or a record of TLS, has begun and is not complete. */
 bool edge_stream_partial(const struct edge_stream *stream);
 /* After bytes were received: no more will come. */

@@ -43,7 +43,8 @@ ssize_t edge_tls_read(struct edge_tls_session *session, const char *sealed, size
 int edge_tls_write(struct edge_tls_session *session, const char *data, size_t len);
 /* Tells the other side that this is the end. */
 void edge_tls_end(struct edge_tls_session *session);
-/* The handshake is done. */
+/* Something has come from the other side, or was sent to it · the handshake is done. */
+bool edge_tls_begun(const struct edge_tls_session *session);
 bool edge_tls_ready(const struct edge_tls_session *session);
 /* Bytes that wait: for the end of the handshake, or for the rest of a record. */
 size_t edge_tls_kept(const struct edge_tls_session *session);

@@ -274,6 +274,11 @@ void edge_tls_end(struct edge_tls_session *s)
     ERR_clear_error();
 }
 
+bool edge_tls_begun(const struct edge_tls_session *s)
+{
+    return !SSL_in_before(s->ssl) || s->why[0];
+}
+
 bool edge_tls_ready(const struct edge_tls_session *s)
 {
     return s->ready;

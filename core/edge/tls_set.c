@@ -70,9 +70,10 @@ static bool use_certificate(SSL_CTX *ctx, const struct edge_certificate *from, c
     else if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
         say_error(why, key, "no key can be read, or it is not that of the certificate");
     else if (SSL_CTX_check_private_key(ctx) != 1)
-        say_error(why, key, "this is not the key of the certificate");
+        say(why, key, "this is not the key of the certificate");
     else
         return true;
+    ERR_clear_error();
     return false;
 }
 
