@@ -88,6 +88,19 @@ bool addr_is_any(const union addr *a)
     return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+bool addr_is_private(const union addr *a)
+{
+    const uint8_t *six = a->in6.sin6_addr.s6_addr;
+    uint32_t four = ntohl(a->in.sin_addr.s_addr);
+
+    if (a->sa.sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr) || (six[0] & 0xFE) == 0xFC ||
+               (six[0] == 0xFE && (six[1] & 0xC0) == 0x80);
+    return a->sa.sa_family == AF_INET &&
+           (four >> 24 == 10 || four >> 24 == 127 || four >> 20 == 0xAC1 || four >> 16 == 0xC0A8 ||
+            four >> 16 == 0xA9FE || four >> 22 == (100u << 2 | 1));
+}
+
 /* Dotted decimal; inet_ntop() goes through printf, and this runs several times a message. */
 static void ip4_text(const union addr *a, char *out)
 {

@@ -28,6 +28,8 @@ bool addr_same(const union addr *a, const union addr *b);
 /* Address without port. */
 bool addr_same_ip(const union addr *a, const union addr *b);
 bool addr_is_any(const union addr *a);
+/* An address that means nothing in the internet: RFC 1918, 6598 and 4193, loopback, link-local. */
+bool addr_is_private(const union addr *a);
 /* "192.0.2.1", "2001:db8::1". Returns out. */
 const char *addr_ip_text(const union addr *a, char out[ADDR_TEXT]);
 /* "192.0.2.1:5060", "[2001:db8::1]:5060". Returns out. */

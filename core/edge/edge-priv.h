@@ -22,7 +22,7 @@ struct edge_flow {
 };
 
 /* Under the key: flow tokens and branches never share an input. */
-enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O' };
+enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O', EDGE_MAC_PING = 'P' };
 
 struct edge_listener;
 struct edge_connection;
@@ -100,6 +100,20 @@ struct edge_batch {
     char data[EDGE_BATCH][EDGE_DATAGRAM];
 };
 
+/* What is known of routers that rewrite SIP (alg.c). */
+#define EDGE_ALG_BITS (1u << 18)
+#define EDGE_ALG_VERDICTS 1024
+struct edge_alg_verdict {
+    union addr peer;
+    const char *name; /* NULL: free */
+};
+struct edge_alg {
+    uint8_t answered[2][EDGE_ALG_BITS / 8]; /* peers that have seen their own address in an answer of ours */
+    unsigned half;
+    uint64_t turned_us;
+    struct edge_alg_verdict verdicts[EDGE_ALG_VERDICTS]; /* by address: the latest stays */
+};
+
 struct edge {
     struct loop *loop;
     struct edge_hooks hooks;
@@ -128,6 +142,9 @@ struct edge {
     void *feed_arg;
     edge_judge_fn judge; /* of requests on streams; NULL: nobody */
     void *judge_arg;
+    struct edge_alg alg;
+    edge_pong_fn pong;
+    void *pong_arg;
     struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };
@@ -140,6 +157,21 @@ int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow
 #define EDGE_BRANCH_TEXT 24
 void edge_branch(const uint8_t key[16], const struct edge_text *text, const struct edge_via *via,
                  const union addr *source, char out[EDGE_BRANCH_TEXT]);
+
+/* ping.c */
+/* Is this the answer to a keep-alive that went out on this flow? Then whoever waits for it was told. */
+bool edge_ping_answered(const struct edge_listener *from, const struct edge_flow *flow, const struct edge_via *via);
+
+/* alg.c */
+/* What a router has done to this request, by its signature (static text), or NULL. end: behind the last byte of the
+ * datagram. answered: the sender may have learnt its public address from us before. */
+const char *edge_alg_signature(const struct edge_text *text, const char *end, const union addr *peer, bool answered);
+#define EDGE_ALG_VIA "via-rewritten"
+#define EDGE_ALG_CONTACT "contact-rewritten"
+#define EDGE_ALG_LENGTH "length-wrong"
+/* A datagram came, however its scan ended; something goes out to this peer. */
+void edge_alg_watch(struct edge *edge, const struct edge_text *text, const char *end, const union addr *peer);
+void edge_alg_answered(struct edge *edge, const union addr *peer);
 
 /* source.c */
 /* Takes one token of this source's bucket; false when it has none left. */

@@ -55,6 +55,7 @@ struct edge_hooks {
 struct edge_stats {
     uint64_t in, out, in_bytes, out_bytes;
     uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
+    uint64_t pings, pongs;                   /* keep-alives and their answers; not in the other counters */
     uint64_t refused;                        /* requests answered here, because NTA would not */
     uint64_t connections, connections_total; /* now; since the start */
     uint64_t connections_refused;            /* over a limit */
@@ -102,6 +103,21 @@ int edge_flow_listen(const struct edge *edge, const char *token);
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size);
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);
+
+/* Keeps the way to a phone open (RFC 5626 §4.4 from our side): over datagrams OPTIONS with this Request-URI, because the
+ * answer refreshes what a router remembers; over a stream an empty line. Neither costs a transaction, and the flight
+ * recorder does not see them. Returns 0, EDGE_PING_UNANSWERED (a stream: nothing need come back), -EINVAL (a URI that
+ * has no place in a request, a damaged token), -ENOTCONN (the flow is gone), or what sending says. */
+#define EDGE_PING_UNANSWERED 1
+int edge_ping(struct edge *edge, const char *token, const char *target, uint64_t id);
+/* Runs for each first or repeated answer to a datagram of edge_ping(), from the very place that it went to. NULL: nobody.
+ */
+typedef void (*edge_pong_fn)(void *arg, uint64_t id);
+void edge_set_pong(struct edge *edge, edge_pong_fn pong, void *arg);
+
+/* The signature of a router on the way of this flow that rewrites SIP (SIP ALG): "via-rewritten", "contact-rewritten" or
+ * "length-wrong" (alg.c tells what each means), static text; NULL: none was noticed. Datagrams only. */
+const char *edge_flow_alg(const struct edge *edge, const char *token);
 
 void edge_get_stats(const struct edge *edge, struct edge_stats *out);
 const char *edge_transport_name(enum edge_transport transport); /* "UDP", "TCP", "TLS", "WS", "WSS" */
