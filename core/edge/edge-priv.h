@@ -46,7 +46,9 @@ struct edge_listener {
     unsigned index;
     union addr bound;
     uint16_t public_port;
-    char sent_by[EDGE_SENT_BY_TEXT]; /* host:port for Via and Contact; "": depends on the peer */
+    /* host:port for Via and Contact. "": it depends on the peer, or is not known. */
+    char public_text[EDGE_SENT_BY_TEXT], bound_text[EDGE_SENT_BY_TEXT];
+    union addr public; /* what public_text says; unset: a name, which all peers see */
     int fd;
     struct loop_watch *watch;
     struct loop_timer pause; /* streams: no more descriptors just now */
@@ -124,6 +126,9 @@ struct edge {
     union addr core, inner; /* NTA, and our own loopback address */
     union addr core_stream; /* where NTA takes connections */
     char core_text[ADDR_TEXT], inner_text[ADDR_TEXT], core_stream_text[ADDR_TEXT];
+    struct addr_network local_networks[EDGE_LOCAL_NETWORKS];
+    size_t local_network_count;
+    union addr public[2], public_before[2]; /* IPv4, IPv6; before the last change */
     int inner_fd;
     struct loop_watch *inner_watch;
     struct edge_listener listeners[EDGE_MAX_LISTENS];
@@ -184,6 +189,8 @@ static inline bool edge_is_stream(enum edge_transport transport)
 {
     return transport != EDGE_UDP;
 }
+/* May a peer still mean us by this host and port, because our public address was that until lately? */
+bool edge_was_public(const struct edge_listener *listener, struct slice host, struct slice port);
 /* host:port of ours as this peer of the listener sees it. Returns 0 or negative errno. */
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
 

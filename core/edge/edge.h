@@ -18,13 +18,19 @@ enum edge_transport { EDGE_UDP, EDGE_TCP, EDGE_TLS, EDGE_WS, EDGE_WSS };
 struct edge_listen {
     enum edge_transport transport;
     union addr bind;      /* port 0: the kernel picks one; see edge_listen_addr() */
-    char public_host[64]; /* what phones see in Via and Contact; "": the local address used towards that phone */
+    /* What phones see in Via and Contact: a name is for all of them, an address for those outside of our own networks.
+     * "": the local address used towards that phone, and outside, the address of edge_set_public(). */
+    char public_host[64];
     uint16_t public_port; /* 0: the bound port */
 };
+
+#define EDGE_LOCAL_NETWORKS 64
 
 struct edge_config {
     const struct edge_listen *listens;
     size_t count;
+    const struct addr_network *locals; /* our own networks: their phones get our local address; copied */
+    size_t local_count;    /* at most EDGE_LOCAL_NETWORKS */
     uint8_t key[16];       /* for flow tokens and branches; keep it over restarts */
     size_t max_message;    /* bytes from outside; larger ones are dropped (0: 16384). NTA gets up to 1 KB more. */
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
@@ -118,6 +124,12 @@ void edge_set_pong(struct edge *edge, edge_pong_fn pong, void *arg);
 /* The signature of a router on the way of this flow that rewrites SIP (SIP ALG): "via-rewritten", "contact-rewritten" or
  * "length-wrong" (alg.c tells what each means), static text; NULL: none was noticed. Datagrams only. */
 const char *edge_flow_alg(const struct edge *edge, const char *token);
+
+/* The address under which the internet reaches us (of its family) has been found out, or has changed. */
+void edge_set_public(struct edge *edge, const union addr *address);
+/* The public address that this flow's peer needs to see in descriptions of media, port 0. -ENOENT: it reaches us by a
+ * local one, or nothing else is known; or as edge_flow_peer(). */
+int edge_public_addr(const struct edge *edge, const char *token, union addr *out);
 
 void edge_get_stats(const struct edge *edge, struct edge_stats *out);
 const char *edge_transport_name(enum edge_transport transport); /* "UDP", "TCP", "TLS", "WS", "WSS" */

@@ -85,8 +85,9 @@ static bool is_our_via(const struct edge_listener *listener, const union addr *p
     char *colon = strrchr(sent_by, ':');
 
     return edge_text_same(via->transport, slice_of(edge_transport_name(listener->transport))) &&
-           edge_text_same(via->host, (struct slice){sent_by, (size_t)(colon - sent_by)}) &&
-           edge_text_same(port, slice_of(colon + 1));
+           ((edge_text_same(via->host, (struct slice){sent_by, (size_t)(colon - sent_by)}) &&
+             edge_text_same(port, slice_of(colon + 1))) ||
+            edge_was_public(listener, via->host, port));
 }
 
 static const char *response_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#define SLACK_MS 100           /* of timers */
 #define DOUBT_US 3600000000ull /* two failures of a safe pause within this time are no accident */
 
 void lifetimes_init(struct lifetimes *all, unsigned longest_ms)
@@ -123,7 +124,7 @@ void lifetime_held(const struct lifetimes *all, struct lifetime *life, const voi
 bool lifetime_lost(struct lifetime *life, const void *user, uint64_t pause_ms, bool moved, uint64_t now_us)
 {
     unsigned shorter = pause_ms / 2 > LIFETIME_LEAST_MS ? (unsigned)(pause_ms / 2) : LIFETIME_LEAST_MS;
-    bool proven = life->safe_ms && pause_ms <= life->safe_ms;
+    bool proven = life->safe_ms && pause_ms <= life->safe_ms + SLACK_MS;
 
     if (life->prober == user)
         life->prober = NULL;

@@ -7,6 +7,8 @@
 #include "base/obj.h"
 #include "sip/sipmsg.h"
 
+#define ROUTERS_SHOWN 10 /* that rewrite SIP */
+
 static void publish(struct registrar *r, enum event_kind kind, const struct binding *b)
 {
     struct event event = {.kind = kind, .account = b->aor->account, .detail = b->uri};
@@ -181,6 +183,56 @@ static void registrations(void *arg, struct console_request *request, json_t *pa
     module_reply(request, json_pack("{s:o}", "registrations", list));
 }
 
+/* --- section "phones" of the status
+ * ------------------------------------------------------------------------------------ */
+
+/* Each router is named once, whatever number of phones is behind it. */
+static void list_router(json_t *routers, const struct binding *b)
+{
+    char ip[ADDR_TEXT];
+    json_t *router;
+    size_t i;
+
+    addr_ip_text(&b->reach.source, ip);
+    json_array_foreach(routers, i, router)
+    {
+        if (strcmp(json_string_value(json_object_get(router, "router")), ip) == 0)
+            return;
+    }
+    if (json_array_size(routers) < ROUTERS_SHOWN)
+        json_array_append_new(routers, json_pack("{ss,ss}", "router", ip, "signature", b->reach.alg));
+}
+
+struct census {
+    json_int_t registered, unreachable;
+    json_t *routers;
+};
+
+static bool count_phones(void *arg, struct aor *aor)
+{
+    struct census *census = arg;
+    const struct binding *b;
+
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        census->registered++;
+        census->unreachable += b->reach.unreachable_us != 0;
+        if (b->reach.alg)
+            list_router(census->routers, b);
+    }
+    return false;
+}
+
+static json_t *phones_status(void *arg)
+{
+    struct registrar *r = arg;
+    struct census census = {.routers = json_array()};
+
+    bindings_each(&r->table, count_phones, &census);
+    return json_pack("{sI,sI,so}", "registered", census.registered, "unreachable", census.unreachable, "sip_alg",
+                     census.routers);
+}
+
 /* --- the module
  * ------------------------------------------------------------------------------------------------------- */
 
@@ -280,6 +332,8 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         err = module_on_method(ctx, "REGISTER", register_request, r);
     if (!err)
         err = module_add_command(ctx, "registrations", "phones that are registered now", registrations, r);
+    if (!err)
+        err = module_add_status(ctx, "phones", phones_status, r);
     if (!err)
         err = module_on_event(ctx, EVENT_BIT(EVENT_CONFIG), config_changed, r);
     if (err) {

@@ -154,6 +154,13 @@ int module_add_command(struct module_ctx *core, const char *name, const char *su
     return 0;
 }
 
+int module_add_status(struct module_ctx *core, const char *name, json_t *(*fn)(void *arg), void *arg)
+{
+    core->status = fn;
+    core->status_arg = arg;
+    return 0;
+}
+
 void module_reply(struct console_request *request, json_t *result)
 {
     json_decref(the_core->reply);

@@ -34,6 +34,8 @@ struct module_ctx {
     void *resolve_arg;
     module_command_fn command;
     void *command_arg;
+    json_t *(*status)(void *arg);
+    void *status_arg;
     json_t *reply;
     struct account *accounts[4];
     const struct device *device; /* the only one there is, or NULL */

@@ -130,6 +130,22 @@ static void advance(uint64_t ms)
     loop_fake_advance(core->pbx.loop, ms);
 }
 
+#define PRIVATE_CONTACT "sip:201@192.168.1.20:5060"
+#define PUBLIC_SOURCE "203.0.113.7:40001"
+
+/* A phone that stays until its router is known. */
+static void settles_in(void)
+{
+    struct sipmsg m = registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
+
+    ck_assert(says(&m, "expires=60")); /* should trying lose it, it is back soon */
+    advance(59000);
+    registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
+    advance(59000);
+    m = registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
+    ck_assert(says(&m, "expires=3600"));
+}
+
 static int callable(void)
 {
     struct endpoint out[ROUTE_ENDPOINTS_MAX];
@@ -145,9 +161,6 @@ static json_t *listed(void)
     core->command(core->command_arg, NULL, NULL);
     return json_array_get(json_object_get(core->reply, "registrations"), 0);
 }
-
-#define PRIVATE_CONTACT "sip:201@192.168.1.20:5060"
-#define PUBLIC_SOURCE "203.0.113.7:40001"
 
 /* --- whom they go to
  * -------------------------------------------------------------------------------------------------- */
@@ -226,12 +239,7 @@ END_TEST
 
 START_TEST(the_pause_grows_to_the_setting_while_the_router_remembers)
 {
-    struct sipmsg m = registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
-
-    ck_assert(says(&m, "expires=60")); /* should trying lose it, it is back soon */
-    advance(59000);
-    m = registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
-    ck_assert(says(&m, "expires=3600"));
+    settles_in();
     router.longest_us = 0;
     core->pings = 0;
     advance(600000);
@@ -314,9 +322,7 @@ END_TEST
 
 START_TEST(a_phone_that_was_switched_off_says_nothing_about_its_router)
 {
-    registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
-    advance(59000);
-    registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
+    settles_in();
     router.off = true;
     advance(120000);
     router.off = false;
@@ -329,9 +335,7 @@ END_TEST
 
 START_TEST(a_router_that_starts_anew_once_does_not_shorten_the_pause)
 {
-    registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
-    advance(59000);
-    registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
+    settles_in();
     for (unsigned i = 1; i <= 2; i++) {
         char from[ADDR_TEXT];
 
@@ -481,6 +485,8 @@ END_TEST
 
 START_TEST(a_router_that_rewrites_sip_is_told_once_with_what_to_do)
 {
+    json_t *status, *router_json;
+
     core->alg = "via-rewritten";
     registers(PUBLIC_SOURCE, PRIVATE_CONTACT, "c1", 3600);
     ck_assert_uint_eq(core->events[EVENT_SIP_ALG], 1);
@@ -489,6 +495,11 @@ START_TEST(a_router_that_rewrites_sip_is_told_once_with_what_to_do)
     advance(30000);
     ck_assert_uint_eq(core->events[EVENT_SIP_ALG], 1);
     ck_assert_str_eq(json_string_value(json_object_get(listed(), "sip_alg")), "via-rewritten");
+    status = core->status(core->status_arg);
+    ck_assert_int_eq(json_integer_value(json_object_get(status, "registered")), 1);
+    router_json = json_array_get(json_object_get(status, "sip_alg"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(router_json, "router")), "203.0.113.7");
+    json_decref(status);
 }
 END_TEST
 
