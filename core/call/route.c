@@ -114,10 +114,11 @@ static void resolve(struct attempt_run *run)
     if (count <= 0) {
         free(endpoints);
         run_end(run,
-                count == 0         ? CAUSE_UNREACHABLE
-                : count == -ENOENT ? CAUSE_UNKNOWN_NUMBER
-                : count == -EACCES ? CAUSE_FORBIDDEN
-                                   : CAUSE_INTERNAL,
+                count == 0               ? CAUSE_UNREACHABLE
+                : count == -EHOSTUNREACH ? CAUSE_CONTACT_LOST
+                : count == -ENOENT       ? CAUSE_UNKNOWN_NUMBER
+                : count == -EACCES       ? CAUSE_FORBIDDEN
+                                         : CAUSE_INTERNAL,
                 NULL, NULL, 0);
         return;
     }

@@ -109,6 +109,50 @@ static void print_edge(const struct cli *cli, const json_t *edge)
     putc('\n', cli->out);
 }
 
+/* How the internet reaches the switch. */
+static void print_network(const struct cli *cli, const json_t *network)
+{
+    const char *address = json_str(network, "public_address"), *asked = json_str(network, "asked");
+    char age[32];
+
+    label(cli, "address");
+    if (!*address)
+        good_or_bad(cli, false, "not known");
+    print_clean(cli->out, address);
+    fprintf(cli->out, ", by %s", json_str(network, "source"));
+    if (*asked) {
+        fputs(" (", cli->out);
+        print_clean(cli->out, asked);
+        if (*address)
+            fprintf(cli->out, ", %s ago", duration_text(json_num(network, "age_s"), age));
+        putc(')', cli->out);
+    }
+    putc('\n', cli->out);
+    say_also(cli, json_str(network, "why"));
+}
+
+/* Phones that need somebody's attention. */
+static void print_phones(const struct cli *cli, const json_t *phones)
+{
+    const json_t *routers = json_object_get(phones, "sip_alg"), *router;
+    size_t i;
+
+    label(cli, "phones");
+    fprintf(cli->out, "%lld registered", (long long)json_num(phones, "registered"));
+    if (json_num(phones, "unreachable"))
+        fprintf(cli->out, ", %s%lld of them unreachable%s (see `tandem registrations`)", colour(cli, YELLOW),
+                (long long)json_num(phones, "unreachable"), colour(cli, PLAIN));
+    putc('\n', cli->out);
+    json_array_foreach(routers, i, router)
+    {
+        char words[300];
+
+        snprintf(words, sizeof words, "the router at %s rewrites SIP (%s): switch off SIP ALG there",
+                 json_str(router, "router"), json_str(router, "signature"));
+        say_also(cli, words);
+    }
+}
+
 static void print_recorder(const struct cli *cli, const json_t *recorder)
 {
     json_int_t oldest_us = json_num(recorder, "oldest_us");
@@ -200,6 +244,10 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     print_media(cli, json_object_get(s, "media"));
     if (json_object_get(s, "edge"))
         print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "network"))
+        print_network(cli, json_object_get(s, "network"));
+    if (json_object_get(s, "phones"))
+        print_phones(cli, json_object_get(s, "phones"));
     if (json_object_get(s, "dialplan"))
         print_dialplan(cli, json_object_get(s, "dialplan"));
     if (json_object_get(s, "recorder"))

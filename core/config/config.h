@@ -12,6 +12,7 @@
 #define CONFIG_CERTIFICATES_MAX 16
 #define CONFIG_MODULES_MAX 64
 #define CONFIG_NETWORKS_MAX 64
+#define CONFIG_LOCALS_MAX 64
 
 enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
 
@@ -21,11 +22,13 @@ struct config_digests {
     enum config_digest order[2];
 };
 
-/* listen = udp:ADDRESS:PORT, tcp:… or tls:… [digest=…]; port 0: the kernel picks one. */
+/* listen = udp:ADDRESS:PORT, tcp:… or tls:… [digest=…] [public=HOST[:PORT]]; port 0: the kernel picks one. */
 struct config_listen {
     char transport[8]; /* "udp", "tcp", "tls" */
     union addr bind;
     struct config_digests digests; /* its own, or those of the switch */
+    char public_host[64];          /* its own, or that of the switch */
+    uint16_t public_port;          /* 0: as bound */
 };
 
 /* certificate = FILE, and in the next line its key = FILE when the key is not in the same file. */
@@ -37,8 +40,7 @@ enum config_clients { CONFIG_CLIENTS_OFF, CONFIG_CLIENTS_REQUEST, CONFIG_CLIENTS
 
 /* digest_network = 192.0.2.0/24 md5: what phones of this network are offered. The longest match wins. */
 struct config_network {
-    union addr net; /* port 0 */
-    unsigned bits;
+    struct addr_network network;
     struct config_digests digests;
 };
 
@@ -71,7 +73,12 @@ struct config {
     char *client_ca;                         /* who issues those; NULL unless they are asked for */
     bool verify_servers;                     /* of TLS connections that the switch makes; default yes */
     char *server_ca;                         /* who issues theirs; default: the list of the system */
-    char public_host[64];  /* "": the local address used towards each phone */
+    char public_host[64]; /* "": the address that the STUN server sees, or the local one used towards each phone */
+    char stun_server[256]; /* "host" or "host:port"; "": none */
+    unsigned stun_interval_s; /* how often the public address is looked for; default 300 */
+    struct addr_network locals[CONFIG_LOCALS_MAX]; /* local_network lines; the private networks when there are none */
+    unsigned local_count;
+    bool no_locals; /* local_network = none */
     char *database;        /* conninfo or URI; NULL: none */
     char *state_dir;       /* default /var/lib/tandem */
     char *run_dir;         /* default /run/tandem; control.sock and media.sock live there */

@@ -22,7 +22,7 @@ struct edge_flow {
 };
 
 /* Under the key: flow tokens and branches never share an input. */
-enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O' };
+enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O', EDGE_MAC_PING = 'P' };
 
 struct edge_listener;
 struct edge_connection;
@@ -47,7 +47,9 @@ struct edge_listener {
     unsigned index;
     union addr bound;
     uint16_t public_port;
-    char sent_by[EDGE_SENT_BY_TEXT]; /* host:port for Via and Contact; "": depends on the peer */
+    /* host:port for Via and Contact. "": it depends on the peer, or is not known. */
+    char public_text[EDGE_SENT_BY_TEXT], bound_text[EDGE_SENT_BY_TEXT];
+    union addr public; /* what public_text says; unset: a name, which all peers see */
     int fd;
     struct loop_watch *watch;
     struct loop_timer pause; /* streams: no more descriptors just now */
@@ -101,6 +103,20 @@ struct edge_batch {
     char data[EDGE_BATCH][EDGE_DATAGRAM];
 };
 
+/* What is known of routers that rewrite SIP (alg.c). */
+#define EDGE_ALG_BITS (1u << 18)
+#define EDGE_ALG_VERDICTS 1024
+struct edge_alg_verdict {
+    union addr peer;
+    const char *name; /* NULL: free */
+};
+struct edge_alg {
+    uint8_t answered[2][EDGE_ALG_BITS / 8]; /* peers that have seen their own address in an answer of ours */
+    unsigned half;
+    uint64_t turned_us;
+    struct edge_alg_verdict verdicts[EDGE_ALG_VERDICTS]; /* by address: the latest stays */
+};
+
 struct edge {
     struct loop *loop;
     struct edge_hooks hooks;
@@ -111,6 +127,9 @@ struct edge {
     union addr core, inner; /* NTA, and our own loopback address */
     union addr core_stream; /* where NTA takes connections */
     char core_text[ADDR_TEXT], inner_text[ADDR_TEXT], core_stream_text[ADDR_TEXT];
+    struct addr_network local_networks[EDGE_LOCAL_NETWORKS];
+    size_t local_network_count;
+    union addr public[2], public_before[2]; /* IPv4, IPv6; before the last change */
     int inner_fd;
     struct loop_watch *inner_watch;
     struct edge_listener listeners[EDGE_MAX_LISTENS];
@@ -133,6 +152,9 @@ struct edge {
     void *feed_arg;
     edge_judge_fn judge; /* of requests on streams; NULL: nobody */
     void *judge_arg;
+    struct edge_alg alg;
+    edge_pong_fn pong;
+    void *pong_arg;
     struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };
@@ -146,6 +168,21 @@ int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow
 void edge_branch(const uint8_t key[16], const struct edge_text *text, const struct edge_via *via,
                  const union addr *source, char out[EDGE_BRANCH_TEXT]);
 
+/* ping.c */
+/* Is this the answer to a keep-alive that went out on this flow? Then whoever waits for it was told. */
+bool edge_ping_answered(const struct edge_listener *from, const struct edge_flow *flow, const struct edge_via *via);
+
+/* alg.c */
+/* What a router has done to this request, by its signature (static text), or NULL. end: behind the last byte of the
+ * datagram. answered: the sender may have learnt its public address from us before. */
+const char *edge_alg_signature(const struct edge_text *text, const char *end, const union addr *peer, bool answered);
+#define EDGE_ALG_VIA "via-rewritten"
+#define EDGE_ALG_CONTACT "contact-rewritten"
+#define EDGE_ALG_LENGTH "length-wrong"
+/* A datagram came, however its scan ended; something goes out to this peer. */
+void edge_alg_watch(struct edge *edge, const struct edge_text *text, const char *end, const union addr *peer);
+void edge_alg_answered(struct edge *edge, const union addr *peer);
+
 /* source.c */
 /* Takes tokens of this source's bucket; false when it has not so many left. */
 bool edge_source_take(struct edge *edge, const union addr *source, unsigned count);
@@ -157,6 +194,8 @@ static inline bool edge_is_stream(enum edge_transport transport)
 {
     return transport != EDGE_UDP;
 }
+/* May a peer still mean us by this host and port, because our public address was that until lately? */
+bool edge_was_public(const struct edge_listener *listener, struct slice host, struct slice port);
 /* host:port of ours as this peer of the listener sees it. Returns 0 or negative errno. */
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
 

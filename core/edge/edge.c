@@ -68,12 +68,15 @@ static int listener_open(struct edge *edge, const struct edge_config *config, co
     l->ops = transport_ops[listen->transport];
     edge->count++;
     l->public_port = listen->public_port ? listen->public_port : addr_port(&l->bound);
-    if (listen->public_host[0])
-        error = host_port(listen->public_host, l->public_port, l->sent_by, sizeof l->sent_by);
-    else if (!addr_is_any(&l->bound))
-        error = host_port(addr_ip_text(&l->bound, text), l->public_port, l->sent_by, sizeof l->sent_by);
+    if (listen->public_host[0]) {
+        error = host_port(listen->public_host, l->public_port, l->public_text, sizeof l->public_text);
+        if (addr_parse_ip(listen->public_host, 0, &l->public) < 0)
+            memset(&l->public, 0, sizeof l->public);
+    }
+    if (!addr_is_any(&l->bound) && error == 0)
+        error = host_port(addr_ip_text(&l->bound, text), l->public_port, l->bound_text, sizeof l->bound_text);
     log_info("edge: %s %s%s%s", edge_transport_name(l->transport), addr_text(&l->bound, text),
-             l->sent_by[0] ? ", seen as " : "", l->sent_by);
+             l->public_text[0] ? ", seen as " : "", l->public_text);
     return error;
 }
 
@@ -108,6 +111,9 @@ int edge_open(struct loop *loop, const struct edge_config *config, const struct 
     if (hooks)
         edge->hooks = *hooks;
     memcpy(edge->key, config->key, sizeof edge->key);
+    edge->local_network_count = config->local_count < EDGE_LOCAL_NETWORKS ? config->local_count : EDGE_LOCAL_NETWORKS;
+    for (size_t i = 0; i < edge->local_network_count; i++)
+        edge->local_networks[i] = config->locals[i];
     edge->max_message = config->max_message ? config->max_message : 16384;
     edge->max_headers = config->max_headers ? config->max_headers : 128;
     edge->source_rate = config->source_rate;
@@ -209,14 +215,29 @@ static int local_for(struct edge *edge, const union addr *peer, union addr *out)
     return 0;
 }
 
+static bool is_local(const struct edge *edge, const union addr *peer)
+{
+    for (size_t i = 0; i < edge->local_network_count; i++)
+        if (addr_in_network(&edge->local_networks[i], peer))
+            return true;
+    return false;
+}
+
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size)
 {
+    const union addr *found = &listener->edge->public[listener->bound.sa.sa_family == AF_INET6];
+    bool named = listener->public_text[0] && !addr_is_set(&listener->public);
     union addr local;
     char ip[ADDR_TEXT];
     int error;
 
-    if (listener->sent_by[0])
-        return str_copy(out, size, listener->sent_by);
+    if (named)
+        return str_copy(out, size, listener->public_text);
+    if ((listener->public_text[0] || addr_is_set(found)) && !is_local(listener->edge, peer))
+        return listener->public_text[0] ? str_copy(out, size, listener->public_text)
+                                        : host_port(addr_ip_text(found, ip), listener->public_port, out, size);
+    if (listener->bound_text[0])
+        return str_copy(out, size, listener->bound_text);
     error = local_for(listener->edge, peer, &local);
     return error < 0 ? error : host_port(addr_ip_text(&local, ip), listener->public_port, out, size);
 }
@@ -350,6 +371,41 @@ int edge_public_host(const struct edge *edge, const char *token, char *out, size
     int error = flow_find(edge, token, &flow);
 
     return error < 0 ? error : edge_sent_by(&edge->listeners[flow.listen], &flow.peer, out, size);
+}
+
+void edge_set_public(struct edge *edge, const union addr *address)
+{
+    unsigned six = address->sa.sa_family == AF_INET6;
+
+    edge->public_before[six] = edge->public[six];
+    edge->public[six] = *address;
+}
+
+int edge_public_addr(const struct edge *edge, const char *token, union addr *out)
+{
+    const struct edge_listener *listener;
+    struct edge_flow flow;
+    int error = flow_find(edge, token, &flow);
+
+    if (error < 0)
+        return error;
+    if (is_local(edge, &flow.peer))
+        return -ENOENT;
+    listener = &edge->listeners[flow.listen];
+    *out = addr_is_set(&listener->public) ? listener->public : edge->public[flow.peer.sa.sa_family == AF_INET6];
+    addr_set_port(out, 0);
+    return addr_is_set(out) && out->sa.sa_family == flow.peer.sa.sa_family ? 0 : -ENOENT;
+}
+
+bool edge_was_public(const struct edge_listener *listener, struct slice host, struct slice port)
+{
+    const union addr *before = &listener->edge->public_before[listener->bound.sa.sa_family == AF_INET6];
+    char text[EDGE_SENT_BY_TEXT], given[EDGE_SENT_BY_TEXT], ip[ADDR_TEXT];
+
+    if (!addr_is_set(before) || host_port(addr_ip_text(before, ip), listener->public_port, text, sizeof text) < 0)
+        return false;
+    snprintf(given, sizeof given, "%.*s:%.*s", (int)host.len, host.at, (int)port.len, port.at);
+    return strcmp(text, given) == 0;
 }
 
 void edge_get_stats(const struct edge *edge, struct edge_stats *out)

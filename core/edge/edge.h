@@ -18,9 +18,13 @@ enum edge_transport { EDGE_UDP, EDGE_TCP, EDGE_TLS, EDGE_WS, EDGE_WSS };
 struct edge_listen {
     enum edge_transport transport;
     union addr bind;      /* port 0: the kernel picks one; see edge_listen_addr() */
-    char public_host[64]; /* what phones see in Via and Contact; "": the local address used towards that phone */
+    /* What phones see in Via and Contact: a name is for all of them, an address for those outside of our own networks.
+     * "": the local address used towards that phone, and outside, the address of edge_set_public(). */
+    char public_host[64];
     uint16_t public_port; /* 0: the bound port */
 };
+
+#define EDGE_LOCAL_NETWORKS 64
 
 #define EDGE_CERTIFICATES_MAX 16
 
@@ -45,6 +49,8 @@ struct edge_tls_config {
 struct edge_config {
     const struct edge_listen *listens;
     size_t count;
+    const struct addr_network *locals; /* our own networks: their phones get our local address; copied */
+    size_t local_count;    /* at most EDGE_LOCAL_NETWORKS */
     uint8_t key[16];       /* for flow tokens and branches; keep it over restarts */
     size_t max_message;    /* bytes from outside; larger ones are dropped (0: 16384). NTA gets up to 1 KB more. */
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
@@ -76,6 +82,7 @@ struct edge_hooks {
 struct edge_stats {
     uint64_t in, out, in_bytes, out_bytes;
     uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
+    uint64_t pings, pongs;                   /* keep-alives and their answers; not in the other counters */
     uint64_t refused;                        /* requests answered here, because NTA would not */
     uint64_t connections, connections_total; /* now; since the start */
     uint64_t connections_refused;            /* over a limit */
@@ -162,6 +169,27 @@ bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out);
 /* Reads the certificates anew, also when no file has changed. done runs once, in a later turn: good when every file is
  * as it should be. 0, -ENOENT or -EBUSY. */
 int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg);
+
+/* Keeps the way to a phone open (RFC 5626 §4.4 from our side): over datagrams OPTIONS with this Request-URI, because the
+ * answer refreshes what a router remembers; over a stream an empty line. Neither costs a transaction, and the flight
+ * recorder does not see them. Returns 0, EDGE_PING_UNANSWERED (a stream: nothing need come back), -EINVAL (a URI that
+ * has no place in a request, a damaged token), -ENOTCONN (the flow is gone), or what sending says. */
+#define EDGE_PING_UNANSWERED 1
+int edge_ping(struct edge *edge, const char *token, const char *target, uint64_t id);
+/* Runs for each first or repeated answer to a datagram of edge_ping(), from the very place that it went to. NULL: nobody.
+ */
+typedef void (*edge_pong_fn)(void *arg, uint64_t id);
+void edge_set_pong(struct edge *edge, edge_pong_fn pong, void *arg);
+
+/* The signature of a router on the way of this flow that rewrites SIP (SIP ALG): "via-rewritten", "contact-rewritten" or
+ * "length-wrong" (alg.c tells what each means), static text; NULL: none was noticed. Datagrams only. */
+const char *edge_flow_alg(const struct edge *edge, const char *token);
+
+/* The address under which the internet reaches us (of its family) has been found out, or has changed. */
+void edge_set_public(struct edge *edge, const union addr *address);
+/* The public address that this flow's peer needs to see in descriptions of media, port 0. -ENOENT: it reaches us by a
+ * local one, or nothing else is known; or as edge_flow_peer(). */
+int edge_public_addr(const struct edge *edge, const char *token, union addr *out);
 
 void edge_get_stats(const struct edge *edge, struct edge_stats *out);
 const char *edge_transport_name(enum edge_transport transport); /* "UDP", "TCP", "TLS", "WS", "WSS" */

@@ -61,7 +61,8 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
         return result;
     user_text(user, escaped, sizeof escaped);
     snprintf(dialog->contact, sizeof dialog->contact, "<sip:%s@%.80s%s>", escaped, host, dialog_transport(transport));
-    *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
+    if (edge_public_addr(dialog->agent->edge, dialog->flow, media_host) < 0)
+        *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
     addr_set_port(media_host, 0);

@@ -290,6 +290,28 @@ bool sip_flow_usable(const struct pbx *pbx, const char *flow)
     return agent && edge_flow_peer(agent->edge, flow, NULL, NULL) == 0;
 }
 
+const char *sip_flow_alg(const struct pbx *pbx, const char *flow)
+{
+    const struct agent *agent = pbx->sip;
+
+    return agent ? edge_flow_alg(agent->edge, flow) : NULL;
+}
+
+int sip_ping(const struct pbx *pbx, const char *flow, const char *target, uint64_t id)
+{
+    const struct agent *agent = pbx->sip;
+
+    return agent ? edge_ping(agent->edge, flow, target, id) : -ENOTCONN;
+}
+
+void sip_on_pong(const struct pbx *pbx, sip_pong_fn answered, void *arg)
+{
+    const struct agent *agent = pbx->sip;
+
+    if (agent)
+        edge_set_pong(agent->edge, answered, arg);
+}
+
 int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers)
 {
     msg_t *response;

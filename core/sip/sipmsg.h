@@ -52,6 +52,14 @@ bool sipmsg_over_stream(const struct sipmsg *m);
 /* Can a message still go out on this flow? False when its connection is closed. */
 bool sip_flow_usable(const struct pbx *pbx, const char *flow);
 
+/* The signature of a router on the way that rewrites SIP, as edge_flow_alg(); NULL: none was noticed. */
+const char *sip_flow_alg(const struct pbx *pbx, const char *flow);
+/* Keeps the way to a phone open, as edge_ping(): 0, 1 (a stream: no answer will be told), negative errno. Each answer
+ * runs `answered` with its id; one listener at a time, NULL: nobody. */
+int sip_ping(const struct pbx *pbx, const char *flow, const char *target, uint64_t id);
+typedef void (*sip_pong_fn)(void *arg, uint64_t id);
+void sip_on_pong(const struct pbx *pbx, sip_pong_fn answered, void *arg);
+
 /* Answers, once. headers: "Name: value" lines ended by NULL, or NULL. -EALREADY when a final answer went out. */
 int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers);
 /* Keeps it beyond the callback; the answer gives it free. */

@@ -92,7 +92,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(c->dialplan, "/d");
     ck_assert_int_eq(c->log, LOG_LEVEL_DEBUG);
     ck_assert_uint_eq(c->network_count, 1);
-    ck_assert_uint_eq(c->networks[0].bits, 24);
+    ck_assert_uint_eq(c->networks[0].network.bits, 24);
     ck_assert_str_eq(addr_ip_text(&c->media_address, text), "192.0.2.9");
     ck_assert_str_eq(addr_ip_text(&c->media_address6, text), "2001:db8::9");
     ck_assert_uint_eq(c->media_port_min, 30000);
