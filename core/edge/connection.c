@@ -10,6 +10,7 @@
 #include "edge/edge-priv.h"
 
 #define READS_A_WAKE 1           /* then others have their turn, NTA first: it copies all that stands behind a message */
+#define LOST_MS 100              /* between the end of connections and the word of it */
 #define SHAKES_A_TURN 8          /* steps of TLS handshakes in one turn of the loop */
 #define SHAKE_TOKENS 20          /* a handshake costs us as much as so many messages */
 #define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
@@ -80,6 +81,14 @@ static void free_connection(void *arg)
     free(c);
 }
 
+static void tell_lost(void *arg)
+{
+    struct edge *edge = arg;
+
+    if (edge->lost)
+        edge->lost(edge->lost_arg);
+}
+
 void edge_connection_close(struct edge_connection *c, const char *why)
 {
     char text[ADDR_TEXT];
@@ -87,6 +96,8 @@ void edge_connection_close(struct edge_connection *c, const char *why)
     if (c->dead)
         return;
     c->dead = true;
+    if (c->spoken && !loop_timer_running(&c->edge->lost_soon)) /* an outage ends thousands at once */
+        loop_timer_start(c->edge->loop, &c->edge->lost_soon, LOST_MS, tell_lost, c->edge);
     log_debug("edge: connection with %s closed: %s", addr_text(&c->peer, text), why);
     release(c);
     loop_later(c->edge->loop, free_connection, c);

@@ -137,6 +137,7 @@ void edge_close(struct edge *edge)
         return;
     for (unsigned i = 0; i < edge->count; i++)
         edge->listeners[i].ops->close(&edge->listeners[i]);
+    edge_set_lost(edge, NULL, NULL);
     edge_connections_free(edge);
     edge_tls_free(edge->tls);
     if (edge->inner_watch) {
@@ -336,6 +337,14 @@ int edge_flow_security(const struct edge *edge, const char *token, struct edge_s
     c = edge_connection_find(edge, flow.connection);
     edge_tls_describe(c->outside.tls, out);
     return 0;
+}
+
+void edge_set_lost(struct edge *edge, loop_fn lost, void *arg)
+{
+    edge->lost = lost;
+    edge->lost_arg = arg;
+    if (!lost)
+        loop_timer_stop(edge->loop, &edge->lost_soon);
 }
 
 bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out)

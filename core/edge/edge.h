@@ -164,6 +164,9 @@ int edge_public_host(const struct edge *edge, const char *token, char *out, size
 /* 0; -ENOTSUP: the flow is not protected; negative errno as edge_flow_peer(). */
 int edge_flow_security(const struct edge *edge, const char *token, struct edge_security *out);
 
+/* Runs after connections of peers have closed, once for all those of a moment: their flows are gone. NULL: nobody. */
+void edge_set_lost(struct edge *edge, loop_fn lost, void *arg);
+
 /* False when no listener has TLS. */
 bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out);
 /* Reads the certificates anew, also when no file has changed. done runs once, in a later turn: good when every file is

@@ -84,15 +84,18 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     struct uuid id = uuid_new();
     char flow[EDGE_FLOW_TEXT], text[UUID_TEXT];
     struct dialog *dialog;
+    bool sips = strncasecmp(to->uri, "sips:", 5) == 0; /* RFC 3261 §8.1.1.8: then our Contact is one as well */
     int result = 0;
 
     str_copy(flow, sizeof flow, to->flow);
     if (!flow[0])
         result = open_flow(agent, to->uri, flow);
+    if (result == 0 && (sips || to->secure) && !flow_is_secure(agent, flow))
+        result = -EPROTONOSUPPORT;
     if (result < 0)
         return result;
     dialog = dialog_new(agent, flow);
-    result = dialog_address(dialog, *leg_shown_number(leg) ? leg_shown_number(leg) : "tandem", &leg->media_host);
+    result = dialog_address(dialog, *leg_shown_number(leg) ? leg_shown_number(leg) : "tandem", sips, &leg->media_host);
     if (result < 0) {
         dialog_finish(dialog);
         return result;
