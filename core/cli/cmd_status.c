@@ -153,6 +153,38 @@ static void print_phones(const struct cli *cli, const json_t *phones)
     }
 }
 
+static void print_tls(const struct cli *cli, const json_t *tls)
+{
+    const json_t *certificate, *certificates = json_object_get(tls, "certificates");
+    json_int_t usable = 0, first = -1;
+    char words[400];
+    size_t i;
+
+    json_array_foreach(certificates, i, certificate)
+    {
+        if (!json_yes(certificate, "usable"))
+            continue;
+        if (!usable++ || json_num(certificate, "days_left") < first)
+            first = json_num(certificate, "days_left");
+    }
+    label(cli, "tls");
+    good_or_bad(cli, usable && first >= 0, !usable ? "no certificate" : first < 0 ? "expired" : "works");
+    if (usable)
+        fprintf(cli->out, ", %lld certificate%s", (long long)usable, usable == 1 ? "" : "s");
+    if (first >= 0)
+        fprintf(cli->out, ", valid for %lld days", (long long)first);
+    fprintf(cli->out, "; %lld handshakes", (long long)json_num(tls, "handshakes"));
+    if (json_num(tls, "failed"))
+        fprintf(cli->out, ", %lld failed (see `tandem tls`)", (long long)json_num(tls, "failed"));
+    putc('\n', cli->out);
+    json_array_foreach(certificates, i, certificate)
+    {
+        certificate_words(certificate, words, sizeof words);
+        say_also(cli, words);
+    }
+    say_also(cli, json_str(tls, "why"));
+}
+
 static void print_recorder(const struct cli *cli, const json_t *recorder)
 {
     json_int_t oldest_us = json_num(recorder, "oldest_us");
@@ -244,6 +276,8 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     print_media(cli, json_object_get(s, "media"));
     if (json_object_get(s, "edge"))
         print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "tls"))
+        print_tls(cli, json_object_get(s, "tls"));
     if (json_object_get(s, "network"))
         print_network(cli, json_object_get(s, "network"));
     if (json_object_get(s, "phones"))

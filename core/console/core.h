@@ -30,6 +30,10 @@ extern const struct core_command core_account_commands[];
 extern const struct core_command core_trace_commands[];
 extern const struct core_command core_dialplan_commands[];
 extern const struct core_command core_originate_commands[];
+extern const struct core_command core_tls_commands[];
+
+/* The section "tls" of status; NULL: it is not served. */
+json_t *tls_json(const struct pbx *pbx, const struct edge *edge);
 
 /* params[key] as text, or NULL when it is missing, no string or empty. */
 const char *param_text(json_t *params, const char *key);
