@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
     &cmd_acl,       &cmd_ban,
     &cmd_config,    &cmd_backup,        &cmd_restore,  &cmd_events,  &cmd_log,    &cmd_modules,
     &cmd_dialplan,  &cmd_simulate,      &cmd_db,       &cmd_version, &cmd_refs,   &cmd_run,
+    &cmd_tls,
 };
 
 void cli_error(const char *fmt, ...)

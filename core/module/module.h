@@ -58,6 +58,8 @@ int module_add_destination(struct module_ctx *ctx, const char *kind, route_resol
 struct console_request;
 typedef void (*module_command_fn)(void *arg, struct console_request *request, json_t *params);
 int module_add_command(struct module_ctx *ctx, const char *name, const char *summary, module_command_fn fn, void *arg);
+/* A section of `tandem status`: fn returns it (NULL: nothing to say), owned by the caller. */
+int module_add_status(struct module_ctx *ctx, const char *name, json_t *(*fn)(void *arg), void *arg);
 void module_reply(struct console_request *request, json_t *result);
 void module_fail(struct console_request *request, const char *code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* A timer that the core stops for you. */

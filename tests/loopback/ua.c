@@ -233,7 +233,7 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "User-Agent: scripted\r\n"
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
-                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
+                   method, uri, ua_transport_names[ua->link.transport], here, ua->branch,
                    ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag, ua->to,
                    ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
                    strcmp(method, "ACK") == 0 ? "" : auth,
@@ -270,7 +270,7 @@ static void contact_header(struct ua *ua, int expires, char *out, size_t size)
     size_t used = 0;
 
     str_append(out, size, &used, "Contact: <sip:%s@%s%s%s>", ua->contact_user ? ua->contact_user : ua->user,
-               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "",
+               addr_text(&ua->local, here), ua_transport_params[ua->link.transport],
                ua->uri_params ? ua->uri_params : "");
     if (expires >= 0)
         str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");

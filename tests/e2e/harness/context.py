@@ -148,8 +148,10 @@ class Context:
         """A registered telephone with an account (default: a new one). kind: baresip or linphone; family: 4 or 6."""
         name, secret = account or self.account()
         make = linphone.Linphone if kind == "linphone" else phone.Phone
-        p = make(self.world.directory(f"phone{name}-"), self.ports(10),
-                 self.tandem.server6 if family == 6 else self.tandem.server, name, secret, **options)
+        secure = options.get("transport") == "tls"
+        servers = {4: self.tandem.secure if secure else self.tandem.server,
+                   6: self.tandem.secure6 if secure else self.tandem.server6}
+        p = make(self.world.directory(f"phone{name}-"), self.ports(10), servers[family], name, secret, **options)
         self._phones.append(p)
         return p.start(registered=registered)
 

@@ -56,7 +56,7 @@ class Phone(ear.Ear):
     def __init__(self, home, ports, server, user, secret, tone=440, answer="manual", expires=60, codecs="pcmu",
                  transport="udp"):
         """ports: eight or more of its own, as a list; server: "host:port" of the switch, whose family it speaks; answer:
-        "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp or tcp."""
+        "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp, tcp or tls."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
         self.sip, self.control = ports[0], ports[2]  # baresip takes the port after its SIP port for TLS
         host = port_numbers.own_host(server)
@@ -184,7 +184,7 @@ class Phone(ear.Ear):
     # --- calls ---
 
     def dial(self, number):
-        uri = number if number.startswith("sip:") else f"sip:{number}@{self.server}"
+        uri = number if number.startswith(("sip:", "sips:")) else f"sip:{number}@{self.server}"
         self.command("dial", uri)
 
     def accept(self):

@@ -6,7 +6,7 @@ import pwd
 import re
 import signal
 
-from . import postgres, proc, sip
+from . import certificates, postgres, proc, sip
 
 CONFIG = """\
 [switch]
@@ -15,7 +15,8 @@ user = {user}
 listen = udp:127.0.0.1:{port} digest=md5
 listen = tcp:127.0.0.1:{port} digest=md5
 listen = udp:127.0.0.1:{modern} digest=md5,sha-256
-{listens6}{listens}database = {database}
+listen = tls:127.0.0.1:{modern} digest=md5
+{listens6}{listens}{tls}database = {database}
 state_dir = {home}/state
 run_dir = {home}/run
 log = {log}
@@ -36,6 +37,7 @@ orphan = 5
 LISTENS6 = """\
 listen = udp:[::1]:{port} digest=md5
 listen = tcp:[::1]:{port} digest=md5
+listen = tls:[::1]:{modern} digest=md5
 """
 
 
@@ -43,19 +45,22 @@ class Tandem:
     """Nothing runs before start(). Lines may be added to each section of the configuration.
 
     `server` and `server6` answer over UDP and TCP; they offer MD5 alone, because baresip 1.0 gives up when SHA-256 is offered
-    beside it. `modern` offers both, over UDP."""
+    beside it. `modern` offers both, over UDP. `secure` and `secure6` answer over TLS, with the certificate `certificate`, which has
+    issued itself; tls: other lines for it."""
 
     def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 log="debug", media_address="127.0.0.1", ipv6=True, user=None):
+                 log="debug", media_address="127.0.0.1", ipv6=True, user=None, tls=None):
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
         self.server, self.server6 = f"127.0.0.1:{self.port}", f"[::1]:{self.port}"
-        self.modern = f"127.0.0.1:{ports[1]}"
+        self.modern = self.secure = f"127.0.0.1:{ports[1]}"
+        self.secure6 = f"[::1]:{ports[1]}"
         self.config = os.path.join(self.home, "tandem.conf")
         self.log_path = os.path.join(self.home, "tandemd.log")
         self.control = os.path.join(self.home, "run", "control.sock")
         for directory in ("state", "run"):
             os.makedirs(os.path.join(self.home, directory), exist_ok=True)
+        self.certificate = certificates.make(os.path.join(self.home, "tls"))
         first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
@@ -63,7 +68,8 @@ class Tandem:
                 modern=ports[1], database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_address=media_address,
                 media6="address6 = ::1\n" if ipv6 else "", media_first=first, media_last=ports[-1], switch=switch, media=media,
-                modules=modules, listens=listens, listens6=LISTENS6.format(port=self.port) if ipv6 else ""))
+                modules=modules, listens=listens, tls=tls or self.certificate.lines,
+                listens6=LISTENS6.format(port=self.port, modern=ports[1]) if ipv6 else ""))
         self.program = None
         self.expected_errors = []
 
