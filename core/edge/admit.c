@@ -45,7 +45,7 @@ const char *edge_not_admitted(struct edge_listener *listener, const union addr *
     for (unsigned i = 0; i < listener->acl_count; i++)
         if (!acl_allows(&listener->acls[i], peer)) {
             edge->stats.dropped_acl++;
-            return "an access list of this listener does not allow its sender";
+            return "the access list of this listener refuses it";
         }
     return NULL;
 }

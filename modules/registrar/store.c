@@ -7,6 +7,7 @@
 
 #include "base/iso.h"
 #include "registrar.h"
+#include "sip/sipmsg.h"
 
 /* --- as JSON: the fields are the columns of the table --------------------------------------------------------------
  */
