@@ -22,6 +22,7 @@ struct call {
     char context[64], dialled[128];
     char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];
+    bool anonymous; /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
     struct dial *dial;         /* running dial, or NULL */
     struct loop_timer limit;   /* the longest it may last; limit.c */
     struct script_run *script; /* its coroutine, or NULL */
@@ -57,6 +58,7 @@ struct call_incoming {
     void *usage;
     union addr media_host, signalling;
     unsigned hops;
+    bool anonymous;
 };
 
 /* A new inbound call in state ROUTING with its first leg OFFERED; the dialplan starts at the end of this loop turn.

@@ -186,6 +186,8 @@ void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 /* The caller that the far side of an outbound leg is shown; "" when there is nothing to show. */
 const char *leg_shown_number(const struct leg *leg);
 const char *leg_shown_name(const struct leg *leg);
+/* It is shown none, because the caller wants that (and nothing else is to be shown by way of the dialplan). */
+bool leg_is_withheld(const struct leg *leg);
 struct media_port *leg_audio_port(const struct leg *leg); /* NULL: none */
 bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GONE */
 
