@@ -108,9 +108,9 @@ struct leg {
     char name[128];          /* its display name */
     char contact[512], peer[ADDR_TEXT], sip_call_id[160];
     struct leg_identity *shown; /* NULL: the call's caller */
-    char *headers;         /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
-    union addr media_host; /* our address as this phone sees it */
-    union addr signalling; /* where its signalling comes from */
+    char *headers;              /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
+    union addr media_host;      /* our address as this phone sees it */
+    union addr signalling;      /* where its signalling comes from */
     unsigned stream_count;
     struct leg_stream streams[MEDIA_STREAMS_MAX];
     struct media_port *ports[2];       /* audio, video; owned. streams[] point at them */

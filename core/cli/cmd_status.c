@@ -95,7 +95,7 @@ static void print_edge(const struct cli *cli, const json_t *edge)
 {
     static const struct {
         const char *key, *words;
-    } drops[] = {{"malformed", "malformed"}, {"size", "too large"}, {"rate", "too fast"}, {"no_flow", "to nobody"},
+    } drops[] = {{"malformed", "malformed"}, {"size", "too large"},  {"rate", "too fast"},   {"no_flow", "to nobody"},
                  {"banned", "banned"},       {"acl", "not allowed"}, {"scanner", "scanners"}};
     const json_t *dropped = json_object_get(edge, "dropped");
 

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "edge/edge-priv.h"
 
-#define READS_A_WAKE 1           /* then others have their turn, NTA first: it copies all that stands behind a message */
+#define READS_A_WAKE 1 /* then others have their turn, NTA first: it copies all that stands behind a message */
 #define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
 #define DESCRIPTORS_EACH 3       /* the peer's, ours to NTA, NTA's end of that */
 #define INSIDE_OUT_MAX (1 << 20) /* what one read can become; nothing more is read until NTA has taken it */

@@ -108,7 +108,7 @@ struct edge {
     struct edge_listener listeners[EDGE_MAX_LISTENS];
     unsigned count;
     struct edge_local locals[EDGE_LOCALS];
-    uint64_t rate_quiet_us; /* no more warnings about senders until then */
+    uint64_t rate_quiet_us;  /* no more warnings about senders until then */
     struct buckets *buckets; /* of sources; NULL: none has sent anything yet */
     struct bans *bans;
     struct edge_connection **connections; /* slots; NULL: no listener for streams */

@@ -57,10 +57,10 @@ struct edge_stats {
     uint64_t in, out, in_bytes, out_bytes;
     uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
     uint64_t dropped_banned, dropped_acl, dropped_scanner; /* messages, and connections that were refused */
-    uint64_t refused;                        /* requests answered here, because NTA would not */
-    uint64_t connections, connections_total; /* now; since the start */
-    uint64_t connections_refused;            /* over a limit */
-    uint64_t connections_cut;                /* by us: garbage, slow reader, silence */
+    uint64_t refused;                                      /* requests answered here, because NTA would not */
+    uint64_t connections, connections_total;               /* now; since the start */
+    uint64_t connections_refused;                          /* over a limit */
+    uint64_t connections_cut;                              /* by us: garbage, slow reader, silence */
 };
 
 /* Opens the sockets. hooks is copied. Errors: negative errno, and a log line that says which address and why. */
@@ -81,7 +81,8 @@ typedef const char *(*edge_judge_fn)(void *arg, const char *data, size_t len, un
 void edge_set_judge(struct edge *edge, edge_judge_fn judge, void *arg);
 /* One datagram that NTA wrote for the edge, when it does not come over the loopback socket. */
 void edge_from_core(struct edge *edge, const char *data, size_t len);
-/* Sends on what NTA has written to the loopback socket so far; without this call that happens in the loop's next turn. */
+/* Sends on what NTA has written to the loopback socket so far; without this call that happens in the loop's next turn.
+ */
 void edge_collect(struct edge *edge);
 /* The edge's own loopback address, where NTA's routes must point. */
 union addr edge_inner_addr(const struct edge *edge);
