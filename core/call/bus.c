@@ -119,6 +119,7 @@ const char *event_name(enum event_kind kind)
         [EVENT_BANNED] = "banned",
         [EVENT_UNBANNED] = "unbanned",
         [EVENT_RECORDER] = "recorder-state",
+        [EVENT_OVERLOAD] = "overload",
         [EVENT_MEDIA_STATE] = "media-state",
         [EVENT_DB_STATE] = "database-state",
         [EVENT_CONFIG] = "configuration",

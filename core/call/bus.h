@@ -39,6 +39,7 @@ enum event_kind {
     EVENT_DB_STATE,
     EVENT_CONFIG,   /* another configuration is in force; detail: its generation */
     EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
+    EVENT_OVERLOAD, /* it began or is over; detail: in words */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (1u << (kind))

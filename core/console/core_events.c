@@ -22,6 +22,7 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_REGISTERED] = "registration",
     [EVENT_UNREGISTERED] = "registration",
     [EVENT_AUTH_FAILED] = "registration",
+    [EVENT_OVERLOAD] = "overload",
     [EVENT_BANNED] = "ban",
     [EVENT_UNBANNED] = "ban",
     [EVENT_MEDIA_STATE] = "media",

@@ -3,9 +3,12 @@
 #define EDGE_EDGE_PRIV_H
 
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/buckets.h"
 #include "edge/edge.h"
+#include "edge/edge_text.h"
+#include "edge/overload.h"
 #include "edge/stream.h"
 
 #define EDGE_MAX_LISTENS 64
@@ -84,12 +87,16 @@ struct edge_local {
     uint64_t until_us;
 };
 
+#define EDGE_EMERGENCY_TEXT 256
+#define EDGE_PASSED 8192 /* the newest transactions of new requests, some seconds of a busy switch */
+
 /* What one look at a socket brings. The buffers are as large as the largest datagram, but memory is only taken for what
  * was ever written: of most of them a page. */
 struct edge_batch {
     struct mmsghdr headers[EDGE_BATCH];
     struct iovec parts[EDGE_BATCH];
     union addr peers[EDGE_BATCH];
+    char times[EDGE_BATCH][CMSG_SPACE(sizeof(struct timespec))]; /* when the kernel had them */
     char data[EDGE_BATCH][EDGE_DATAGRAM];
 };
 
@@ -116,6 +123,14 @@ struct edge {
     unsigned idle_ms, partial_ms;
     uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
     struct list sources[EDGE_SOURCES];
+    struct overload overload;
+    char overload_words[160]; /* of its last beginning or end */
+    struct loop_timer tick;
+    uint64_t tick_due_us; /* 0: it does not run */
+    uint64_t busy_us;     /* when there was a message last */
+    uint64_t waited_us;   /* how long the message that is looked at has waited in its socket, as far as is known */
+    char emergency[EDGE_EMERGENCY_TEXT];
+    uint64_t passed[EDGE_PASSED];
     char in[EDGE_DATAGRAM];
     edge_feed_fn feed; /* NULL: NTA reads its own socket */
     loop_fn fed;
@@ -154,6 +169,15 @@ static inline bool edge_is_stream(enum edge_transport transport)
 /* host:port of ours as this peer of the listener sees it. Returns 0 or negative errno. */
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
 
+/* shed.c */
+/* A request that could be passed on. NULL, or why it was refused (static words); it is answered then. */
+const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
+                      const struct edge_via *via);
+/* A request with this branch of ours has been passed on. */
+void edge_passed(struct edge *edge, const char *branch);
+/* There is work: the loop's lag is watched for a while. */
+void edge_busy(struct edge *edge);
+
 /* udp.c */
 void edge_batch_init(struct edge_batch *batch);
 /* A non-blocking UDP socket with large buffers, bound to *addr, which is set to what the kernel made of it. */
@@ -189,6 +213,9 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
 /* A header from outside behind which nothing can be found: its sender is told with this status. */
 void edge_hop_bad(struct edge_listener *from, struct edge_connection *by, const union addr *peer, struct slice header,
                   unsigned status, const char *why);
+/* Tells the sender of a request, without state; the way back is where it came from. more: as for edge_text_reply(). */
+void edge_answer(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
+                 unsigned status, const char *reason, const char *more);
 /* One message from NTA. */
 void edge_hop_out(struct edge *edge, struct edge_connection *by, const char *data, size_t len);
 

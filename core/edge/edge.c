@@ -134,6 +134,7 @@ void edge_close(struct edge *edge)
     buckets_free(edge->buckets);
     bans_free(edge->bans);
     edge_connections_free(edge);
+    loop_timer_stop(edge->loop, &edge->tick);
     if (edge->inner_watch) {
         loop_unwatch(edge->inner_watch);
         close(edge->inner_fd);

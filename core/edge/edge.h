@@ -58,6 +58,7 @@ struct edge_stats {
     uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
     uint64_t dropped_banned, dropped_acl, dropped_scanner; /* messages, and connections that were refused */
     uint64_t refused;                                      /* requests answered here, because NTA would not */
+    uint64_t refused_overload;                             /* requests that got 503 here */
     uint64_t connections, connections_total;               /* now; since the start */
     uint64_t connections_refused;                          /* over a limit */
     uint64_t connections_cut;                              /* by us: garbage, slow reader, silence */
@@ -107,6 +108,14 @@ int edge_route(const struct edge *edge, const char *token, char *out, size_t siz
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);
 
+/* What else than waiting messages loads the switch, in percent of what is allowed; what: static words. */
+void edge_set_load(struct edge *edge, unsigned percent, const char *what);
+/* Numbers, with blanks or commas between, that users can always call. */
+void edge_set_emergency(struct edge *edge, const char *numbers);
+struct overload;
+/* Its last beginning or end, in words; "": there never was any. */
+const char *edge_overload_words(const struct edge *edge);
+const struct overload *edge_overload(const struct edge *edge);
 /* Who is banned; never NULL. Lives as long as the edge. */
 struct bans *edge_bans(const struct edge *edge);
 /* Access lists of listener `index` (copied): whom one of them does not allow is not heard there, whatever he sends. */

@@ -12,6 +12,7 @@
 #include "call/originate.h"
 #include "console/console.h"
 #include "db/store.h"
+#include "main/load.h"
 #include "main/admission.h"
 #include "main/records.h"
 #include "module/loader.h"
@@ -30,7 +31,8 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *dialplan_status, *modules_status, *files_status;
+    struct console_status *dialplan_status, *modules_status, *files_status, *load_status;
+    struct load *load;
     struct records *records;
     struct admission *admission;
     struct script *script;
@@ -336,6 +338,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
     daemon->admission = admission_open(daemon->pbx, daemon->edge);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
@@ -347,6 +350,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->dialplan_status = console_add_status(daemon->console, "dialplan", dialplan_status, daemon);
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
+    daemon->load_status = console_add_status(daemon->console, "load", load_status, daemon->load);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
     if (result < 0)
@@ -432,10 +436,12 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         console_remove_status(daemon->modules_status);
         console_remove_status(daemon->dialplan_status);
         console_remove_status(daemon->files_status);
+        console_remove_status(daemon->load_status);
     }
     console_close(daemon->console);
     if (daemon->script)
         script_close(daemon->script);
+    load_close(daemon->load);
     agent_close(daemon->agent);
     if (daemon->pbx)
         pbx_forget_calls(daemon->pbx);
