@@ -1,6 +1,6 @@
 /* Who sent this request: challenges without state, checks answers against the snapshot's HA1s. Signalling thread. Knows
- * messages, accounts and their devices, no calls. Unknown user, wrong password, disabled account and an address that the account's
- * access list refuses look the same from outside, and count the same against whoever sends them. */
+ * messages, accounts and their devices, no calls. Unknown user, wrong password, disabled account and an address that
+ * the account's access list refuses look the same from outside, and count the same against whoever sends them. */
 #include "base/id.h"
 #include "base/log.h"
 #include "sip/sip-priv.h"
