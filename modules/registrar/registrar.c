@@ -148,9 +148,9 @@ static void list_aor(const struct registrar *r, json_t *list, const struct aor *
 
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
     {
-        item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device", b->device, "contact",
-                         b->uri, "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b), "user_agent",
-                         b->user_agent);
+        item =
+            json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device", b->device, "contact", b->uri,
+                      "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b), "user_agent", b->user_agent);
         if (b->reach.unreachable_us)
             json_object_set_new(item, "unreachable_since_us", json_integer((json_int_t)b->reach.unreachable_us));
         if (b->reach.life)
