@@ -63,7 +63,7 @@ struct config {
     /* [switch] */
     unsigned node; /* 0 … 65535; default 1 */
     struct config_listen listens[CONFIG_LISTENS_MAX];
-    unsigned listen_count; /* ≥ 1: udp and tcp on 0.0.0.0:5060 when the file names none */
+    unsigned listen_count;           /* ≥ 1: udp and tcp on 0.0.0.0:5060 when the file names none */
     unsigned connections;            /* at a time; default 4096 */
     unsigned connections_per_source; /* of one address; default 256 */
     unsigned connection_idle_s;      /* closed after so much silence; default 7500 */
@@ -73,15 +73,15 @@ struct config {
     char *client_ca;                         /* who issues those; NULL unless they are asked for */
     bool verify_servers;                     /* of TLS connections that the switch makes; default yes */
     char *server_ca;                         /* who issues theirs; default: the list of the system */
-    char public_host[64]; /* "": the address that the STUN server sees, or the local one used towards each phone */
-    char stun_server[256]; /* "host" or "host:port"; "": none */
+    char public_host[64];     /* "": the address that the STUN server sees, or the local one used towards each phone */
+    char stun_server[256];    /* "host" or "host:port"; "": none */
     unsigned stun_interval_s; /* how often the public address is looked for; default 300 */
     struct addr_network locals[CONFIG_LOCALS_MAX]; /* local_network lines; the private networks when there are none */
     unsigned local_count;
-    bool no_locals; /* local_network = none */
-    char *database;        /* conninfo or URI; NULL: none */
-    char *state_dir;       /* default /var/lib/tandem */
-    char *run_dir;         /* default /run/tandem; control.sock and media.sock live there */
+    bool no_locals;  /* local_network = none */
+    char *database;  /* conninfo or URI; NULL: none */
+    char *state_dir; /* default /var/lib/tandem */
+    char *run_dir;   /* default /run/tandem; control.sock and media.sock live there */
     char *module_dir;
     char *dialplan;         /* directory with the site's init.lua */
     char *dialplan_library; /* Tandem's own Lua files, which include() searches second */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* The schema this program is written for: the number of the newest file in db/migrations (a unit test compares). */
-#define DB_SCHEMA_VERSION 21
+#define DB_SCHEMA_VERSION 24
 
 /* Where `make install` puts the files. */
 #define DB_MIGRATIONS_DIR TANDEM_DATADIR "/db"
