@@ -9,9 +9,9 @@ from harness import certificates, proc, sip
 from harness.proc import wait_until
 from harness.runner import scenario
 
-OPTIONS = ("OPTIONS sip:{server} SIP/2.0\r\nVia: SIP/2.0/TLS {here};branch=z9hG4bK{number};rport\r\nMax-Forwards: 70\r\n"
-           "To: <sip:{server}>\r\nFrom: <sip:probe@{server}>;tag=1\r\nCall-ID: probe{number}\r\nCSeq: 1 OPTIONS\r\n"
-           "Content-Length: 0\r\n\r\n")
+REGISTER = ("REGISTER sip:{server} SIP/2.0\r\nVia: SIP/2.0/TLS {here};branch=z9hG4bK{number};rport\r\nMax-Forwards: 70\r\n"
+            "To: <sip:probe@{server}>\r\nFrom: <sip:probe@{server}>;tag=1\r\nCall-ID: probe{number}\r\nCSeq: 1 REGISTER\r\n"
+            "Content-Length: 0\r\n\r\n")
 
 
 def _place(server):
@@ -144,7 +144,7 @@ def a_phone_that_loses_its_connection_is_known_to_be_gone(t):
 def plain_sip_on_the_port_of_tls_is_explained(t):
     tandem = t.own_tandem().start()
     with socket.create_connection(_place(tandem.secure), timeout=10) as connection:
-        connection.sendall(OPTIONS.format(server=tandem.secure, here="127.0.0.1:9", number=1).encode())
+        connection.sendall(REGISTER.format(server=tandem.secure, here="127.0.0.1:9", number=1).encode())
         try:
             assert not connection.recv(100)
         except ConnectionError:
@@ -178,8 +178,8 @@ def _churn(t, count):
             number += 1
             with _connect(tandem.secure, context) as connection:
                 here = "%s:%d" % connection.getsockname()
-                connection.sendall(OPTIONS.format(server=tandem.secure, here=here, number=number).encode())
-                assert connection.recv(20000).startswith(b"SIP/2.0 200 ")
+                connection.sendall(REGISTER.format(server=tandem.secure, here=here, number=number).encode())
+                assert connection.recv(20000).startswith(b"SIP/2.0 401 ")
                 if number % 3 == 0:
                     connection.unwrap()  # in order; the others just go
         wait_until("the connections to be closed",
