@@ -141,6 +141,22 @@ def a_phone_that_loses_its_connection_is_known_to_be_gone(t):
         assert call["cause"] == "contact-unreachable", call
 
 
+def what_contrib_up_makes_is_good_out_of_the_box(t):
+    where = t.directory("up")
+    lib = os.path.join(t.world.source, "contrib", "lib.sh")
+    for _ in range(2):  # what is there already stays
+        proc.run(["bash", "-c", '. "$1" && LOGS=$2 && tls_certificate "$2/tls"', "bash", lib, where])
+    made = certificates.Certificate(os.path.join(where, "tls"), "tls")
+    assert os.stat(made.key).st_mode & 0o777 == 0o600, oct(os.stat(made.key).st_mode)
+    tandem = t.own_tandem(tls=made.lines).start()
+    with _connect(tandem.secure, _context(made)) as connection:  # its address is in it
+        assert ("IP Address", "127.0.0.1") in connection.getpeercert()["subjectAltName"]
+    state = tandem.json("tls")["certificates"][0]
+    assert state["key"] == "EC 256" and state["issuer"] == "itself" and "why" not in state, state
+    for kind in ("baresip", "linphone"):
+        t.phone(kind=kind, transport="tls")
+
+
 def plain_sip_on_the_port_of_tls_is_explained(t):
     tandem = t.own_tandem().start()
     with socket.create_connection(_place(tandem.secure), timeout=10) as connection:
