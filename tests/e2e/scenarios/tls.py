@@ -182,8 +182,9 @@ def the_recorder_shows_what_tls_hides(t):
     assert any(line.get("transport") == "TLS" and line["message"].startswith("INVITE ") for line in lines), lines
 
 
-def _churn(t, count):
-    """So many connections, each of which says something; memory must not grow with their number."""
+def _churn(t, warm, count, limit):
+    """So many connections, each of which says something; after `warm` of them, memory must not grow by more than `limit` bytes
+    each."""
     tandem = t.own_tandem(log="info", switch="source_rate = 0\n").start()
     context = _context()
     number = 0
@@ -202,17 +203,16 @@ def _churn(t, count):
                    lambda: tandem.json("status")["edge"]["connections"]["now"] == 0, 10, 0.1)
         return tandem.json("status")["memory_bytes"]
 
-    before = some(count // 2)  # buffers and caches have their size then
-    after = some(count - count // 2)
-    grown = (after - before) / (count - count // 2)
-    assert t.world.sanitized or grown < 200, f"{grown:.0f} bytes a connection stayed: {before} to {after}"
-    assert tandem.json("tls")["handshakes"] == count
+    before, after = some(warm), some(count)
+    grown = (after - before) / count
+    assert t.world.sanitized or grown < limit, f"{grown:.0f} bytes a connection stayed: {before} to {after}"
+    assert tandem.json("tls")["handshakes"] == warm + count
 
 
 def memory_does_not_grow_with_connections(t):
-    _churn(t, 1500)
+    _churn(t, 300, 1000, 1500)  # a session that is forgotten takes ten thousand
 
 
 @scenario(seconds=600, long=True)
 def memory_does_not_grow_with_ten_thousand_connections(t):
-    _churn(t, 10000)
+    _churn(t, 7000, 10000, 20)  # the heap has found its size by then
