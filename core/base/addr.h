@@ -35,7 +35,8 @@ struct addr_network {
     union addr net;
     unsigned bits;
 };
-/* "192.0.2.0/24". 0, -EINVAL (it is no such text), -ERANGE (the prefix is too long), -EDOM (an address in a network). */
+/* "192.0.2.0/24". 0, -EINVAL (it is no such text), -ERANGE (the prefix is too long), -EDOM (an address in a network).
+ */
 int addr_parse_network(const char *text, struct addr_network *out);
 bool addr_in_network(const struct addr_network *network, const union addr *a);
 /* "192.0.2.1", "2001:db8::1". Returns out. */

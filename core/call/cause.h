@@ -64,6 +64,6 @@ enum cause cause_from_sip(int status);
 /* Who ended a leg. */
 enum who { WHO_NOBODY, WHO_CALLER, WHO_CALLEE, WHO_SWITCH, WHO_OPERATOR, WHO_SCRIPT, WHO_MODULE };
 enum who who_by_name(const char *name); /* WHO_NOBODY: unknown */
-const char *who_name(enum who who); /* "", "caller", "callee", "switch", "operator", "script", "module" */
+const char *who_name(enum who who);     /* "", "caller", "callee", "switch", "operator", "script", "module" */
 
 #endif

@@ -43,7 +43,8 @@ static const char *state_text(const json_t *item, char out[80])
     char when[32];
     size_t used = 0;
 
-    str_append(out, 80, &used, "%s%s", since_us ? "unreachable since " : "ok", since_us ? day_text(since_us, when) : "");
+    str_append(out, 80, &used, "%s%s", since_us ? "unreachable since " : "ok",
+               since_us ? day_text(since_us, when) : "");
     if (*json_str(item, "security"))
         str_append(out, 80, &used, ", %.*s", (int)strcspn(json_str(item, "security"), ","), json_str(item, "security"));
     if (*json_str(item, "sip_alg"))
@@ -74,8 +75,8 @@ static enum cli_exit run_registrations(struct cli *cli, int argc, char **argv)
         {
             table_row(&table, (const char *const[]){json_str(item, "account"), json_str(item, "device"),
                                                     json_str(item, "contact"), json_str(item, "peer"),
-                                                    duration_text(json_num(item, "expires_in"), expires), state_text(item, state),
-                                                    json_str(item, "user_agent")});
+                                                    duration_text(json_num(item, "expires_in"), expires),
+                                                    state_text(item, state), json_str(item, "user_agent")});
         }
         table_print(&table, cli);
     }

@@ -74,15 +74,15 @@ struct config {
     char *client_ca;                         /* who issues those; NULL unless they are asked for */
     bool verify_servers;                     /* of TLS connections that the switch makes; default yes */
     char *server_ca;                         /* who issues theirs; default: the list of the system */
-    char public_host[64]; /* "": the address that the STUN server sees, or the local one used towards each phone */
-    char stun_server[256]; /* "host" or "host:port"; "": none */
+    char public_host[64];     /* "": the address that the STUN server sees, or the local one used towards each phone */
+    char stun_server[256];    /* "host" or "host:port"; "": none */
     unsigned stun_interval_s; /* how often the public address is looked for; default 300 */
     struct addr_network locals[CONFIG_LOCALS_MAX]; /* local_network lines; the private networks when there are none */
     unsigned local_count;
-    bool no_locals; /* local_network = none */
-    char *database;        /* conninfo or URI; NULL: none */
-    char *state_dir;       /* default /var/lib/tandem */
-    char *run_dir;         /* default /run/tandem; control.sock and media.sock live there */
+    bool no_locals;  /* local_network = none */
+    char *database;  /* conninfo or URI; NULL: none */
+    char *state_dir; /* default /var/lib/tandem */
+    char *run_dir;   /* default /run/tandem; control.sock and media.sock live there */
     char *module_dir;
     char *dialplan;         /* directory with the site's init.lua */
     char *dialplan_library; /* Tandem's own Lua files, which include() searches second */

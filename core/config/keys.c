@@ -449,9 +449,9 @@ void config_defaults(struct config *c)
 }
 
 /* Where phones are that reach us without a router of the internet between (RFC 1918, 4193, 6598 …). */
-static const char *const private_networks[] = {"10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16",
-                                               "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",
-                                               "fc00::/7",       "fe80::/10",     "::1/128"};
+static const char *const private_networks[] = {"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
+                                               "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
+                                               "fc00::/7",      "fe80::/10",     "::1/128"};
 
 static int check_tls(struct config_reader *r)
 {

@@ -1,6 +1,6 @@
 /* Routers that rewrite SIP on its way (SIP ALG): told by what they leave behind, since no phone would send it so.
- * Signalling thread. Looks at datagrams only, changes nothing, and remembers a verdict for each address in fixed memory.
- * It must not know accounts: strangers' messages are judged alike, and nobody asks about them. */
+ * Signalling thread. Looks at datagrams only, changes nothing, and remembers a verdict for each address in fixed
+ * memory. It must not know accounts: strangers' messages are judged alike, and nobody asks about them. */
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdio.h>
@@ -64,7 +64,8 @@ static void read_claims(const struct edge_text *text, struct claims *out)
     if (edge_via_parse(text, &via) < 0)
         return;
     out->vias += via.next != NULL;
-    slice_addr(via.port.len ? (struct slice){via.host.at, (size_t)(via.port.at + via.port.len - via.host.at)} : via.host,
+    slice_addr(via.port.len ? (struct slice){via.host.at, (size_t)(via.port.at + via.port.len - via.host.at)}
+                            : via.host,
                &out->via);
 }
 
@@ -74,7 +75,8 @@ static bool body_has_grown(const struct edge_text *text, const char *end, const 
 {
     char line[ADDR_TEXT + 8], ip[ADDR_TEXT];
     size_t actual = (size_t)(end - text->body);
-    int n = snprintf(line, sizeof line, "%s %s", peer->sa.sa_family == AF_INET6 ? "IP6" : "IP4", addr_ip_text(peer, ip));
+    int n =
+        snprintf(line, sizeof line, "%s %s", peer->sa.sa_family == AF_INET6 ? "IP6" : "IP4", addr_ip_text(peer, ip));
 
     while (actual > (size_t)claims->declared && strchr("\r\n", text->body[actual - 1])) /* NUL is found, too */
         actual--;

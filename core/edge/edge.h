@@ -18,7 +18,7 @@ enum edge_transport { EDGE_UDP, EDGE_TCP, EDGE_TLS, EDGE_WS, EDGE_WSS };
 
 struct edge_listen {
     enum edge_transport transport;
-    union addr bind;      /* port 0: the kernel picks one; see edge_listen_addr() */
+    union addr bind; /* port 0: the kernel picks one; see edge_listen_addr() */
     /* What phones see in Via and Contact: a name is for all of them, an address for those outside of our own networks.
      * "": the local address used towards that phone, and outside, the address of edge_set_public(). */
     char public_host[64];
@@ -51,8 +51,8 @@ struct edge_config {
     const struct edge_listen *listens;
     size_t count;
     const struct addr_network *locals; /* our own networks: their phones get our local address; copied */
-    size_t local_count;    /* at most EDGE_LOCAL_NETWORKS */
-    uint8_t key[16];       /* for flow tokens and branches; keep it over restarts */
+    size_t local_count;                /* at most EDGE_LOCAL_NETWORKS */
+    uint8_t key[16];                   /* for flow tokens and branches; keep it over restarts */
     size_t max_message;    /* bytes from outside; larger ones are dropped (0: 16384). NTA gets up to 1 KB more. */
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
     unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
@@ -192,19 +192,20 @@ bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out);
  * as it should be. 0, -ENOENT or -EBUSY. */
 int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg);
 
-/* Keeps the way to a phone open (RFC 5626 §4.4 from our side): over datagrams OPTIONS with this Request-URI, because the
- * answer refreshes what a router remembers; over a stream an empty line. Neither costs a transaction, and the flight
- * recorder does not see them. Returns 0, EDGE_PING_UNANSWERED (a stream: nothing need come back), -EINVAL (a URI that
- * has no place in a request, a damaged token), -ENOTCONN (the flow is gone), or what sending says. */
+/* Keeps the way to a phone open (RFC 5626 §4.4 from our side): over datagrams OPTIONS with this Request-URI, because
+ * the answer refreshes what a router remembers; over a stream an empty line. Neither costs a transaction, and the
+ * flight recorder does not see them. Returns 0, EDGE_PING_UNANSWERED (a stream: nothing need come back), -EINVAL (a URI
+ * that has no place in a request, a damaged token), -ENOTCONN (the flow is gone), or what sending says. */
 #define EDGE_PING_UNANSWERED 1
 int edge_ping(struct edge *edge, const char *token, const char *target, uint64_t id);
-/* Runs for each first or repeated answer to a datagram of edge_ping(), from the very place that it went to. NULL: nobody.
+/* Runs for each first or repeated answer to a datagram of edge_ping(), from the very place that it went to. NULL:
+ * nobody.
  */
 typedef void (*edge_pong_fn)(void *arg, uint64_t id);
 void edge_set_pong(struct edge *edge, edge_pong_fn pong, void *arg);
 
-/* The signature of a router on the way of this flow that rewrites SIP (SIP ALG): "via-rewritten", "contact-rewritten" or
- * "length-wrong" (alg.c tells what each means), static text; NULL: none was noticed. Datagrams only. */
+/* The signature of a router on the way of this flow that rewrites SIP (SIP ALG): "via-rewritten", "contact-rewritten"
+ * or "length-wrong" (alg.c tells what each means), static text; NULL: none was noticed. Datagrams only. */
 const char *edge_flow_alg(const struct edge *edge, const char *token);
 
 /* The address under which the internet reaches us (of its family) has been found out, or has changed. */

@@ -1,6 +1,6 @@
-/* Finds out our public address (IPv4: nobody translates IPv6). A name is looked up on a worker, the STUN server is asked
- * by a socket of its own; a look that fails changes nothing, since an old address is better than none. Signalling thread.
- * It must not know what the address is for. */
+/* Finds out our public address (IPv4: nobody translates IPv6). A name is looked up on a worker, the STUN server is
+ * asked by a socket of its own; a look that fails changes nothing, since an old address is better than none. Signalling
+ * thread. It must not know what the address is for. */
 #include "edge/outside.h"
 
 #include <netdb.h>
@@ -14,7 +14,7 @@
 #include "edge/stun.h"
 
 #define EVERY_S 300
-#define AGAIN_S 30      /* after a failure */
+#define AGAIN_S 30       /* after a failure */
 #define FIRST_RTO_MS 500 /* RFC 8489 §6.2.1 */
 #define LAST_RTO_MS 8000
 #define TRIES 7

@@ -27,7 +27,8 @@ struct outside_status {
     const char *why;    /* why the last look failed; "": it did not */
 };
 
-/* Tells the edge what it finds (edge_set_public). config and hooks are copied. NULL: there is nothing to be found out. */
+/* Tells the edge what it finds (edge_set_public). config and hooks are copied. NULL: there is nothing to be found out.
+ */
 struct outside *outside_open(struct loop *loop, struct edge *edge, const struct outside_config *config,
                              const struct outside_hooks *hooks) MUST_USE;
 void outside_close(struct outside *outside); /* NULL allowed */

@@ -168,7 +168,10 @@ static void use(struct edge_tls *tls, struct tls_set *set)
     tls->loaded_us = loop_wall_us(tls->loop);
     tls_set_free(old);
     if (problem)
-        log_error("edge: %s%s", problem, old ? ". What was in force before stays" : "; TLS does not work until it is right");
+        log_error("edge: %s%s", problem,
+                  old                      ? ". What was in force before stays"
+                  : edge_tls_usable(tls) ? ""
+                                           : "; TLS does not work until it is right");
     else
         log_info("edge: %u certificate%s read%s", tls->count, tls->count == 1 ? "" : "s", old ? " anew" : "");
     warn_of_expiry(tls);

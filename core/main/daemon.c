@@ -215,7 +215,8 @@ static void open_outside(struct daemon *daemon)
         return;
     addr_parse_ip("0.0.0.0", 0, &outside.from);
     for (unsigned i = config->listen_count; i-- > 0;)
-        if (config->listens[i].bind.sa.sa_family == AF_INET)
+        if (config->listens[i].bind.sa.sa_family == AF_INET &&
+            ntohl(config->listens[i].bind.in.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
             outside.from = config->listens[i].bind;
     daemon->outside = outside_open(daemon->loop, daemon->edge, &outside, &hooks);
 }

@@ -12,9 +12,17 @@ INSERT INTO config.known_setting (key, default_value, meaning, least, most) VALU
 CREATE FUNCTION config.check_setting_range() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     known config.known_setting;
+    fits  boolean;
 BEGIN
     SELECT * INTO known FROM config.known_setting k WHERE k.key = NEW.key AND k.least IS NOT NULL;
-    IF FOUND AND NOT CASE WHEN NEW.value ~ '^[0-9]{1,9}$' THEN NEW.value::integer BETWEEN known.least AND known.most ELSE false END THEN
+    IF NOT FOUND THEN
+        RETURN NEW;
+    END IF;
+    fits := NEW.value ~ '^[0-9]{1,9}$';
+    IF fits THEN -- before the cast
+        fits := NEW.value::integer BETWEEN known.least AND known.most;
+    END IF;
+    IF fits IS NOT TRUE THEN
         RAISE EXCEPTION 'the setting "%" needs a number from % to %, not "%"', NEW.key, known.least, known.most, left(NEW.value, 60)
             USING ERRCODE = 'check_violation', SCHEMA = 'config', TABLE = 'setting', HINT = known.meaning;
     END IF;

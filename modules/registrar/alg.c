@@ -5,8 +5,9 @@ static const struct {
     const char *name, *words;
 } signatures[] = {
     {"via-rewritten", "writes its own address into Via, but leaves the phone's private one in Contact"},
-    {"contact-rewritten", "writes its own address into Contact, but leaves the phone's private one in Via (or the phone "
-                          "asks a STUN server)"},
+    {"contact-rewritten",
+     "writes its own address into Contact, but leaves the phone's private one in Via (or the phone "
+     "asks a STUN server)"},
     {"length-wrong", "writes its own address into the description of the media, but leaves the old Content-Length"},
 };
 

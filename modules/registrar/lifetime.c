@@ -1,5 +1,6 @@
 /* The pause grows by trial, with one phone of a source at a time: doubled until it is long enough or the way was found
- * closed. A router that starts anew closes all ways once; that alone does not shorten a pause that has proved itself. */
+ * closed. A router that starts anew closes all ways once; that alone does not shorten a pause that has proved itself.
+ */
 #include "lifetime.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* Keep-alives: one timer wheel for all bindings, so many messages a second at most, and for each phone the pause that its
- * router allows (lifetime.c). Whoever leaves several unanswered is marked, not removed. Signalling thread. Knows neither
- * sockets nor SQL; a binding is written again only when its state changes. */
+/* Keep-alives: one timer wheel for all bindings, so many messages a second at most, and for each phone the pause that
+ * its router allows (lifetime.c). Whoever leaves several unanswered is marked, not removed. Signalling thread. Knows
+ * neither sockets nor SQL; a binding is written again only when its state changes. */
 #include "reach.h"
 
 #include <stdio.h>
@@ -10,12 +10,12 @@
 #include "registrar.h"
 #include "sip/sipmsg.h"
 
-#define A_SECOND 2500                   /* messages, at most */
+#define A_SECOND 2500 /* messages, at most */
 #define A_TICK (A_SECOND * REACH_TICK_MS / 1000)
-#define RETRY_MS 1000                   /* after the first unanswered one; doubled each time */
-#define LOST_MS 30000                   /* between questions to one that cannot be reached */
-#define STREAM_MS 90000                 /* between empty lines: connections are remembered for minutes */
-#define LONGEST_S 25                    /* below what nearly all routers remember */
+#define RETRY_MS 1000   /* after the first unanswered one; doubled each time */
+#define LOST_MS 30000   /* between questions to one that cannot be reached */
+#define STREAM_MS 90000 /* between empty lines: connections are remembered for minutes */
+#define LONGEST_S 25    /* below what nearly all routers remember */
 #define PATIENCE 3
 
 /* --- whom to ask
@@ -355,8 +355,9 @@ void reach_registered(struct registrar *r, struct binding *b, const union addr *
         uint64_t pause_us = (reach->tries ? reach->asked_us : now_us) - reach->heard_us;
 
         if (lifetime_lost(reach->life, b, pause_us / 1000, moved, now_us))
-            log_info("the router at %s forgets phones after less than %.1f s without a message: keep-alives every %.1f s",
-                     b->peer, (double)pause_us / 1e6, reach->life->safe_ms / 1000.0);
+            log_info(
+                "the router at %s forgets phones after less than %.1f s without a message: keep-alives every %.1f s",
+                b->peer, (double)pause_us / 1e6, reach->life->safe_ms / 1000.0);
     }
     if (reach->life && !known)
         reach_forget(r, b);

@@ -54,14 +54,15 @@ void reach_close(struct registrar *r);
 /* The settings may have changed. */
 void reach_configure(struct registrar *r);
 
-/* A REGISTER made or refreshed it, from this address. same_call: by the Call-ID of before, so the phone has been there all
- * the time. */
+/* A REGISTER made or refreshed it, from this address. same_call: by the Call-ID of before, so the phone has been there
+ * all the time. */
 void reach_registered(struct registrar *r, struct binding *b, const union addr *source, bool same_call);
 /* It was read back after a restart, with what was known of its way. */
 void reach_restored(struct registrar *r, struct binding *b, unsigned keepalive_ms);
 /* It goes. */
 void reach_forget(struct registrar *r, struct binding *b);
-/* Would a contact that registers from there be kept alive, and is not yet known for how long its router remembers it? */
+/* Would a contact that registers from there be kept alive, and is not yet known for how long its router remembers it?
+ */
 bool reach_is_learning(struct registrar *r, const char *uri, const union addr *source);
 /* How long it is left in peace at most, in ms; 0: no keep-alives. */
 unsigned reach_pause_ms(const struct registrar *r, const struct binding *b);

@@ -152,9 +152,9 @@ static void list_aor(const struct registrar *r, json_t *list, const struct aor *
 
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
     {
-        item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device", b->device, "contact",
-                         b->uri, "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b), "user_agent",
-                         b->user_agent);
+        item =
+            json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device", b->device, "contact", b->uri,
+                      "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b), "user_agent", b->user_agent);
         if (sip_flow_security(r->pbx, b->flow, security, sizeof security))
             json_object_set_new(item, "security", json_string(security));
         if (b->reach.unreachable_us)

@@ -1,5 +1,5 @@
-/* Keep-alives of the registrar with a clock that the test moves: whom they go to, how often, what silence means, what is
- * learnt of routers. The routers are played here: each remembers a phone for a time of its own. */
+/* Keep-alives of the registrar with a clock that the test moves: whom they go to, how often, what silence means, what
+ * is learnt of routers. The routers are played here: each remembers a phone for a time of its own. */
 #include <check.h>
 #include <stdlib.h>
 

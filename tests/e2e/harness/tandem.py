@@ -1,5 +1,6 @@
 """A Tandem of a test's own: directories, ports, database, configuration, and the programs of the build tree."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -49,11 +50,21 @@ class Tandem:
     issued itself; tls: other lines for it."""
 
     def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 log="debug", media_address="127.0.0.1", ipv6=True, user=None, tls=None):
+                 log="debug", media_address="127.0.0.1", ipv6=True, inside=None, public=None, user=None, tls=None):
+        """inside: a Place of net.py where it runs; it listens on that address as well, with port 5060. public: the address
+        under which phones reach it there, when it is another one."""
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
         self.server, self.server6 = f"127.0.0.1:{self.port}", f"[::1]:{self.port}"
+        self.inside = inside
+        if inside:
+            self.server = f"{public or inside.address}:5060"
+            listens += f"listen = udp:{inside.address}:5060 digest=md5\nlisten = tcp:{inside.address}:5060 digest=md5\n"
+            media_address = inside.address
         self.modern = self.secure = f"127.0.0.1:{ports[1]}"
+        if inside:
+            self.secure = f"{public or inside.address}:5061"
+            listens += f"listen = tls:{inside.address}:5061 digest=md5\n"
         self.secure6 = f"[::1]:{ports[1]}"
         self.config = os.path.join(self.home, "tandem.conf")
         self.log_path = os.path.join(self.home, "tandemd.log")
@@ -80,7 +91,7 @@ class Tandem:
 
     def launch(self, *args):
         """Starts tandemd and returns at once."""
-        self.program = proc.Program([self.path("tandemd"), "-c", self.config, *args], self.log_path)
+        self.program = proc.Program([*(self.inside.prefix if self.inside else []), self.path("tandemd"), "-c", self.config, *args], self.log_path)
         return self
 
     def start(self, timeout=20.0):
@@ -93,7 +104,9 @@ class Tandem:
         def answers():
             if not self.program.running():
                 raise proc.Failed(f"tandemd ended with {self.program.child.returncode} while starting: {self.tail(8)}")
-            with sip.Endpoint(self.server, user="probe") as probe:
+            with self.inside.inside() if self.inside else contextlib.nullcontext():
+                probe = sip.Endpoint(f"127.0.0.1:{self.port}", user="probe")
+            with probe:
                 return probe.alive(timeout=0.3)
         proc.wait_until("tandemd to answer SIP", answers, timeout)
 
