@@ -9,7 +9,7 @@ PACKAGES_BUILD=(autoconf automake libtool pkg-config make gcc libc6-dev check li
     libsrtp2-dev libspandsp-dev liblua5.4-dev libssl-dev libjansson-dev)
 PACKAGES_RUN=(postgresql postgresql-client python3)
 PACKAGES_DEMO=(baresip-core)
-PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark)
+PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark iproute2 iptables)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }
