@@ -254,3 +254,34 @@ def audio_of_a_stranger_is_neither_heard_nor_answered(t):
         evil.end()
     assert evil.sent > 1000
     assert evil.got == 0, f"{evil.got} packets went to the stranger"
+
+
+def keep_alives_follow_their_settings_and_what_they_find_is_an_event(t):
+    tandem = t.own_tandem().start()
+    said = tandem.command_fails("setting", "set", "phone_keepalive", "3601")
+    assert "a number from 0 to 3600" in said, said
+    log = f"{t.directory('events')}/out"
+    follower = t.program([tandem.path("tandem"), "-s", tandem.control, "events", "registration"], log)
+    phone = t.endpoint()
+    wait_until("the follower to follow", lambda: phone.register().status == 200 and "registered" in follower.text(), 10, 0.2)
+    phone.silence(3, lambda m: m.method == "OPTIONS")  # it is in our own network
+    tandem.cli("setting", "set", "phone_keepalive_all", "1")
+    question = phone.request("OPTIONS", 5)
+    assert question.uri == f"sip:{phone.user}@{phone.contact}", question.uri
+    wait_until("the phone to be marked", lambda: f"unreachable {phone.user}" in follower.text(), 15)
+    caller = t.endpoint()
+    caller.register()
+    refused = caller.invite(phone.user)
+    assert refused.status == 480, refused
+    caller.ack(refused)
+    assert t.call_record(caller.user)["cause"] == "contact-unreachable"
+    said = tandem.cli("why", "register", phone.user).stdout
+    assert "has not answered keep-alives" in said and "calls to it fail at once" in said, said
+    tandem.cli("setting", "set", "unreachable_after", "0")
+    phone.inbox.clear()
+    phone.reply(phone.request("OPTIONS", 40), 404)  # any answer will do
+    wait_until("the phone to be reachable", lambda: f"\nreachable {phone.user}" in re.sub(r"(?m)^\S+ ", "", follower.text()), 10)
+    tandem.cli("setting", "set", "phone_keepalive", "0")
+    while phone.waits("OPTIONS"):
+        pass  # what had come before
+    phone.silence(4, lambda m: m.method == "OPTIONS")
