@@ -15,6 +15,7 @@ enum cause {
     CAUSE_REJECTED,     /* the callee pressed reject */
     CAUSE_UNREACHABLE,  /* known, but no phone is registered */
     CAUSE_CONTACT_LOST, /* registered, but no phone of the account has answered keep-alives of late */
+    CAUSE_NOT_SECURE,   /* called by sips:, and no phone of the account is connected by TLS */
     CAUSE_PHONE_SILENT, /* registered, but the phone answers nothing */
     CAUSE_UNAVAILABLE,  /* the phone answers that it takes no calls now (480) */
     CAUSE_UNKNOWN_NUMBER,

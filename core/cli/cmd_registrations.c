@@ -45,6 +45,8 @@ static const char *state_text(const json_t *item, char out[80])
 
     str_append(out, 80, &used, "%s%s", since_us ? "unreachable since " : "ok",
                since_us ? day_text(since_us, when) : "");
+    if (*json_str(item, "security"))
+        str_append(out, 80, &used, ", %.*s", (int)strcspn(json_str(item, "security"), ","), json_str(item, "security"));
     if (*json_str(item, "sip_alg"))
         str_append(out, 80, &used, ", SIP ALG (%s)", json_str(item, "sip_alg"));
     return out;

@@ -9,6 +9,7 @@
 
 #define CONFIG_FILE_MAX (1u << 20) /* bytes */
 #define CONFIG_LISTENS_MAX 16
+#define CONFIG_CERTIFICATES_MAX 16
 #define CONFIG_MODULES_MAX 64
 #define CONFIG_NETWORKS_MAX 64
 #define CONFIG_LOCALS_MAX 64
@@ -21,14 +22,21 @@ struct config_digests {
     enum config_digest order[2];
 };
 
-/* listen = udp:ADDRESS:PORT or tcp:… [digest=…] [public=HOST[:PORT]]; port 0: the kernel picks one. */
+/* listen = udp:ADDRESS:PORT, tcp:… or tls:… [digest=…] [public=HOST[:PORT]]; port 0: the kernel picks one. */
 struct config_listen {
-    char transport[8]; /* "udp", "tcp" */
+    char transport[8]; /* "udp", "tcp", "tls" */
     union addr bind;
     struct config_digests digests; /* its own, or those of the switch */
     char public_host[64];          /* its own, or that of the switch */
     uint16_t public_port;          /* 0: as bound */
 };
+
+/* certificate = FILE, and in the next line its key = FILE when the key is not in the same file. */
+struct config_certificate {
+    char *file, *key; /* key NULL: in file */
+};
+
+enum config_clients { CONFIG_CLIENTS_OFF, CONFIG_CLIENTS_REQUEST, CONFIG_CLIENTS_REQUIRE };
 
 /* digest_network = 192.0.2.0/24 md5: what phones of this network are offered. The longest match wins. */
 struct config_network {
@@ -54,11 +62,18 @@ struct config_sip_timers {
 struct config {
     /* [switch] */
     unsigned node; /* 0 … 65535; default 1 */
+    char *user;    /* whom the switch runs as when root starts it; NULL: tandem, if there is such a user */
     struct config_listen listens[CONFIG_LISTENS_MAX];
     unsigned listen_count;           /* ≥ 1: udp and tcp on 0.0.0.0:5060 when the file names none */
     unsigned connections;            /* at a time; default 4096 */
     unsigned connections_per_source; /* of one address; default 256 */
     unsigned connection_idle_s;      /* closed after so much silence; default 7500 */
+    struct config_certificate certificates[CONFIG_CERTIFICATES_MAX];
+    unsigned certificate_count;              /* ≥ 1 when there is a listener for tls */
+    enum config_clients client_certificates; /* what phones must show; default off */
+    char *client_ca;                         /* who issues those; NULL unless they are asked for */
+    bool verify_servers;                     /* of TLS connections that the switch makes; default yes */
+    char *server_ca;                         /* who issues theirs; default: the list of the system */
     char public_host[64];     /* "": the address that the STUN server sees, or the local one used towards each phone */
     char stun_server[256];    /* "host" or "host:port"; "": none */
     unsigned stun_interval_s; /* how often the public address is looked for; default 300 */

@@ -181,9 +181,9 @@ static int set_listen(struct config_reader *r, const struct key *key, char *valu
     if (!colon)
         return config_fail(r, "listen takes TRANSPORT:ADDRESS:PORT, like udp:0.0.0.0:5060, not \"%s\"", value);
     *colon = '\0';
-    if (strcmp(value, "udp") != 0 && strcmp(value, "tcp") != 0)
-        return config_fail(r, "listen: transport \"%s\" is not there; there are udp and tcp", value);
-    if (addr_parse(colon + 1, 5060, &listen->bind) < 0)
+    if (strcmp(value, "udp") != 0 && strcmp(value, "tcp") != 0 && strcmp(value, "tls") != 0)
+        return config_fail(r, "listen: transport \"%s\" is not there; there are udp, tcp and tls", value);
+    if (addr_parse(colon + 1, strcmp(value, "tls") == 0 ? 5061 : 5060, &listen->bind) < 0)
         return config_fail(r, "listen: \"%s\" is no address with port, like 0.0.0.0:5060 or [::]:5060", colon + 1);
     for (unsigned i = 0; i < c->listen_count; i++)
         if (addr_port(&listen->bind) && addr_same(&listen->bind, &c->listens[i].bind) &&
@@ -207,6 +207,52 @@ static int set_listen(struct config_reader *r, const struct key *key, char *valu
     }
     str_copy(listen->transport, sizeof listen->transport, value);
     c->listen_count++;
+    return 0;
+}
+
+static int set_certificate(struct config_reader *r, const struct key *key, char *value)
+{
+    struct config *c = r->config;
+
+    if (c->certificate_count == CONFIG_CERTIFICATES_MAX)
+        return config_fail(r, "more than %d %s lines", CONFIG_CERTIFICATES_MAX, key->name);
+    if (*value != '/')
+        return config_fail(r, "%s takes an absolute path (it begins with /), not \"%s\"", key->name, value);
+    c->certificates[c->certificate_count++].file = str_dup(value);
+    return 0;
+}
+
+static int set_certificate_key(struct config_reader *r, const struct key *key, char *value)
+{
+    struct config *c = r->config;
+    struct config_certificate *last = c->certificate_count ? &c->certificates[c->certificate_count - 1] : NULL;
+
+    if (!last || last->key)
+        return config_fail(r, "%s stands below the certificate that it belongs to", key->name);
+    if (*value != '/')
+        return config_fail(r, "%s takes an absolute path (it begins with /), not \"%s\"", key->name, value);
+    last->key = str_dup(value);
+    return 0;
+}
+
+static int set_clients(struct config_reader *r, const struct key *key, char *value)
+{
+    static const char *const words[] = {
+        [CONFIG_CLIENTS_OFF] = "off", [CONFIG_CLIENTS_REQUEST] = "request", [CONFIG_CLIENTS_REQUIRE] = "require"};
+
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strcmp(value, words[i]) == 0) {
+            *(enum config_clients *)field(r, key) = (enum config_clients)i;
+            return 0;
+        }
+    return config_fail(r, "%s takes off, request or require, not \"%s\"", key->name, value);
+}
+
+static int set_yes_no(struct config_reader *r, const struct key *key, char *value)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return config_fail(r, "%s takes yes or no, not \"%s\"", key->name, value);
+    *(bool *)field(r, key) = value[0] == 'y';
     return 0;
 }
 
@@ -275,10 +321,17 @@ static int set_server(struct config_reader *r, const struct key *key, char *valu
 
 static const struct key switch_keys[] = {
     {"node", set_unsigned, AT(node), 0, 65535, false},
+    {"user", set_text, AT(user), 0, 0, false},
     {"listen", set_listen, 0, 0, 0, true},
     {"connections", set_unsigned, AT(connections), 1, 65535, false},
     {"connections_per_source", set_unsigned, AT(connections_per_source), 1, 65535, false},
     {"connection_idle", set_unsigned, AT(connection_idle_s), 10, 86400, false},
+    {"certificate", set_certificate, 0, 0, 0, true},
+    {"key", set_certificate_key, 0, 0, 0, true},
+    {"client_certificate", set_clients, AT(client_certificates), 0, 0, false},
+    {"client_ca", set_path, AT(client_ca), 0, 0, false},
+    {"verify_server", set_yes_no, AT(verify_servers), 0, 0, false},
+    {"server_ca", set_path, AT(server_ca), 0, 0, false},
     {"public_host", set_host, AT(public_host), 0, 0, false},
     {"stun_server", set_server, AT(stun_server), 0, 0, false},
     {"stun_interval", set_unsigned, AT(stun_interval_s), 1, 86400, false},
@@ -311,7 +364,7 @@ static const struct key media_keys[] = {
 static int known_key(struct config_reader *r, const struct key *keys, const char *section, const char *name,
                      char *value)
 {
-    char all[256] = "";
+    char all[512] = "";
     size_t used = 0;
 
     for (const struct key *key = keys; key->name; key++) {
@@ -391,6 +444,8 @@ void config_defaults(struct config *c)
     c->recorder_size_mb = 256;
     c->recorder_hours = 168;
     c->source_rate = 2000;
+    c->verify_servers = true;
+    c->server_ca = str_dup("/etc/ssl/certs/ca-certificates.crt");
 }
 
 /* Where phones are that reach us without a router of the internet between (RFC 1918, 4193, 6598 …). */
@@ -398,8 +453,22 @@ static const char *const private_networks[] = {"10.0.0.0/8",    "172.16.0.0/12",
                                                "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
                                                "fc00::/7",      "fe80::/10",     "::1/128"};
 
-void config_complete(struct config *c)
+static int check_tls(struct config_reader *r)
 {
+    const struct config *c = r->config;
+
+    for (unsigned i = 0; i < c->listen_count; i++)
+        if (strcmp(c->listens[i].transport, "tls") == 0 && !c->certificate_count)
+            return config_fail(r, "listen = tls:… needs certificate = FILE (and key = FILE below it)");
+    if (c->client_certificates != CONFIG_CLIENTS_OFF && !c->client_ca)
+        return config_fail(r, "client_certificate needs client_ca = FILE: who issues the certificates of phones");
+    return 0;
+}
+
+int config_complete(struct config_reader *r)
+{
+    struct config *c = r->config;
+
     if (!c->listen_count) { /* RFC 3261 §18: everybody has both */
         str_copy(c->listens[0].transport, sizeof c->listens[0].transport, "udp");
         addr_parse("0.0.0.0:5060", 5060, &c->listens[0].bind);
@@ -416,6 +485,7 @@ void config_complete(struct config *c)
     if (!c->local_count && !c->no_locals)
         for (size_t i = 0; i < COUNT_OF(private_networks); i++)
             addr_parse_network(private_networks[i], &c->locals[c->local_count++]);
+    return check_tls(r);
 }
 
 const struct config_digests *config_digests_for(const struct config *c, const struct config_listen *listen,

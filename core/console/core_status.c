@@ -56,15 +56,22 @@ static json_t *media_json(const struct pbx *pbx)
 static json_t *edge_json(const struct edge *edge)
 {
     struct edge_stats s;
+    json_t *json, *dropped;
 
     edge_get_stats(edge, &s);
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:I,s:I,s:I}}", "in", (json_int_t)s.in, "out",
+    json = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:I,s:I,s:I}}", "in", (json_int_t)s.in, "out",
                      (json_int_t)s.out, "in_bytes", (json_int_t)s.in_bytes, "out_bytes", (json_int_t)s.out_bytes,
                      "send_failed", (json_int_t)s.send_failed, "refused", (json_int_t)s.refused, "dropped", "malformed",
                      (json_int_t)s.dropped_malformed, "size", (json_int_t)s.dropped_size, "rate",
                      (json_int_t)s.dropped_rate, "no_flow", (json_int_t)s.dropped_no_flow, "connections", "now",
                      (json_int_t)s.connections, "total", (json_int_t)s.connections_total, "refused",
                      (json_int_t)s.connections_refused, "cut", (json_int_t)s.connections_cut);
+    dropped = json_object_get(json, "dropped");
+    json_object_set_new(dropped, "banned", json_integer((json_int_t)s.dropped_banned));
+    json_object_set_new(dropped, "acl", json_integer((json_int_t)s.dropped_acl));
+    json_object_set_new(dropped, "scanner", json_integer((json_int_t)s.dropped_scanner));
+    json_object_set_new(json, "bans", json_integer(bans_count(edge_bans(edge))));
+    return json;
 }
 
 /* Resident memory in bytes; 0 when /proc is not there. procfs answers from memory, so this does not block. */
@@ -85,7 +92,7 @@ static void run_status(struct core_part *core, struct console_request *request, 
 {
     const struct pbx *pbx = core->core.pbx;
     struct console_status *status;
-    json_t *json;
+    json_t *json, *section;
 
     json = json_pack("{s:s,s:i,s:I,s:b,s:{s:i,s:I},s:{s:i,s:I},s:I,s:o,s:o}", "version", PACKAGE_VERSION, "node",
                      (int)pbx->node, "uptime_s", (json_int_t)((loop_now_us(pbx->loop) - pbx->started_us) / 1000000),
@@ -95,10 +102,12 @@ static void run_status(struct core_part *core, struct console_request *request, 
                      database_json(pbx), "media", media_json(pbx));
     if (core->core.edge)
         json_object_set_new(json, "edge", edge_json(core->core.edge));
+    section = tls_json(pbx, core->core.edge);
+    if (section)
+        json_object_set_new(json, "tls", section);
     LIST_FOR_EACH(status, &core->console->statuses, node)
     {
-        json_t *section = status->fn(status->arg);
-
+        section = status->fn(status->arg);
         if (section)
             json_object_set_new(json, status->name, section);
     }

@@ -12,7 +12,7 @@
 
 static const char *const transport_names[] = {"UDP", "TCP", "TLS", "WS", "WSS"};
 static const struct edge_transport_ops *const transport_ops[] = {
-    [EDGE_UDP] = &edge_udp, [EDGE_TCP] = &edge_tcp, [EDGE_WSS] = NULL};
+    [EDGE_UDP] = &edge_udp, [EDGE_TCP] = &edge_tcp, [EDGE_TLS] = &edge_tcp, [EDGE_WSS] = NULL};
 
 const char *edge_transport_name(enum edge_transport transport)
 {
@@ -56,6 +56,8 @@ static int listener_open(struct edge *edge, const struct edge_config *config, co
     l->bound = listen->bind;
     if (edge_is_stream(l->transport) && !edge->connections)
         edge_connections_init(edge, config);
+    if (listen->transport == EDGE_TLS && !edge->tls)
+        edge->tls = edge_tls_open(edge->loop, &config->tls);
     if ((unsigned)listen->transport < COUNT_OF(transport_ops) && transport_ops[listen->transport])
         error = transport_ops[listen->transport]->open(l);
     if (error < 0) {
@@ -116,8 +118,9 @@ int edge_open(struct loop *loop, const struct edge_config *config, const struct 
     edge->max_headers = config->max_headers ? config->max_headers : 128;
     edge->source_rate = config->source_rate;
     edge->source_burst = config->source_burst ? config->source_burst : 2000;
-    if (edge->source_burst > EDGE_BURST_MAX)
-        edge->source_burst = EDGE_BURST_MAX;
+    if (edge->source_burst > BUCKETS_BURST_MAX)
+        edge->source_burst = BUCKETS_BURST_MAX;
+    edge->bans = bans_new(loop, edge->key);
     error = inner_open(edge);
     for (size_t i = 0; i < config->count && error == 0; i++)
         error = listener_open(edge, config, &config->listens[i]);
@@ -135,7 +138,13 @@ void edge_close(struct edge *edge)
         return;
     for (unsigned i = 0; i < edge->count; i++)
         edge->listeners[i].ops->close(&edge->listeners[i]);
+    edge_unlimit(edge);
+    buckets_free(edge->buckets);
+    bans_free(edge->bans);
+    loop_timer_stop(edge->loop, &edge->tick);
+    edge_set_lost(edge, NULL, NULL);
     edge_connections_free(edge);
+    edge_tls_free(edge->tls);
     if (edge->inner_watch) {
         loop_unwatch(edge->inner_watch);
         close(edge->inner_fd);
@@ -188,6 +197,11 @@ union addr edge_listen_addr(const struct edge *edge, size_t index)
     if (index < edge->count)
         return edge->listeners[index].bound;
     return (union addr){.sa.sa_family = AF_UNSPEC};
+}
+
+enum edge_transport edge_listen_transport(const struct edge *edge, size_t index)
+{
+    return index < edge->count ? edge->listeners[index].transport : EDGE_UDP;
 }
 
 /* The address of ours that the kernel uses towards peer, from a small direct-mapped cache: asking costs four calls. */
@@ -255,8 +269,10 @@ const struct edge_listener *edge_flow_listener(const struct edge *edge, struct e
     return l->bound.sa.sa_family == flow->peer.sa.sa_family ? l : NULL;
 }
 
-int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, char token[EDGE_FLOW_TEXT])
+int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, const char *name,
+                   char token[EDGE_FLOW_TEXT])
 {
+    char ip[ADDR_TEXT];
     struct edge_flow flow = {.transport = transport, .peer = *peer};
     union addr local = {.sa.sa_family = AF_UNSPEC};
     int best = 0, error;
@@ -277,7 +293,8 @@ int edge_flow_open(struct edge *edge, enum edge_transport transport, const union
     if (!best)
         return -ENOENT;
     if (edge_is_stream(transport)) {
-        error = edge->listeners[flow.listen].ops->connect(&edge->listeners[flow.listen], &flow);
+        error = edge->listeners[flow.listen].ops->connect(&edge->listeners[flow.listen], &flow,
+                                                          name ? name : addr_ip_text(peer, ip));
         if (error < 0)
             return error;
     }
@@ -315,6 +332,41 @@ int edge_flow_listen(const struct edge *edge, const char *token)
     int error = flow_find(edge, token, &flow);
 
     return error < 0 ? error : (int)flow.listen;
+}
+
+int edge_flow_security(const struct edge *edge, const char *token, struct edge_security *out)
+{
+    struct edge_flow flow;
+    int error = flow_find(edge, token, &flow);
+    const struct edge_connection *c;
+
+    if (error < 0)
+        return error;
+    if (flow.transport != EDGE_TLS)
+        return -ENOTSUP;
+    c = edge_connection_find(edge, flow.connection);
+    edge_tls_describe(c->outside.tls, out);
+    return 0;
+}
+
+void edge_set_lost(struct edge *edge, loop_fn lost, void *arg)
+{
+    edge->lost = lost;
+    edge->lost_arg = arg;
+    if (!lost)
+        loop_timer_stop(edge->loop, &edge->lost_soon);
+}
+
+bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out)
+{
+    if (edge->tls)
+        edge_tls_state(edge->tls, out);
+    return edge->tls;
+}
+
+int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg)
+{
+    return edge->tls ? edge_tls_load(edge->tls, done, arg) : -ENOENT;
 }
 
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size)

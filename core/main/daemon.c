@@ -13,6 +13,8 @@
 #include "console/console.h"
 #include "db/store.h"
 #include "edge/outside.h"
+#include "main/admission.h"
+#include "main/load.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -31,8 +33,10 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *dialplan_status, *modules_status, *files_status, *network_status;
+    struct console_status *dialplan_status, *modules_status, *files_status, *load_status, *network_status;
+    struct load *load;
     struct records *records;
+    struct admission *admission;
     struct script *script;
     struct module_set *modules;
     struct loop_timer drain_deadline;
@@ -147,10 +151,16 @@ static int edge_key(const char *state_dir, uint8_t key[16], char *why, size_t wh
     return 0;
 }
 
+static enum edge_transport transport_named(const char *name)
+{
+    return strcmp(name, "tls") == 0 ? EDGE_TLS : strcmp(name, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
+}
+
 static int open_edge(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct edge_listen listens[CONFIG_LISTENS_MAX];
+    struct edge_certificate certificates[CONFIG_CERTIFICATES_MAX];
     struct edge_config edge = {.listens = listens,
                                .count = config->listen_count,
                                .locals = config->locals,
@@ -159,15 +169,23 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
                                .source_burst = 2 * config->source_rate,
                                .connections = config->connections,
                                .connections_per_source = config->connections_per_source,
-                               .idle_s = config->connection_idle_s};
+                               .idle_s = config->connection_idle_s,
+                               .tls = {.certificates = certificates,
+                                       .count = config->certificate_count,
+                                       .clients = (enum edge_clients)config->client_certificates,
+                                       .client_ca = config->client_ca,
+                                       .verify_servers = config->verify_servers,
+                                       .server_ca = config->server_ca}};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 
     if (result < 0)
         return result;
+    for (unsigned i = 0; i < config->certificate_count; i++)
+        certificates[i] = (struct edge_certificate){config->certificates[i].file, config->certificates[i].key};
     memset(listens, 0, sizeof listens);
     for (unsigned i = 0; i < config->listen_count; i++) {
-        listens[i].transport = strcmp(config->listens[i].transport, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
+        listens[i].transport = transport_named(config->listens[i].transport);
         listens[i].bind = config->listens[i].bind;
         str_copy(listens[i].public_host, sizeof listens[i].public_host, config->listens[i].public_host);
         listens[i].public_port = config->listens[i].public_port;
@@ -380,7 +398,9 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
+    daemon->admission = admission_open(daemon->pbx, daemon->edge);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
     if ((result = open_console(daemon, why, why_size)) < 0)
@@ -390,6 +410,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->dialplan_status = console_add_status(daemon->console, "dialplan", dialplan_status, daemon);
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
+    daemon->load_status = console_add_status(daemon->console, "load", load_status, daemon->load);
     daemon->network_status = console_add_status(daemon->console, "network", network_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
@@ -414,7 +435,7 @@ int daemon_open(struct loop *loop, const struct config *config, struct daemon **
         union addr bound = edge_listen_addr(daemon->edge, i);
         char text[ADDR_TEXT];
 
-        log_info("ready: SIP over %s on %s", strcmp(config->listens[i].transport, "tcp") == 0 ? "TCP" : "UDP",
+        log_info("ready: SIP over %s on %s", edge_transport_name(transport_named(config->listens[i].transport)),
                  addr_text(&bound, text));
     }
     *out = daemon;
@@ -476,11 +497,13 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         console_remove_status(daemon->modules_status);
         console_remove_status(daemon->dialplan_status);
         console_remove_status(daemon->files_status);
+        console_remove_status(daemon->load_status);
         console_remove_status(daemon->network_status);
     }
     console_close(daemon->console);
     if (daemon->script)
         script_close(daemon->script);
+    load_close(daemon->load);
     agent_close(daemon->agent);
     if (daemon->pbx)
         pbx_forget_calls(daemon->pbx);
@@ -489,6 +512,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
     records_close(daemon->records);
+    admission_close(daemon->admission);
     outside_close(daemon->outside);
     if (daemon->edge)
         edge_close(daemon->edge);

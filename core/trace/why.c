@@ -247,6 +247,7 @@ json_t *why_register(const char *account, json_t *report)
     size_t i, count;
     const char *cause;
     char about[100];
+    json_t *peer, *answer;
 
     why_init(&why, report);
     count = json_array_size(why.lines);
@@ -263,5 +264,9 @@ json_t *why_register(const char *account, json_t *report)
                      why_str(line, "text"));
     }
     snprintf(about, sizeof about, "Registration of %s", account);
-    return why_done(&why, report, about, cause);
+    peer = attempt.asked ? json_text(phone_of(why.legs, attempt.asked)) : NULL;
+    answer = why_done(&why, report, about, cause);
+    if (peer)
+        json_object_set_new(answer, "peer", peer);
+    return answer;
 }

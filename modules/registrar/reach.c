@@ -111,14 +111,12 @@ static void tell(struct registrar *r, const struct binding *b, enum event_kind k
     bus_publish(r->pbx->bus, &event);
 }
 
-static void mark_unreachable(struct registrar *r, struct binding *b)
+static void mark_unreachable(struct registrar *r, struct binding *b, const char *why)
 {
     char words[300];
 
     b->reach.unreachable_us = loop_wall_us(r->loop);
-    snprintf(words, sizeof words,
-             "%.160s at %s has left %u keep-alives unanswered: it is off, or its router has closed the way", b->uri,
-             b->peer, b->reach.tries);
+    snprintf(words, sizeof words, "%.160s at %s %s", b->uri, b->peer, why);
     log_info("%s cannot be reached any more: %s", b->aor->account, words);
     store_put(r, b);
     tell(r, b, EVENT_UNREACHABLE, words);
@@ -178,10 +176,8 @@ static void ask(struct registrar *r, struct binding *b)
         reach->heard_us = now_us;
         return;
     }
-    if (result == -EINVAL || (result == -ENOTCONN && reach->stream)) {
-        unschedule(r, b); /* its connection has closed: nothing will bring it back but a REGISTER */
-        return;
-    }
+    if (result == -EINVAL || (result == -ENOTCONN && reach->stream))
+        return; /* its connection has closed: nothing will bring it back but a REGISTER */
     reach->tries++;
     if (reach->unreachable_us)
         schedule(r, b, LOST_MS);
@@ -195,7 +191,11 @@ static void act(struct registrar *r, struct binding *b)
     const struct reaches *all = &r->reaches;
 
     if (all->patience && b->reach.tries >= all->patience && !b->reach.unreachable_us) {
-        mark_unreachable(r, b);
+        char why[120];
+
+        snprintf(why, sizeof why, "has left %u keep-alives unanswered: it is off, or its router has closed the way",
+                 b->reach.tries);
+        mark_unreachable(r, b, why);
         schedule(r, b, LOST_MS);
         return;
     }
@@ -246,6 +246,29 @@ static void turn_wheel(void *arg)
     for (next = all->turn; list_empty(&all->slots[next % REACH_SLOTS]); next++)
         ;
     arm(r, left || next >= now ? next : now); /* the rest of a crowd waits for a tick */
+}
+
+static bool mark_lost(void *arg, struct aor *aor)
+{
+    struct registrar *r = arg;
+    struct binding *b;
+
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        if (b->reach.unreachable_us || !*b->flow || sip_flow_usable(r->pbx, b->flow))
+            continue;
+        unschedule(r, b); /* nothing will bring it back but a REGISTER */
+        mark_unreachable(r, b, "is not connected any more");
+    }
+    return false;
+}
+
+/* Of those who have a connection, some have lost it (RFC 5626 §5.3: such a flow is not to be used again). */
+static void lost(void *arg)
+{
+    struct registrar *r = arg;
+
+    bindings_each(&r->table, mark_lost, r);
 }
 
 static void answered(void *arg, uint64_t id)
@@ -366,6 +389,12 @@ void reach_restored(struct registrar *r, struct binding *b, unsigned keepalive_m
     reach->heard_us = 0; /* nobody knows */
     reach->tries = 0;
     begin(r, b);
+    if (*b->flow && !sip_flow_usable(r->pbx, b->flow)) { /* a connection to the switch as it was before */
+        unschedule(r, b);
+        if (!reach->unreachable_us)
+            reach->unreachable_us = loop_wall_us(r->loop);
+        return;
+    }
     if (!reach->life) {
         reach->unreachable_us = 0;
         return;
@@ -413,6 +442,8 @@ static bool apply_settings(void *arg, struct aor *aor)
         bool before = b->reach.life != NULL;
 
         begin(r, b);
+        if (*b->flow && !sip_flow_usable(r->pbx, b->flow))
+            continue; /* its connection has closed: whoever is asked or not */
         if (!b->reach.life) {
             b->reach.tries = 0;
             mark_reachable(r, b, "is not asked any more");
@@ -449,6 +480,7 @@ void reach_open(struct registrar *r)
     lifetimes_init(&all->lifetimes, 0);
     reach_configure(r);
     sip_on_pong(r->pbx, answered, r);
+    sip_on_lost(r->pbx, lost, r);
 }
 
 /* All bindings are gone. */
@@ -456,6 +488,7 @@ void reach_close(struct registrar *r)
 {
     loop_timer_stop(r->loop, &r->reaches.timer);
     sip_on_pong(r->pbx, NULL, NULL);
+    sip_on_lost(r->pbx, NULL, NULL);
     lifetimes_clear(&r->reaches.lifetimes);
     free(r->reaches.places);
 }

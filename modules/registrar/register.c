@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 #include "registrar.h"
@@ -83,6 +84,8 @@ static int check_contact(struct registrar *r, const struct sipmsg *m, const stru
 
     if (uri_key(contact->uri, key, sizeof key) < 0 || !plain(contact->instance))
         return refuse(why, 400, "Bad Contact: only sip: and sips: URIs can be called");
+    if (contact->expires != 0 && strncasecmp(contact->uri, "sips:", 5) == 0 && !sip_flow_secure(r->pbx, sipmsg_flow(m)))
+        return refuse(why, 400, "Bad Contact: a sips: URI takes a connection by TLS"); /* RFC 3261 §26.2.2 */
     b = bindings_match(aor, contact->uri, contact->instance, contact->reg_id);
     if (b && check_order(b, m, why) < 0)
         return -EINVAL;

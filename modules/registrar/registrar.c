@@ -54,12 +54,14 @@ static void expired(void *arg, struct binding *b)
 /* --- destination kind "account"
  * --------------------------------------------------------------------------------------- */
 
-static void fill_endpoint(struct endpoint *to, const struct binding *b, const struct account *account)
+static void fill_endpoint(const struct registrar *r, struct endpoint *to, const struct binding *b,
+                          const struct account *account)
 {
     memset(to, 0, sizeof *to);
     str_copy(to->uri, sizeof to->uri, b->uri);
     str_copy(to->flow, sizeof to->flow, b->flow);
     str_copy(to->path, sizeof to->path, b->path);
+    to->secure = sip_flow_secure(r->pbx, b->flow);
     to->q = b->q;
     str_copy(to->number, sizeof to->number, account->name);
     to->account = obj_ref((void *)(uintptr_t)account, "endpoint"); /* counted: the count is not part of its value */
@@ -101,7 +103,8 @@ static unsigned pick(const struct registrar *r, const struct aor *aor, const str
 
         if (binding_seconds(b) == 0 || has_better_flow(r, aor, b))
             continue;
-        if (b->reach.unreachable_us) { /* ringing it would only make the caller wait */
+        if (b->reach.unreachable_us || (*b->flow && !sip_flow_usable(r->pbx, b->flow))) {
+            /* ringing it would only make the caller wait */
             *lost = true;
             continue;
         }
@@ -134,7 +137,7 @@ static int resolve(void *arg, struct pbx *pbx, const char *value, struct endpoin
     if (!count && lost)
         return -EHOSTUNREACH;
     for (unsigned i = 0; i < count; i++)
-        fill_endpoint(&out[i], chosen[i], account);
+        fill_endpoint(r, &out[i], chosen[i], account);
     return (int)count;
 }
 
@@ -144,6 +147,7 @@ static int resolve(void *arg, struct pbx *pbx, const char *value, struct endpoin
 static void list_aor(const struct registrar *r, json_t *list, const struct aor *aor)
 {
     const struct binding *b;
+    char security[600];
     json_t *item;
 
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
@@ -151,6 +155,8 @@ static void list_aor(const struct registrar *r, json_t *list, const struct aor *
         item =
             json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device", b->device, "contact", b->uri,
                       "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b), "user_agent", b->user_agent);
+        if (sip_flow_security(r->pbx, b->flow, security, sizeof security))
+            json_object_set_new(item, "security", json_string(security));
         if (b->reach.unreachable_us)
             json_object_set_new(item, "unreachable_since_us", json_integer((json_int_t)b->reach.unreachable_us));
         if (b->reach.life)

@@ -290,9 +290,29 @@ bool sipmsg_over_stream(const struct sipmsg *m)
     return m->stream;
 }
 
+void sip_peer_known(const struct pbx *pbx, const char *peer)
+{
+}
+
 bool sip_flow_usable(const struct pbx *pbx, const char *flow)
 {
     return !the_core->dead_flow || strcmp(the_core->dead_flow, flow) != 0;
+}
+
+bool sip_flow_secure(const struct pbx *pbx, const char *flow)
+{
+    return strncmp(flow, "tls", 3) == 0;
+}
+
+bool sip_flow_security(const struct pbx *pbx, const char *flow, char *out, size_t size)
+{
+    return sip_flow_secure(pbx, flow) && str_copy(out, size, "TLSv1.3, a cipher") == 0;
+}
+
+void sip_on_lost(const struct pbx *pbx, void (*lost)(void *arg), void *arg)
+{
+    the_core->lost = lost;
+    the_core->lost_arg = arg;
 }
 
 int sip_ping(const struct pbx *pbx, const char *flow, const char *target, uint64_t id)

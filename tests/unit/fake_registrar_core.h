@@ -50,6 +50,8 @@ struct module_ctx {
     /* events on the bus */
     unsigned registered, unregistered;
     const char *dead_flow; /* a connection that is closed */
+    void (*lost)(void *arg);
+    void *lost_arg;
     char last_contact[256];
     unsigned events[EVENT_COUNT];
     char last_words[512]; /* of the last event that is neither of the two */

@@ -205,12 +205,47 @@ START_TEST(mistakes_are_named_with_file_and_line)
 }
 END_TEST
 
+START_TEST(tls_is_read)
+{
+    struct config *c = parsed("[switch]\nlisten = tls:0.0.0.0\nlisten = tls:[::]:5062 digest=md5\n"
+                              "certificate = /etc/a.pem\nkey = /etc/a.key\ncertificate = /etc/b.pem\n"
+                              "client_certificate = request\nclient_ca = /etc/phones.pem\n"
+                              "verify_server = no\nserver_ca = /etc/trunks.pem\n");
+
+    ck_assert_str_eq(c->listens[0].transport, "tls");
+    ck_assert_uint_eq(addr_port(&c->listens[0].bind), 5061);
+    ck_assert_uint_eq(addr_port(&c->listens[1].bind), 5062);
+    ck_assert_uint_eq(c->certificate_count, 2);
+    ck_assert_str_eq(c->certificates[0].file, "/etc/a.pem");
+    ck_assert_str_eq(c->certificates[0].key, "/etc/a.key");
+    ck_assert_str_eq(c->certificates[1].file, "/etc/b.pem");
+    ck_assert_ptr_null(c->certificates[1].key);
+    ck_assert_int_eq(c->client_certificates, CONFIG_CLIENTS_REQUEST);
+    ck_assert_str_eq(c->client_ca, "/etc/phones.pem");
+    ck_assert(!c->verify_servers);
+    ck_assert_str_eq(c->server_ca, "/etc/trunks.pem");
+    config_free(c);
+}
+END_TEST
+
+START_TEST(tls_that_does_not_fit_together_is_refused)
+{
+    refused("[switch]\nlisten = tls:0.0.0.0:5061\n", "needs certificate = FILE");
+    refused("[switch]\nkey = /etc/a.key\n", "t.conf:2: key stands below the certificate");
+    refused("[switch]\ncertificate = /a\nkey = /b\nkey = /c\n", "t.conf:4: key stands below the certificate");
+    refused("[switch]\ncertificate = a.pem\n", "certificate takes an absolute path");
+    refused("[switch]\nclient_certificate = yes\n", "takes off, request or require, not \"yes\"");
+    refused("[switch]\nclient_certificate = require\n", "needs client_ca = FILE");
+    refused("[switch]\nverify_server = maybe\n", "takes yes or no, not \"maybe\"");
+}
+END_TEST
+
 START_TEST(bad_values_are_refused_in_words)
 {
     refused("[switch]\nnode = 65536\n", "node takes a number from 0 to 65535, not \"65536\"");
     refused("[switch]\nnode = -1\n", "node takes a number");
     refused("[switch]\nlisten = 5060\n", "TRANSPORT:ADDRESS:PORT");
-    refused("[switch]\nlisten = tls:0.0.0.0:5061\n", "transport \"tls\" is not there");
+    refused("[switch]\nlisten = sctp:0.0.0.0:5060\n", "transport \"sctp\" is not there");
     refused("[switch]\nlisten = udp:pbx.example.org:5060\n", "is no address with port");
     refused("[switch]\nlisten = udp:0.0.0.0:5060 algorithm=md5\n", "only digest=");
     refused("[switch]\nlisten = udp:0.0.0.0:5060\nlisten = udp:0.0.0.0\n", "is there twice");
@@ -346,6 +381,8 @@ int main(void)
     tcase_add_test(tcase, private_networks_are_local_unless_the_file_says_which_are);
     tcase_add_test(tcase, modules_keep_their_order_options_and_instances);
     tcase_add_test(tcase, mistakes_are_named_with_file_and_line);
+    tcase_add_test(tcase, tls_is_read);
+    tcase_add_test(tcase, tls_that_does_not_fit_together_is_refused);
     tcase_add_test(tcase, bad_values_are_refused_in_words);
     tcase_add_test(tcase, a_binary_file_is_refused);
     tcase_add_test(tcase, an_endless_line_is_refused);

@@ -151,8 +151,11 @@ class Context:
         name, secret = account or self.account()
         inside = options.get("inside")
         make = linphone.Linphone if kind == "linphone" else phone.Phone
+        secure = options.get("transport") == "tls"
+        servers = {4: self.tandem.secure if secure else self.tandem.server,
+                   6: self.tandem.secure6 if secure else self.tandem.server6}
         p = make(self.world.directory(f"phone{name}-"), list(range(5060, 5090)) if inside else self.ports(10),
-                 server or (self.tandem.server6 if family == 6 else self.tandem.server), name, secret, **options)
+                 server or servers[family], name, secret, **options)
         self._phones.append(p)
         return p.start(registered=registered)
 

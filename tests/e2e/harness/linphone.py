@@ -19,7 +19,9 @@ CONFIG = """\
 [sip]
 sip_port={udp}
 sip_tcp_port={tcp}
-sip_tls_port=0
+sip_tls_port={tls}
+verify_server_certs=0
+verify_server_cn=0
 use_ipv6={ipv6}
 contact="{user}" <sip:{user}@{host}>
 media_encryption=none
@@ -62,7 +64,8 @@ class Linphone(ear.Ear):
         os.makedirs(os.path.join(self.home, ".local", "share", "linphone"), exist_ok=True)
         audio.write_tone(self._path("tone.wav"), tone)
         audio.write_tone(self._path("music.wav"), MUSIC)
-        text = CONFIG.format(udp=self.sip if transport == "udp" else 0, tcp=self.sip if transport == "tcp" else 0, host=host,
+        text = CONFIG.format(udp=self.sip if transport == "udp" else 0, tcp=self.sip if transport == "tcp" else 0,
+                             tls=self.sip if transport == "tls" else 0, host=host,
                              ipv6=int(host.startswith("[")), user=user, rtp=ports[2] + ports[2] % 2, server=server,
                              transport=transport, expires=expires, secret=secret, early=int(early))
         for i, (name, rate, channels) in enumerate(CODECS):

@@ -55,9 +55,10 @@ class Phone(ear.Ear):
     """One baresip with one account. Nothing happens before start()."""
 
     def __init__(self, home, ports, server, user, secret, tone=440, answer="manual", expires=60, codecs="pcmu",
-                 transport="udp", inside=None):
+                 transport="udp", inside=None, certificate=None):
         """ports: eight or more of its own, as a list; server: "host:port" of the switch, whose family it speaks; answer:
-        "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp or tcp."""
+        "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp, tcp or tls;
+        certificate: its own, to be shown when the switch asks for it."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
         self.inside = inside  # a Place of net.py; None: where the test is
         self.sip, self.control = ports[0], ports[2]  # baresip takes the port after its SIP port for TLS
@@ -69,6 +70,11 @@ class Phone(ear.Ear):
         rtp_first = ports[3] + ports[3] % 2
         self._write("config", CONFIG.format(host=host, interface=host.strip("[]"), home=self.home, sip=self.sip,
                                             control=self.control, rtp_first=rtp_first, rtp_last=ports[-1]))
+        if certificate:
+            with open(certificate.file, encoding="ascii") as own, open(certificate.key, encoding="ascii") as key:
+                self._write("own.pem", own.read() + key.read())
+            with open(os.path.join(self.home, "config"), "a", encoding="ascii") as f:
+                f.write(f"sip_certificate {self.home}/own.pem\n")
         account = f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={secret};answermode={answer}"
         account += f";audio_codecs={codecs};regint={expires}"
         self._write("accounts", account + "\n")
@@ -187,7 +193,7 @@ class Phone(ear.Ear):
     # --- calls ---
 
     def dial(self, number):
-        uri = number if number.startswith("sip:") else f"sip:{number}@{self.server}"
+        uri = number if number.startswith(("sip:", "sips:")) else f"sip:{number}@{self.server}"
         self.command("dial", uri)
 
     def accept(self):
