@@ -89,6 +89,8 @@ struct edge_stats {
     uint64_t connections_cut;                /* by us: garbage, slow reader, silence */
 };
 
+#define EDGE_EXPIRY_DAYS 21 /* a certificate that ends so soon is worth a warning */
+
 /* What one certificate is, and what is wrong with it. */
 struct edge_certificate_state {
     const char *file;
@@ -117,6 +119,9 @@ struct edge_security {
     char certificate[256];         /* whose certificate the other side has shown; "": none */
     char problem[128];             /* "", or why that certificate is not trusted */
 };
+
+/* Can the files of TLS be used? Blocks: for checks of a configuration. 0, or -EINVAL and the first problem in words. */
+int edge_tls_check(const struct edge_tls_config *config, char *why, size_t why_size);
 
 /* Opens the sockets. hooks is copied. Errors: negative errno, and a log line that says which address and why. */
 int edge_open(struct loop *loop, const struct edge_config *config, const struct edge_hooks *hooks, struct edge **out);
