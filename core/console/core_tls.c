@@ -57,7 +57,8 @@ static void run_tls(struct core_part *core, struct console_request *request, jso
     if (json)
         console_reply(request, json);
     else
-        console_fail(request, "unavailable", "This switch does not serve TLS: no line listen = tls:… is in its configuration.");
+        console_fail(request, "unavailable",
+                     "This switch does not serve TLS: no line listen = tls:… is in its configuration.");
 }
 
 struct reading {

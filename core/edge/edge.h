@@ -40,10 +40,10 @@ struct edge_tls_config {
     const struct edge_certificate *certificates; /* the first is for those who name no host that another one is for */
     unsigned count;
     enum edge_clients clients;
-    const char *client_ca;        /* PEM file: who issues the certificates of phones; NULL: nobody */
-    bool verify_servers;          /* of connections that we make */
-    const char *server_ca;        /* PEM file: who issues those; NULL: nobody */
-    unsigned watch_ms;            /* how often the files are looked at (0: 5000) */
+    const char *client_ca; /* PEM file: who issues the certificates of phones; NULL: nobody */
+    bool verify_servers;   /* of connections that we make */
+    const char *server_ca; /* PEM file: who issues those; NULL: nobody */
+    unsigned watch_ms;     /* how often the files are looked at (0: 5000) */
 };
 
 struct edge_config {
@@ -94,20 +94,20 @@ struct edge_stats {
 /* What one certificate is, and what is wrong with it. */
 struct edge_certificate_state {
     const char *file;
-    bool usable;       /* this one, or an older one from the same file, is in force */
-    char names[256];   /* whom it is for, with commas */
-    char issuer[128];  /* "itself" */
-    char kind[32];     /* "EC 256", "RSA 2048" */
+    bool usable;         /* this one, or an older one from the same file, is in force */
+    char names[256];     /* whom it is for, with commas */
+    char issuer[128];    /* "itself" */
+    char kind[32];       /* "EC 256", "RSA 2048" */
     int64_t from, until; /* seconds since 1970 */
-    char why[240];     /* "", or what is wrong with the file as it is now */
+    char why[240];       /* "", or what is wrong with the file as it is now */
 };
 
 struct edge_tls_state {
     unsigned count;
     struct edge_certificate_state certificates[EDGE_CERTIFICATES_MAX];
-    char why[240];                          /* of the files that say whom to trust */
-    uint64_t loaded_us;                     /* wall clock */
-    uint64_t handshakes, resumed, failed;   /* since the start */
+    char why[240];                        /* of the files that say whom to trust */
+    uint64_t loaded_us;                   /* wall clock */
+    uint64_t handshakes, resumed, failed; /* since the start */
     uint64_t last_failure_us;
     char last_failure[240]; /* in words, with the address */
 };

@@ -1,5 +1,6 @@
-/* The certificates in force: which one a phone gets, when they are read anew, and what is to be said of them. Signalling
- * thread; files are read on a worker. It must not know connections: those that run keep what they began with. */
+/* The certificates in force: which one a phone gets, when they are read anew, and what is to be said of them.
+ * Signalling thread; files are read on a worker. It must not know connections: those that run keep what they began
+ * with. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -168,9 +169,9 @@ static void use(struct edge_tls *tls, struct tls_set *set)
     tls_set_free(old);
     if (problem)
         log_error("edge: %s%s", problem,
-                  old                      ? ". What was in force before stays"
+                  old                    ? ". What was in force before stays"
                   : edge_tls_usable(tls) ? ""
-                                           : "; TLS does not work until it is right");
+                                         : "; TLS does not work until it is right");
     else
         log_info("edge: %u certificate%s read%s", tls->count, tls->count == 1 ? "" : "s", old ? " anew" : "");
     warn_of_expiry(tls);
@@ -183,7 +184,8 @@ static void wait_for_change(struct edge_tls *tls)
     loop_timer_start(tls->loop, &tls->watch, tls->watch_ms, look, tls);
 }
 
-/* Worker. A file that changed is read when it has stayed the same for one look: whoever writes two files is done then. */
+/* Worker. A file that changed is read when it has stayed the same for one look: whoever writes two files is done then.
+ */
 static void look_work(void *arg)
 {
     struct edge_tls *tls = arg;
