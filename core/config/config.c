@@ -222,6 +222,7 @@ void config_free(struct config *c)
     free(c->client_ca);
     free(c->server_ca);
     free(c->database);
+    free(c->user);
     free(c->state_dir);
     free(c->run_dir);
     free(c->module_dir);

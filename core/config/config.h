@@ -62,6 +62,7 @@ struct config_sip_timers {
 struct config {
     /* [switch] */
     unsigned node; /* 0 … 65535; default 1 */
+    char *user;    /* whom the switch runs as when root starts it; NULL: tandem, if there is such a user */
     struct config_listen listens[CONFIG_LISTENS_MAX];
     unsigned listen_count;           /* ≥ 1: udp and tcp on 0.0.0.0:5060 when the file names none */
     unsigned connections;            /* at a time; default 4096 */

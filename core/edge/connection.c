@@ -369,7 +369,8 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     bool tls = listener->transport == EDGE_TLS;
     struct edge_connection *c;
 
-    if (!has_room(edge, source, peer) || (tls && !name && !may_have_tls(edge, peer))) {
+    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer) ||
+        (tls && !name && !may_have_tls(edge, peer))) {
         close(fd);
         return NULL;
     }

@@ -13,6 +13,8 @@
 #include "console/console.h"
 #include "db/store.h"
 #include "edge/outside.h"
+#include "main/admission.h"
+#include "main/load.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -31,8 +33,10 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *dialplan_status, *modules_status, *files_status, *network_status;
+    struct console_status *dialplan_status, *modules_status, *files_status, *load_status, *network_status;
+    struct load *load;
     struct records *records;
+    struct admission *admission;
     struct script *script;
     struct module_set *modules;
     struct loop_timer drain_deadline;
@@ -400,7 +404,9 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
+    daemon->admission = admission_open(daemon->pbx, daemon->edge);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
     if ((result = open_console(daemon, why, why_size)) < 0)
@@ -410,6 +416,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->dialplan_status = console_add_status(daemon->console, "dialplan", dialplan_status, daemon);
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
+    daemon->load_status = console_add_status(daemon->console, "load", load_status, daemon->load);
     daemon->network_status = console_add_status(daemon->console, "network", network_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
@@ -500,11 +507,13 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         console_remove_status(daemon->modules_status);
         console_remove_status(daemon->dialplan_status);
         console_remove_status(daemon->files_status);
+        console_remove_status(daemon->load_status);
         console_remove_status(daemon->network_status);
     }
     console_close(daemon->console);
     if (daemon->script)
         script_close(daemon->script);
+    load_close(daemon->load);
     agent_close(daemon->agent);
     if (daemon->pbx)
         pbx_forget_calls(daemon->pbx);
@@ -513,6 +522,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
     records_close(daemon->records);
+    admission_close(daemon->admission);
     outside_close(daemon->outside);
     if (daemon->edge)
         edge_close(daemon->edge);

@@ -170,6 +170,21 @@ static bool contact_is_usable(const struct agent *agent, const sip_t *sip)
     return type == url_sip || (type == url_sips && flow_is_secure(agent, message_flow(sip)));
 }
 
+/* RFC 3323 §4.1.1.3, §4.2: by its From, or by Privacy. Who it is we know from its credentials. */
+static bool wants_anonymity(const sip_t *sip)
+{
+    static const char *const wishes[] = {"id", "user", "header"};
+    const url_t *from = sip->sip_from->a_url;
+    const sip_privacy_t *privacy = sip_privacy(sip);
+
+    for (msg_param_t const *value = privacy ? privacy->priv_values : NULL; value && *value; value++)
+        for (size_t i = 0; i < COUNT_OF(wishes); i++)
+            if (strcasecmp(*value, wishes[i]) == 0)
+                return true;
+    return (from->url_host && strcasecmp(from->url_host, "anonymous.invalid") == 0) ||
+           (from->url_user && strcasecmp(from->url_user, "anonymous") == 0);
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
@@ -235,6 +250,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     url_e(contact, sizeof contact, sip->sip_contact->m_url);
     in.from_name = account->display_name;
+    in.anonymous = wants_anonymity(sip);
     in.dialled = dialled;
     in.sip_call_id = dialog->call_id;
     in.contact = contact;

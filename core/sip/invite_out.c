@@ -62,6 +62,10 @@ static void local_identity(const struct leg *leg, const char *contact, char *out
     char name[256], user[61];
     const char *at = strchr(contact, '@');
 
+    if (leg_is_withheld(leg)) { /* RFC 3323 §4.1.1.3 */
+        str_copy(out, size, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+        return;
+    }
     quote_name(leg_shown_name(leg), name, sizeof name);
     user_text(*leg_shown_number(leg) ? leg_shown_number(leg) : "anonymous", user, sizeof user);
     snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
@@ -95,7 +99,11 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     if (result < 0)
         return result;
     dialog = dialog_new(agent, flow);
-    result = dialog_address(dialog, *leg_shown_number(leg) ? leg_shown_number(leg) : "tandem", sips, &leg->media_host);
+    result = dialog_address(dialog,
+                            leg_is_withheld(leg)     ? "anonymous"
+                            : *leg_shown_number(leg) ? leg_shown_number(leg)
+                                                     : "tandem",
+                            sips, &leg->media_host);
     if (result < 0) {
         dialog_finish(dialog);
         return result;

@@ -51,6 +51,9 @@ const char *sipmsg_flow(const struct sipmsg *m);
 bool sipmsg_over_stream(const struct sipmsg *m);
 /* Can a message still go out on this flow? False when its connection is closed. */
 bool sip_flow_usable(const struct pbx *pbx, const char *flow);
+/* peer (address and port as text) has authenticated in an earlier run: the switch bans it as little as one that does.
+ */
+void sip_peer_known(const struct pbx *pbx, const char *peer);
 /* Does it hide what it carries (TLS)? */
 bool sip_flow_secure(const struct pbx *pbx, const char *flow);
 /* How it is protected, in words: "TLSv1.3, TLS_AES_256_GCM_SHA384, certificate CN=…". False: it is not. */

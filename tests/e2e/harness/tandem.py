@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pwd
 import re
 import signal
 
@@ -11,6 +12,7 @@ from . import certificates, postgres, proc, sip
 CONFIG = """\
 [switch]
 node = 1
+user = {user}
 listen = udp:127.0.0.1:{port} digest=md5
 listen = tcp:127.0.0.1:{port} digest=md5
 listen = udp:127.0.0.1:{modern} digest=md5,sha-256
@@ -48,7 +50,7 @@ class Tandem:
     issued itself; tls: other lines for it."""
 
     def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 log="debug", media_address="127.0.0.1", ipv6=True, inside=None, public=None, tls=None):
+                 log="debug", media_address="127.0.0.1", ipv6=True, inside=None, public=None, user=None, tls=None):
         """inside: a Place of net.py where it runs; it listens on that address as well, with port 5060. public: the address
         under which phones reach it there, when it is another one."""
         self.home, self.build, self.source = str(home), str(build), str(source)
@@ -73,7 +75,8 @@ class Tandem:
         first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
-                port=self.port, source=self.source, log=log, modern=ports[1], database=database, home=self.home, build=self.build,
+                user=user or pwd.getpwuid(os.geteuid()).pw_name, port=self.port, source=self.source, log=log,
+                modern=ports[1], database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_address=media_address,
                 media6="address6 = ::1\n" if ipv6 else "", media_first=first, media_last=ports[-1], switch=switch, media=media,
                 modules=modules, listens=listens, tls=tls or self.certificate.lines,
