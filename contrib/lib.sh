@@ -10,7 +10,7 @@ PACKAGES_BUILD=(autoconf automake libtool pkg-config make gcc libc6-dev check li
     libseccomp-dev)
 PACKAGES_RUN=(postgresql postgresql-client python3)
 PACKAGES_DEMO=(baresip-core)
-PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark systemd)
+PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester sipvicious xz-utils procps tshark systemd)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }
