@@ -208,6 +208,7 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     str_copy(call->from_name, sizeof call->from_name, in->from_name);
     call->anonymous = in->anonymous;
     call->hops = in->hops;
+    call->secure = in->secure;
     leg = leg_new(call, in->ops, true, in->account);
     call->caller = obj_ref(leg, "caller");
     leg->usage = in->usage;

@@ -40,6 +40,7 @@ struct call {
     struct account *behalf;    /* ref: who redirected the call here and answers for what follows; NULL: the caller */
     char redirected_by[8][64]; /* accounts that redirected it, in order */
     unsigned redirect_count;
+    bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
     bool fell_back;      /* its dialplan failed once, and it went to script_fallback */
@@ -58,6 +59,7 @@ struct call_incoming {
     void *usage;
     union addr media_host, signalling;
     unsigned hops;
+    bool secure;
     bool anonymous;
 };
 

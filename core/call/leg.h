@@ -24,6 +24,7 @@ struct endpoint {
     char uri[512];  /* Request-URI */
     char flow[72];  /* edge flow token; "": none */
     char path[512]; /* Route set from the registration's Path, or "" */
+    bool secure;    /* the flow is encrypted (TLS) */
     double q;       /* preference of a registered contact, 0 to 1 (RFC 3261 §20.10); resolved ones come in its order */
     char number[64];         /* what was dialled to get there */
     struct account *account; /* ref; NULL: not one of ours */

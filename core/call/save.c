@@ -71,6 +71,8 @@ json_t *call_save(const struct call *call)
         json_object_set_new(json, "anonymous", json_true());
     json_object_set_new(json, "answered_by", json_string(call->answered_by));
     json_object_set_new(json, "started_us", json_integer((json_int_t)call->started_wall_us));
+    if (call->secure)
+        json_object_set_new(json, "secure", json_true());
     if (call->vars)
         json_object_set(json, "vars", call->vars);
     json_object_set_new(json, "legs", legs);
@@ -134,6 +136,7 @@ int call_restore(struct pbx *pbx, const json_t *saved, call_restore_usage_fn usa
     call = call_make(pbx, &id);
     str_copy(call->context, sizeof call->context, text_of(saved, "context"));
     str_copy(call->dialled, sizeof call->dialled, text_of(saved, "dialled"));
+    call->secure = json_is_true(json_object_get(saved, "secure"));
     str_copy(call->from_number, sizeof call->from_number, text_of(saved, "from_number"));
     str_copy(call->from_name, sizeof call->from_name, text_of(saved, "from_name"));
     call->anonymous = json_is_true(json_object_get(saved, "anonymous"));

@@ -77,14 +77,14 @@ static void warn(struct edge *edge, const union addr *source)
         addr_ip_text(source, ip), edge->source_rate);
 }
 
-bool edge_source_take(struct edge *edge, const union addr *source)
+bool edge_source_take(struct edge *edge, const union addr *source, unsigned count)
 {
     if (edge->source_rate == 0)
         return true;
     if (!edge->buckets)
         edge->buckets = buckets_new(SOURCES);
-    if (buckets_take(edge->buckets, edge_source_hash(edge, source), edge->source_rate, edge->source_burst,
-                     (uint32_t)(loop_now_us(edge->loop) / 1000)))
+    if (buckets_take(edge->buckets, edge_source_hash(edge, source), count, edge->source_rate,
+                     edge->source_burst, (uint32_t)(loop_now_us(edge->loop) / 1000)))
         return true;
     warn(edge, source);
     return false;

@@ -118,7 +118,7 @@ static bool too_fast(struct agent *agent, msg_t *msg, const struct account *acco
     uint64_t hash = siphash(agent->ping_key, account->name, strlen(account->name)) | 1;
 
     if (agent->account_rate == 0 ||
-        buckets_take(agent->account_buckets, hash, agent->account_rate, agent->account_rate * ACCOUNT_BURST_S,
+        buckets_take(agent->account_buckets, hash, 1, agent->account_rate, agent->account_rate * ACCOUNT_BURST_S,
                      (uint32_t)(loop_now_us(agent->pbx->loop) / 1000)))
         return false;
     agent->stats.too_fast++;

@@ -15,17 +15,23 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
     enum edge_transport transport = EDGE_UDP;
     char name[16] = "udp";
     union addr peer;
-    uint64_t port = 5060;
+    uint64_t port;
+    bool secure = url && url->url_type == url_sips, named;
     int result = -EINVAL;
 
-    if (url && url_param(url->url_params, "transport", name, sizeof name) > 0 && strcasecmp(name, "tcp") == 0)
+    named = url && url_param(url->url_params, "transport", name, sizeof name) > 0;
+    if (secure ? !named || strcasecmp(name, "tcp") == 0 || strcasecmp(name, "tls") == 0
+               : named && strcasecmp(name, "tls") == 0) /* RFC 3261 §19.1.4, §26.2.2: sips goes by TLS over TCP */
+        transport = EDGE_TLS;
+    else if (named && strcasecmp(name, "tcp") == 0)
         transport = EDGE_TCP;
-    else if (strcasecmp(name, "udp") != 0)
+    else if (strcasecmp(name, "udp") != 0 || secure)
         url = NULL;
+    port = transport == EDGE_TLS ? 5061 : 5060;
 
     if (url && url->url_host && (!url->url_port || str_to_u64(url->url_port, 65535, &port) == 0) &&
         addr_parse_ip(url->url_host, (uint16_t)port, &peer) == 0)
-        result = edge_flow_open(agent->edge, transport, &peer, flow);
+        result = edge_flow_open(agent->edge, transport, &peer, url->url_host, flow);
     su_home_deinit(home);
     return result;
 }
@@ -82,11 +88,14 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     struct uuid id = uuid_new();
     char flow[EDGE_FLOW_TEXT], text[UUID_TEXT];
     struct dialog *dialog;
+    bool sips = strncasecmp(to->uri, "sips:", 5) == 0; /* RFC 3261 §8.1.1.8: then our Contact is one as well */
     int result = 0;
 
     str_copy(flow, sizeof flow, to->flow);
     if (!flow[0])
         result = open_flow(agent, to->uri, flow);
+    if (result == 0 && (sips || to->secure) && !flow_is_secure(agent, flow))
+        result = -EPROTONOSUPPORT;
     if (result < 0)
         return result;
     dialog = dialog_new(agent, flow);
@@ -94,7 +103,7 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
                             leg_is_withheld(leg)     ? "anonymous"
                             : *leg_shown_number(leg) ? leg_shown_number(leg)
                                                      : "tandem",
-                            &leg->media_host);
+                            sips, &leg->media_host);
     if (result < 0) {
         dialog_finish(dialog);
         return result;
