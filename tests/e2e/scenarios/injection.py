@@ -25,9 +25,8 @@ def text_of_phones_is_text_everywhere(t):
     tandem = t.own_tandem().start()
     callee, caller = t.endpoint(), t.endpoint()
     # in a registration: User-Agent, Contact, display name
-    callee._contact = callee.contact
-    refused = callee._authenticate("REGISTER", f"sip:{tandem.server}", f'"{EVIL[:-1]}" <sip:{callee.user}@{tandem.server}>',
-                                   [f"Contact: \"{EVIL[:-1]}\" <sip:{callee.user}@{callee.contact};x=%1b%5b2J'%22>",
+    refused = callee._authenticate("REGISTER", f"sip:{tandem.server}", f"\"{C1}' DROP\" <sip:{callee.user}@{tandem.server}>",
+                                   [f"Contact: \"{C1}'\" <sip:{callee.user}@{callee.contact};x=%1b%5b2J'%22>",
                                     f"User-Agent: {EVIL}", "Expires: 600"], "", None, None, None, 1)
     answer = refused or callee.response("REGISTER", call_id=callee.call[1])
     assert answer.status == 200, answer
@@ -48,23 +47,24 @@ def text_of_phones_is_text_everywhere(t):
     invite = callee.request("INVITE")
     callee.reply(invite, 486, f"Busy {EVIL}", headers=[f'Reason: SIP;cause=486;text="{ESC}"', f'Warning: 399 x "{ESC}"'])
     assert caller.response("INVITE", lambda s: s > 199).status == 486
-    for number in ("'%3b DROP TABLE config.account%3b --", "%22%27%5c", "%3dcmd%7c%27calc%27!A1", "a,b%3bc", "%e2%80%ae12"):
+    for number in ("'%3b%20DROP%20TABLE%20config.account%3b--", "%22%27%5c", "%3dcmd%7c%27calc%27!A1", "a,b%3bc", "%e2%80%ae12"):
         answer = caller.invite(f"sip:{number}@{tandem.server}")
-        assert answer.status >= 400, answer
+        assert answer.status == 404, answer
         caller.ack(answer)
     for number in ("%1b%5b2J", "1%0d%0aX-Evil:%20yes", "%00", "%7f"):
         answer = caller.invite(f"sip:{number}@{tandem.server}")
         assert answer.status == 400, answer
         caller.ack(answer)
     rows = proc.wait_until("six records", lambda: len(found := tandem.records(
-        "SELECT id, dialled FROM record.call WHERE ended_at IS NOT NULL ORDER BY started_at")) == 6 and found, 15)
-    assert rows[1]["dialled"] == "'; DROP TABLE config.account; --", rows
+        "SELECT id, dialled FROM record.call WHERE ended_at IS NOT NULL ORDER BY started_at")) >= 6 and found, 15)
+    assert len(rows) == 6, rows
+    assert rows[1]["dialled"] == "'; DROP TABLE config.account;--", rows
     assert tandem.sql("SELECT count(*) FROM config.account")[0][0] == "2"
     tandem.cli("ban", "add", "192.0.2.1", "--reason", EVIL)
 
     log = tandem.log()
     for line in log.splitlines():
-        assert LINE.match(line) and "all is well" not in line.split("info: ", 1)[0], repr(line)
+        assert LINE.match(line), f"a line of the log: {line!r}"
     _clean("the log", log)
     for command in (("registrations",), ("calls", "--last", "20"), ("call", rows[0]["id"]), ("call", rows[0]["id"], "--raw"),
                     ("trace", "--register", callee.user), ("trace", "--address", f"127.0.0.1:{callee.port}", "--raw"),
