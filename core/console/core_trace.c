@@ -43,8 +43,12 @@ static void search(struct core_part *core, struct console_request *request, json
 {
     struct trace_query query = {.raw = json_is_true(json_object_get(params, "raw")), .explain = explain};
     json_int_t count = json_integer_value(json_object_get(params, "count"));
+    json_int_t skip = json_integer_value(json_object_get(params, "skip"));
+    json_int_t until_us = json_integer_value(json_object_get(params, "until_us"));
 
     query.count = count > 0 && count < 100000 ? (unsigned)count : 0;
+    query.skip = skip > 0 && skip < 1000000 ? (unsigned)skip : 0;
+    query.until_us = until_us > 0 ? (uint64_t)until_us : 0;
     if (!core->core.trace)
         console_fail(request, "unavailable", "The flight recorder is not running.");
     else if (!take_filter(&query, params))
@@ -70,7 +74,10 @@ static void run_why(struct core_part *core, struct console_request *request, jso
 }
 
 const struct core_command core_trace_commands[] = {
-    {"trace", "recorded messages: id, last, register or address; raw = true for whole messages", run_trace},
+    {"trace",
+     "recorded messages: id, last, register or address; raw = true for whole messages, in "
+     "parts: \"next\" of one is skip of the next, with its until_us",
+     run_trace},
     {"why", "in words why a call or registration went as it did: id, last or register", run_why},
     {NULL, NULL, NULL},
 };
