@@ -58,27 +58,34 @@ static void say_notice(void *arg, const PGresult *r)
 
 static int check_version(struct admin *admin, struct admin_error *error)
 {
-    static const char sql[] = "SELECT max(version) FROM tandem.migration";
+    static const char sql[] = DB_SCHEMA_QUERY;
     PGresult *r = PQexec(admin->pg, sql);
     int version = PQresultStatus(r) == PGRES_TUPLES_OK ? atoi(PQgetvalue(r, 0, 0)) : 0, err = 0;
     bool denied = false;
+    char missing[200] = "";
 
-    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
+    if (PQresultStatus(r) == PGRES_TUPLES_OK) {
+        str_copy(missing, sizeof missing, PQgetvalue(r, 0, 1));
+    } else {
         err = failed(admin, r, sql, error);
         denied = strcmp(error->code, "42501") == 0; /* a user without any rights: that is what to say */
     }
     PQclear(r);
     if (denied || err == -ENOTCONN)
         return err;
-    if (version == DB_SCHEMA_VERSION)
+    if (version == DB_SCHEMA_VERSION && !*missing)
         return 0;
     memset(error, 0, sizeof *error);
-    snprintf(error->text, sizeof error->text, "database %s is at version %d, this program needs %d", PQdb(admin->pg),
-             version, DB_SCHEMA_VERSION);
+    if (version == DB_SCHEMA_VERSION)
+        snprintf(error->text, sizeof error->text, "database %s lacks migration %s, which this program needs",
+                 PQdb(admin->pg), missing);
+    else
+        snprintf(error->text, sizeof error->text, "database %s is at version %d, this program needs %d",
+                 PQdb(admin->pg), version, DB_SCHEMA_VERSION);
     error->empty = version == 0;
     str_copy(error->hint, sizeof error->hint,
-             version < DB_SCHEMA_VERSION ? "Its owner brings it there with: tandem db migrate"
-                                         : "Use a newer tandem, the one that made it.");
+             version <= DB_SCHEMA_VERSION ? "Its owner brings it there with: tandem db migrate"
+                                          : "Use a newer tandem, the one that made it.");
     return -EINVAL;
 }
 
