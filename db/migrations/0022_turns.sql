@@ -1,0 +1,92 @@
+-- Administrators who change the configuration at the same time take turns before they touch a row: whoever locked rows
+-- first and waited for the generation afterwards could meet another who held the generation and wanted those rows. Secrets
+-- that are a well-known word with digits around it are refused, however many there are.
+
+-- turns -------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION config.take_turn() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM config.generation g WHERE g.transaction = txid_current() AND g.changed_at = now()) THEN
+        PERFORM FROM config.generation FOR UPDATE;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION config.take_turn() IS
+    'Trigger: waits until nobody else is in the middle of changing the configuration, before any row is locked.';
+
+CREATE OR REPLACE FUNCTION config.watch_table(table_name text, key_column text) RETURNS void LANGUAGE plpgsql
+    SET search_path = pg_catalog AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER a_turn BEFORE INSERT OR UPDATE OR DELETE ON config.%I FOR EACH STATEMENT EXECUTE FUNCTION config.take_turn()', table_name);
+    EXECUTE format('CREATE TRIGGER stamp_row BEFORE INSERT OR UPDATE ON config.%I FOR EACH ROW EXECUTE FUNCTION config.stamp_row()', table_name);
+    EXECUTE format('CREATE TRIGGER note_insert AFTER INSERT ON config.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION config.note_change(%L)', table_name, key_column);
+    EXECUTE format('CREATE TRIGGER note_update AFTER UPDATE ON config.%I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION config.note_change(%L)', table_name, key_column);
+    EXECUTE format('CREATE TRIGGER note_delete AFTER DELETE ON config.%I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION config.note_change(%L)', table_name, key_column);
+    EXECUTE format('CREATE TRIGGER note_truncate BEFORE TRUNCATE ON config.%I FOR EACH STATEMENT EXECUTE FUNCTION config.note_change(%L)', table_name, key_column);
+END $$;
+
+DO $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN SELECT w.table_name FROM config.watched_tables() w LOOP
+        EXECUTE format('CREATE TRIGGER a_turn BEFORE INSERT OR UPDATE OR DELETE ON config.%I FOR EACH STATEMENT EXECUTE FUNCTION config.take_turn()', t.table_name);
+    END LOOP;
+END $$;
+
+-- What somebody else is about to save belongs to what is undone.
+CREATE OR REPLACE FUNCTION tandem.rollback_config(generation bigint) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    before_it bigint;
+    touched   integer;
+BEGIN
+    SELECT g.number INTO before_it FROM config.generation g FOR UPDATE;
+    touched := config.undo_after(generation, format('back to generation %s', generation));
+    IF touched = 0 THEN
+        RETURN format('the configuration is as it was in generation %s: nothing to undo', generation);
+    END IF;
+    RETURN format('%s row%s as in generation %s again; rollback_config(%s) undoes that', touched, CASE touched WHEN 1 THEN ' is' ELSE 's are' END,
+                  generation, before_it);
+END $$;
+
+-- secrets -----------------------------------------------------------------------------------------------------------
+
+-- Machines guess all day long, and they begin with this. The words never repeat the secret.
+CREATE OR REPLACE FUNCTION tandem.check_secret(account_name text, secret text) RETURNS void LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog AS $$
+DECLARE
+    plain   text := lower(secret);
+    words   text := '(my|the|a)?(password|passwort|passwd|passphrase|secret|geheim|tandem|admin|administrator|root|user|default|changeme|'
+        'changeit|letmein|welcome|willkommen|asterisk|freeswitch|telephone|telefon|phone|extension|voicemail|reception|company|office|guest|'
+        'monitor|master|support|service|sip|voip|pbx|test|demo|qwerty|qwertz|iloveyou|monkey|dragon|football|summer|sommer|winter|spring|'
+        'autumn|hello|hallo)+';
+    problem text;
+BEGIN
+    problem := CASE
+        WHEN length(secret) < 12 THEN 'is shorter than 12 characters'
+        WHEN octet_length(secret) > 128 THEN 'is longer than 128 bytes'
+        WHEN secret ~ '[[:cntrl:]]' THEN 'contains control characters'
+        WHEN plain = lower(account_name) THEN 'is the name of the account'
+        WHEN replace(plain, lower(account_name), '') = '' THEN 'only repeats the name of the account'
+        WHEN length(account_name) > 2 AND position(lower(account_name) IN plain) > 0
+             AND length(replace(plain, lower(account_name), '')) < 8 THEN 'is little more than the name of the account'
+        WHEN (SELECT count(DISTINCT c) FROM regexp_split_to_table(secret, '') c) < 5 THEN 'has fewer than 5 different characters'
+        WHEN plain ~ '^(.{1,64})\1+$' THEN 'repeats a shorter one'
+        WHEN EXISTS (SELECT FROM unnest(ARRAY['01234567890123456789', '09876543210987654321', 'abcdefghijklmnopqrstuvwxyz',
+                     'zyxwvutsrqponmlkjihgfedcba', 'qwertyuiopasdfghjklzxcvbnm', 'qwertzuiopasdfghjklyxcvbnm', 'azertyuiopqsdfghjklmwxcvbn',
+                     '1q2w3e4r5t6y7u8i9o0p', '1q2w3e4r5t6z7u8i9o0p', '1qaz2wsx3edc4rfv5tgb', '1a2b3c4d5e6f7g8h9i0j', 'abcdef0123456789abcdef']) r
+                     WHERE position(plain IN r) > 0) THEN 'is a row of neighbouring keys, letters or digits'
+        WHEN translate(regexp_replace(plain, '[^a-z0-9@$!]', '', 'g'), '@$!01345', 'asioleas') ~ ('^[0-9]*' || words || '[0-9a-z]{0,4}$')
+             OR regexp_replace(plain, '[^a-z]', '', 'g') ~ ('^' || words || '$')
+            THEN 'is a word that every guesser tries, with decorations'
+        WHEN plain ~ '^[0-9]*$' AND length(secret) < 20 THEN 'is made of digits alone'
+        WHEN EXISTS (SELECT FROM unnest(ARRAY['01234567890123456789', 'abcdefghijklmnopqrstuvwxyz', 'q1w2e3r4t5y6u7i8o9p0',
+                     'q1w2e3r4t5z6u7i8o9p0', 'zaq12wsxcde34rfvbgt56yhn', 'zaq1xsw2cde3vfr4bgt5nhy6']) r
+                     WHERE position(regexp_replace(plain, '(.)\1', '\1', 'g') IN r) > 0) THEN 'is a row of neighbouring keys, letters or digits'
+    END;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'the secret for account "%" %', account_name, problem
+            USING ERRCODE = 'invalid_password',
+                  HINT = 'Machines guess SIP passwords all day long. Leave the secret out and a good one is made and shown once.';
+    END IF;
+END $$;
