@@ -211,7 +211,7 @@ static enum cli_exit run_statement(struct cli *cli, const char *path, const char
 
 static enum cli_exit run_file(struct cli *cli, const char *path, const char *text, json_t *said)
 {
-    struct statements s = {.at = text, .line = 1};
+    struct statements s = {.at = strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text, .line = 1};
     enum cli_exit status = CLI_OK;
     char *statement;
     unsigned line, count = 0;

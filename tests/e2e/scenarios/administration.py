@@ -123,6 +123,32 @@ def a_secret_that_guessers_try_first_is_refused_with_the_reason(t):
         _says(database, f"SELECT add_account('a{len(secret)}', 'Anna', '{secret}')")
 
 
+def the_fallback_is_an_account_that_exists_and_stays(t):
+    database = t.world.database()
+    _refuses(database, "SELECT set_setting('script_fallback', 'account:201')", 'cannot be "account:201": there is no such account')
+    _says(database, "SELECT add_account('201'), add_account('202')")
+    _says(database, "SELECT set_setting('script_fallback', 'account:201')")
+    _refuses(database, "SELECT remove_account('201')", 'account "201" cannot be removed', "script_fallback", "HINT:")
+    _says(database, "SELECT remove_account('202')")
+    # In one transaction the order does not matter.
+    done = proc.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database], input="""BEGIN;
+        SELECT set_setting('script_fallback', 'account:203'), remove_account('201'), add_account('203'); COMMIT;""", check=False)
+    assert done.returncode == 0, done.stderr
+    assert _says(database, "SELECT name FROM config.account") == "203"
+    _says(database, "SELECT set_setting('script_fallback', 'internal/600'), remove_account('203')")
+
+
+def the_realm_is_not_lost_with_the_other_settings(t):
+    database = t.world.database()
+    realm = _says(database, "SELECT realm()")
+    _says(database, "SELECT add_account('201'), set_setting('keepalive', '30')")
+    _refuses(database, "TRUNCATE config.setting", "the realm among them", "DELETE FROM config.setting WHERE key <> 'realm'")
+    _refuses(database, "DELETE FROM config.setting", "realm", "accounts")
+    _refuses(database, "SELECT set_setting('realm', NULL)", "realm cannot be removed")
+    _says(database, "DELETE FROM config.setting WHERE key <> 'realm'")
+    assert _says(database, "SELECT key, value FROM config.setting") == f"realm|{realm}"
+
+
 def no_view_is_taken_for_a_large_one(t):
     """A plan above jit_above_cost is compiled first, which takes a second: too long for a question of one row."""
     database = t.world.database()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 
 from harness import audio
 from harness.proc import wait_until
@@ -284,6 +285,16 @@ def audio_in_one_direction_names_the_phone_that_sends_none(t):
     wait_until("the counters of the ended call", counted, 10, 0.2)
     sentence, _, _ = _why(t, "last", phone.user)
     assert f"No audio arrived from the phone of {mute.user}" in sentence, sentence
+
+
+def a_call_without_audio_in_either_direction_is_said_to_have_had_none(t):
+    caller, callee = _called(t)
+    answered = _answered(t, caller, callee)
+    time.sleep(2.2)  # who hangs up at once may have sent nothing
+    assert caller.bye(answered).status == 200
+    callee.reply(callee.request("BYE"), 200, "OK")
+    sentence, remedy, _ = _why_once(t, "No audio arrived from any phone", "last", caller.user)
+    assert "nobody heard anything" in sentence and "audio ports" in remedy, (sentence, remedy)
 
 
 @scenario(seconds=90)
