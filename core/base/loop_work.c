@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/caps.h"
 #include "base/log.h"
 #include "base/loop-priv.h"
 
@@ -25,6 +26,8 @@ static void *lane_main(void *raw)
     struct lane *lane = &loop->workers.lanes[arg->lane];
 
     free(arg);
+    if (geteuid() != 0)
+        caps_keep(0); /* the main thread may still have some, for its sockets */
     pthread_mutex_lock(&loop->workers.lock);
     for (;;) {
         struct job *job;

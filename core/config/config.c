@@ -212,6 +212,7 @@ void config_free(struct config *c)
         free(m->path);
     }
     free(c->database);
+    free(c->user);
     free(c->state_dir);
     free(c->run_dir);
     free(c->module_dir);

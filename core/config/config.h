@@ -52,15 +52,16 @@ struct config_sip_timers {
 struct config {
     /* [switch] */
     unsigned node; /* 0 … 65535; default 1 */
+    char *user;    /* whom the switch runs as when root starts it; NULL: tandem, if there is such a user */
     struct config_listen listens[CONFIG_LISTENS_MAX];
-    unsigned listen_count; /* ≥ 1: udp and tcp on 0.0.0.0:5060 when the file names none */
+    unsigned listen_count;           /* ≥ 1: udp and tcp on 0.0.0.0:5060 when the file names none */
     unsigned connections;            /* at a time; default 4096 */
     unsigned connections_per_source; /* of one address; default 256 */
     unsigned connection_idle_s;      /* closed after so much silence; default 7500 */
-    char public_host[64];  /* "": the local address used towards each phone */
-    char *database;        /* conninfo or URI; NULL: none */
-    char *state_dir;       /* default /var/lib/tandem */
-    char *run_dir;         /* default /run/tandem; control.sock and media.sock live there */
+    char public_host[64];            /* "": the local address used towards each phone */
+    char *database;                  /* conninfo or URI; NULL: none */
+    char *state_dir;                 /* default /var/lib/tandem */
+    char *run_dir;                   /* default /run/tandem; control.sock and media.sock live there */
     char *module_dir;
     char *dialplan;         /* directory with the site's init.lua */
     char *dialplan_library; /* Tandem's own Lua files, which include() searches second */

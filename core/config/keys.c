@@ -215,6 +215,7 @@ static int set_network(struct config_reader *r, const struct key *key, char *val
 
 static const struct key switch_keys[] = {
     {"node", set_unsigned, AT(node), 0, 65535, false},
+    {"user", set_text, AT(user), 0, 0, false},
     {"listen", set_listen, 0, 0, 0, true},
     {"connections", set_unsigned, AT(connections), 1, 65535, false},
     {"connections_per_source", set_unsigned, AT(connections_per_source), 1, 65535, false},

@@ -9,10 +9,13 @@
 #include "config.h"
 #include "config/config.h"
 #include "main/daemon.h"
+#include "main/notify.h"
+#include "main/privileges.h"
 
 struct run {
     struct loop *loop;
     struct daemon *daemon;
+    struct notify *notify;
     bool stopping;
 };
 
@@ -45,26 +48,35 @@ static void on_signal(void *arg, int signum, unsigned what)
         _exit(1);
     }
     run->stopping = true;
+    notify_stopping(run->notify);
     log_info("%s: stopping", signum == SIGINT ? "SIGINT" : "SIGTERM");
     daemon_drain(run->daemon, drained, run);
 }
 
 static int run_switch(const struct config *config)
 {
-    struct run run = {.loop = loop_new()};
+    const char *const dirs[] = {config->state_dir, config->run_dir, NULL};
     struct loop_watch *term, *intr;
+    struct run run = {0};
     char why[600] = "";
-    int result = daemon_open(run.loop, config, &run.daemon, why, sizeof why);
+    int result = privileges_drop(config->user, dirs, why, sizeof why);
 
+    if (result == 0) {
+        run.loop = loop_new();
+        result = daemon_open(run.loop, config, &run.daemon, why, sizeof why);
+    }
     if (result < 0) {
         log_error("not started: %s", why);
         loop_free(run.loop);
         return 1;
     }
+    privileges_seal();
+    run.notify = notify_ready(run.loop);
     term = loop_signal(run.loop, SIGTERM, on_signal, &run);
     intr = loop_signal(run.loop, SIGINT, on_signal, &run);
     loop_run(run.loop);
     daemon_close(run.daemon, false);
+    notify_free(run.notify);
     loop_unwatch(term);
     loop_unwatch(intr);
     loop_free(run.loop);

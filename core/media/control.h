@@ -15,6 +15,7 @@ struct control_options {
     unsigned orphan_seconds;
     unsigned silence_ms;
     unsigned rest_ms;
+    bool no_sandbox;
 };
 
 /* Starts the workers and listens. options and its strings are borrowed while it lives. On failure the reason has been

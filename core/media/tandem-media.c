@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "media/control.h"
 #include "media/range.h"
+#include "media/sandbox.h"
 
 static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "Relays the audio of Tandem's calls. Usually tandemd or systemd starts it.\n\n"
@@ -23,6 +25,7 @@ static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "  --orphan SECONDS   carry on this long without tandemd (default 600)\n"
                            "  --silence-ms MS    a source this quiet may be replaced by another (default 2000)\n"
                            "  --rest-ms MS       so long a port is not used again (default 5000)\n"
+                           "  --no-sandbox       no list of allowed system calls (for debuggers)\n"
                            "  --log LEVEL        error, warn, info or debug (default info)\n"
                            "  --help, --version\n";
 
@@ -84,6 +87,7 @@ enum {
     OPT_ORPHAN,
     OPT_SILENCE,
     OPT_REST,
+    OPT_NO_SANDBOX,
     OPT_LOG,
     OPT_HELP,
     OPT_VERSION
@@ -98,6 +102,7 @@ static const struct option long_options[] = {
     {"orphan", required_argument, NULL, OPT_ORPHAN},
     {"silence-ms", required_argument, NULL, OPT_SILENCE},
     {"rest-ms", required_argument, NULL, OPT_REST},
+    {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"log", required_argument, NULL, OPT_LOG},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -135,6 +140,9 @@ static int read_options(int argc, char **argv, struct control_options *options)
         case OPT_REST:
             err = number("rest-ms", optarg, 60000, &options->rest_ms);
             break;
+        case OPT_NO_SANDBOX:
+            options->no_sandbox = true;
+            break;
         case OPT_LOG:
             err = log_level(optarg);
             break;
@@ -161,6 +169,19 @@ static int read_options(int argc, char **argv, struct control_options *options)
         err = -EINVAL;
     }
     return err;
+}
+
+/* Whatever the reason is that there is none: calls must have audio. */
+static void enter_sandbox(void)
+{
+    int err = sandbox_enter();
+
+    if (err == -ENOSYS)
+        log_info("runs without a sandbox: this build or kernel has none");
+    else if (err < 0)
+        log_warn("runs without a sandbox: %s", strerror(-err));
+    else
+        log_info("only what audio needs can be asked of the kernel from now on");
 }
 
 static void stop(void *arg, int signum, unsigned what)
@@ -213,6 +234,7 @@ int main(int argc, char **argv)
 
         options.threads = cores > 0 && cores < 256 ? (unsigned)cores : 1;
     }
+    tzset();                  /* no file can be opened later */
     signal(SIGPIPE, SIG_IGN); /* standard error may have died with tandemd */
     raise_file_limit();
     loop = loop_new();
@@ -222,6 +244,8 @@ int main(int argc, char **argv)
     }
     on_term = loop_signal(loop, SIGTERM, stop, loop);
     on_int = loop_signal(loop, SIGINT, stop, loop);
+    if (!options.no_sandbox)
+        enter_sandbox();
     loop_run(loop);
     control_stop(control);
     loop_unwatch(on_term);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import signal
 
@@ -10,6 +11,7 @@ from . import postgres, proc, sip
 CONFIG = """\
 [switch]
 node = 1
+user = {user}
 listen = udp:127.0.0.1:{port} digest=md5
 listen = tcp:127.0.0.1:{port} digest=md5
 listen = udp:127.0.0.1:{modern} digest=md5,sha-256
@@ -44,7 +46,7 @@ class Tandem:
     beside it. `modern` offers both, over UDP."""
 
     def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 log="debug", media_address="127.0.0.1", ipv6=True):
+                 log="debug", media_address="127.0.0.1", ipv6=True, user=None):
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
         self.server, self.server6 = f"127.0.0.1:{self.port}", f"[::1]:{self.port}"
@@ -57,7 +59,8 @@ class Tandem:
         first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
-                port=self.port, source=self.source, log=log, modern=ports[1], database=database, home=self.home, build=self.build,
+                user=user or pwd.getpwuid(os.geteuid()).pw_name, port=self.port, source=self.source, log=log,
+                modern=ports[1], database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_address=media_address,
                 media6="address6 = ::1\n" if ipv6 else "", media_first=first, media_last=ports[-1], switch=switch, media=media,
                 modules=modules, listens=listens, listens6=LISTENS6.format(port=self.port) if ipv6 else ""))

@@ -29,7 +29,7 @@ def _compare(rows, traffic):
 
 
 def _kill_at_random_moments(t, moments):
-    tandem = t.own_tandem(media_ports=1200, log="info")
+    tandem = t.own_tandem(crowd=True, log="info")
     tandem.expect_error("media process")
     tandem.start()
     traffic = Traffic(tandem.server, t.account(), t.account(), rate=50)
@@ -57,7 +57,7 @@ def _kill_at_random_moments(t, moments):
 @scenario(seconds=150)
 def no_accepted_call_is_lost_when_the_switch_is_killed_while_the_database_is_away(t):
     cluster = t.own_cluster().start()
-    tandem = t.own_tandem(database=cluster.create_database("tandem"), media_ports=1200, log="info")
+    tandem = t.own_tandem(database=cluster.create_database("tandem"), crowd=True, log="info")
     tandem.migrate()
     tandem.expect_error("media process|database|PostgreSQL")
     tandem.start()

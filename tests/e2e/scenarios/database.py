@@ -197,28 +197,28 @@ def _newcomers(t):
 
 @scenario(seconds=180)
 def postgresql_is_stopped_under_load(t):
-    cluster, tandem = _own(t, media_ports=1200)
+    cluster, tandem = _own(t, crowd=True)
     _newcomers(t)
     _trouble_under_load(t, tandem, cluster.stop, cluster.start, 60, ["database down", "records:"], rate=30)
 
 
 @scenario(seconds=900, long=True)
 def postgresql_is_stopped_for_ten_minutes_under_load(t):
-    cluster, tandem = _own(t, media_ports=3000)
+    cluster, tandem = _own(t, crowd=True)
     _newcomers(t)  # a port rests for five seconds after use: fifty calls a second keep twelve hundred busy
     _trouble_under_load(t, tandem, cluster.stop, cluster.start, 600, ["database down", "records:"], rate=50)
 
 
 @scenario(seconds=180)
 def postgresql_is_frozen_under_load(t):
-    cluster, tandem = _own(t, media_ports=1200)
+    cluster, tandem = _own(t, crowd=True)
     _newcomers(t)
     _trouble_under_load(t, tandem, cluster.freeze, cluster.thaw, 25, ["database down", "did not answer"])
 
 
 @scenario(seconds=120)
 def postgresql_crashes_and_is_restarted_under_load(t):
-    cluster, tandem = _own(t, media_ports=1200)
+    cluster, tandem = _own(t, crowd=True)
     _newcomers(t)
     def crash_and_start():
         cluster.stop("immediate")
@@ -231,7 +231,7 @@ def a_slow_database_slows_no_call(t):
     cluster = t.own_cluster().start()
     conninfo = cluster.create_database("tandem")
     slow = postgres.Slow(t.directory("slow"), cluster, 0.7)
-    tandem = t.own_tandem(database=slow.conninfo("tandem"), media_ports=1200, log="info")
+    tandem = t.own_tandem(database=slow.conninfo("tandem"), crowd=True, log="info")
     tandem.database = conninfo
     tandem.migrate()
     tandem.start()
@@ -252,7 +252,7 @@ def a_slow_database_slows_no_call(t):
 @scenario(seconds=240)
 def the_disk_of_postgresql_is_full_under_load(t):
     cluster = t.own_cluster(postgres.Tiny).start()
-    tandem = t.own_tandem(database=cluster.create_database("tandem"), media_ports=1200, log="info")
+    tandem = t.own_tandem(database=cluster.create_database("tandem"), crowd=True, log="info")
     tandem.migrate()
     tandem.start()
     _newcomers(t)
@@ -274,7 +274,7 @@ def another_host_takes_over_under_load(t):
     first.sql("SELECT pg_reload_conf()")
     database = f"host={first.directory},{second.directory} port=5432,5432 user=tandem dbname=tandem " \
                "target_session_attrs=read-write"
-    tandem = t.own_tandem(database=database, media_ports=1200, log="info")
+    tandem = t.own_tandem(database=database, crowd=True, log="info")
     tandem.migrate()
     tandem.start()
     _newcomers(t)

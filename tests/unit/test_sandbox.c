@@ -1,0 +1,185 @@
+/* What a process can still do in the media process's sandbox, and what not. Each look is a child of its own, since
+ * there is no way out again; a second thread is there before, since the media threads are. */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "media/sandbox.h"
+
+/* Each returns 0 when it worked, errno otherwise. */
+static int opens_a_file(void)
+{
+    return open("/etc/passwd", O_RDONLY) < 0 ? errno : 0;
+}
+
+static int makes_a_file(void)
+{
+    return open("/tmp/tandem-sandbox-test", O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
+}
+
+static int starts_a_program(void)
+{
+    execl("/bin/true", "true", (char *)NULL);
+    return errno;
+}
+
+static int forks(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    return pid < 0 ? errno : 0;
+}
+
+static int makes_memory_executable(void)
+{
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+               ? errno
+               : 0;
+}
+
+static int connects_by_tcp(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0;
+}
+
+static int opens_a_raw_socket(void)
+{
+    return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) < 0 ? errno : 0;
+}
+
+static int talks_to_local_programs(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? errno : 0;
+}
+
+static int looks_into_its_parent(void)
+{
+    return ptrace(PTRACE_ATTACH, getppid(), 0, 0) < 0 ? errno : 0;
+}
+
+static int opens_udp(void)
+{
+    return socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) < 0 ||
+                   socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0
+               ? errno
+               : 0;
+}
+
+static int takes_memory(void)
+{
+    void *small = malloc(100), *large = malloc(8 << 20);
+
+    return small && large ? 0 : errno;
+}
+
+struct other {
+    int (*act)(void);
+    int go[2], result;
+};
+
+static void *other_thread(void *arg)
+{
+    struct other *other = arg;
+    char c;
+
+    if (read(other->go[0], &c, 1) == 1)
+        other->result = other->act();
+    return NULL;
+}
+
+/* What becomes of act in the sandbox, on the thread that entered it or on one that was there before. */
+static int inside(int (*act)(void), bool on_other)
+{
+    pid_t pid = fork();
+    int status;
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        struct other other = {.act = act};
+        pthread_t thread;
+
+        if (pipe(other.go) < 0 || pthread_create(&thread, NULL, other_thread, &other) != 0 || sandbox_enter() < 0)
+            _exit(255);
+        if (!on_other)
+            _exit(act());
+        if (write(other.go[1], "", 1) != 1)
+            _exit(254);
+        pthread_join(thread, NULL);
+        _exit(other.result);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+#ifdef TANDEM_SANITIZED
+START_TEST(a_build_with_a_sanitizer_has_no_sandbox_and_says_so)
+{
+    ck_assert_int_eq(sandbox_enter(), -ENOSYS);
+    (void)inside;
+    ck_assert_int_eq(opens_udp(), 0);
+}
+END_TEST
+#endif
+
+static int (*const forbidden[])(void) = {opens_a_file,
+                                         makes_a_file,
+                                         starts_a_program,
+                                         forks,
+                                         makes_memory_executable,
+                                         connects_by_tcp,
+                                         opens_a_raw_socket,
+                                         talks_to_local_programs,
+                                         looks_into_its_parent};
+static int (*const needed[])(void) = {opens_udp, takes_memory};
+#define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
+
+START_TEST(what_media_does_not_need_is_refused_to_every_thread)
+{
+    ck_assert_int_eq(inside(forbidden[_i], false), EPERM);
+    ck_assert_int_eq(inside(forbidden[_i], true), EPERM);
+}
+END_TEST
+
+START_TEST(what_media_needs_goes_on)
+{
+    ck_assert_int_eq(inside(needed[_i], false), 0);
+    ck_assert_int_eq(inside(needed[_i], true), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sandbox");
+    TCase *tc = tcase_create("sandbox");
+    SRunner *runner;
+    int failed;
+
+#ifdef TANDEM_SANITIZED
+    tcase_add_test(tc, a_build_with_a_sanitizer_has_no_sandbox_and_says_so);
+    (void)what_media_does_not_need_is_refused_to_every_thread_ttest;
+    (void)what_media_needs_goes_on_ttest;
+#else
+    tcase_add_loop_test(tc, what_media_does_not_need_is_refused_to_every_thread, 0, COUNT(forbidden));
+    tcase_add_loop_test(tc, what_media_needs_goes_on, 0, COUNT(needed));
+#endif
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
