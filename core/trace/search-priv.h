@@ -15,7 +15,8 @@ struct search {
     void *arg;
     struct recorder_files *files;
     uint8_t key[16];
-    uint64_t now_us, from_us; /* what is younger or older is not looked at */
+    uint64_t now_us, from_us; /* what is older is not looked at */
+    uint64_t newest_us;       /* of the frames seen */
     frame_fn each;            /* gets the frames that are meant, while they are walked */
     struct trace_part part;
     char *tail; /* frames that are in no file yet */

@@ -24,7 +24,11 @@ static bool one_frame(void *arg, const struct frame *frame)
 {
     struct search *s = arg;
 
-    return frame->at_us > s->now_us || s->each(s, frame);
+    if (s->query.until_us && frame->at_us > s->query.until_us)
+        return true;
+    if (frame->at_us > s->newest_us)
+        s->newest_us = frame->at_us;
+    return s->each(s, frame);
 }
 
 void search_each(struct search *s, frame_fn fn)
@@ -233,7 +237,7 @@ static void say_next(struct search *s)
     if (!s->result || !s->part.next)
         return;
     json_object_set_new(s->result, "next", json_integer((json_int_t)s->part.next));
-    json_object_set_new(s->result, "until_us", json_integer((json_int_t)s->now_us));
+    json_object_set_new(s->result, "until_us", json_integer((json_int_t)s->newest_us));
 }
 
 static void run(void *arg)
@@ -300,7 +304,7 @@ void trace_search(struct trace *trace, const struct trace_query *query, trace_fo
     s->files = trace->recorder ? recorder_files_of(trace->recorder) : NULL;
     memcpy(s->key, trace->key, sizeof s->key);
     s->part = (struct trace_part){.skip = query->skip, .room = RAW_MAX};
-    s->now_us = query->until_us ? query->until_us : loop_wall_us(trace->loop);
+    s->now_us = loop_wall_us(trace->loop);
     copy_tail(s);
     trace->searches++;
     if (s->files) {
