@@ -27,7 +27,7 @@ static void *lane_main(void *raw)
 
     free(arg);
     if (geteuid() != 0)
-        caps_keep(0); /* the main thread may still have some, for its sockets */
+        caps_keep(caps_ambient()); /* the main thread may still have some, for its sockets */
     pthread_mutex_lock(&loop->workers.lock);
     for (;;) {
         struct job *job;

@@ -44,6 +44,7 @@ extern const struct cli_command cmd_status, cmd_version, cmd_refs;
 extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
 extern const struct cli_command cmd_registrations, cmd_accounts;
 extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config, cmd_backup, cmd_restore;
+extern const struct cli_command cmd_acl, cmd_ban;
 extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate, cmd_originate;
 extern const struct cli_command cmd_trace, cmd_why;
 
@@ -133,6 +134,8 @@ void print_clean(FILE *out, const char *text);
 void print_lines(FILE *out, const char *text);
 /* "12 s", "3 min 5 s", "2 h 10 min", "4 d 3 h". Returns out. */
 const char *duration_text(json_int_t seconds, char out[32]);
+/* "300", "30s", "5m", "1h", "7d": seconds; 0: not a time. */
+uint64_t time_read(const char *text);
 /* "14:03:59.123" of local time. Returns out. */
 const char *clock_text(json_int_t at_us, char out[32]);
 

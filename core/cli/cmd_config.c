@@ -154,22 +154,6 @@ static enum cli_exit rollback(struct cli *cli, int argc, char **argv)
     return call(cli, "SELECT to_json(tandem.rollback_config($1))", argv[1]);
 }
 
-/* "5m", "30s", "1h", "300": seconds; 0: not a time. */
-static uint64_t read_time(const char *text)
-{
-    static const char units[] = "smh";
-    static const unsigned factors[] = {1, 60, 3600};
-    char number[16];
-    size_t len = strspn(text, "0123456789");
-    const char *unit = text[len] ? strchr(units, text[len]) : units;
-    uint64_t value;
-
-    if (!len || !unit || (text[len] && text[len + 1]) || str_copy_n(number, sizeof number, text, len) < 0 ||
-        str_to_u64(number, 1000000, &value) < 0)
-        return 0;
-    return value * factors[unit - units];
-}
-
 /* What would end the transaction that makes the file one change, or needs a file of its own. */
 static const char *refused_word(const char *statement)
 {
@@ -275,7 +259,7 @@ static enum cli_exit apply(struct cli *cli, int argc, char **argv)
     }
     if (!path)
         return cli_usage(&cmd_config, "config apply needs a file of SQL (- is standard input)");
-    if (time && !(seconds = read_time(time)))
+    if (time && !(seconds = time_read(time)))
         return cli_usage(&cmd_config, "--confirm takes a time like 5m, 30s or 1h, not \"%s\"", time);
     text = cli_read_file(path);
     if (!text)

@@ -93,7 +93,7 @@ enum cli_exit entity_add(struct cli *cli, const struct entity *entity, const cha
 {
     const char *params[] = {key, secret, parent};
 
-    if (!secret) {
+    if (!secret && entity->has_secret) {
         make_secret(made_secret);
         params[1] = *made_secret;
     }
@@ -218,7 +218,7 @@ static void ask_rest(struct cli *cli, const struct entity *entity, struct reques
 
     if (!assigned(r, name->column) && r->count < FIELDS_MAX && (text = ask_word(cli, name->label)))
         r->assignments[r->count++] = (struct assignment){name, text};
-    if (!r->secret_stdin && (*secret = ask_line("secret (empty: a good one is made)", true)) && !**secret) {
+    if (entity->has_secret && !r->secret_stdin && (*secret = ask_line("secret (empty: a good one is made)", true)) && !**secret) {
         free(*secret);
         *secret = NULL;
     }
@@ -373,12 +373,15 @@ static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc,
         return entity_import(cli, entity, argc, argv);
     if (strcmp(verb, "export") == 0)
         return entity_export(cli, entity, argc, argv);
-    if (!entity->has_secret)
-        return cli_usage(entity->command, "a %s cannot be told to \"%s\"", entity->word, verb);
-    if (strcmp(verb, "add") == 0)
+    if (entity->add && strcmp(verb, "add") == 0)
         return add(cli, entity, argc, argv);
-    if (strcmp(verb, "set") == 0 || strcmp(verb, "password") == 0)
-        return set(cli, entity, argc, argv, verb[0] == 'p');
+    if (entity->add && strcmp(verb, "set") == 0)
+        return set(cli, entity, argc, argv, false);
+    if (entity->has_secret && strcmp(verb, "password") == 0)
+        return set(cli, entity, argc, argv, true);
+    if (!entity_field(entity, "enabled"))
+        return cli_usage(entity->command, "a%s %s cannot be told to \"%s\"", strchr("aeiou", entity->word[0]) ? "n" : "",
+                         entity->word, verb);
     if (strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0)
         return enable(cli, entity, argc, argv, verb[0] == 'e');
     return cli_usage(entity->command, "a%s %s cannot be told to \"%s\"", strchr("aeiou", entity->word[0]) ? "n" : "",
@@ -388,6 +391,11 @@ static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc,
 static enum cli_exit run_account(struct cli *cli, int argc, char **argv)
 {
     return run(cli, &entity_account, argc, argv);
+}
+
+static enum cli_exit run_acl(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, &entity_acl, argc, argv);
 }
 
 static enum cli_exit run_device(struct cli *cli, int argc, char **argv)
@@ -427,7 +435,7 @@ const struct cli_command cmd_account = {
     "Properties: --name TEXT (what other phones display), --enabled yes|no, --context NAME, --max-contacts N,\n"
     "--max-call S, --session-timers on|accept|off, --session-expires S, --session-min-se S; the value default of the "
     "last\n"
-    "four means: as the switch.\n\n" SECRETS_HELP
+    "four means: as the switch. --acl NAME: an access list of the addresses that may use it (default: none).\n\n" SECRETS_HELP
     "A change has come into force, or it is said why not, when the command ends.",
     run_account};
 const struct cli_command cmd_device = {
@@ -443,6 +451,17 @@ const struct cli_command cmd_device = {
     "  import FILE [--dry-run], export [FILE]   as CSV\n\n"
     "Properties: --label TEXT, --mac ADDRESS (default: none), --account NAME, --enabled yes|no.\n\n" SECRETS_HELP,
     run_device};
+const struct cli_command cmd_acl = {
+    "acl", "acl add|set|show|list|del|import|export [...]", "access lists: who may speak to a listener, or use an account",
+    "  add NAME [PROPERTY...]            a new list\n"
+    "  set NAME PROPERTY...\n"
+    "  show NAME, list [TEXT]            one, or all (that have TEXT in name, rules or note)\n"
+    "  del NAME...                       its listeners are open again; not while an account follows it\n"
+    "  import FILE [--dry-run], export [FILE]   as CSV\n\n"
+    "Properties: --rules \"allow 192.0.2.0/24, deny all\" (the first rule that has the address decides; where none has\n"
+    "it, the opposite of the last one), --listeners \"udp, tcp:5060\" (or all), --note TEXT.\n"
+    "An account follows a list by: tandem account set NAME --acl LIST.",
+    run_acl};
 const struct cli_command cmd_setting = {
     "setting", "setting set|show|list|del|import|export [...]", "settings of the whole switch",
     "  list [TEXT]                       all that there are, with their defaults and what they mean\n"

@@ -95,7 +95,8 @@ static void print_edge(const struct cli *cli, const json_t *edge)
 {
     static const struct {
         const char *key, *words;
-    } drops[] = {{"malformed", "malformed"}, {"size", "too large"}, {"rate", "too fast"}, {"no_flow", "to nobody"}};
+    } drops[] = {{"malformed", "malformed"}, {"size", "too large"},  {"rate", "too fast"},   {"no_flow", "to nobody"},
+                 {"banned", "banned"},       {"acl", "not allowed"}, {"scanner", "scanners"}};
     const json_t *dropped = json_object_get(edge, "dropped");
 
     label(cli, "messages");
@@ -107,6 +108,31 @@ static void print_edge(const struct cli *cli, const json_t *edge)
     if (json_num(edge, "send_failed"))
         fprintf(cli->out, ", %lld not sent", (long long)json_num(edge, "send_failed"));
     putc('\n', cli->out);
+}
+
+static void print_load(const struct cli *cli, const json_t *load)
+{
+    label(cli, "load");
+    good_or_bad(cli, !json_yes(load, "overloaded"), json_yes(load, "overloaded") ? "too high" : "fine");
+    fprintf(cli->out, ", %lld percent; memory %lld of %lld MiB", (long long)json_num(load, "percent"),
+            (long long)json_num(load, "memory_mb"), (long long)json_num(load, "max_memory_mb"));
+    if (json_num(load, "refused"))
+        fprintf(cli->out, "; %s%lld requests refused%s", colour(cli, YELLOW), (long long)json_num(load, "refused"),
+                colour(cli, PLAIN));
+    putc('\n', cli->out);
+    say_also(cli, json_str(load, "why"));
+}
+
+/* Somebody locked out is the usual question. */
+static void print_bans(const struct cli *cli, const json_t *edge)
+{
+    json_int_t bans = json_num(edge, "bans");
+
+    if (!bans)
+        return;
+    label(cli, "bans");
+    fprintf(cli->out, "%lld %s; `tandem ban list` says which and why\n", (long long)bans,
+            bans == 1 ? "address is not listened to" : "addresses are not listened to");
 }
 
 static void print_recorder(const struct cli *cli, const json_t *recorder)
@@ -200,6 +226,9 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     print_media(cli, json_object_get(s, "media"));
     if (json_object_get(s, "edge"))
         print_edge(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "load"))
+        print_load(cli, json_object_get(s, "load"));
+    print_bans(cli, json_object_get(s, "edge"));
     if (json_object_get(s, "dialplan"))
         print_dialplan(cli, json_object_get(s, "dialplan"));
     if (json_object_get(s, "recorder"))

@@ -1,4 +1,4 @@
-/* What accounts, devices and settings are made of: the tables that entity.h speaks of. Words and SQL only. */
+/* What accounts, devices, settings and access lists are made of: the tables that entity.h speaks of. Words and SQL only. */
 #include "cli/entity.h"
 
 #define WANTED(columns) "WHERE $1::text IS NULL OR position(lower($1) IN lower(concat_ws(' ', " columns "))) > 0"
@@ -21,7 +21,8 @@ const struct entity entity_account = {
                {"--max-call", "max_call", "longest call", "integer", true, false, true},
                {"--session-timers", "session_timers", "session timers", "text", true, false, false},
                {"--session-expires", "session_expires", "session expires", "integer", true, false, true},
-               {"--session-min-se", "session_min_se", "session at least", "integer", true, false, true}},
+               {"--session-min-se", "session_min_se", "session at least", "integer", true, false, true},
+               {"--acl", "acl", "access list", "text", true, false, false}},
     .add = "SELECT tandem.add_account(name => $1, secret => $2) WHERE $3::text IS NULL",
     .del = "SELECT tandem.remove_account($1)",
     .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_account v " WANTED(
@@ -81,4 +82,27 @@ const struct entity entity_setting = {
     .heads = setting_heads,
     .columns = setting_columns,
     .column_count = COUNT_OF(setting_heads),
+};
+
+static const char *const acl_heads[] = {"ACL", "RULES", "LISTENERS", "ACCOUNTS", "NOTE"};
+static const char *const acl_columns[] = {"name", "rules", "listeners", "accounts", "note"};
+
+const struct entity entity_acl = {
+    .word = "acl",
+    .plural = "acls",
+    .command = &cmd_acl,
+    .table = "config.acl",
+    .key = "name",
+    .fields = {{NULL, "name", "access list", "text", false, false, false},
+               {"--rules", "rules", "rules", "text", false, true, false},
+               {"--listeners", "listeners", "listeners", "text", false, true, false},
+               {"--note", "note", "note", "text", false, true, false}},
+    .add = "INSERT INTO config.acl (name) SELECT $1 WHERE $2::text IS NULL AND $3::text IS NULL",
+    .del = "SELECT tandem.remove_acl($1)",
+    .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_acl v " WANTED(
+        "v.name, v.rules, v.note"),
+    .show = "SELECT to_jsonb(v) FROM tandem.v_acl v WHERE v.name = $1",
+    .heads = acl_heads,
+    .columns = acl_columns,
+    .column_count = COUNT_OF(acl_heads),
 };

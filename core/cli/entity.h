@@ -24,7 +24,7 @@ struct entity {
     const char *parent;      /* field that `add` takes before the key ("account"); NULL: none */
     bool has_secret;
     struct field fields[FIELDS_MAX]; /* ended by a NULL column */
-    const char *add;                 /* SQL: $1 key, $2 secret, $3 parent */
+    const char *add;                 /* SQL: $1 key, $2 secret, $3 parent; NULL: set makes them */
     const char *del;                 /* SQL: $1 key */
     const char *next_key;            /* SQL: $1 parent: a name for one that was given none; NULL: it needs one */
     const char *list;                /* SQL: a jsonb array; $1: only those that have this in their text, or NULL */
@@ -34,7 +34,7 @@ struct entity {
     unsigned column_count;
 };
 
-extern const struct entity entity_account, entity_device, entity_setting;
+extern const struct entity entity_account, entity_device, entity_setting, entity_acl;
 
 /* A field with its new value (text; NULL: SQL NULL). */
 struct assignment {

@@ -65,7 +65,7 @@ enum cli_exit entity_list(struct cli *cli, const struct entity *entity, int argc
 static const char *field_text(const struct field *f, const json_t *value, char out[32])
 {
     if (json_is_null(value) && f->may_default)
-        return strcmp(f->column, "mac") == 0 ? "" : "as the switch";
+        return strcmp(f->column, "mac") == 0 ? "" : strcmp(f->column, "acl") == 0 ? "none" : "as the switch";
     if (!f->seconds || !json_is_integer(value))
         return value_text(value, out);
     return json_integer_value(value) ? duration_text(json_integer_value(value), out) : "no limit";

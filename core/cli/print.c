@@ -113,6 +113,21 @@ const char *duration_text(json_int_t seconds, char out[32])
     return out;
 }
 
+uint64_t time_read(const char *text)
+{
+    static const char units[] = "smhd";
+    static const unsigned factors[] = {1, 60, 3600, 86400};
+    char number[16];
+    size_t len = strspn(text, "0123456789");
+    const char *unit = text[len] ? strchr(units, text[len]) : units;
+    uint64_t value;
+
+    if (!len || !unit || (text[len] && text[len + 1]) || str_copy_n(number, sizeof number, text, len) < 0 ||
+        str_to_u64(number, 1000000, &value) < 0)
+        return 0;
+    return value * factors[unit - units];
+}
+
 const char *clock_text(json_int_t at_us, char out[32])
 {
     time_t seconds = (time_t)(at_us / 1000000);

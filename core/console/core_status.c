@@ -56,15 +56,22 @@ static json_t *media_json(const struct pbx *pbx)
 static json_t *edge_json(const struct edge *edge)
 {
     struct edge_stats s;
+    json_t *json, *dropped;
 
     edge_get_stats(edge, &s);
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:I,s:I,s:I}}", "in", (json_int_t)s.in, "out",
+    json = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:I,s:I,s:I}}", "in", (json_int_t)s.in, "out",
                      (json_int_t)s.out, "in_bytes", (json_int_t)s.in_bytes, "out_bytes", (json_int_t)s.out_bytes,
                      "send_failed", (json_int_t)s.send_failed, "refused", (json_int_t)s.refused, "dropped", "malformed",
                      (json_int_t)s.dropped_malformed, "size", (json_int_t)s.dropped_size, "rate",
                      (json_int_t)s.dropped_rate, "no_flow", (json_int_t)s.dropped_no_flow, "connections", "now",
                      (json_int_t)s.connections, "total", (json_int_t)s.connections_total, "refused",
                      (json_int_t)s.connections_refused, "cut", (json_int_t)s.connections_cut);
+    dropped = json_object_get(json, "dropped");
+    json_object_set_new(dropped, "banned", json_integer((json_int_t)s.dropped_banned));
+    json_object_set_new(dropped, "acl", json_integer((json_int_t)s.dropped_acl));
+    json_object_set_new(dropped, "scanner", json_integer((json_int_t)s.dropped_scanner));
+    json_object_set_new(json, "bans", json_integer(bans_count(edge_bans(edge))));
+    return json;
 }
 
 /* Resident memory in bytes; 0 when /proc is not there. procfs answers from memory, so this does not block. */

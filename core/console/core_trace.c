@@ -1,5 +1,7 @@
 /* The commands trace and why, the topic "trace", and the recorder's section of status. Signalling thread; the search
  * runs on a worker, and its answer comes later. */
+#include <stdlib.h>
+
 #include "console/core.h"
 #include "trace/trace.h"
 
@@ -24,10 +26,21 @@ static bool take_filter(struct trace_query *query, json_t *params)
     return found == 1;
 }
 
+/* Somebody who waits for a search. */
+struct asked {
+    struct core_part *core;
+    struct console_request *request;
+    char account[64]; /* of `why register`; "" otherwise */
+};
+
 static void found(void *arg, int error, json_t *result)
 {
-    struct console_request *request = arg;
+    struct asked *asked = arg;
+    struct console_request *request = asked->request;
 
+    if (!error && asked->account[0])
+        core_bans_explain(asked->core, asked->account, result);
+    free(asked);
     if (error == -ENOTUNIQ)
         console_fail(request, "ambiguous", "Several calls begin like this: give more characters of the id.");
     else if (error == -EINVAL)
@@ -45,19 +58,28 @@ static void search(struct core_part *core, struct console_request *request, json
     json_int_t count = json_integer_value(json_object_get(params, "count"));
     json_int_t skip = json_integer_value(json_object_get(params, "skip"));
     json_int_t until_us = json_integer_value(json_object_get(params, "until_us"));
+    struct asked *asked;
 
     query.count = count > 0 && count < 100000 ? (unsigned)count : 0;
     query.skip = skip > 0 && skip < 1000000 ? (unsigned)skip : 0;
     query.until_us = until_us > 0 ? (uint64_t)until_us : 0;
-    if (!core->core.trace)
+    if (!core->core.trace) {
         console_fail(request, "unavailable", "The flight recorder is not running.");
-    else if (!take_filter(&query, params))
+        return;
+    }
+    if (!take_filter(&query, params)) {
         console_fail(
             request, "bad-request",
             "Say one of: id (the beginning of a call's id), last (an account or number; \"\": anybody), register "
             "(an account), address.");
-    else
-        trace_search(core->core.trace, &query, found, request);
+        return;
+    }
+    asked = mem_new(sizeof *asked);
+    asked->core = core;
+    asked->request = request;
+    if (explain && query.wanted == TRACE_REGISTER)
+        str_copy(asked->account, sizeof asked->account, query.text);
+    trace_search(core->core.trace, &query, found, asked);
 }
 
 static void run_trace(struct core_part *core, struct console_request *request, json_t *params)

@@ -63,7 +63,7 @@ struct feed {
 };
 
 /* What a load's statements give, in order. */
-enum { RESULT_BEGIN, RESULT_GENERATION, RESULT_ACCOUNTS, RESULT_DEVICES, RESULT_SETTINGS, RESULT_COMMIT };
+enum { RESULT_BEGIN, RESULT_GENERATION, RESULT_ACCOUNTS, RESULT_DEVICES, RESULT_SETTINGS, RESULT_ACLS, RESULT_COMMIT };
 
 static void load(struct feed *feed, bool all);
 
@@ -151,6 +151,12 @@ static void take_settings(struct feed *feed, const PGresult *r)
 {
     if (PQntuples(r))
         rows_settings(building(feed), r);
+}
+
+static void take_acls(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_acls(building(feed), r, &feed->fault);
 }
 
 /* --- loads -------------------------------------------------------------------------------------------------------- */
@@ -376,6 +382,10 @@ static void take_load_result(struct feed *feed, const PGresult *r)
     case RESULT_SETTINGS:
         if (!feed->read_all)
             take_settings(feed, r);
+        break;
+    case RESULT_ACLS:
+        if (!feed->read_all)
+            take_acls(feed, r);
         break;
     default:
         break;

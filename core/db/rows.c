@@ -10,8 +10,10 @@
 /* Columns of config.account a and config.device d, in the order in which they are taken below. */
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
-    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se"
+    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
+
+#define ACL_COLUMNS "l.name, l.rules, l.listeners"
 
 #define TOUCHED(table)                                                                                                 \
     " FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND table_name = '" table "') c"
@@ -28,7 +30,8 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
         str_append(sql, size, &used,
                    "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
                    "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
-                   "SELECT key, value FROM config.setting;");
+                   "SELECT key, value FROM config.setting;"
+                   "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";");
     else
         str_append(sql, size, &used,
                    "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
@@ -36,8 +39,10 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                                   "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
                                       "device") " LEFT JOIN config.device d ON d.name = c.key;"
                                                 "SELECT c.key, s.value" TOUCHED(
-                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;",
-                   have, have, have);
+                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;"
+                                                    "SELECT c.key, " ACL_COLUMNS TOUCHED(
+                                                        "acl") " LEFT JOIN config.acl l ON l.name = c.key;",
+                   have, have, have, have);
     str_append(sql, size, &used, "COMMIT");
 }
 
@@ -100,6 +105,8 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     if (seconds_or(r, row, 11, 0, &account->session.expires) < 0 ||
         seconds_or(r, row, 12, 0, &account->session.min_se) < 0)
         return "its session_expires or session_min_se is not a time in seconds";
+    if (str_copy(account->acl, sizeof account->acl, PQgetvalue(r, row, 13)) < 0)
+        return "the name of its access list is too long";
     return NULL;
 }
 
@@ -166,6 +173,23 @@ void rows_devices(struct snapshot *into, const PGresult *r, struct fault *fault)
         } else {
             snapshot_put_device(into, device);
         }
+    }
+}
+
+void rows_acls(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct acl *acl;
+
+        if (PQgetisnull(r, row, 1)) {
+            snapshot_drop_acl(into, PQgetvalue(r, row, 0));
+            continue;
+        }
+        acl = acl_new(PQgetvalue(r, row, 1), PQgetvalue(r, row, 2), PQgetvalue(r, row, 3));
+        if (acl)
+            snapshot_put_acl(into, acl);
+        else
+            blame(fault, "acl", PQgetvalue(r, row, 0), "its rules or listeners cannot be read");
     }
 }
 

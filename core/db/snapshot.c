@@ -21,7 +21,7 @@ struct setting {
 struct snapshot {
     uint64_t generation;
     uint64_t losses;
-    struct names accounts, devices;
+    struct names accounts, devices, acls;
     struct setting *settings; /* a few dozen: searched one by one */
     size_t setting_count;
 };
@@ -63,6 +63,16 @@ void snapshot_drop_device(struct snapshot *s, const char *name)
     names_drop(&s->devices, name);
 }
 
+void snapshot_put_acl(struct snapshot *s, struct acl *acl)
+{
+    names_put(&s->acls, acl);
+}
+
+void snapshot_drop_acl(struct snapshot *s, const char *name)
+{
+    names_drop(&s->acls, name);
+}
+
 void snapshot_put_setting(struct snapshot *s, const char *key, const char *value)
 {
     size_t i = 0;
@@ -92,6 +102,7 @@ struct snapshot *snapshot_next(const struct snapshot *from)
     s->losses = from->losses;
     names_copy(&s->accounts, &from->accounts);
     names_copy(&s->devices, &from->devices);
+    names_copy(&s->acls, &from->acls);
     for (size_t i = 0; i < from->setting_count; i++)
         snapshot_put_setting(s, from->settings[i].key, from->settings[i].value);
     return s;
@@ -103,6 +114,7 @@ void snapshot_free(struct snapshot *s)
         return;
     names_free(&s->accounts);
     names_free(&s->devices);
+    names_free(&s->acls);
     for (size_t i = 0; i < s->setting_count; i++) {
         free(s->settings[i].key);
         free(s->settings[i].value);
@@ -180,6 +192,17 @@ struct device *device_new(const char *name, const char *account, const char *rea
     return device;
 }
 
+struct acl *acl_new(const char *name, const char *rules, const char *listeners)
+{
+    struct acl *acl = obj_new(sizeof *acl, "acl", NULL, HOLDER);
+
+    if (str_copy(acl->name, sizeof acl->name, name) == 0 && acl->name[0] &&
+        str_copy(acl->listeners, sizeof acl->listeners, listeners) == 0 && acl_parse(rules, &acl->rules) == 0)
+        return acl;
+    obj_unref(acl, HOLDER);
+    return NULL;
+}
+
 uint64_t snapshot_generation(const struct snapshot *s)
 {
     return s->generation;
@@ -190,7 +213,7 @@ uint64_t snapshot_losses(const struct snapshot *s)
     return s->losses;
 }
 
-_Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0,
+_Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0 && offsetof(struct acl, name) == 0,
                "names.h wants the name first");
 
 const struct account *snapshot_account(const struct snapshot *s, const char *name)
@@ -201,6 +224,21 @@ const struct account *snapshot_account(const struct snapshot *s, const char *nam
 const struct device *snapshot_device(const struct snapshot *s, const char *name)
 {
     return names_find(&s->devices, name);
+}
+
+const struct acl *snapshot_acl(const struct snapshot *s, const char *name)
+{
+    return names_find(&s->acls, name);
+}
+
+size_t snapshot_acl_count(const struct snapshot *s)
+{
+    return s->acls.count;
+}
+
+const struct acl *snapshot_acl_at(const struct snapshot *s, size_t i)
+{
+    return i < s->acls.count ? s->acls.sorted[i] : NULL;
 }
 
 size_t snapshot_account_count(const struct snapshot *s)

@@ -3,7 +3,7 @@
 #ifndef DB_SNAPSHOT_H
 #define DB_SNAPSHOT_H
 
-#include "base/base.h"
+#include "base/network.h"
 
 /* Session timers (RFC 4028) towards one party: what an account says, and whatever else can be called. Times in seconds;
  * 0 in a field: the switch's setting decides (session_policy_resolve()). */
@@ -32,6 +32,7 @@ struct account {
     unsigned max_contacts; /* bindings at a time */
     unsigned max_call;     /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
     struct session_policy session;
+    char acl[64]; /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */
@@ -42,6 +43,13 @@ struct device {
     uint8_t ha1_md5[16];
     uint8_t ha1_sha256[32];
     bool enabled;
+};
+
+/* An access list. Counted ("acl"). */
+struct acl {
+    char name[64];
+    char listeners[128]; /* "all", or transports and ports: "udp", "tcp:5060"; "": no listener */
+    struct acl_rules rules;
 };
 
 struct snapshot;
@@ -55,10 +63,14 @@ void snapshot_put_account(struct snapshot *snapshot, struct account *account);
 void snapshot_drop_account(struct snapshot *snapshot, const char *name);
 void snapshot_put_device(struct snapshot *snapshot, struct device *device);
 void snapshot_drop_device(struct snapshot *snapshot, const char *name);
+void snapshot_put_acl(struct snapshot *snapshot, struct acl *acl);
+void snapshot_drop_acl(struct snapshot *snapshot, const char *name);
 void snapshot_put_setting(struct snapshot *snapshot, const char *key, const char *value); /* NULL value: remove */
 /* A new account with a secret that is hashed for both algorithms (tests, tools): obj held by "snapshot". */
 struct account *account_new(const char *name, const char *realm, const char *secret) MUST_USE;
 struct device *device_new(const char *name, const char *account, const char *realm, const char *secret) MUST_USE;
+/* rules: text as acl_parse() takes it. NULL when it does not. */
+struct acl *acl_new(const char *name, const char *rules, const char *listeners) MUST_USE;
 
 uint64_t snapshot_generation(const struct snapshot *snapshot);
 /* The same number in two snapshots: the later one has lost no account, and no device or the right to one. Another
@@ -71,6 +83,10 @@ const struct device *snapshot_device(const struct snapshot *snapshot, const char
 /* i in 0 … count-1, ordered by name. */
 size_t snapshot_account_count(const struct snapshot *snapshot);
 const struct account *snapshot_account_at(const struct snapshot *snapshot, size_t i);
+/* NULL when there is none. */
+const struct acl *snapshot_acl(const struct snapshot *snapshot, const char *name);
+size_t snapshot_acl_count(const struct snapshot *snapshot);
+const struct acl *snapshot_acl_at(const struct snapshot *snapshot, size_t i);
 const char *snapshot_setting(const struct snapshot *snapshot, const char *key, const char *otherwise);
 /* A setting in seconds; `otherwise` when it is missing or not a number up to a week (snapshot NULL: missing). */
 unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsigned otherwise);

@@ -305,7 +305,7 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     struct list *source = &edge->sources[edge_source_hash(edge, peer) % EDGE_SOURCES];
     struct edge_connection *c;
 
-    if (!has_room(edge, source, peer)) {
+    if ((!connecting && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer)) {
         close(fd);
         return NULL;
     }

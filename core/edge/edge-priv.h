@@ -3,8 +3,12 @@
 #define EDGE_EDGE_PRIV_H
 
 #include <sys/socket.h>
+#include <time.h>
 
+#include "base/buckets.h"
 #include "edge/edge.h"
+#include "edge/edge_text.h"
+#include "edge/overload.h"
 #include "edge/stream.h"
 
 #define EDGE_MAX_LISTENS 64
@@ -50,6 +54,8 @@ struct edge_listener {
     int fd;
     struct loop_watch *watch;
     struct loop_timer pause; /* streams: no more descriptors just now */
+    struct acl_rules *acls;
+    unsigned acl_count;
 };
 
 /* One connection of a peer: its own socket, and one to NTA, so that NTA's transactions see a reliable transport, learn
@@ -73,16 +79,6 @@ struct edge_connection {
 #define EDGE_CONNECTIONS_MAX 65535       /* the slot is 16 bits of an id */
 #define EDGE_STREAM_OUT_MAX (256 * 1024) /* bytes that may wait for a slow reader */
 
-/* One bucket for each source address (IPv6: /64), in sets of four so that memory is bounded. */
-#define EDGE_BUCKET_SETS 2048
-#define EDGE_BUCKET_WAYS 4
-#define EDGE_BURST_MAX 4000000 /* thousandths must fit 32 bits */
-struct edge_bucket {
-    uint64_t source;  /* keyed hash; 0: free */
-    uint32_t tokens;  /* thousandths */
-    uint32_t seen_ms; /* when tokens was right */
-};
-
 /* Which of our addresses a peer sees, for listeners on a wildcard address. */
 #define EDGE_LOCALS 1024
 #define EDGE_LOCAL_US 30000000u /* routes change */
@@ -91,12 +87,16 @@ struct edge_local {
     uint64_t until_us;
 };
 
+#define EDGE_EMERGENCY_TEXT 256
+#define EDGE_PASSED 8192 /* the newest transactions of new requests, some seconds of a busy switch */
+
 /* What one look at a socket brings. The buffers are as large as the largest datagram, but memory is only taken for what
  * was ever written: of most of them a page. */
 struct edge_batch {
     struct mmsghdr headers[EDGE_BATCH];
     struct iovec parts[EDGE_BATCH];
     union addr peers[EDGE_BATCH];
+    char times[EDGE_BATCH][CMSG_SPACE(sizeof(struct timespec))]; /* when the kernel had them */
     char data[EDGE_BATCH][EDGE_DATAGRAM];
 };
 
@@ -115,13 +115,22 @@ struct edge {
     struct edge_listener listeners[EDGE_MAX_LISTENS];
     unsigned count;
     struct edge_local locals[EDGE_LOCALS];
-    uint64_t rate_quiet_us; /* no more warnings about senders until then */
-    struct edge_bucket buckets[EDGE_BUCKET_SETS][EDGE_BUCKET_WAYS];
+    uint64_t rate_quiet_us;  /* no more warnings about senders until then */
+    struct buckets *buckets; /* of sources; NULL: none has sent anything yet */
+    struct bans *bans;
     struct edge_connection **connections; /* slots; NULL: no listener for streams */
     unsigned connections_max, connections_per_source, connection_next;
     unsigned idle_ms, partial_ms;
     uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
     struct list sources[EDGE_SOURCES];
+    struct overload overload;
+    char overload_words[160]; /* of its last beginning or end */
+    struct loop_timer tick;
+    uint64_t tick_due_us; /* 0: it does not run */
+    uint64_t busy_us;     /* when there was a message last */
+    uint64_t waited_us;   /* how long the message that is looked at has waited in its socket, as far as is known */
+    char emergency[EDGE_EMERGENCY_TEXT];
+    uint64_t passed[EDGE_PASSED];
     char in[EDGE_DATAGRAM];
     edge_feed_fn feed; /* NULL: NTA reads its own socket */
     loop_fn fed;
@@ -141,9 +150,14 @@ int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow
 void edge_branch(const uint8_t key[16], const struct edge_text *text, const struct edge_via *via,
                  const union addr *source, char out[EDGE_BRANCH_TEXT]);
 
-/* source.c */
+/* admit.c */
+/* NULL, or why nothing that this peer sends is looked at (static words; edge_banned: a ban). Counts it. */
+const char *edge_not_admitted(struct edge_listener *listener, const union addr *peer, bool stream);
+extern const char edge_banned[];
 /* Takes one token of this source's bucket; false when it has none left. */
 bool edge_source_take(struct edge *edge, const union addr *source);
+/* The scanner that this message says it comes from, or NULL. */
+const char *edge_scanner(const struct edge_text *text);
 
 /* edge.c */
 /* The listener of a flow, NULL when there is none such or the connection is gone. Fills a stream's peer in. */
@@ -154,6 +168,15 @@ static inline bool edge_is_stream(enum edge_transport transport)
 }
 /* host:port of ours as this peer of the listener sees it. Returns 0 or negative errno. */
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
+
+/* shed.c */
+/* A request that could be passed on. NULL, or why it was refused (static words); it is answered then. */
+const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
+                      const struct edge_via *via);
+/* A request with this branch of ours has been passed on. */
+void edge_passed(struct edge *edge, const char *branch);
+/* There is work: the loop's lag is watched for a while. */
+void edge_busy(struct edge *edge);
 
 /* udp.c */
 void edge_batch_init(struct edge_batch *batch);
@@ -166,7 +189,7 @@ void edge_udp_inner_ready(void *arg, int fd, unsigned what);
 
 /* connection.c */
 /* The key of a source address: IPv6 counts by /64. Never 0. */
-uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /* source.c */
+uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /* admit.c */
 /* Takes fd over. NULL: over a limit, fd is closed. */
 struct edge_connection *edge_connection_new(struct edge_listener *listener, int fd, const union addr *peer,
                                             bool connecting);
@@ -190,6 +213,9 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
 /* A header from outside behind which nothing can be found: its sender is told with this status. */
 void edge_hop_bad(struct edge_listener *from, struct edge_connection *by, const union addr *peer, struct slice header,
                   unsigned status, const char *why);
+/* Tells the sender of a request, without state; the way back is where it came from. more: as for edge_text_reply(). */
+void edge_answer(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
+                 unsigned status, const char *reason, const char *more);
 /* One message from NTA. */
 void edge_hop_out(struct edge *edge, struct edge_connection *by, const char *data, size_t len);
 

@@ -110,8 +110,9 @@ int edge_open(struct loop *loop, const struct edge_config *config, const struct 
     edge->max_headers = config->max_headers ? config->max_headers : 128;
     edge->source_rate = config->source_rate;
     edge->source_burst = config->source_burst ? config->source_burst : 2000;
-    if (edge->source_burst > EDGE_BURST_MAX)
-        edge->source_burst = EDGE_BURST_MAX;
+    if (edge->source_burst > BUCKETS_BURST_MAX)
+        edge->source_burst = BUCKETS_BURST_MAX;
+    edge->bans = bans_new(loop, edge->key);
     error = inner_open(edge);
     for (size_t i = 0; i < config->count && error == 0; i++)
         error = listener_open(edge, config, &config->listens[i]);
@@ -129,7 +130,11 @@ void edge_close(struct edge *edge)
         return;
     for (unsigned i = 0; i < edge->count; i++)
         edge->listeners[i].ops->close(&edge->listeners[i]);
+    edge_unlimit(edge);
+    buckets_free(edge->buckets);
+    bans_free(edge->bans);
     edge_connections_free(edge);
+    loop_timer_stop(edge->loop, &edge->tick);
     if (edge->inner_watch) {
         loop_unwatch(edge->inner_watch);
         close(edge->inner_fd);
@@ -182,6 +187,11 @@ union addr edge_listen_addr(const struct edge *edge, size_t index)
     if (index < edge->count)
         return edge->listeners[index].bound;
     return (union addr){.sa.sa_family = AF_UNSPEC};
+}
+
+enum edge_transport edge_listen_transport(const struct edge *edge, size_t index)
+{
+    return index < edge->count ? edge->listeners[index].transport : EDGE_UDP;
 }
 
 /* The address of ours that the kernel uses towards peer, from a small direct-mapped cache: asking costs four calls. */

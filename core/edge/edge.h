@@ -5,6 +5,7 @@
 
 #include "base/addr.h"
 #include "base/loop.h"
+#include "edge/ban.h"
 
 struct edge;
 
@@ -55,10 +56,12 @@ struct edge_hooks {
 struct edge_stats {
     uint64_t in, out, in_bytes, out_bytes;
     uint64_t dropped_malformed, dropped_size, dropped_rate, dropped_no_flow, send_failed;
-    uint64_t refused;                        /* requests answered here, because NTA would not */
-    uint64_t connections, connections_total; /* now; since the start */
-    uint64_t connections_refused;            /* over a limit */
-    uint64_t connections_cut;                /* by us: garbage, slow reader, silence */
+    uint64_t dropped_banned, dropped_acl, dropped_scanner; /* messages, and connections that were refused */
+    uint64_t refused;                                      /* requests answered here, because NTA would not */
+    uint64_t refused_overload;                             /* requests that got 503 here */
+    uint64_t connections, connections_total;               /* now; since the start */
+    uint64_t connections_refused;                          /* over a limit */
+    uint64_t connections_cut;                              /* by us: garbage, slow reader, silence */
 };
 
 /* Opens the sockets. hooks is copied. Errors: negative errno, and a log line that says which address and why. */
@@ -79,12 +82,14 @@ typedef const char *(*edge_judge_fn)(void *arg, const char *data, size_t len, un
 void edge_set_judge(struct edge *edge, edge_judge_fn judge, void *arg);
 /* One datagram that NTA wrote for the edge, when it does not come over the loopback socket. */
 void edge_from_core(struct edge *edge, const char *data, size_t len);
-/* Sends on what NTA has written to the loopback socket so far; without this call that happens in the loop's next turn. */
+/* Sends on what NTA has written to the loopback socket so far; without this call that happens in the loop's next turn.
+ */
 void edge_collect(struct edge *edge);
 /* The edge's own loopback address, where NTA's routes must point. */
 union addr edge_inner_addr(const struct edge *edge);
 /* The bound public address of listener `index`. */
 union addr edge_listen_addr(const struct edge *edge, size_t index);
+enum edge_transport edge_listen_transport(const struct edge *edge, size_t index);
 
 /* Token for a peer that has not spoken yet (a trunk, an unregistered target). For a stream it connects, or takes the
  * connection that is there; what is sent meanwhile waits, and fails when nobody answers. Returns 0, -ENOENT when no
@@ -102,6 +107,21 @@ int edge_flow_listen(const struct edge *edge, const char *token);
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size);
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);
+
+/* What else than waiting messages loads the switch, in percent of what is allowed; what: static words. */
+void edge_set_load(struct edge *edge, unsigned percent, const char *what);
+/* Numbers, with blanks or commas between, that users can always call. */
+void edge_set_emergency(struct edge *edge, const char *numbers);
+struct overload;
+/* Its last beginning or end, in words; "": there never was any. */
+const char *edge_overload_words(const struct edge *edge);
+const struct overload *edge_overload(const struct edge *edge);
+/* Who is banned; never NULL. Lives as long as the edge. */
+struct bans *edge_bans(const struct edge *edge);
+/* Access lists of listener `index` (copied): whom one of them does not allow is not heard there, whatever he sends. */
+void edge_limit(struct edge *edge, size_t index, const struct acl_rules *rules);
+/* No listener has any more. */
+void edge_unlimit(struct edge *edge);
 
 void edge_get_stats(const struct edge *edge, struct edge_stats *out);
 const char *edge_transport_name(enum edge_transport transport); /* "UDP", "TCP", "TLS", "WS", "WSS" */

@@ -160,7 +160,15 @@ size_t edge_text_restore(const struct edge_text *text, const struct edge_via *vi
     return edits_apply(&edits, text, out, size);
 }
 
-size_t edge_text_reply(const struct edge_text *text, unsigned status, const char *reason, char *out, size_t size)
+#define REPLY_TAG "edge"
+
+bool edge_text_confirms_reply(const struct edge_text *text)
+{
+    return edge_text_same(text->method, SLICE("ACK")) && edge_text_same(edge_text_tag(text->to), SLICE(REPLY_TAG));
+}
+
+size_t edge_text_reply(const struct edge_text *text, unsigned status, const char *reason, const char *more, char *out,
+                       size_t size)
 {
     struct writer w = {out, 0, size, false};
     const char *cursor = text->headers;
@@ -179,9 +187,11 @@ size_t edge_text_reply(const struct edge_text *text, unsigned status, const char
             continue;
         put(&w, h.line, (size_t)(h.value.at + h.value.len - h.line));
         if (to && !edge_text_tag(h.value).at)
-            put(&w, ";tag=edge", 9); /* nothing is remembered of it, so it need not differ */
+            put(&w, ";tag=" REPLY_TAG,
+                sizeof ";tag=" REPLY_TAG - 1); /* nothing is remembered of it, so it need not differ */
         put(&w, "\r\n", 2);
     }
+    put(&w, more, strlen(more));
     put(&w, "Content-Length: 0\r\n\r\n", 21);
     return w.full ? 0 : w.used;
 }

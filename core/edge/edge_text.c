@@ -211,6 +211,12 @@ static const char *note_header(struct edge_text *text, const struct edge_header 
         if (!text->via.line && edge_text_is(h->name, "via", 'v'))
             text->via = *h;
         break;
+    case 'a':
+        text->credentials |= edge_text_is(h->name, "authorization", 0);
+        break;
+    case 'p':
+        text->credentials |= edge_text_is(h->name, "proxy-authorization", 0);
+        break;
     case 'r':
         if (!text->route.line && edge_text_is(h->name, "route", 0))
             text->route = *h;
@@ -223,11 +229,19 @@ static const char *note_header(struct edge_text *text, const struct edge_header 
         if (!text->from.at && edge_text_is(h->name, "from", 'f'))
             text->from = h->value;
         break;
+    case 't':
+        if (!text->to.at && edge_text_is(h->name, "to", 't'))
+            text->to = h->value;
+        break;
     case 'c':
         if (!text->call_id.at && edge_text_is(h->name, "call-id", 0))
             text->call_id = h->value;
         else if (!text->cseq.at && edge_text_is(h->name, "cseq", 0))
             text->cseq = h->value;
+        break;
+    case 'u':
+        if (!text->user_agent.at && edge_text_is(h->name, "user-agent", 0))
+            text->user_agent = h->value;
         break;
     default:
         break;
@@ -376,6 +390,24 @@ static int parse_via_params(struct edge_via *via, const char *p, const char *end
     if (via->params > via->value.at + via->value.len)
         via->params = via->value.at + via->value.len;
     return 0;
+}
+
+struct slice edge_text_user(struct slice uri)
+{
+    const char *end = uri.at + uri.len, *p = memchr(uri.at, ':', uri.len), *stop;
+    struct slice scheme = {uri.at, p ? (size_t)(p - uri.at) : 0};
+
+    if (!p++)
+        return (struct slice){0};
+    stop = memchr(p, '@', (size_t)(end - p));
+    if (edge_text_same(scheme, SLICE("tel")))
+        stop = end;
+    if (!stop)
+        return (struct slice){0};
+    for (const char *q = p; q < stop; q++)
+        if (*q == ';' || *q == ':')
+            stop = q;
+    return (struct slice){p, (size_t)(stop - p)};
 }
 
 struct slice edge_text_tag(struct slice from)

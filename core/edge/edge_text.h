@@ -32,10 +32,11 @@ struct edge_text {
     bool request;
     bool answerable;          /* a request that an answer can be made for, even when the scan refused it */
     bool counted;             /* it has a Content-Length */
+    bool credentials;         /* it has an Authorization or Proxy-Authorization */
     unsigned status;          /* responses */
     struct slice method, uri; /* requests */
     struct edge_header via, route;
-    struct slice call_id, cseq, from;
+    struct slice call_id, cseq, from, to, user_agent;
 };
 
 /* The first value of the Via header (RFC 3261 §20.42). A parameter's slice runs from its semicolon to its end. */
@@ -71,6 +72,8 @@ bool edge_text_header(const struct edge_text *text, const char **cursor, struct 
 /* Header names have no case and some have a short form: edge_text_is(name, "via", 'v'). */
 bool edge_text_is(struct slice name, const char *lower, char compact);
 bool edge_text_same(struct slice a, struct slice b);
+/* The user of a sip: or sips: URI, the number of a tel: one; absent when it has none. */
+struct slice edge_text_user(struct slice uri);
 /* The tag of a From or To value. */
 struct slice edge_text_tag(struct slice value);
 /* An unsigned decimal that fills the slice, at most max. Returns 0 or -EINVAL. */
@@ -97,7 +100,10 @@ size_t edge_text_publish(const struct edge_text *text, const struct edge_via *vi
  * goes away. */
 size_t edge_text_restore(const struct edge_text *text, const struct edge_via *via, struct slice transport,
                          struct slice core, char *out, size_t size);
-/* A response to a request, made here (RFC 3261 §8.2.6). */
-size_t edge_text_reply(const struct edge_text *text, unsigned status, const char *reason, char *out, size_t size);
+/* A response to a request, made here (RFC 3261 §8.2.6). more: further header lines, each with its end; "": none. */
+size_t edge_text_reply(const struct edge_text *text, unsigned status, const char *reason, const char *more, char *out,
+                       size_t size);
+/* Does this request confirm such a response? Nobody waits for that. */
+bool edge_text_confirms_reply(const struct edge_text *text);
 
 #endif

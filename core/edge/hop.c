@@ -64,6 +64,7 @@ static const char *request_in(struct edge_listener *from, struct edge_connection
 
     edge_flow_encode(edge->key, &flow, token);
     edge_branch(edge->key, text, via, peer, branch);
+    edge_passed(edge, branch);
     n = snprintf(ours, sizeof ours, "SIP/2.0/%s %s;branch=%s;flow=%s", by ? "TCP" : "UDP",
                  by ? by->inside_text : edge->inner_text, branch, token);
     return to_core(edge, by,
@@ -99,13 +100,24 @@ static const char *response_in(struct edge_listener *from, struct edge_connectio
                                      sizeof edge->out));
 }
 
-/* Tells the sender of a request that cannot be passed on (RFC 3261 §16.3 step 1). Without state; the way back is where
- * it came from. */
-static void answer_bad(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
-                       unsigned status, const char *why)
+void edge_answer(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
+                 unsigned status, const char *reason, const char *more)
 {
     struct edge *edge = from->edge;
     struct edge_seen seen = {false, from->transport, &flow->peer, &from->bound, edge->out, 0, NULL};
+
+    seen.len = edge_text_reply(text, status, reason, more, edge->out, sizeof edge->out);
+    if (!seen.len || from->ops->send(from, flow, edge->out, seen.len) < 0)
+        return;
+    edge->stats.out++;
+    edge->stats.out_bytes += seen.len;
+    show(edge, &seen);
+}
+
+/* Tells the sender of a request that cannot be passed on (RFC 3261 §16.3 step 1). */
+static void answer_bad(struct edge_listener *from, const struct edge_flow *flow, const struct edge_text *text,
+                       unsigned status, const char *why)
+{
     struct edge_via via;
     char reason[160];
 
@@ -117,12 +129,18 @@ static void answer_bad(struct edge_listener *from, const struct edge_flow *flow,
              : status == 513 ? "Message Too Large"
                              : "Bad Request",
              why);
-    seen.len = edge_text_reply(text, status, reason, edge->out, sizeof edge->out);
-    if (!seen.len || from->ops->send(from, flow, edge->out, seen.len) < 0)
-        return;
-    edge->stats.out++;
-    edge->stats.out_bytes += seen.len;
-    show(edge, &seen);
+    edge_answer(from, flow, text, status, reason, "");
+}
+
+/* It learns nothing, not even that there is a phone system. */
+static const char *scanned(struct edge *edge, const struct edge_connection *by, const union addr *peer,
+                           const char *scanner)
+{
+    char detail[80];
+
+    snprintf(detail, sizeof detail, "it says that it is a scanner (%s)", scanner);
+    bans_scanner(edge->bans, peer, by, detail);
+    return drop(&edge->stats.dropped_scanner, "it says that it comes from a scanner");
 }
 
 static const char *clean_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
@@ -132,7 +150,7 @@ static const char *clean_in(struct edge_listener *from, struct edge_connection *
     struct edge_text text;
     struct edge_via via;
     struct edge_flow flow = {from->transport, from->index, *peer, by ? by->id : 0};
-    const char *why;
+    const char *why, *scanner;
     unsigned status;
 
     why = edge_text_scan(&text, data, len, edge->max_headers);
@@ -145,9 +163,15 @@ static const char *clean_in(struct edge_listener *from, struct edge_connection *
         answer_bad(from, &flow, &text, 400, why);
         return drop(&edge->stats.dropped_malformed, why);
     }
+    if (text.request && bans_watches(edge->bans, peer) && (scanner = edge_scanner(&text)))
+        return scanned(edge, by, peer, scanner);
     why = edge_text_unreadable(&text, &status);
     if (!why && edge_via_parse(&text, &via) < 0)
         return drop(&edge->stats.dropped_malformed, "it has no Via that can be read");
+    if (!why && text.request && edge_text_confirms_reply(&text))
+        return NULL; /* of ours: nobody waits for it */
+    if (!why && text.request && (why = edge_shed(from, &flow, &text, &via)))
+        return drop(&edge->stats.refused_overload, why);
     if (!why && by && text.request && edge->judge)
         why = edge->judge(edge->judge_arg, text.data, text.len, &status);
     if (why) {
@@ -178,8 +202,15 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
     struct edge_seen seen = {true, from->transport, peer, &from->bound, data, len, NULL};
     uint64_t malformed = edge->stats.dropped_malformed;
 
+    seen.dropped = edge_not_admitted(from, peer, by);
+    if (seen.dropped) {
+        if (seen.dropped != edge_banned) /* a flood that is banned costs nothing more than this */
+            show(edge, &seen);
+        return !by;
+    }
     edge->stats.in++;
     edge->stats.in_bytes += len;
+    edge_busy(edge);
     if (!edge_source_take(edge, peer))
         seen.dropped = drop(&edge->stats.dropped_rate, "its sender exceeds the limit for one source");
     else if (is_keep_alive(data, len))
@@ -187,7 +218,10 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
     else
         seen.dropped = hop_in(from, by, peer, data, len);
     show(edge, &seen);
-    return edge->stats.dropped_malformed == malformed;
+    if (edge->stats.dropped_malformed == malformed)
+        return true;
+    bans_garbage(edge->bans, peer, by);
+    return false;
 }
 
 void edge_hop_bad(struct edge_listener *from, struct edge_connection *by, const union addr *peer, struct slice header,
@@ -286,7 +320,7 @@ static void refuse(struct outbound *o)
 
     if (!o->text.request || !o->refusal || edge_text_same(o->text.method, SLICE("ACK")))
         return;
-    len = edge_text_reply(&o->text, o->refusal, o->refusal == 430 ? "Flow Failed" : "Network Failure", edge->out,
+    len = edge_text_reply(&o->text, o->refusal, o->refusal == 430 ? "Flow Failed" : "Network Failure", "", edge->out,
                           sizeof edge->out);
     if (len)
         to_core(edge, o->by && !o->by->dead ? o->by : NULL, len);

@@ -7,6 +7,7 @@
 #include "edge/edge-priv.h"
 
 #define SOCKET_BUFFER (4 * 1024 * 1024) /* a burst of registrations after a power cut waits here */
+#define WAITED_MAX_US 10000000          /* longer than any queue */
 
 static void set_option(int fd, int level, int name, int value)
 {
@@ -54,6 +55,7 @@ void edge_batch_init(struct edge_batch *batch)
         header->msg_iov = &batch->parts[i];
         header->msg_iovlen = 1;
         header->msg_name = &batch->peers[i];
+        header->msg_control = batch->times[i];
     }
 }
 
@@ -63,11 +65,26 @@ static unsigned receive(struct edge_batch *batch, int fd)
     int n;
 
     for (unsigned i = 0; i < EDGE_BATCH; i++)
-        batch->headers[i].msg_hdr.msg_namelen = sizeof batch->peers[i];
+        batch->headers[i].msg_hdr.msg_namelen = sizeof batch->peers[i],
+        batch->headers[i].msg_hdr.msg_controllen = sizeof batch->times[i];
     do
         n = recvmmsg(fd, batch->headers, EDGE_BATCH, 0, NULL);
     while (n < 0 && (errno == EINTR || errno == ECONNREFUSED)); /* the latter tells of a datagram sent before */
     return n < 0 ? 0 : (unsigned)n;
+}
+
+/* How long the datagram has been in its socket; 0 when the kernel does not say, or clocks were set meanwhile. */
+static uint64_t waited_us(struct msghdr *header, const struct timespec *now)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(header);
+    struct timespec at;
+    int64_t us;
+
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+        return 0;
+    memcpy(&at, CMSG_DATA(c), sizeof at);
+    us = (int64_t)(now->tv_sec - at.tv_sec) * 1000000 + (now->tv_nsec - at.tv_nsec) / 1000;
+    return us < 0 || us > WAITED_MAX_US ? 0 : (uint64_t)us;
 }
 
 static void udp_ready(void *arg, int fd, unsigned what)
@@ -75,9 +92,14 @@ static void udp_ready(void *arg, int fd, unsigned what)
     struct edge_listener *listener = arg;
     struct edge_batch *batch = &listener->edge->batch;
     unsigned count = receive(batch, fd);
+    struct timespec now;
 
-    for (unsigned i = 0; i < count; i++)
+    clock_gettime(CLOCK_REALTIME, &now); /* the clock of the kernel's marks */
+    for (unsigned i = 0; i < count; i++) {
+        listener->edge->waited_us = waited_us(&batch->headers[i].msg_hdr, &now);
         edge_hop_in(listener, NULL, &batch->peers[i], batch->data[i], batch->headers[i].msg_len);
+    }
+    listener->edge->waited_us = 0;
     if (count && listener->edge->fed)
         listener->edge->fed(listener->edge->feed_arg);
 }
@@ -99,6 +121,7 @@ static int udp_open(struct edge_listener *listener)
 
     if (fd < 0)
         return fd;
+    set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
     listener->fd = fd;
     listener->watch = loop_watch(listener->edge->loop, fd, LOOP_READ, udp_ready, listener);
     return 0;

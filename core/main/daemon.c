@@ -12,6 +12,8 @@
 #include "call/originate.h"
 #include "console/console.h"
 #include "db/store.h"
+#include "main/load.h"
+#include "main/admission.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -29,8 +31,10 @@ struct daemon {
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *dialplan_status, *modules_status, *files_status;
+    struct console_status *dialplan_status, *modules_status, *files_status, *load_status;
+    struct load *load;
     struct records *records;
+    struct admission *admission;
     struct script *script;
     struct module_set *modules;
     struct loop_timer drain_deadline;
@@ -334,7 +338,9 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
+    daemon->admission = admission_open(daemon->pbx, daemon->edge);
     if ((result = script_open(daemon->pbx, &script, &daemon->script, why, why_size)) < 0)
         return result;
     if ((result = open_console(daemon, why, why_size)) < 0)
@@ -344,6 +350,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->dialplan_status = console_add_status(daemon->console, "dialplan", dialplan_status, daemon);
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
+    daemon->load_status = console_add_status(daemon->console, "load", load_status, daemon->load);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
     if (result < 0)
@@ -429,10 +436,12 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         console_remove_status(daemon->modules_status);
         console_remove_status(daemon->dialplan_status);
         console_remove_status(daemon->files_status);
+        console_remove_status(daemon->load_status);
     }
     console_close(daemon->console);
     if (daemon->script)
         script_close(daemon->script);
+    load_close(daemon->load);
     agent_close(daemon->agent);
     if (daemon->pbx)
         pbx_forget_calls(daemon->pbx);
@@ -441,6 +450,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
     records_close(daemon->records);
+    admission_close(daemon->admission);
     if (daemon->edge)
         edge_close(daemon->edge);
     if (daemon->trace)

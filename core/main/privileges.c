@@ -86,13 +86,12 @@ int privileges_drop(const char *user, const char *const *dirs, char *why, size_t
     }
     for (; *dirs && result == 0; dirs++)
         result = give_directory(*dirs, to, why, why_size);
-    return result < 0 ? result : become(to, why, why_size);
+    result = result < 0 ? result : become(to, why, why_size);
+    return result < 0 ? result : 1;
 }
 
-void privileges_seal(void)
+void privileges_seal(bool dropped)
 {
-    if (geteuid() == 0)
-        return; /* as configured */
-    if (caps_keep(0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if ((dropped && caps_keep(0) < 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         log_warn("privileges cannot be given up: %s", strerror(errno));
 }

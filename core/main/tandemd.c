@@ -59,9 +59,9 @@ static int run_switch(const struct config *config)
     struct loop_watch *term, *intr;
     struct run run = {0};
     char why[600] = "";
-    int result = privileges_drop(config->user, dirs, why, sizeof why);
+    int dropped = privileges_drop(config->user, dirs, why, sizeof why), result = dropped;
 
-    if (result == 0) {
+    if (dropped >= 0) {
         run.loop = loop_new();
         result = daemon_open(run.loop, config, &run.daemon, why, sizeof why);
     }
@@ -70,7 +70,7 @@ static int run_switch(const struct config *config)
         loop_free(run.loop);
         return 1;
     }
-    privileges_seal();
+    privileges_seal(dropped > 0);
     run.notify = notify_ready(run.loop);
     term = loop_signal(run.loop, SIGTERM, on_signal, &run);
     intr = loop_signal(run.loop, SIGINT, on_signal, &run);

@@ -15,6 +15,8 @@
 /* What may wait on one connection of the edge's at once. The edge bounds each message; NTA counts all that it can read
  * as one, and gives the connection up when that is too much. */
 #define BURST_MAX (8 * 1024 * 1024)
+#define ACCOUNT_RATE 200 /* requests a second of one account, when no setting says otherwise */
+#define ACCOUNTS_AT_ONCE 4096
 
 int sip_method_add(struct pbx *pbx, const char *name, void (*fn)(void *, struct sipmsg *), void *arg,
                    struct sip_method **out)
@@ -140,12 +142,18 @@ static int message_in(struct agent *agent, nta_agent_t *nta, msg_t *msg, sip_t *
     return 0;
 }
 
+static unsigned account_rate(const struct pbx *pbx)
+{
+    return snapshot_seconds(pbx->db ? db_snapshot(pbx->db) : NULL, "account_rate", ACCOUNT_RATE);
+}
+
 static void configured(void *arg, const struct event *event)
 {
     struct agent *agent = arg;
     unsigned seconds = keepalive_seconds(agent->pbx);
     struct dialog *dialog;
 
+    agent->account_rate = account_rate(agent->pbx);
     if (seconds == agent->keepalive_s)
         return;
     agent->keepalive_s = seconds;
@@ -192,6 +200,8 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     }
     agent->digest = digest_new(pbx->loop);
     agent->keepalive_s = keepalive_seconds(pbx);
+    agent->account_buckets = buckets_new(ACCOUNTS_AT_ONCE);
+    agent->account_rate = account_rate(pbx);
     agent->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, agent);
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
@@ -278,6 +288,7 @@ void agent_close(struct agent *agent)
     sofia_loop_close(agent);
     su_deinit();
     digest_free(agent->digest);
+    buckets_free(agent->account_buckets);
     agent->pbx->sip = NULL;
     agent->pbx->leg_ops = NULL;
     free(agent);

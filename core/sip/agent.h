@@ -33,6 +33,7 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
 
 struct agent_stats {
     uint64_t requests, challenged, auth_failed, dialogs;
+    uint64_t too_fast; /* refused: their account sends too many */
     /* What NTA keeps now: dialogs, and transactions of either direction until their last timer. */
     size_t nta_legs, nta_incoming, nta_outgoing;
 };

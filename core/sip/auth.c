@@ -1,10 +1,13 @@
 /* Who sent this request: challenges without state, checks answers against the snapshot's HA1s. Signalling thread. Knows
- * messages, accounts and their devices, no calls. Unknown user, wrong password and disabled account look the same from
- * outside. */
+ * messages, accounts and their devices, no calls. Unknown user, wrong password, disabled account and an address that the account's
+ * access list refuses look the same from outside, and count the same against whoever sends them. */
+#include "base/id.h"
 #include "base/log.h"
 #include "sip/sip-priv.h"
 
 #define CREDENTIALS_MAX 4 /* of one request: each costs three hashes */
+#define ACCOUNT_BURST_S 5
+#define WARN_EACH_US 10000000
 
 static unsigned offered(struct agent *agent, const union addr *source, const char *flow, enum digest_algorithm order[2])
 {
@@ -57,11 +60,19 @@ static struct user find_user(const struct snapshot *snapshot, const char *name)
     return user;
 }
 
-static const uint8_t *ha1_of(const struct user *user, const struct digest_credentials *given)
+/* May the account be used from there? A list that is missing allows nobody. */
+static bool is_allowed(const struct snapshot *snapshot, const struct account *account, const union addr *source)
+{
+    const struct acl *acl = account->acl[0] ? snapshot_acl(snapshot, account->acl) : NULL;
+
+    return !account->acl[0] || (acl && acl_allows(&acl->rules, source));
+}
+
+static const uint8_t *ha1_of(const struct user *user, const struct digest_credentials *given, bool allowed)
 {
     bool md5 = given->algorithm == DIGEST_MD5;
 
-    if (!user->account || !user->account->enabled)
+    if (!user->account || !user->account->enabled || !allowed)
         return NULL;
     if (user->device)
         return !user->device->enabled || strcmp(user->device->realm, given->realm) != 0 ? NULL
@@ -76,10 +87,13 @@ static const uint8_t *ha1_of(const struct user *user, const struct digest_creden
 static bool check_one(struct agent *agent, const sip_t *sip, const struct digest_credentials *given,
                       const union addr *source, struct user *user, bool *stale, const char **why)
 {
+    const struct snapshot *snapshot = db_snapshot(agent->pbx->db);
     const uint8_t *ha1;
+    bool allowed;
 
-    *user = find_user(db_snapshot(agent->pbx->db), given->username);
-    ha1 = ha1_of(user, given);
+    *user = find_user(snapshot, given->username);
+    allowed = !user->account || is_allowed(snapshot, user->account, source);
+    ha1 = ha1_of(user, given, allowed);
     switch (digest_check(agent->digest, given, sip->sip_request->rq_method_name, ha1, source)) {
     case DIGEST_OK:
         return true;
@@ -90,11 +104,31 @@ static bool check_one(struct agent *agent, const sip_t *sip, const struct digest
         *why = !user->account                           ? "there is no such account"
                : !user->account->enabled                ? "the account is disabled"
                : user->device && !user->device->enabled ? "the device is disabled"
+               : !allowed                               ? "the access list of the account does not allow its address"
                : !ha1                                   ? "the phone answered for another realm"
                                                         : "wrong password";
         break;
     }
     return false;
+}
+
+/* One account must not take the switch from the others, whatever its phone has caught. Consumes msg when it says so. */
+static bool too_fast(struct agent *agent, msg_t *msg, const struct account *account)
+{
+    uint64_t hash = siphash(agent->ping_key, account->name, strlen(account->name)) | 1;
+
+    if (agent->account_rate == 0 ||
+        buckets_take(agent->account_buckets, hash, agent->account_rate, agent->account_rate * ACCOUNT_BURST_S,
+                     (uint32_t)(loop_now_us(agent->pbx->loop) / 1000)))
+        return false;
+    agent->stats.too_fast++;
+    if (loop_now_us(agent->pbx->loop) >= agent->rate_quiet_us) {
+        agent->rate_quiet_us = loop_now_us(agent->pbx->loop) + WARN_EACH_US;
+        log_warn("account %s sends more than %u requests a second; the rest gets 503 (setting account_rate)",
+                 account->name, agent->account_rate);
+    }
+    reply_stateless(agent, msg, SIP_503_SERVICE_UNAVAILABLE, SIPTAG_RETRY_AFTER_STR("5"), TAG_END());
+    return true;
 }
 
 /* A request may carry credentials for several realms (RFC 3261 §22.3): one good set is enough. Without one, each wrong
@@ -106,6 +140,7 @@ bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr 
     const msg_auth_t *const lists[] = {sip->sip_authorization, sip->sip_proxy_authorization};
     struct digest_credentials given[CREDENTIALS_MAX];
     const char *why[CREDENTIALS_MAX];
+    const char *wrong = NULL; /* who was tried last with a wrong answer */
     unsigned tried = 0, ours = 0;
     bool stale = false;
 
@@ -121,13 +156,16 @@ bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr 
                 /* counted: holders may change the count, not the value */
                 *out =
                     (struct sender){(struct account *)(uintptr_t)user.account, (struct device *)(uintptr_t)user.device};
-                return true;
+                bans_trust(edge_bans(agent->edge), source);
+                return !too_fast(agent, msg, user.account);
             }
             ours += strcmp(given[tried++].realm, realm) == 0;
         }
     for (unsigned i = 0; i < tried; i++)
         if (why[i] && (!ours || strcmp(given[i].realm, realm) == 0))
-            note_failure(agent, &given[i], source, why[i]);
+            note_failure(agent, &given[i], source, why[i]), wrong = given[i].username;
+    if (wrong)
+        bans_wrong_answer(edge_bans(agent->edge), source, wrong);
     challenge(agent, msg, sip, source, stale);
     return false;
 }

@@ -169,8 +169,7 @@ static size_t hash(enum digest_algorithm algorithm, const char *text, size_t len
 }
 
 /* RFC 7616 §3.4.1: H(HA1:nonce:nc:cnonce:qop:HA2), as lower-case hex. */
-static size_t expected_response(const struct digest_credentials *given, const char *method, const uint8_t *ha1,
-                                char out[65])
+size_t digest_response(const struct digest_credentials *given, const char *method, const uint8_t *ha1, char out[65])
 {
     char text[1024], hex[65];
     uint8_t raw[32];
@@ -236,7 +235,7 @@ enum digest_verdict digest_check(struct digest *digest, const struct digest_cred
     static const uint8_t nobody[32];
     char expected[65];
     char lower[72];
-    size_t len = expected_response(given, method, ha1 ? ha1 : nobody, expected);
+    size_t len = digest_response(given, method, ha1 ? ha1 : nobody, expected);
     bool same;
 
     str_copy(lower, sizeof lower, given->response);
@@ -244,9 +243,11 @@ enum digest_verdict digest_check(struct digest *digest, const struct digest_cred
         if (*p >= 'A' && *p <= 'F')
             *p = (char)(*p + 'a' - 'A');
     same = strlen(lower) == len && mem_same_secret(lower, expected, len);
-    if (!same || !ha1)
-        return DIGEST_WRONG;
+    /* Whether the password is right is told about a nonce of ours only: its owner is known not to be forged, and every
+     * wrong answer counts against him. */
     if (!nonce_fresh(digest, given->nonce, source))
         return DIGEST_STALE;
+    if (!same || !ha1)
+        return DIGEST_WRONG;
     return count_is_new(digest, given) ? DIGEST_OK : DIGEST_STALE;
 }

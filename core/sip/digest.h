@@ -32,8 +32,12 @@ int digest_challenge(const struct digest *digest, enum digest_algorithm algorith
  * missing, too long, or an algorithm that is not ours. */
 int digest_parse(const char *const *params, struct digest_credentials *out);
 
+/* What the answer must be (RFC 7616 §3.4.1), as lower-case hex. Returns its length. */
+size_t digest_response(const struct digest_credentials *given, const char *method, const uint8_t *ha1, char out[65]);
+
 /* Checks the answer against HA1 (16 bytes for MD5, 32 for SHA-256). ha1 NULL: unknown user; takes the same time and is
- * DIGEST_WRONG. STALE: right answer, but the nonce is too old, from elsewhere, or its count was used before. */
+ * DIGEST_WRONG, which only somebody gets who has a nonce of ours for this source. STALE: the nonce is too old or from
+ * elsewhere, whatever the answer is worth; or it is right, and its count was used before. */
 enum digest_verdict digest_check(struct digest *digest, const struct digest_credentials *given, const char *method,
                                  const uint8_t *ha1, const union addr *source);
 

@@ -23,6 +23,7 @@ struct dialog;
 #include <sofia-sip/tport_tag.h>
 #include <strings.h>
 
+#include "base/buckets.h"
 #include "call/bridge.h"
 #include "sip/agent.h"
 #include "sip/methods.h"
@@ -76,6 +77,9 @@ struct agent {
     struct bus_subscription *configured;
     unsigned keepalive_s; /* the setting, as the dialogs follow it */
     uint8_t ping_key[16];
+    struct buckets *account_buckets;
+    unsigned account_rate;  /* the setting; 0: no limit */
+    uint64_t rate_quiet_us; /* no more warnings about accounts until then */
     bool closing;
 };
 

@@ -283,6 +283,15 @@ bool sipmsg_over_stream(const struct sipmsg *m)
     return edge_flow_peer(m->agent->edge, m->flow, &transport, NULL) == 0 && transport != EDGE_UDP;
 }
 
+void sip_peer_known(const struct pbx *pbx, const char *peer)
+{
+    const struct agent *agent = pbx->sip;
+    union addr addr;
+
+    if (agent && addr_parse(peer, 0, &addr) == 0)
+        bans_trust(edge_bans(agent->edge), &addr);
+}
+
 bool sip_flow_usable(const struct pbx *pbx, const char *flow)
 {
     const struct agent *agent = pbx->sip;

@@ -51,6 +51,8 @@ const char *sipmsg_flow(const struct sipmsg *m);
 bool sipmsg_over_stream(const struct sipmsg *m);
 /* Can a message still go out on this flow? False when its connection is closed. */
 bool sip_flow_usable(const struct pbx *pbx, const char *flow);
+/* peer (address and port as text) has authenticated in an earlier run: the switch bans it as little as one that does. */
+void sip_peer_known(const struct pbx *pbx, const char *peer);
 
 /* Answers, once. headers: "Name: value" lines ended by NULL, or NULL. -EALREADY when a final answer went out. */
 int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers);

@@ -261,6 +261,7 @@ json_t *why_register(const char *account, json_t *report)
     struct attempt attempt = {.doing = doing, .trace = trace};
     struct why why;
     const char *cause;
+    json_t *peer, *answer;
 
     snprintf(doing, sizeof doing, "tries to register as %s", account);
     snprintf(trace, sizeof trace, "--register %s", account);
@@ -269,7 +270,11 @@ json_t *why_register(const char *account, json_t *report)
     cause = say_outcome(&why, account, &attempt);
     add_lines(&why);
     snprintf(about, sizeof about, "Registration of %s", account);
-    return why_done(&why, report, about, cause);
+    peer = attempt.asked ? json_text(phone_of(why.legs, attempt.asked)) : NULL;
+    answer = why_done(&why, report, about, cause);
+    if (peer)
+        json_object_set_new(answer, "peer", peer);
+    return answer;
 }
 
 /* --- calls that were none -------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /* From what was recorded to words: why a call or a registration went as it did, and what to do about it. Pure functions
  * from JSON to JSON; any thread.
- *   {"about","sentence","facts":["…"],"remedy","cause"} and for calls "call" (its id).
+ *   {"about","sentence","facts":["…"],"remedy","cause"} and for calls "call" (its id), for registrations
+ * "peer" (the phone that asked last).
  * "sentence" is a paragraph that needs no knowledge of SIP. */
 #ifndef TRACE_WHY_H
 #define TRACE_WHY_H

@@ -4,43 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/iso.h"
 #include "registrar.h"
-
-#define TIME_TEXT 40
+#include "sip/sipmsg.h"
 
 /* --- as JSON: the fields are the columns of the table --------------------------------------------------------------
  */
-
-static const char *time_text(uint64_t us, char out[TIME_TEXT])
-{
-    time_t seconds = (time_t)(us / 1000000);
-    struct tm tm;
-    size_t used = 0;
-
-    if (!gmtime_r(&seconds, &tm))
-        return "1970-01-01T00:00:00Z";
-    used = strftime(out, TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
-    str_append(out, TIME_TEXT, &used, ".%06uZ", (unsigned)(us % 1000000));
-    return out;
-}
-
-/* "2025-03-04T05:06:07.891+00:00", in UTC; 0: it is no time. */
-static uint64_t time_us(const char *text)
-{
-    struct tm tm = {0};
-    double seconds;
-    time_t whole;
-
-    if (!text || sscanf(text, "%d-%d-%dT%d:%d:%lf", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-                        &seconds) != 6)
-        return 0;
-    tm.tm_year -= 1900;
-    tm.tm_mon--;
-    whole = timegm(&tm);
-    return whole < 0 ? 0 : (uint64_t)whole * 1000000 + (uint64_t)(seconds * 1e6 + 0.5);
-}
 
 /* Text of phones that is no UTF-8 is made so. */
 static json_t *clean(const char *text)
@@ -59,10 +29,10 @@ static json_t *clean(const char *text)
 
 static char *encode(const struct binding *b)
 {
-    char expires[TIME_TEXT], updated[TIME_TEXT];
+    char expires[ISO_TEXT], updated[ISO_TEXT];
     json_t *json =
-        json_pack("{s:o, s:s, s:s, s:f}", "contact_uri", clean(b->uri), "expires_at", time_text(b->expires_us, expires),
-                  "updated_at", time_text(b->updated_us, updated), "q", b->q);
+        json_pack("{s:o, s:s, s:s, s:f}", "contact_uri", clean(b->uri), "expires_at", iso_text(b->expires_us, expires),
+                  "updated_at", iso_text(b->updated_us, updated), "q", b->q);
     const struct {
         const char *name, *value;
     } texts[] = {{"instance", b->instance}, {"call_id", b->call_id}, {"user_agent", b->user_agent},
@@ -108,8 +78,8 @@ static int decode(const json_t *json, const char *key, struct binding_facts *fac
         .reg_id = (unsigned)json_integer_value(json_object_get(json, "reg_id")),
         .cseq = (uint32_t)json_integer_value(json_object_get(json, "cseq")),
         .q = json_is_number(q) ? json_number_value(q) : 1,
-        .expires_us = time_us(field(json, "expires_at")),
-        .updated_us = time_us(field(json, "updated_at")),
+        .expires_us = iso_us(field(json, "expires_at")),
+        .updated_us = iso_us(field(json, "updated_at")),
     };
     return *facts->uri ? 0 : -EINVAL;
 }
@@ -147,6 +117,8 @@ static void heard(void *arg, const char *account, const char *key, const char *v
             module_live_set(r->rows, account, key, NULL);
     } else if (value && !bindings_add(&r->table, account, &facts)) {
         module_live_set(r->rows, account, key, NULL);
+    } else if (value) {
+        sip_peer_known(r->pbx, facts.peer);
     }
     json_decref(json);
 }

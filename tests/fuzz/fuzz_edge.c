@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > 60000 || edge_text_scan(&text, (const char *)data, size, 128))
         return 0;
-    len = edge_text_reply(&text, 430, "Flow Failed", out, sizeof out);
+    len = edge_text_reply(&text, 430, "Flow Failed", "", out, sizeof out);
     must(len > 0 && edge_text_scan(&again, out, len, 1000) == NULL && !again.request);
     if (edge_via_parse(&text, &via) < 0)
         return 0;

@@ -278,6 +278,10 @@ bool sipmsg_over_stream(const struct sipmsg *m)
     return m->stream;
 }
 
+void sip_peer_known(const struct pbx *pbx, const char *peer)
+{
+}
+
 bool sip_flow_usable(const struct pbx *pbx, const char *flow)
 {
     return !the_core->dead_flow || strcmp(the_core->dead_flow, flow) != 0;

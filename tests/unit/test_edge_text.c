@@ -156,8 +156,8 @@ START_TEST(a_local_reply_copies_what_matching_needs)
     char out[1024];
 
     scan(in, &text, &via);
-    expect_text(out, edge_text_reply(&text, 430, "Flow Failed", out, sizeof out), expected);
-    ck_assert_uint_eq(edge_text_reply(&text, 430, "Flow Failed", out, sizeof expected - 2), 0);
+    expect_text(out, edge_text_reply(&text, 430, "Flow Failed", "", out, sizeof out), expected);
+    ck_assert_uint_eq(edge_text_reply(&text, 430, "Flow Failed", "", out, sizeof expected - 2), 0);
 }
 END_TEST
 

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from . import data, edge, sipp, take_ports, usage
+from . import data, edge, overload, sipp, take_ports, usage
 
 HOLD_MS = 200
 
@@ -311,6 +311,8 @@ def all_rows(plan, make, home, whole):
         rows += recorder(plan, make, where)
     if whole and plan.wants("idle"):
         rows += idle(plan, make, home)
+    if whole and plan.wants("overload"):
+        rows += overload.rows(plan, make, home, _row)
     if whole and plan.wants("data"):
         rows += data.rows(plan, make, home, _row)
     if whole and plan.wants("edge"):

@@ -20,14 +20,14 @@ class Tandem:
     helper_name = "PostgreSQL"
     budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2, "failed": 0, "recorder": 10}
 
-    def __init__(self, build, home, accounts=3, media_address="127.0.0.1", switch=""):
+    def __init__(self, build, home, accounts=3, media_address="127.0.0.1", **options):
         os.chmod(home, 0o711)  # PostgreSQL's user must pass through
         self.cluster = postgres.Cluster(os.path.join(home, "pg")).create().start()
         self.program = None
         try:
             database = self.cluster.create_database("bench")
             self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info",
-                                   ipv6=False, media_address=media_address, switch=switch)
+                                   ipv6=False, media_address=media_address, **options)
             self.program.migrate()
             # SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
             for key in ("silence_event", "silence_hangup", "keepalive"):

@@ -1,0 +1,47 @@
+/* Decides whom an overloaded switch turns away. Signalling thread. It must not know messages: overload_in.c reads them.
+ */
+#include "edge/overload.h"
+
+/* From this load on a class is refused, in percent. */
+static const unsigned from[] = {
+    [OVERLOAD_STRANGER] = OVERLOAD_FIRST, [OVERLOAD_REGISTRATION] = 75,    [OVERLOAD_CALL] = 100,
+    [OVERLOAD_PROVEN_CALL] = 150,         [OVERLOAD_STRANGE_DIALOG] = 200, [OVERLOAD_NEVER] = UINT32_MAX};
+
+unsigned overload_load(const struct overload *o, uint64_t waited_us)
+{
+    uint64_t waited = waited_us > o->lag_us ? waited_us : o->lag_us;
+    uint64_t percent = waited * 100 / OVERLOAD_WAIT_US;
+
+    if (percent > 10000)
+        percent = 10000;
+    return percent > o->outer ? (unsigned)percent : o->outer;
+}
+
+bool overload_refuses(struct overload *o, enum overload_class class, uint64_t waited_us, uint64_t now_us)
+{
+    unsigned load = overload_load(o, waited_us);
+
+    if (load < from[class])
+        return false;
+    if (!o->on) {
+        o->on = true;
+        o->began_us = now_us;
+        o->refused = 0;
+        o->worst = 0;
+    }
+    o->refused++;
+    o->refused_all++;
+    o->calm_us = now_us;
+    if (load > o->worst)
+        o->worst = load;
+    return true;
+}
+
+bool overload_tick(struct overload *o, uint64_t late_us, uint64_t now_us)
+{
+    o->lag_us = late_us;
+    if (!o->on || now_us - o->calm_us < OVERLOAD_CALM_US)
+        return false;
+    o->on = false;
+    return true;
+}
