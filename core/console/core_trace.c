@@ -30,7 +30,7 @@ static bool take_filter(struct trace_query *query, json_t *params)
 struct asked {
     struct core_part *core;
     struct console_request *request;
-    char account[64]; /* of `why register`; "" otherwise */
+    char account[64]; /* of `why register` and `why last`; "" otherwise */
 };
 
 static void found(void *arg, int error, json_t *result)
@@ -38,7 +38,8 @@ static void found(void *arg, int error, json_t *result)
     struct asked *asked = arg;
     struct console_request *request = asked->request;
 
-    if (!error && asked->account[0])
+    if (!error && asked->account[0] &&
+        !json_object_get(result, "call")) /* of a call that was one, no ban kept it away */
         core_bans_explain(asked->core, asked->account, result);
     free(asked);
     if (error == -ENOTUNIQ)
@@ -77,7 +78,7 @@ static void search(struct core_part *core, struct console_request *request, json
     asked = mem_new(sizeof *asked);
     asked->core = core;
     asked->request = request;
-    if (explain && query.wanted == TRACE_REGISTER)
+    if (explain && (query.wanted == TRACE_REGISTER || query.wanted == TRACE_LAST))
         str_copy(asked->account, sizeof asked->account, query.text);
     trace_search(core->core.trace, &query, found, asked);
 }

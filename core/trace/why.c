@@ -224,6 +224,18 @@ static void add_lines(struct why *why)
     }
 }
 
+/* As why_done(), with the phone's address, which may be banned. */
+static json_t *attempt_done(struct why *why, const struct attempt *a, json_t *report, const char *about,
+                            const char *cause)
+{
+    json_t *peer = a->asked ? json_text(phone_of(why->legs, a->asked)) : NULL;
+    json_t *answer = why_done(why, report, about, cause);
+
+    if (peer)
+        json_object_set_new(answer, "peer", peer);
+    return answer;
+}
+
 /* --- registrations --------------------------------------------------------------------------------------------------
  */
 
@@ -261,7 +273,6 @@ json_t *why_register(const char *account, json_t *report)
     struct attempt attempt = {.doing = doing, .trace = trace};
     struct why why;
     const char *cause;
-    json_t *peer, *answer;
 
     snprintf(doing, sizeof doing, "tries to register as %s", account);
     snprintf(trace, sizeof trace, "--register %s", account);
@@ -270,11 +281,7 @@ json_t *why_register(const char *account, json_t *report)
     cause = say_outcome(&why, account, &attempt);
     add_lines(&why);
     snprintf(about, sizeof about, "Registration of %s", account);
-    peer = attempt.asked ? json_text(phone_of(why.legs, attempt.asked)) : NULL;
-    answer = why_done(&why, report, about, cause);
-    if (peer)
-        json_object_set_new(answer, "peer", peer);
-    return answer;
+    return attempt_done(&why, &attempt, report, about, cause);
 }
 
 /* --- calls that were none -------------------------------------------------------------------------------------------
@@ -299,5 +306,5 @@ json_t *why_attempt(const char *from, const char *to, const char *call, json_t *
         str_append(why.remedy, sizeof why.remedy, &used, " (The latest call before: tandem why %s)", call);
     add_lines(&why);
     snprintf(about, sizeof about, "Attempt of %s to call %s", from, to);
-    return why_done(&why, report, about, cause);
+    return attempt_done(&why, &attempt, report, about, cause);
 }
