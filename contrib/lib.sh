@@ -8,9 +8,10 @@ JOBS=$(nproc 2>/dev/null || echo 2)
 PACKAGES_BUILD=(autoconf automake libtool pkg-config make gcc libc6-dev check libevent-dev libsofia-sip-ua-dev libpq-dev
     libsrtp2-dev libspandsp-dev liblua5.4-dev libssl-dev libjansson-dev
     libseccomp-dev)
-PACKAGES_RUN=(postgresql postgresql-client python3)
+PACKAGES_RUN=(postgresql postgresql-client python3 openssl ca-certificates)
 PACKAGES_DEMO=(baresip-core)
-PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark systemd)
+PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark systemd iproute2
+    iptables)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }
@@ -117,6 +118,38 @@ build()
     fi
     # shellcheck disable=SC2086  # several targets are several words
     logged "make ${dir##*/}" "$dir/make.log" make -C "$dir" -j"$JOBS" ${BUILD_TARGETS:-all} || fail "make in $dir"
+}
+
+# tls_certificate DIR: makes DIR/tls.pem and DIR/tls.key when they are not there: a certificate that has issued itself, for the
+# names and addresses of this machine.
+tls_certificate()
+{
+    local dir=$1 names address
+    if [ -s "$dir/tls.pem" ] && [ -s "$dir/tls.key" ]; then
+        return 0
+    fi
+    names="DNS:localhost,IP:127.0.0.1,IP:::1"
+    for address in $(hostname -f 2>/dev/null) $(hostname 2>/dev/null); do
+        case ,$names, in *",DNS:$address,"*) ;; *) names+=",DNS:$address" ;; esac
+    done
+    for address in $(hostname -I 2>/dev/null); do
+        names+=",IP:${address%%%*}"
+    done
+    mkdir -p "$dir"
+    chmod 700 "$dir"
+    (
+        umask 077
+        printf '%s\n' '[req]' 'distinguished_name = dn' 'x509_extensions = ext' '[dn]' '[ext]' \
+            'basicConstraints = critical,CA:FALSE' 'extendedKeyUsage = serverAuth,clientAuth' \
+            "subjectAltName = $names" >"$dir/request.cnf"
+        openssl req -x509 -config "$dir/request.cnf" -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -sha256 \
+            -days 3650 -subj "/O=Tandem/CN=$(hostname)" -keyout "$dir/tls.key" -out "$dir/tls.pem" 2>"$dir/request.log"
+    ) || {
+        cat "$dir/request.log" >&2
+        fail "openssl made no certificate"
+    }
+    rm -f "$dir/request.cnf" "$dir/request.log"
+    say "made a certificate for TLS in $dir (it has issued itself)"
 }
 
 # --- the private PostgreSQL cluster ---

@@ -40,7 +40,8 @@ static void refill(struct bucket *bucket, unsigned rate, unsigned burst, uint32_
     bucket->seen_ms = now_ms;
 }
 
-bool buckets_take(struct buckets *buckets, uint64_t sender, unsigned rate, unsigned burst, uint32_t now_ms)
+bool buckets_take(struct buckets *buckets, uint64_t sender, unsigned count, unsigned rate, unsigned burst,
+                  uint32_t now_ms)
 {
     struct bucket *set = buckets->bucket[sender % buckets->sets], *found = NULL;
 
@@ -58,8 +59,9 @@ bool buckets_take(struct buckets *buckets, uint64_t sender, unsigned rate, unsig
         }
         *found = (struct bucket){sender, burst * 1000, now_ms};
     }
-    if (found->tokens < 1000)
+    count = (count < burst ? count : burst) * 1000;
+    if (found->tokens < count)
         return false;
-    found->tokens -= 1000;
+    found->tokens -= count;
     return true;
 }

@@ -12,7 +12,9 @@ struct buckets *buckets_new(size_t senders) MUST_USE;
 void buckets_free(struct buckets *buckets); /* NULL allowed */
 /* rate: tokens a second; burst: what a full bucket holds (at most BUCKETS_BURST_MAX). */
 #define BUCKETS_BURST_MAX 4000000u
-/* Takes one token of this sender's bucket; false when it has none left. now_ms: of any clock that goes forward. */
-bool buckets_take(struct buckets *buckets, uint64_t sender, unsigned rate, unsigned burst, uint32_t now_ms);
+/* Takes so many tokens of this sender's bucket (of a bucket that is smaller, all); false when it has not so many left.
+ * now_ms: of any clock that goes forward. */
+bool buckets_take(struct buckets *buckets, uint64_t sender, unsigned count, unsigned rate, unsigned burst,
+                  uint32_t now_ms);
 
 #endif

@@ -247,6 +247,7 @@ void loop_turn(struct loop *loop, int max_ms)
 {
     uint64_t wait_us = max_ms < 0 ? UINT64_MAX : (uint64_t)max_ms * 1000;
 
+    loop->turns++;
     tick(loop);
     if (!loop->fake && loop->heap_count) {
         uint64_t at = loop->heap[0]->at_us;
@@ -272,6 +273,11 @@ void loop_turn(struct loop *loop, int max_ms)
     if (!loop->fake)
         run_timers(loop);
     run_later(loop);
+}
+
+uint64_t loop_turns(const struct loop *loop)
+{
+    return loop->turns;
 }
 
 void loop_run(struct loop *loop)

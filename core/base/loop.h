@@ -27,6 +27,8 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* One turn: waits at most max_ms for something to happen. For tests and for programs that poll. */
 void loop_turn(struct loop *loop, int max_ms);
+/* How many turns there have been: for work that is spread over several. */
+uint64_t loop_turns(const struct loop *loop);
 /* Moves a fake clock and runs what becomes due, in order of time. */
 void loop_fake_advance(struct loop *loop, uint64_t ms);
 

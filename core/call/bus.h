@@ -33,13 +33,17 @@ enum event_kind {
     EVENT_REGISTERED, /* account, detail: contact */
     EVENT_UNREGISTERED,
     EVENT_AUTH_FAILED,
-    EVENT_BANNED,   /* a network; account: the name that was tried last, or NULL; detail: which, for how long, why */
-    EVENT_UNBANNED, /* detail: which */
+    EVENT_BANNED,      /* a network; account: the name that was tried last, or NULL; detail: which, for how long, why */
+    EVENT_UNBANNED,    /* detail: which */
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
-    EVENT_CONFIG, /* another configuration is in force; detail: its generation */
+    EVENT_CONFIG,   /* another configuration is in force; detail: its generation */
     EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
     EVENT_OVERLOAD, /* it began or is over; detail: in words */
+    EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
+    EVENT_REACHABLE,
+    EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */
+    EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (1u << (kind))

@@ -206,7 +206,9 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     str_copy(call->dialled, sizeof call->dialled, in->dialled);
     str_copy(call->from_number, sizeof call->from_number, in->from_number);
     str_copy(call->from_name, sizeof call->from_name, in->from_name);
+    call->anonymous = in->anonymous;
     call->hops = in->hops;
+    call->secure = in->secure;
     leg = leg_new(call, in->ops, true, in->account);
     call->caller = obj_ref(leg, "caller");
     leg->usage = in->usage;
@@ -265,6 +267,7 @@ void call_came_back(struct call *call, const struct call *of)
 
     str_copy(call->from_number, sizeof call->from_number, of->from_number);
     str_copy(call->from_name, sizeof call->from_name, of->from_name);
+    call->anonymous = of->anonymous;
     memcpy(call->redirected_by, of->redirected_by, sizeof call->redirected_by);
     call->redirect_count = of->redirect_count;
     if (!call->caller || !call->caller->account)

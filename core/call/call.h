@@ -22,8 +22,9 @@ struct call {
     char context[64], dialled[128];
     char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];
-    struct dial *dial;         /* running dial, or NULL */
-    struct loop_timer limit;   /* the longest it may last; limit.c */
+    bool anonymous;          /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
+    struct dial *dial;       /* running dial, or NULL */
+    struct loop_timer limit; /* the longest it may last; limit.c */
     struct script_run *script; /* its coroutine, or NULL */
     void *hook_walk;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */
@@ -39,6 +40,7 @@ struct call {
     struct account *behalf;    /* ref: who redirected the call here and answers for what follows; NULL: the caller */
     char redirected_by[8][64]; /* accounts that redirected it, in order */
     unsigned redirect_count;
+    bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
     bool fell_back;      /* its dialplan failed once, and it went to script_fallback */
@@ -57,6 +59,8 @@ struct call_incoming {
     void *usage;
     union addr media_host, signalling;
     unsigned hops;
+    bool secure;
+    bool anonymous;
 };
 
 /* A new inbound call in state ROUTING with its first leg OFFERED; the dialplan starts at the end of this loop turn.

@@ -14,6 +14,8 @@ enum cause {
     CAUSE_NO_ANSWER,
     CAUSE_REJECTED,     /* the callee pressed reject */
     CAUSE_UNREACHABLE,  /* known, but no phone is registered */
+    CAUSE_CONTACT_LOST, /* registered, but no phone of the account has answered keep-alives of late */
+    CAUSE_NOT_SECURE,   /* called by sips:, and no phone of the account is connected by TLS */
     CAUSE_PHONE_SILENT, /* registered, but the phone answers nothing */
     CAUSE_UNAVAILABLE,  /* the phone answers that it takes no calls now (480) */
     CAUSE_UNKNOWN_NUMBER,
@@ -62,6 +64,6 @@ enum cause cause_from_sip(int status);
 /* Who ended a leg. */
 enum who { WHO_NOBODY, WHO_CALLER, WHO_CALLEE, WHO_SWITCH, WHO_OPERATOR, WHO_SCRIPT, WHO_MODULE };
 enum who who_by_name(const char *name); /* WHO_NOBODY: unknown */
-const char *who_name(enum who who); /* "", "caller", "callee", "switch", "operator", "script", "module" */
+const char *who_name(enum who who);     /* "", "caller", "callee", "switch", "operator", "script", "module" */
 
 #endif

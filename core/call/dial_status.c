@@ -17,6 +17,8 @@ enum dial_status dial_status_of(enum cause cause)
     case CAUSE_NO_ANSWER:
         return DIAL_NO_ANSWER;
     case CAUSE_UNREACHABLE:
+    case CAUSE_CONTACT_LOST:
+    case CAUSE_NOT_SECURE:
     case CAUSE_PHONE_SILENT:
     case CAUSE_UNAVAILABLE:
         return DIAL_UNREACHABLE;
@@ -65,6 +67,7 @@ int dial_rank(enum cause cause)
     case CAUSE_PHONE_SILENT:
         return 4;
     case CAUSE_UNREACHABLE:
+    case CAUSE_CONTACT_LOST:
         return 2;
     default: /* 5xx: the far side's, and our own */
         return 3;

@@ -26,8 +26,8 @@ static bool is_private(const char *name)
 
 bool header_may_be_read(const char *name)
 {
-    static const char *const list[] = {"Accept-Language", "Alert-Info", "Call-Info", "Diversion",  "History-Info",
-                                       "Organization",    "Priority",   "Subject",   "User-Agent", NULL};
+    static const char *const list[] = {"Accept-Language", "Alert-Info", "Call-Info",  "Organization",
+                                       "Priority",        "Subject",    "User-Agent", NULL};
 
     return is_listed(list, name) || is_private(name);
 }

@@ -70,6 +70,11 @@ bool leg_is_alive(const struct leg *leg)
     return leg->state != LEG_ENDING && leg->state != LEG_GONE;
 }
 
+bool leg_is_withheld(const struct leg *leg)
+{
+    return leg->call->anonymous && !leg->shown;
+}
+
 const char *leg_shown_number(const struct leg *leg)
 {
     return leg->shown ? leg->shown->number : leg->call->from_number;

@@ -24,6 +24,7 @@ struct endpoint {
     char uri[512];  /* Request-URI */
     char flow[72];  /* edge flow token; "": none */
     char path[512]; /* Route set from the registration's Path, or "" */
+    bool secure;    /* the flow is encrypted (TLS) */
     double q;       /* preference of a registered contact, 0 to 1 (RFC 3261 §20.10); resolved ones come in its order */
     char number[64];         /* what was dialled to get there */
     struct account *account; /* ref; NULL: not one of ours */
@@ -108,9 +109,9 @@ struct leg {
     char name[128];          /* its display name */
     char contact[512], peer[ADDR_TEXT], sip_call_id[160];
     struct leg_identity *shown; /* NULL: the call's caller */
-    char *headers;         /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
-    union addr media_host; /* our address as this phone sees it */
-    union addr signalling; /* where its signalling comes from */
+    char *headers;              /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
+    union addr media_host;      /* our address as this phone sees it */
+    union addr signalling;      /* where its signalling comes from */
     unsigned stream_count;
     struct leg_stream streams[MEDIA_STREAMS_MAX];
     struct media_port *ports[2];       /* audio, video; owned. streams[] point at them */
@@ -186,6 +187,8 @@ void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 /* The caller that the far side of an outbound leg is shown; "" when there is nothing to show. */
 const char *leg_shown_number(const struct leg *leg);
 const char *leg_shown_name(const struct leg *leg);
+/* It is shown none, because the caller wants that (and nothing else is to be shown by way of the dialplan). */
+bool leg_is_withheld(const struct leg *leg);
 struct media_port *leg_audio_port(const struct leg *leg); /* NULL: none */
 bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GONE */
 

@@ -89,6 +89,19 @@ static void run_end(struct attempt_run *run, enum cause refused, const char *det
     obj_unref(gone.attempt.call, "attempt");
 }
 
+/* What is left when only encrypted ways count. */
+static int keep_secure(struct endpoint *endpoints, int count)
+{
+    int kept = 0;
+
+    for (int i = 0; i < count; i++)
+        if (endpoints[i].secure)
+            endpoints[kept++] = endpoints[i];
+        else
+            obj_unref(endpoints[i].account, "endpoint");
+    return kept;
+}
+
 static void resolve(struct attempt_run *run)
 {
     struct call *call = run->attempt.call;
@@ -111,13 +124,20 @@ static void resolve(struct attempt_run *run)
     }
     endpoints = mem_new(ROUTE_ENDPOINTS_MAX * sizeof *endpoints);
     count = kind->fn(kind->arg, pbx, value, endpoints, ROUTE_ENDPOINTS_MAX);
+    if (call->secure && count > 0) {
+        count = keep_secure(endpoints, count);
+        if (!count)
+            count = -EPROTONOSUPPORT;
+    }
     if (count <= 0) {
         free(endpoints);
         run_end(run,
-                count == 0         ? CAUSE_UNREACHABLE
-                : count == -ENOENT ? CAUSE_UNKNOWN_NUMBER
-                : count == -EACCES ? CAUSE_FORBIDDEN
-                                   : CAUSE_INTERNAL,
+                count == 0               ? CAUSE_UNREACHABLE
+                : count == -EHOSTUNREACH ? CAUSE_CONTACT_LOST
+                : count == -EPROTONOSUPPORT ? CAUSE_NOT_SECURE
+                : count == -ENOENT       ? CAUSE_UNKNOWN_NUMBER
+                : count == -EACCES       ? CAUSE_FORBIDDEN
+                                         : CAUSE_INTERNAL,
                 NULL, NULL, 0);
         return;
     }

@@ -8,7 +8,8 @@
 #define ROUTE_ENDPOINTS_MAX 32
 
 /* A destination kind ("account", later "trunk", "group"): turns a value into endpoints, at once. Returns their number;
- * 0 = known but not reachable now; -ENOENT = no such destination; -EACCES. The account refs in out pass to the caller.
+ * 0 = known but not reachable now; -EHOSTUNREACH: registered, but its phones do not answer any more; -ENOENT = no such
+ * destination; -EACCES. The account refs in out pass to the caller.
  */
 typedef int (*route_resolve_fn)(void *arg, struct pbx *pbx, const char *value, struct endpoint *out, unsigned max);
 

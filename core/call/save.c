@@ -67,8 +67,12 @@ json_t *call_save(const struct call *call)
     json_object_set_new(json, "dialled", json_string(call->dialled));
     json_object_set_new(json, "from_number", json_string(call->from_number));
     json_object_set_new(json, "from_name", json_string(call->from_name));
+    if (call->anonymous)
+        json_object_set_new(json, "anonymous", json_true());
     json_object_set_new(json, "answered_by", json_string(call->answered_by));
     json_object_set_new(json, "started_us", json_integer((json_int_t)call->started_wall_us));
+    if (call->secure)
+        json_object_set_new(json, "secure", json_true());
     if (call->vars)
         json_object_set(json, "vars", call->vars);
     json_object_set_new(json, "legs", legs);
@@ -132,8 +136,10 @@ int call_restore(struct pbx *pbx, const json_t *saved, call_restore_usage_fn usa
     call = call_make(pbx, &id);
     str_copy(call->context, sizeof call->context, text_of(saved, "context"));
     str_copy(call->dialled, sizeof call->dialled, text_of(saved, "dialled"));
+    call->secure = json_is_true(json_object_get(saved, "secure"));
     str_copy(call->from_number, sizeof call->from_number, text_of(saved, "from_number"));
     str_copy(call->from_name, sizeof call->from_name, text_of(saved, "from_name"));
+    call->anonymous = json_is_true(json_object_get(saved, "anonymous"));
     str_copy(call->answered_by, sizeof call->answered_by, text_of(saved, "answered_by"));
     call->started_wall_us = (uint64_t)json_integer_value(json_object_get(saved, "started_us"));
     call->answered_us = call->started_us;

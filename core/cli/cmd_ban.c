@@ -1,5 +1,5 @@
-/* tandem ban: networks that the switch does not listen to. Asks the switch, so that it works while the database is away:
- * what is changed here is in the database within a second. */
+/* tandem ban: networks that the switch does not listen to. Asks the switch, so that it works while the database is
+ * away: what is changed here is in the database within a second. */
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdlib.h>
@@ -29,11 +29,10 @@ static enum cli_exit list(struct cli *cli, int argc)
             json_int_t until = json_num(item, "until_us") / 1000000;
             char rest[32], since[32];
 
-            table_row(&table, (const char *const[]){json_str(item, "network"),
-                                                    until ? duration_text(until - time(NULL), rest) : "never",
-                                                    json_str(item, "reason"),
-                                                    day_text(json_num(item, "since_us"), since),
-                                                    json_str(item, "detail")});
+            table_row(&table, (const char *const[]){
+                                  json_str(item, "network"), until ? duration_text(until - time(NULL), rest) : "never",
+                                  json_str(item, "reason"), day_text(json_num(item, "since_us"), since),
+                                  json_str(item, "detail")});
         }
         table_print(&table, cli);
     }
@@ -103,9 +102,11 @@ static enum cli_exit run_ban(struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_ban = {
     "ban", "ban list|add|del [...]", "addresses that the switch does not listen to",
     "  list                                       those that are banned now, why and for how long\n"
-    "  add NETWORK [--for TIME] [--reason TEXT]   bans one (192.0.2.7, 192.0.2.0/24, 2001:db8::/64); TIME is like 30s,\n"
+    "  add NETWORK [--for TIME] [--reason TEXT]   bans one (192.0.2.7, 192.0.2.0/24, 2001:db8::/64); TIME is like "
+    "30s,\n"
     "                                             10m, 2h, 7d; without it the ban lasts until it is lifted\n"
     "  del NETWORK...                             lets it in again at once\n\n"
-    "The switch bans whoever guesses passwords or says that it is a scanner; see the settings ban_failures, ban_window\n"
+    "The switch bans whoever guesses passwords or says that it is a scanner; see the settings ban_failures, "
+    "ban_window\n"
     "and ban_never. Who has registered or called from an address within two hours is never banned by it.",
     run_ban};

@@ -218,7 +218,8 @@ static void ask_rest(struct cli *cli, const struct entity *entity, struct reques
 
     if (!assigned(r, name->column) && r->count < FIELDS_MAX && (text = ask_word(cli, name->label)))
         r->assignments[r->count++] = (struct assignment){name, text};
-    if (entity->has_secret && !r->secret_stdin && (*secret = ask_line("secret (empty: a good one is made)", true)) && !**secret) {
+    if (entity->has_secret && !r->secret_stdin && (*secret = ask_line("secret (empty: a good one is made)", true)) &&
+        !**secret) {
         free(*secret);
         *secret = NULL;
     }
@@ -380,8 +381,8 @@ static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc,
     if (entity->has_secret && strcmp(verb, "password") == 0)
         return set(cli, entity, argc, argv, true);
     if (!entity_field(entity, "enabled"))
-        return cli_usage(entity->command, "a%s %s cannot be told to \"%s\"", strchr("aeiou", entity->word[0]) ? "n" : "",
-                         entity->word, verb);
+        return cli_usage(entity->command, "a%s %s cannot be told to \"%s\"",
+                         strchr("aeiou", entity->word[0]) ? "n" : "", entity->word, verb);
     if (strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0)
         return enable(cli, entity, argc, argv, verb[0] == 'e');
     return cli_usage(entity->command, "a%s %s cannot be told to \"%s\"", strchr("aeiou", entity->word[0]) ? "n" : "",
@@ -435,8 +436,8 @@ const struct cli_command cmd_account = {
     "Properties: --name TEXT (what other phones display), --enabled yes|no, --context NAME, --max-contacts N,\n"
     "--max-call S, --session-timers on|accept|off, --session-expires S, --session-min-se S; the value default of the "
     "last\n"
-    "four means: as the switch. --acl NAME: an access list of the addresses that may use it (default: none).\n\n" SECRETS_HELP
-    "A change has come into force, or it is said why not, when the command ends.",
+    "four means: as the switch. --acl NAME: an access list of the addresses that may use it (default: "
+    "none).\n\n" SECRETS_HELP "A change has come into force, or it is said why not, when the command ends.",
     run_account};
 const struct cli_command cmd_device = {
     "device", "device add|set|show|list|del|password|enable|disable|import|export [...]",
@@ -452,13 +453,15 @@ const struct cli_command cmd_device = {
     "Properties: --label TEXT, --mac ADDRESS (default: none), --account NAME, --enabled yes|no.\n\n" SECRETS_HELP,
     run_device};
 const struct cli_command cmd_acl = {
-    "acl", "acl add|set|show|list|del|import|export [...]", "access lists: who may speak to a listener, or use an account",
+    "acl", "acl add|set|show|list|del|import|export [...]",
+    "access lists: who may speak to a listener, or use an account",
     "  add NAME [PROPERTY...]            a new list\n"
     "  set NAME PROPERTY...\n"
     "  show NAME, list [TEXT]            one, or all (that have TEXT in name, rules or note)\n"
     "  del NAME...                       its listeners are open again; not while an account follows it\n"
     "  import FILE [--dry-run], export [FILE]   as CSV\n\n"
-    "Properties: --rules \"allow 192.0.2.0/24, deny all\" (the first rule that has the address decides; where none has\n"
+    "Properties: --rules \"allow 192.0.2.0/24, deny all\" (the first rule that has the address decides; where none "
+    "has\n"
     "it, the opposite of the last one), --listeners \"udp, tcp:5060\" (or all), --note TEXT.\n"
     "An account follows a list by: tandem account set NAME --acl LIST.",
     run_acl};

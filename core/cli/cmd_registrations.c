@@ -36,12 +36,28 @@ static enum cli_exit run_accounts(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+/* What one has to know of a phone's way beside where it is; "ok" mostly. */
+static const char *state_text(const json_t *item, char out[80])
+{
+    json_int_t since_us = json_num(item, "unreachable_since_us");
+    char when[32];
+    size_t used = 0;
+
+    str_append(out, 80, &used, "%s%s", since_us ? "unreachable since " : "ok",
+               since_us ? day_text(since_us, when) : "");
+    if (*json_str(item, "security"))
+        str_append(out, 80, &used, ", %.*s", (int)strcspn(json_str(item, "security"), ","), json_str(item, "security"));
+    if (*json_str(item, "sip_alg"))
+        str_append(out, 80, &used, ", SIP ALG (%s)", json_str(item, "sip_alg"));
+    return out;
+}
+
 static enum cli_exit run_registrations(struct cli *cli, int argc, char **argv)
 {
-    static const char *const heads[] = {"ACCOUNT", "DEVICE", "CONTACT", "PEER", ">EXPIRES IN", "PHONE"};
+    static const char *const heads[] = {"ACCOUNT", "DEVICE", "CONTACT", "PEER", ">EXPIRES IN", "STATE", "PHONE"};
     struct table table;
     json_t *result, *item, *list;
-    char expires[32];
+    char expires[32], state[80];
     size_t i;
 
     if (argc > 1)
@@ -60,7 +76,7 @@ static enum cli_exit run_registrations(struct cli *cli, int argc, char **argv)
             table_row(&table, (const char *const[]){json_str(item, "account"), json_str(item, "device"),
                                                     json_str(item, "contact"), json_str(item, "peer"),
                                                     duration_text(json_num(item, "expires_in"), expires),
-                                                    json_str(item, "user_agent")});
+                                                    state_text(item, state), json_str(item, "user_agent")});
         }
         table_print(&table, cli);
     }

@@ -135,6 +135,82 @@ static void print_bans(const struct cli *cli, const json_t *edge)
             bans == 1 ? "address is not listened to" : "addresses are not listened to");
 }
 
+/* How the internet reaches the switch. */
+static void print_network(const struct cli *cli, const json_t *network)
+{
+    const char *address = json_str(network, "public_address"), *asked = json_str(network, "asked");
+    char age[32];
+
+    label(cli, "address");
+    if (!*address)
+        good_or_bad(cli, false, "not known");
+    print_clean(cli->out, address);
+    fprintf(cli->out, ", by %s", json_str(network, "source"));
+    if (*asked) {
+        fputs(" (", cli->out);
+        print_clean(cli->out, asked);
+        if (*address)
+            fprintf(cli->out, ", %s ago", duration_text(json_num(network, "age_s"), age));
+        putc(')', cli->out);
+    }
+    putc('\n', cli->out);
+    say_also(cli, json_str(network, "why"));
+}
+
+/* Phones that need somebody's attention. */
+static void print_phones(const struct cli *cli, const json_t *phones)
+{
+    const json_t *routers = json_object_get(phones, "sip_alg"), *router;
+    size_t i;
+
+    label(cli, "phones");
+    fprintf(cli->out, "%lld registered", (long long)json_num(phones, "registered"));
+    if (json_num(phones, "unreachable"))
+        fprintf(cli->out, ", %s%lld of them unreachable%s (see `tandem registrations`)", colour(cli, YELLOW),
+                (long long)json_num(phones, "unreachable"), colour(cli, PLAIN));
+    putc('\n', cli->out);
+    json_array_foreach(routers, i, router)
+    {
+        char words[300];
+
+        snprintf(words, sizeof words, "the router at %s rewrites SIP (%s): switch off SIP ALG there",
+                 json_str(router, "router"), json_str(router, "signature"));
+        say_also(cli, words);
+    }
+}
+
+static void print_tls(const struct cli *cli, const json_t *tls)
+{
+    const json_t *certificate, *certificates = json_object_get(tls, "certificates");
+    json_int_t usable = 0, first = -1;
+    char words[400];
+    size_t i;
+
+    json_array_foreach(certificates, i, certificate)
+    {
+        if (!json_yes(certificate, "usable"))
+            continue;
+        if (!usable++ || json_num(certificate, "days_left") < first)
+            first = json_num(certificate, "days_left");
+    }
+    label(cli, "tls");
+    good_or_bad(cli, usable && first >= 0, !usable ? "no certificate" : first < 0 ? "expired" : "works");
+    if (usable)
+        fprintf(cli->out, ", %lld certificate%s", (long long)usable, usable == 1 ? "" : "s");
+    if (first >= 0)
+        fprintf(cli->out, ", valid for %lld days", (long long)first);
+    fprintf(cli->out, "; %lld handshakes", (long long)json_num(tls, "handshakes"));
+    if (json_num(tls, "failed"))
+        fprintf(cli->out, ", %lld failed (see `tandem tls`)", (long long)json_num(tls, "failed"));
+    putc('\n', cli->out);
+    json_array_foreach(certificates, i, certificate)
+    {
+        certificate_words(certificate, words, sizeof words);
+        say_also(cli, words);
+    }
+    say_also(cli, json_str(tls, "why"));
+}
+
 static void print_recorder(const struct cli *cli, const json_t *recorder)
 {
     json_int_t oldest_us = json_num(recorder, "oldest_us");
@@ -229,6 +305,12 @@ static enum cli_exit run_status(struct cli *cli, int argc, char **argv)
     if (json_object_get(s, "load"))
         print_load(cli, json_object_get(s, "load"));
     print_bans(cli, json_object_get(s, "edge"));
+    if (json_object_get(s, "tls"))
+        print_tls(cli, json_object_get(s, "tls"));
+    if (json_object_get(s, "network"))
+        print_network(cli, json_object_get(s, "network"));
+    if (json_object_get(s, "phones"))
+        print_phones(cli, json_object_get(s, "phones"));
     if (json_object_get(s, "dialplan"))
         print_dialplan(cli, json_object_get(s, "dialplan"));
     if (json_object_get(s, "recorder"))

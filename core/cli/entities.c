@@ -1,4 +1,5 @@
-/* What accounts, devices, settings and access lists are made of: the tables that entity.h speaks of. Words and SQL only. */
+/* What accounts, devices, settings and access lists are made of: the tables that entity.h speaks of. Words and SQL
+ * only. */
 #include "cli/entity.h"
 
 #define WANTED(columns) "WHERE $1::text IS NULL OR position(lower($1) IN lower(concat_ws(' ', " columns "))) > 0"

@@ -25,8 +25,8 @@ char *config_trim(char *text);
 bool config_is_name(const char *text);
 /* One `key = value` of the current section. value may be changed. 0 or config_fail(). */
 int config_key(struct config_reader *r, const char *key, char *value);
-/* Before the first line, and after the last. */
+/* Before the first line, and after the last (0 or config_fail(): something does not fit together). */
 void config_defaults(struct config *config);
-void config_complete(struct config *config);
+int config_complete(struct config_reader *r);
 
 #endif

@@ -154,7 +154,11 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
         config_free(r.config);
         return err;
     }
-    config_complete(r.config);
+    err = config_complete(&r);
+    if (err) {
+        config_free(r.config);
+        return err;
+    }
     *out = r.config;
     return 0;
 }
@@ -211,6 +215,12 @@ void config_free(struct config *c)
         free(m->instance);
         free(m->path);
     }
+    for (unsigned i = 0; i < c->certificate_count; i++) {
+        free(c->certificates[i].file);
+        free(c->certificates[i].key);
+    }
+    free(c->client_ca);
+    free(c->server_ca);
     free(c->database);
     free(c->user);
     free(c->state_dir);

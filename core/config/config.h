@@ -9,8 +9,10 @@
 
 #define CONFIG_FILE_MAX (1u << 20) /* bytes */
 #define CONFIG_LISTENS_MAX 16
+#define CONFIG_CERTIFICATES_MAX 16
 #define CONFIG_MODULES_MAX 64
 #define CONFIG_NETWORKS_MAX 64
+#define CONFIG_LOCALS_MAX 64
 
 enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
 
@@ -20,17 +22,25 @@ struct config_digests {
     enum config_digest order[2];
 };
 
-/* listen = udp:ADDRESS:PORT or tcp:… [digest=…]; port 0: the kernel picks one. */
+/* listen = udp:ADDRESS:PORT, tcp:… or tls:… [digest=…] [public=HOST[:PORT]]; port 0: the kernel picks one. */
 struct config_listen {
-    char transport[8]; /* "udp", "tcp" */
+    char transport[8]; /* "udp", "tcp", "tls" */
     union addr bind;
     struct config_digests digests; /* its own, or those of the switch */
+    char public_host[64];          /* its own, or that of the switch */
+    uint16_t public_port;          /* 0: as bound */
 };
+
+/* certificate = FILE, and in the next line its key = FILE when the key is not in the same file. */
+struct config_certificate {
+    char *file, *key; /* key NULL: in file */
+};
+
+enum config_clients { CONFIG_CLIENTS_OFF, CONFIG_CLIENTS_REQUEST, CONFIG_CLIENTS_REQUIRE };
 
 /* digest_network = 192.0.2.0/24 md5: what phones of this network are offered. The longest match wins. */
 struct config_network {
-    union addr net; /* port 0 */
-    unsigned bits;
+    struct addr_network network;
     struct config_digests digests;
 };
 
@@ -58,10 +68,21 @@ struct config {
     unsigned connections;            /* at a time; default 4096 */
     unsigned connections_per_source; /* of one address; default 256 */
     unsigned connection_idle_s;      /* closed after so much silence; default 7500 */
-    char public_host[64];            /* "": the local address used towards each phone */
-    char *database;                  /* conninfo or URI; NULL: none */
-    char *state_dir;                 /* default /var/lib/tandem */
-    char *run_dir;                   /* default /run/tandem; control.sock and media.sock live there */
+    struct config_certificate certificates[CONFIG_CERTIFICATES_MAX];
+    unsigned certificate_count;              /* ≥ 1 when there is a listener for tls */
+    enum config_clients client_certificates; /* what phones must show; default off */
+    char *client_ca;                         /* who issues those; NULL unless they are asked for */
+    bool verify_servers;                     /* of TLS connections that the switch makes; default yes */
+    char *server_ca;                         /* who issues theirs; default: the list of the system */
+    char public_host[64];     /* "": the address that the STUN server sees, or the local one used towards each phone */
+    char stun_server[256];    /* "host" or "host:port"; "": none */
+    unsigned stun_interval_s; /* how often the public address is looked for; default 300 */
+    struct addr_network locals[CONFIG_LOCALS_MAX]; /* local_network lines; the private networks when there are none */
+    unsigned local_count;
+    bool no_locals;  /* local_network = none */
+    char *database;  /* conninfo or URI; NULL: none */
+    char *state_dir; /* default /var/lib/tandem */
+    char *run_dir;   /* default /run/tandem; control.sock and media.sock live there */
     char *module_dir;
     char *dialplan;         /* directory with the site's init.lua */
     char *dialplan_library; /* Tandem's own Lua files, which include() searches second */

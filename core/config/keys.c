@@ -73,11 +73,16 @@ static int set_log(struct config_reader *r, const struct key *key, char *value)
     return 0;
 }
 
-static int set_host(struct config_reader *r, const struct key *key, char *value)
+static bool is_host(const char *value)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
 
-    if (value[strspn(value, allowed)] || str_copy(field(r, key), sizeof r->config->public_host, value) < 0)
+    return *value && !value[strspn(value, allowed)];
+}
+
+static int set_host(struct config_reader *r, const struct key *key, char *value)
+{
+    if (!is_host(value) || str_copy(field(r, key), sizeof r->config->public_host, value) < 0)
         return config_fail(r, "%s takes a host name or address of at most %zu characters, without a port", key->name,
                            sizeof r->config->public_host - 1);
     return 0;
@@ -135,6 +140,32 @@ static int set_digests(struct config_reader *r, const struct key *key, char *val
     return read_digests(r, key->name, value, field(r, key));
 }
 
+static int set_public(struct config_reader *r, struct config_listen *listen, char *value)
+{
+    char *colon = strrchr(value, ':');
+    uint64_t port = 0;
+
+    if (colon && (strchr(value, ':') == colon || colon[-1] == ']')) {
+        *colon++ = '\0';
+        if (str_to_u64(colon, 65535, &port) < 0 || port == 0)
+            return config_fail(r, "public=HOST:PORT takes a port from 1 to 65535, not \"%s\"", colon);
+    }
+    if (!is_host(value) || str_copy(listen->public_host, sizeof listen->public_host, value) < 0)
+        return config_fail(r, "public= takes a host name or address of at most %zu characters",
+                           sizeof listen->public_host - 1);
+    listen->public_port = (uint16_t)port;
+    return 0;
+}
+
+static int set_listen_option(struct config_reader *r, struct config_listen *listen, char *option)
+{
+    if (strncmp(option, "digest=", 7) == 0)
+        return read_digests(r, "digest", option + 7, &listen->digests);
+    if (strncmp(option, "public=", 7) == 0)
+        return set_public(r, listen, option + 7);
+    return config_fail(r, "after the address of listen only digest=… and public=… may follow, not \"%s\"", option);
+}
+
 static int set_listen(struct config_reader *r, const struct key *key, char *value)
 {
     struct config *c = r->config;
@@ -150,64 +181,139 @@ static int set_listen(struct config_reader *r, const struct key *key, char *valu
     if (!colon)
         return config_fail(r, "listen takes TRANSPORT:ADDRESS:PORT, like udp:0.0.0.0:5060, not \"%s\"", value);
     *colon = '\0';
-    if (strcmp(value, "udp") != 0 && strcmp(value, "tcp") != 0)
-        return config_fail(r, "listen: transport \"%s\" is not there; there are udp and tcp", value);
-    if (addr_parse(colon + 1, 5060, &listen->bind) < 0)
+    if (strcmp(value, "udp") != 0 && strcmp(value, "tcp") != 0 && strcmp(value, "tls") != 0)
+        return config_fail(r, "listen: transport \"%s\" is not there; there are udp, tcp and tls", value);
+    if (addr_parse(colon + 1, strcmp(value, "tls") == 0 ? 5061 : 5060, &listen->bind) < 0)
         return config_fail(r, "listen: \"%s\" is no address with port, like 0.0.0.0:5060 or [::]:5060", colon + 1);
     for (unsigned i = 0; i < c->listen_count; i++)
         if (addr_port(&listen->bind) && addr_same(&listen->bind, &c->listens[i].bind) &&
             strcmp(value, c->listens[i].transport) == 0)
             return config_fail(r, "listen: %s:%s is there twice", value, colon + 1);
-    if (*rest) {
-        int err = strncmp(rest, "digest=", 7) == 0
-                      ? read_digests(r, "digest", rest + 7, &listen->digests)
-                      : config_fail(r, "after the address of listen only digest=… may follow, not \"%s\"", rest);
+    while (*rest) { /* what each option takes goes on until the next one */
+        char *next = rest + strcspn(rest, "="), *word;
+        int err;
 
+        next += strcspn(next, "= \t");
+        for (word = *next ? next + 1 : next; *word; word++)
+            if ((word[-1] == ' ' || word[-1] == '\t') && word[strcspn(word, "=, \t")] == '=')
+                break;
+        next = word;
+        if (*next)
+            next[-1] = '\0';
+        err = set_listen_option(r, listen, config_trim(rest));
         if (err)
             return err;
+        rest = next;
     }
     str_copy(listen->transport, sizeof listen->transport, value);
     c->listen_count++;
     return 0;
 }
 
-static const uint8_t *addr_bytes(const union addr *a, unsigned *bits)
+static int set_certificate(struct config_reader *r, const struct key *key, char *value)
 {
-    *bits = a->sa.sa_family == AF_INET6 ? 128 : 32;
-    return a->sa.sa_family == AF_INET6 ? a->in6.sin6_addr.s6_addr : (const uint8_t *)&a->in.sin_addr;
+    struct config *c = r->config;
+
+    if (c->certificate_count == CONFIG_CERTIFICATES_MAX)
+        return config_fail(r, "more than %d %s lines", CONFIG_CERTIFICATES_MAX, key->name);
+    if (*value != '/')
+        return config_fail(r, "%s takes an absolute path (it begins with /), not \"%s\"", key->name, value);
+    c->certificates[c->certificate_count++].file = str_dup(value);
+    return 0;
+}
+
+static int set_certificate_key(struct config_reader *r, const struct key *key, char *value)
+{
+    struct config *c = r->config;
+    struct config_certificate *last = c->certificate_count ? &c->certificates[c->certificate_count - 1] : NULL;
+
+    if (!last || last->key)
+        return config_fail(r, "%s stands below the certificate that it belongs to", key->name);
+    if (*value != '/')
+        return config_fail(r, "%s takes an absolute path (it begins with /), not \"%s\"", key->name, value);
+    last->key = str_dup(value);
+    return 0;
+}
+
+static int set_clients(struct config_reader *r, const struct key *key, char *value)
+{
+    static const char *const words[] = {
+        [CONFIG_CLIENTS_OFF] = "off", [CONFIG_CLIENTS_REQUEST] = "request", [CONFIG_CLIENTS_REQUIRE] = "require"};
+
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strcmp(value, words[i]) == 0) {
+            *(enum config_clients *)field(r, key) = (enum config_clients)i;
+            return 0;
+        }
+    return config_fail(r, "%s takes off, request or require, not \"%s\"", key->name, value);
+}
+
+static int set_yes_no(struct config_reader *r, const struct key *key, char *value)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return config_fail(r, "%s takes yes or no, not \"%s\"", key->name, value);
+    *(bool *)field(r, key) = value[0] == 'y';
+    return 0;
+}
+
+static int read_network(struct config_reader *r, const char *key, const char *text, struct addr_network *out)
+{
+    switch (addr_parse_network(text, out)) {
+    case 0:
+        return 0;
+    case -ERANGE:
+        return config_fail(r, "%s: %s is no prefix length from 0 to %u", key, strchr(text, '/'),
+                           out->net.sa.sa_family == AF_INET6 ? 128u : 32u);
+    case -EDOM:
+        return config_fail(r, "%s: %s is an address in a network, not a network", key, text);
+    default:
+        return config_fail(r, "%s takes NETWORK/BITS, like 192.0.2.0/24, not \"%s\"", key, text);
+    }
 }
 
 static int set_network(struct config_reader *r, const struct key *key, char *value)
 {
     struct config *c = r->config;
     struct config_network *network = &c->networks[c->network_count];
-    char *rest = value + strcspn(value, " \t"), *slash;
-    const uint8_t *bytes;
-    unsigned most;
-    uint64_t bits;
+    char *rest = value + strcspn(value, " \t");
     int err;
 
     if (c->network_count == CONFIG_NETWORKS_MAX)
         return config_fail(r, "more than %d %s lines", CONFIG_NETWORKS_MAX, key->name);
     if (*rest)
         *rest++ = '\0';
-    slash = strchr(value, '/');
-    if (slash)
-        *slash = '\0';
-    if (!slash || addr_parse_ip(value, 0, &network->net) < 0)
+    if (!strchr(value, '/'))
         return config_fail(r, "%s takes NETWORK/BITS and algorithms, like 192.0.2.0/24 md5", key->name);
-    bytes = addr_bytes(&network->net, &most);
-    if (str_to_u64(slash + 1, most, &bits) < 0)
-        return config_fail(r, "%s: /%s is no prefix length from 0 to %u", key->name, slash + 1, most);
-    for (unsigned bit = (unsigned)bits; bit < most; bit++)
-        if (bytes[bit / 8] & (0x80u >> bit % 8))
-            return config_fail(r, "%s: %s/%u is an address in a network, not a network", key->name, value,
-                               (unsigned)bits);
-    network->bits = (unsigned)bits;
-    err = read_digests(r, key->name, rest, &network->digests);
+    err = read_network(r, key->name, value, &network->network);
+    if (!err)
+        err = read_digests(r, key->name, rest, &network->digests);
     if (!err)
         c->network_count++;
     return err;
+}
+
+static int set_local(struct config_reader *r, const struct key *key, char *value)
+{
+    struct config *c = r->config;
+    int err;
+
+    if (strcmp(value, "none") == 0) {
+        c->no_locals = true;
+        return 0;
+    }
+    if (c->local_count == CONFIG_LOCALS_MAX)
+        return config_fail(r, "more than %d %s lines", CONFIG_LOCALS_MAX, key->name);
+    err = read_network(r, key->name, value, &c->locals[c->local_count]);
+    if (!err)
+        c->local_count++;
+    return err;
+}
+
+static int set_server(struct config_reader *r, const struct key *key, char *value)
+{
+    if (!is_host(value) || str_copy(field(r, key), sizeof r->config->stun_server, value) < 0)
+        return config_fail(r, "%s takes a host name or IPv4 address, with :PORT when it is not 3478", key->name);
+    return 0;
 }
 
 /* --- the tables
@@ -220,7 +326,16 @@ static const struct key switch_keys[] = {
     {"connections", set_unsigned, AT(connections), 1, 65535, false},
     {"connections_per_source", set_unsigned, AT(connections_per_source), 1, 65535, false},
     {"connection_idle", set_unsigned, AT(connection_idle_s), 10, 86400, false},
+    {"certificate", set_certificate, 0, 0, 0, true},
+    {"key", set_certificate_key, 0, 0, 0, true},
+    {"client_certificate", set_clients, AT(client_certificates), 0, 0, false},
+    {"client_ca", set_path, AT(client_ca), 0, 0, false},
+    {"verify_server", set_yes_no, AT(verify_servers), 0, 0, false},
+    {"server_ca", set_path, AT(server_ca), 0, 0, false},
     {"public_host", set_host, AT(public_host), 0, 0, false},
+    {"stun_server", set_server, AT(stun_server), 0, 0, false},
+    {"stun_interval", set_unsigned, AT(stun_interval_s), 1, 86400, false},
+    {"local_network", set_local, 0, 0, 0, true},
     {"database", set_text, AT(database), 0, 0, false},
     {"state_dir", set_path, AT(state_dir), 0, 0, false},
     {"run_dir", set_path, AT(run_dir), 0, 0, false},
@@ -249,7 +364,7 @@ static const struct key media_keys[] = {
 static int known_key(struct config_reader *r, const struct key *keys, const char *section, const char *name,
                      char *value)
 {
-    char all[256] = "";
+    char all[512] = "";
     size_t used = 0;
 
     for (const struct key *key = keys; key->name; key++) {
@@ -321,6 +436,7 @@ void config_defaults(struct config *c)
     c->connections = 4096;
     c->connections_per_source = 256;
     c->connection_idle_s = 7500;
+    c->stun_interval_s = 300;
     c->media_port_min = 20000;
     c->media_port_max = 29999;
     c->media_program = str_dup(TANDEM_LIBEXECDIR "/tandem-media");
@@ -328,10 +444,31 @@ void config_defaults(struct config *c)
     c->recorder_size_mb = 256;
     c->recorder_hours = 168;
     c->source_rate = 2000;
+    c->verify_servers = true;
+    c->server_ca = str_dup("/etc/ssl/certs/ca-certificates.crt");
 }
 
-void config_complete(struct config *c)
+/* Where phones are that reach us without a router of the internet between (RFC 1918, 4193, 6598 …). */
+static const char *const private_networks[] = {"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
+                                               "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
+                                               "fc00::/7",      "fe80::/10",     "::1/128"};
+
+static int check_tls(struct config_reader *r)
 {
+    const struct config *c = r->config;
+
+    for (unsigned i = 0; i < c->listen_count; i++)
+        if (strcmp(c->listens[i].transport, "tls") == 0 && !c->certificate_count)
+            return config_fail(r, "listen = tls:… needs certificate = FILE (and key = FILE below it)");
+    if (c->client_certificates != CONFIG_CLIENTS_OFF && !c->client_ca)
+        return config_fail(r, "client_certificate needs client_ca = FILE: who issues the certificates of phones");
+    return 0;
+}
+
+int config_complete(struct config_reader *r)
+{
+    struct config *c = r->config;
+
     if (!c->listen_count) { /* RFC 3261 §18: everybody has both */
         str_copy(c->listens[0].transport, sizeof c->listens[0].transport, "udp");
         addr_parse("0.0.0.0:5060", 5060, &c->listens[0].bind);
@@ -339,20 +476,16 @@ void config_complete(struct config *c)
         c->listens[1].bind = c->listens[0].bind;
         c->listen_count = 2;
     }
-    for (unsigned i = 0; i < c->listen_count; i++)
+    for (unsigned i = 0; i < c->listen_count; i++) {
         if (!c->listens[i].digests.count)
             c->listens[i].digests = c->digests;
-}
-
-static bool in_network(const struct config_network *network, const union addr *peer)
-{
-    unsigned most, peer_bits;
-    const uint8_t *net = addr_bytes(&network->net, &most), *ip = addr_bytes(peer, &peer_bits);
-    unsigned whole = network->bits / 8, rest = network->bits % 8;
-
-    if (most != peer_bits || memcmp(net, ip, whole) != 0)
-        return false;
-    return !rest || ((net[whole] ^ ip[whole]) >> (8 - rest)) == 0;
+        if (!c->listens[i].public_host[0])
+            str_copy(c->listens[i].public_host, sizeof c->listens[i].public_host, c->public_host);
+    }
+    if (!c->local_count && !c->no_locals)
+        for (size_t i = 0; i < COUNT_OF(private_networks); i++)
+            addr_parse_network(private_networks[i], &c->locals[c->local_count++]);
+    return check_tls(r);
 }
 
 const struct config_digests *config_digests_for(const struct config *c, const struct config_listen *listen,
@@ -361,7 +494,8 @@ const struct config_digests *config_digests_for(const struct config *c, const st
     const struct config_network *best = NULL;
 
     for (unsigned i = 0; i < c->network_count && addr_is_set(peer); i++)
-        if (in_network(&c->networks[i], peer) && (!best || c->networks[i].bits > best->bits))
+        if (addr_in_network(&c->networks[i].network, peer) &&
+            (!best || c->networks[i].network.bits > best->network.bits))
             best = &c->networks[i];
     return best ? &best->digests : listen ? &listen->digests : &c->digests;
 }

@@ -34,6 +34,10 @@ extern const struct core_command core_ban_commands[];
 
 /* Says in an answer of `why register` that the phone's address is banned, when it is. */
 void core_bans_explain(struct core_part *core, const char *account, json_t *why);
+extern const struct core_command core_tls_commands[];
+
+/* The section "tls" of status; NULL: it is not served. */
+json_t *tls_json(const struct pbx *pbx, const struct edge *edge);
 
 /* params[key] as text, or NULL when it is missing, no string or empty. */
 const char *param_text(json_t *params, const char *key);

@@ -1,5 +1,5 @@
-/* The commands about bans: what is shut out of this switch, by whom and for how long; people add and lift them here even
- * while the database is away. Signalling thread. */
+/* The commands about bans: what is shut out of this switch, by whom and for how long; people add and lift them here
+ * even while the database is away. Signalling thread. */
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdio.h>
@@ -65,7 +65,8 @@ static void run_add(struct core_part *core, struct console_request *request, jso
     if (!take_network(core, request, params, &ban.network))
         return;
     if (seconds < 0 || seconds > 100ll * 366 * 86400 || str_copy(ban.detail, sizeof ban.detail, reason) < 0) {
-        console_fail(request, "bad-request", "seconds are from 1 on (none: until it is lifted), the reason has at most %d bytes.",
+        console_fail(request, "bad-request",
+                     "seconds are from 1 on (none: until it is lifted), the reason has at most %d bytes.",
                      BAN_DETAIL - 1);
         return;
     }
@@ -141,8 +142,8 @@ void core_bans_explain(struct core_part *core, const char *account, json_t *why)
     if (q.found.until_us)
         snprintf(rest, sizeof rest, " for another %llu min",
                  (unsigned long long)(q.found.until_us - now + 59999999) / 60000000);
-    snprintf(sentence, sizeof sentence, "%s is banned%s%s%s, so that nothing from there is heard. %.250s", network, rest,
-             q.found.detail[0] ? ": " : "", q.found.detail, json_string_value(json_object_get(why, "sentence")));
+    snprintf(sentence, sizeof sentence, "%s is banned%s%s%s, so that nothing from there is heard. %.250s", network,
+             rest, q.found.detail[0] ? ": " : "", q.found.detail, json_string_value(json_object_get(why, "sentence")));
     snprintf(remedy, sizeof remedy,
              "Once the phone has the right user name and password, let its address in again: tandem ban del %s "
              "(networks that shall never be banned: setting ban_never)",

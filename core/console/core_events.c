@@ -29,6 +29,10 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_DB_STATE] = "database",
     [EVENT_CONFIG] = "database",
     [EVENT_RECORDER] = "recorder",
+    [EVENT_UNREACHABLE] = "registration",
+    [EVENT_REACHABLE] = "registration",
+    [EVENT_SIP_ALG] = "registration",
+    [EVENT_PUBLIC_ADDRESS] = "network",
 };
 
 static void set_text(json_t *json, const char *key, const char *text)

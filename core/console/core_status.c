@@ -92,7 +92,7 @@ static void run_status(struct core_part *core, struct console_request *request, 
 {
     const struct pbx *pbx = core->core.pbx;
     struct console_status *status;
-    json_t *json;
+    json_t *json, *section;
 
     json = json_pack("{s:s,s:i,s:I,s:b,s:{s:i,s:I},s:{s:i,s:I},s:I,s:o,s:o}", "version", PACKAGE_VERSION, "node",
                      (int)pbx->node, "uptime_s", (json_int_t)((loop_now_us(pbx->loop) - pbx->started_us) / 1000000),
@@ -102,10 +102,12 @@ static void run_status(struct core_part *core, struct console_request *request, 
                      database_json(pbx), "media", media_json(pbx));
     if (core->core.edge)
         json_object_set_new(json, "edge", edge_json(core->core.edge));
+    section = tls_json(pbx, core->core.edge);
+    if (section)
+        json_object_set_new(json, "tls", section);
     LIST_FOR_EACH(status, &core->console->statuses, node)
     {
-        json_t *section = status->fn(status->arg);
-
+        section = status->fn(status->arg);
         if (section)
             json_object_set_new(json, status->name, section);
     }

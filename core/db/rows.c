@@ -40,8 +40,8 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                                       "device") " LEFT JOIN config.device d ON d.name = c.key;"
                                                 "SELECT c.key, s.value" TOUCHED(
                                                     "setting") " LEFT JOIN config.setting s ON s.key = c.key;"
-                                                    "SELECT c.key, " ACL_COLUMNS TOUCHED(
-                                                        "acl") " LEFT JOIN config.acl l ON l.name = c.key;",
+                                                               "SELECT c.key, " ACL_COLUMNS TOUCHED(
+                                                                   "acl") " LEFT JOIN config.acl l ON l.name = c.key;",
                    have, have, have, have);
     str_append(sql, size, &used, "COMMIT");
 }

@@ -213,7 +213,8 @@ uint64_t snapshot_losses(const struct snapshot *s)
     return s->losses;
 }
 
-_Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0 && offsetof(struct acl, name) == 0,
+_Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0 &&
+                   offsetof(struct acl, name) == 0,
                "names.h wants the name first");
 
 const struct account *snapshot_account(const struct snapshot *s, const char *name)

@@ -1,6 +1,6 @@
 /* Who may talk to the switch at all, looked at before a message is read: access lists of listeners, bans, and the rate
- * of one source; and what a message says about itself, when it comes from a scanner. Signalling thread. It must not know
- * accounts. */
+ * of one source; and what a message says about itself, when it comes from a scanner. Signalling thread. It must not
+ * know accounts. */
 #include <stdlib.h>
 #include <strings.h>
 
@@ -45,7 +45,7 @@ const char *edge_not_admitted(struct edge_listener *listener, const union addr *
     for (unsigned i = 0; i < listener->acl_count; i++)
         if (!acl_allows(&listener->acls[i], peer)) {
             edge->stats.dropped_acl++;
-            return "an access list of this listener does not allow its sender";
+            return "the access list of this listener refuses it";
         }
     return NULL;
 }
@@ -77,14 +77,14 @@ static void warn(struct edge *edge, const union addr *source)
         addr_ip_text(source, ip), edge->source_rate);
 }
 
-bool edge_source_take(struct edge *edge, const union addr *source)
+bool edge_source_take(struct edge *edge, const union addr *source, unsigned count)
 {
     if (edge->source_rate == 0)
         return true;
     if (!edge->buckets)
         edge->buckets = buckets_new(SOURCES);
-    if (buckets_take(edge->buckets, edge_source_hash(edge, source), edge->source_rate, edge->source_burst,
-                     (uint32_t)(loop_now_us(edge->loop) / 1000)))
+    if (buckets_take(edge->buckets, edge_source_hash(edge, source), count, edge->source_rate,
+                     edge->source_burst, (uint32_t)(loop_now_us(edge->loop) / 1000)))
         return true;
     warn(edge, source);
     return false;
@@ -108,9 +108,21 @@ static const char *has_word(struct slice text, const char *const *words)
 const char *edge_scanner(const struct edge_text *text)
 {
     /* How they sign, unless somebody has changed it. No device that somebody would want to use says so. */
-    static const char *const agents[] = {"friendly-scanner", "friendly-request", "sipvicious", "sipcli",      "pplsip",
-                                         "sundayddr",        "siparmyknife",     "sip-scan",   "sivus",       "iwar",
-                                         "sipscan",          "eyebeam sip fuzzer", "svmap",    "svwar",       "svcrack",
+    static const char *const agents[] = {"friendly-scanner",
+                                         "friendly-request",
+                                         "sipvicious",
+                                         "sipcli",
+                                         "pplsip",
+                                         "sundayddr",
+                                         "siparmyknife",
+                                         "sip-scan",
+                                         "sivus",
+                                         "iwar",
+                                         "sipscan",
+                                         "eyebeam sip fuzzer",
+                                         "svmap",
+                                         "svwar",
+                                         "svcrack",
                                          NULL};
     static const char *const names[] = {"sipvicious", NULL};
     const char *found = has_word(text->user_agent, agents);

@@ -15,11 +15,11 @@
 #define SETS 1024 /* of four sources each */
 #define TRUST_SETS 4096
 #define WAYS 4
-#define TRUST_S 7200         /* longer than nearly all registrations are valid */
-#define UNPROVEN_S 60        /* and so long it does not come again */
+#define TRUST_S 7200  /* longer than nearly all registrations are valid */
+#define UNPROVEN_S 60 /* and so long it does not come again */
 #define GARBAGE_WINDOW_S 10
-#define GARBAGE_MAX 200      /* in that time: no device does this by mistake for long */
-#define FORGET_S 86400       /* a step back for so long a time without offence */
+#define GARBAGE_MAX 200 /* in that time: no device does this by mistake for long */
+#define FORGET_S 86400  /* a step back for so long a time without offence */
 #define SWEEP_MS 5000
 #define US 1000000ull
 
@@ -335,7 +335,8 @@ bool bans_watches(const struct bans *bans, const union addr *source)
 
 /* --- offences ----------------------------------------------------------------------------------------------------- */
 
-/* One more offence of this source. Returns how many there are in the window; the count begins anew when it is `most`. */
+/* One more offence of this source. Returns how many there are in the window; the count begins anew when it is `most`.
+ */
 static unsigned count(struct bans *bans, struct suspect table[SETS][WAYS], const union addr *source, unsigned window_s,
                       unsigned most)
 {
@@ -368,8 +369,8 @@ static unsigned next_step(const struct bans *bans, const struct ban *before)
     return before->step + 1 > days ? before->step + 1 - (unsigned)days : 0;
 }
 
-static void begin(struct bans *bans, const union addr *source, enum ban_reason reason, bool proven,
-                  const char *account, const char *detail)
+static void begin(struct bans *bans, const union addr *source, enum ban_reason reason, bool proven, const char *account,
+                  const char *detail)
 {
     struct ban ban = {.network = network_of_source(source), .reason = reason, .proven = proven};
     const struct entry *before;

@@ -1,13 +1,12 @@
-/* Bans: networks whose messages are dropped before anything looks at them. Some are made by people; most the switch makes
- * itself, of a source (one IPv4 address, one IPv6 /64), for
- *   passwords   wrong answers to our challenges. A nonce of ours is only known to whoever gets our mail at that address,
- *               so such a source is proven; a request that is merely not authenticated counts for nothing;
- *   scanner     messages that say that they come from a tool that looks for phone systems to break into;
- *   garbage     very much that is no SIP.
- * The source of a datagram can be forged. What is not proven (no nonce, no connection) therefore bans datagrams alone,
- * for a minute, and not again in the minute after it: whoever forges an address cannot keep its owner out, who becomes
- * trusted as soon as one registration gets through. A source that has authenticated is trusted for two hours, and never
- * banned by the switch. Signalling thread. Knows addresses and times, neither SIP nor the database. */
+/* Bans: networks whose messages are dropped before anything looks at them. Some are made by people; most the switch
+ * makes itself, of a source (one IPv4 address, one IPv6 /64), for passwords   wrong answers to our challenges. A nonce
+ * of ours is only known to whoever gets our mail at that address, so such a source is proven; a request that is merely
+ * not authenticated counts for nothing; scanner     messages that say that they come from a tool that looks for phone
+ * systems to break into; garbage     very much that is no SIP. The source of a datagram can be forged. What is not
+ * proven (no nonce, no connection) therefore bans datagrams alone, for a minute, and not again in the minute after it:
+ * whoever forges an address cannot keep its owner out, who becomes trusted as soon as one registration gets through. A
+ * source that has authenticated is trusted for two hours, and never banned by the switch. Signalling thread. Knows
+ * addresses and times, neither SIP nor the database. */
 #ifndef EDGE_BAN_H
 #define EDGE_BAN_H
 
@@ -23,20 +22,20 @@ enum ban_reason { BAN_BY_HAND, BAN_PASSWORDS, BAN_SCANNER, BAN_GARBAGE, BAN_REAS
 struct ban {
     struct network network;
     enum ban_reason reason;
-    bool proven;              /* streams too, and the next one is longer */
-    unsigned step;            /* how many went before it, as far as they are not forgotten */
-    uint64_t since_us;        /* wall clock */
-    uint64_t until_us;        /* wall clock; 0: until somebody lifts it */
+    bool proven;               /* streams too, and the next one is longer */
+    unsigned step;             /* how many went before it, as far as they are not forgotten */
+    uint64_t since_us;         /* wall clock */
+    uint64_t until_us;         /* wall clock; 0: until somebody lifts it */
     char account[BAN_ACCOUNT]; /* the name that was tried last; "": none */
-    char detail[BAN_DETAIL];  /* words */
+    char detail[BAN_DETAIL];   /* words */
 };
 
 struct bans;
 
 enum ban_news {
-    BAN_BEGINS,  /* or is longer now */
-    BAN_ENDS,    /* its time is over; it is still remembered */
-    BAN_LIFTED,  /* by people, or because its network is never to be banned any more; nothing is remembered */
+    BAN_BEGINS, /* or is longer now */
+    BAN_ENDS,   /* its time is over; it is still remembered */
+    BAN_LIFTED, /* by people, or because its network is never to be banned any more; nothing is remembered */
     BAN_FORGOTTEN,
 };
 typedef void (*ban_fn)(void *arg, const struct ban *ban, enum ban_news news);

@@ -10,6 +10,9 @@
 #include "edge/edge-priv.h"
 
 #define READS_A_WAKE 1           /* then others have their turn, NTA first: it copies all that stands behind a message */
+#define LOST_MS 100              /* between the end of connections and the word of it */
+#define SHAKES_A_TURN 8          /* steps of TLS handshakes in one turn of the loop */
+#define SHAKE_TOKENS 20          /* a handshake costs us as much as so many messages */
 #define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
 #define DESCRIPTORS_EACH 3       /* the peer's, ours to NTA, NTA's end of that */
 #define INSIDE_OUT_MAX (1 << 20) /* what one read can become; nothing more is read until NTA has taken it */
@@ -78,6 +81,14 @@ static void free_connection(void *arg)
     free(c);
 }
 
+static void tell_lost(void *arg)
+{
+    struct edge *edge = arg;
+
+    if (edge->lost)
+        edge->lost(edge->lost_arg);
+}
+
 void edge_connection_close(struct edge_connection *c, const char *why)
 {
     char text[ADDR_TEXT];
@@ -85,6 +96,8 @@ void edge_connection_close(struct edge_connection *c, const char *why)
     if (c->dead)
         return;
     c->dead = true;
+    if (c->spoken && !loop_timer_running(&c->edge->lost_soon)) /* an outage ends thousands at once */
+        loop_timer_start(c->edge->loop, &c->edge->lost_soon, LOST_MS, tell_lost, c->edge);
     log_debug("edge: connection with %s closed: %s", addr_text(&c->peer, text), why);
     release(c);
     loop_later(c->edge->loop, free_connection, c);
@@ -125,9 +138,11 @@ static void watch_time(void *arg)
         at = c->partial_us + short_us;
         why = "the rest of a message did not come";
     }
-    if ((!c->spoken || c->outside.connecting) && c->opened_us + short_us < at) {
+    if ((!c->spoken || !edge_stream_ready(&c->outside)) && c->opened_us + short_us < at) {
         at = c->opened_us + short_us;
-        why = c->outside.connecting ? "it does not answer" : "it said nothing";
+        why = c->outside.connecting                ? "it does not answer"
+              : !edge_stream_ready(&c->outside) ? "its TLS handshake did not end"
+                                                   : "it said nothing";
     }
     if (at <= now)
         cut(c, why);
@@ -171,6 +186,38 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
     return true;
 }
 
+/* The peer's stream is broken, or over. */
+static void lost(struct edge_connection *c, int error)
+{
+    struct edge *edge = c->edge;
+    const char *why = edge_stream_why(&c->outside, error);
+    uint64_t now = loop_now_us(edge->loop);
+
+    if (!c->dead && edge_stream_shaking(&c->outside)) {
+        edge_tls_failed(edge->tls, &c->peer, why);
+        if (now >= edge->shake_quiet_us) {
+            char ip[ADDR_TEXT];
+
+            edge->shake_quiet_us = now + 10000000;
+            log_warn("edge: no TLS with %s: %s", addr_ip_text(&c->peer, ip), why);
+        }
+    }
+    edge_connection_close(c, why);
+}
+
+/* A handshake costs up to a millisecond (RSA), and a thousand may be due at once: messages have their turn between. */
+static bool may_shake(struct edge_connection *c)
+{
+    struct edge *edge = c->edge;
+    uint64_t turn = loop_turns(edge->loop);
+
+    if (edge->shakes_turn != turn) {
+        edge->shakes_turn = turn;
+        edge->shakes = 0;
+    }
+    return edge->shakes++ < SHAKES_A_TURN;
+}
+
 static bool read_side(struct edge_connection *c, struct edge_stream *from)
 {
     struct edge *edge = c->edge;
@@ -181,13 +228,18 @@ static bool read_side(struct edge_connection *c, struct edge_stream *from)
         if (n == -EAGAIN)
             break;
         if (n < 0) {
-            edge_connection_close(c, from == &c->inside ? "the SIP stack gave it up"
-                                     : n == -EPIPE      ? "the peer closed it"
-                                                        : strerror((int)-n));
+            if (from == &c->inside)
+                edge_connection_close(c, "the SIP stack gave it up");
+            else
+                lost(c, (int)n);
             return false;
         }
         if (!each_message(c, from, edge->in, (size_t)n))
             return false;
+        if (edge_stream_ended(from)) {
+            lost(c, -EPIPE);
+            return false;
+        }
         if ((size_t)n < sizeof edge->in)
             break;
     }
@@ -201,15 +253,17 @@ static void outside_ready(void *arg, int fd, unsigned what)
     int error = what & LOOP_WRITE ? edge_stream_flush(&c->outside) : 0;
 
     if (error < 0) {
-        edge_connection_close(c, strerror(-error));
+        lost(c, error);
         return;
     }
     if (!(what & LOOP_READ))
         return;
+    if (!edge_stream_ready(&c->outside) && !may_shake(c))
+        return; /* its bytes are still there in the next turn */
     c->heard_us = now;
     if (!read_side(c, &c->outside))
         return;
-    if (c->outside.in_used && !c->partial_us) {
+    if (edge_stream_partial(&c->outside) && !c->partial_us) {
         c->partial_us = now;
         watch_time(c);
     }
@@ -237,7 +291,7 @@ int edge_connection_send(struct edge_connection *c, const char *data, size_t len
     if (error == -ENOBUFS)
         cut(c, "it does not read what it gets");
     else if (error < 0)
-        edge_connection_close(c, strerror(-error));
+        lost(c, error);
     return error;
 }
 
@@ -298,14 +352,25 @@ static uint64_t new_id(struct edge *edge)
     return (id & ~0xffffull) | edge->connection_next++;
 }
 
+/* May this peer have a TLS session? */
+static bool may_have_tls(struct edge *edge, const union addr *peer)
+{
+    if (edge_tls_usable(edge->tls))
+        return edge_source_take(edge, peer, SHAKE_TOKENS);
+    edge_tls_failed(edge->tls, peer, "there is no certificate that can be used");
+    return false;
+}
+
 struct edge_connection *edge_connection_new(struct edge_listener *listener, int fd, const union addr *peer,
-                                            bool connecting)
+                                            const char *name)
 {
     struct edge *edge = listener->edge;
     struct list *source = &edge->sources[edge_source_hash(edge, peer) % EDGE_SOURCES];
+    bool tls = listener->transport == EDGE_TLS;
     struct edge_connection *c;
 
-    if ((!connecting && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer)) {
+    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer) ||
+        (tls && !name && !may_have_tls(edge, peer))) {
         close(fd);
         return NULL;
     }
@@ -314,13 +379,17 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     c->listener = listener;
     c->peer = *peer;
     c->id = new_id(edge);
-    c->spoken = connecting;
+    c->spoken = name;
     c->opened_us = c->heard_us = loop_now_us(edge->loop);
     edge->connections[c->id & 0xffff] = c;
     list_append(source, &c->in_source);
     edge->stats.connections++;
     edge->stats.connections_total++;
-    edge_stream_open(&c->outside, edge->loop, fd, connecting, EDGE_STREAM_OUT_MAX, outside_ready, c);
+    edge_stream_open(&c->outside, edge->loop, fd, name, EDGE_STREAM_OUT_MAX, outside_ready, c);
+    if (tls && edge_stream_secure(&c->outside, edge->tls, name) < 0) {
+        edge_connection_close(c, "TLS cannot be used");
+        return NULL;
+    }
     watch_time(c);
     return c;
 }

@@ -26,7 +26,7 @@ struct edge_flow {
 };
 
 /* Under the key: flow tokens and branches never share an input. */
-enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O' };
+enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O', EDGE_MAC_PING = 'P' };
 
 struct edge_listener;
 struct edge_connection;
@@ -38,10 +38,11 @@ struct edge_transport_ops {
     void (*close)(struct edge_listener *listener);
     /* Sends one whole message to the flow's peer. Returns 0, -EAGAIN (buffer full: counts as lost) or another error. */
     int (*send)(const struct edge_listener *listener, const struct edge_flow *flow, const char *data, size_t len);
-    /* Streams only: a connection to this peer, an open one when there is one. Fills flow->connection. */
-    int (*connect)(struct edge_listener *listener, struct edge_flow *flow);
+    /* Streams only: a connection to this peer, an open one when there is one. name: who it must be (TLS). Fills
+     * flow->connection. */
+    int (*connect)(struct edge_listener *listener, struct edge_flow *flow, const char *name);
 };
-extern const struct edge_transport_ops edge_udp, edge_tcp;
+extern const struct edge_transport_ops edge_udp, edge_tcp; /* TLS is a matter of each connection */
 
 struct edge_listener {
     struct edge *edge;
@@ -50,7 +51,9 @@ struct edge_listener {
     unsigned index;
     union addr bound;
     uint16_t public_port;
-    char sent_by[EDGE_SENT_BY_TEXT]; /* host:port for Via and Contact; "": depends on the peer */
+    /* host:port for Via and Contact. "": it depends on the peer, or is not known. */
+    char public_text[EDGE_SENT_BY_TEXT], bound_text[EDGE_SENT_BY_TEXT];
+    union addr public; /* what public_text says; unset: a name, which all peers see */
     int fd;
     struct loop_watch *watch;
     struct loop_timer pause; /* streams: no more descriptors just now */
@@ -100,6 +103,20 @@ struct edge_batch {
     char data[EDGE_BATCH][EDGE_DATAGRAM];
 };
 
+/* What is known of routers that rewrite SIP (alg.c). */
+#define EDGE_ALG_BITS (1u << 18)
+#define EDGE_ALG_VERDICTS 1024
+struct edge_alg_verdict {
+    union addr peer;
+    const char *name; /* NULL: free */
+};
+struct edge_alg {
+    uint8_t answered[2][EDGE_ALG_BITS / 8]; /* peers that have seen their own address in an answer of ours */
+    unsigned half;
+    uint64_t turned_us;
+    struct edge_alg_verdict verdicts[EDGE_ALG_VERDICTS]; /* by address: the latest stays */
+};
+
 struct edge {
     struct loop *loop;
     struct edge_hooks hooks;
@@ -110,6 +127,9 @@ struct edge {
     union addr core, inner; /* NTA, and our own loopback address */
     union addr core_stream; /* where NTA takes connections */
     char core_text[ADDR_TEXT], inner_text[ADDR_TEXT], core_stream_text[ADDR_TEXT];
+    struct addr_network local_networks[EDGE_LOCAL_NETWORKS];
+    size_t local_network_count;
+    union addr public[2], public_before[2]; /* IPv4, IPv6; before the last change */
     int inner_fd;
     struct loop_watch *inner_watch;
     struct edge_listener listeners[EDGE_MAX_LISTENS];
@@ -122,6 +142,13 @@ struct edge {
     unsigned connections_max, connections_per_source, connection_next;
     unsigned idle_ms, partial_ms;
     uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
+    loop_fn lost; /* connections have closed; NULL: nobody wants to know */
+    void *lost_arg;
+    struct loop_timer lost_soon;
+    struct edge_tls *tls;     /* NULL: no listener for it */
+    uint64_t shakes_turn;     /* the turn of the loop in which … */
+    unsigned shakes;          /* … so many handshakes have gone on */
+    uint64_t shake_quiet_us;  /* no more warnings about failed handshakes until then */
     struct list sources[EDGE_SOURCES];
     struct overload overload;
     char overload_words[160]; /* of its last beginning or end */
@@ -137,6 +164,9 @@ struct edge {
     void *feed_arg;
     edge_judge_fn judge; /* of requests on streams; NULL: nobody */
     void *judge_arg;
+    struct edge_alg alg;
+    edge_pong_fn pong;
+    void *pong_arg;
     struct edge_batch batch;
     char out[EDGE_DATAGRAM + EDGE_GROWTH];
 };
@@ -154,10 +184,24 @@ void edge_branch(const uint8_t key[16], const struct edge_text *text, const stru
 /* NULL, or why nothing that this peer sends is looked at (static words; edge_banned: a ban). Counts it. */
 const char *edge_not_admitted(struct edge_listener *listener, const union addr *peer, bool stream);
 extern const char edge_banned[];
-/* Takes one token of this source's bucket; false when it has none left. */
-bool edge_source_take(struct edge *edge, const union addr *source);
+/* Takes tokens of this source's bucket; false when it has not so many left. */
+bool edge_source_take(struct edge *edge, const union addr *source, unsigned count);
 /* The scanner that this message says it comes from, or NULL. */
 const char *edge_scanner(const struct edge_text *text);
+/* ping.c */
+/* Is this the answer to a keep-alive that went out on this flow? Then whoever waits for it was told. */
+bool edge_ping_answered(const struct edge_listener *from, const struct edge_flow *flow, const struct edge_via *via);
+
+/* alg.c */
+/* What a router has done to this request, by its signature (static text), or NULL. end: behind the last byte of the
+ * datagram. answered: the sender may have learnt its public address from us before. */
+const char *edge_alg_signature(const struct edge_text *text, const char *end, const union addr *peer, bool answered);
+#define EDGE_ALG_VIA "via-rewritten"
+#define EDGE_ALG_CONTACT "contact-rewritten"
+#define EDGE_ALG_LENGTH "length-wrong"
+/* A datagram came, however its scan ended; something goes out to this peer. */
+void edge_alg_watch(struct edge *edge, const struct edge_text *text, const char *end, const union addr *peer);
+void edge_alg_answered(struct edge *edge, const union addr *peer);
 
 /* edge.c */
 /* The listener of a flow, NULL when there is none such or the connection is gone. Fills a stream's peer in. */
@@ -166,6 +210,8 @@ static inline bool edge_is_stream(enum edge_transport transport)
 {
     return transport != EDGE_UDP;
 }
+/* May a peer still mean us by this host and port, because our public address was that until lately? */
+bool edge_was_public(const struct edge_listener *listener, struct slice host, struct slice port);
 /* host:port of ours as this peer of the listener sees it. Returns 0 or negative errno. */
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size);
 
@@ -190,9 +236,10 @@ void edge_udp_inner_ready(void *arg, int fd, unsigned what);
 /* connection.c */
 /* The key of a source address: IPv6 counts by /64. Never 0. */
 uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /* admit.c */
-/* Takes fd over. NULL: over a limit, fd is closed. */
+/* Takes fd over. name: the peer whom we connect to, for TLS; NULL: it has connected to us. NULL: over a limit, or there
+ * is no certificate; fd is closed. */
 struct edge_connection *edge_connection_new(struct edge_listener *listener, int fd, const union addr *peer,
-                                            bool connecting);
+                                            const char *name);
 struct edge_connection *edge_connection_find(const struct edge *edge, uint64_t id);
 /* A connection with this very peer, or NULL. */
 struct edge_connection *edge_connection_to(const struct edge_listener *listener, const union addr *peer);

@@ -12,7 +12,7 @@
 
 static const char *const transport_names[] = {"UDP", "TCP", "TLS", "WS", "WSS"};
 static const struct edge_transport_ops *const transport_ops[] = {
-    [EDGE_UDP] = &edge_udp, [EDGE_TCP] = &edge_tcp, [EDGE_WSS] = NULL};
+    [EDGE_UDP] = &edge_udp, [EDGE_TCP] = &edge_tcp, [EDGE_TLS] = &edge_tcp, [EDGE_WSS] = NULL};
 
 const char *edge_transport_name(enum edge_transport transport)
 {
@@ -56,6 +56,8 @@ static int listener_open(struct edge *edge, const struct edge_config *config, co
     l->bound = listen->bind;
     if (edge_is_stream(l->transport) && !edge->connections)
         edge_connections_init(edge, config);
+    if (listen->transport == EDGE_TLS && !edge->tls)
+        edge->tls = edge_tls_open(edge->loop, &config->tls);
     if ((unsigned)listen->transport < COUNT_OF(transport_ops) && transport_ops[listen->transport])
         error = transport_ops[listen->transport]->open(l);
     if (error < 0) {
@@ -66,12 +68,15 @@ static int listener_open(struct edge *edge, const struct edge_config *config, co
     l->ops = transport_ops[listen->transport];
     edge->count++;
     l->public_port = listen->public_port ? listen->public_port : addr_port(&l->bound);
-    if (listen->public_host[0])
-        error = host_port(listen->public_host, l->public_port, l->sent_by, sizeof l->sent_by);
-    else if (!addr_is_any(&l->bound))
-        error = host_port(addr_ip_text(&l->bound, text), l->public_port, l->sent_by, sizeof l->sent_by);
+    if (listen->public_host[0]) {
+        error = host_port(listen->public_host, l->public_port, l->public_text, sizeof l->public_text);
+        if (addr_parse_ip(listen->public_host, 0, &l->public) < 0)
+            memset(&l->public, 0, sizeof l->public);
+    }
+    if (!addr_is_any(&l->bound) && error == 0)
+        error = host_port(addr_ip_text(&l->bound, text), l->public_port, l->bound_text, sizeof l->bound_text);
     log_info("edge: %s %s%s%s", edge_transport_name(l->transport), addr_text(&l->bound, text),
-             l->sent_by[0] ? ", seen as " : "", l->sent_by);
+             l->public_text[0] ? ", seen as " : "", l->public_text);
     return error;
 }
 
@@ -106,6 +111,9 @@ int edge_open(struct loop *loop, const struct edge_config *config, const struct 
     if (hooks)
         edge->hooks = *hooks;
     memcpy(edge->key, config->key, sizeof edge->key);
+    edge->local_network_count = config->local_count < EDGE_LOCAL_NETWORKS ? config->local_count : EDGE_LOCAL_NETWORKS;
+    for (size_t i = 0; i < edge->local_network_count; i++)
+        edge->local_networks[i] = config->locals[i];
     edge->max_message = config->max_message ? config->max_message : 16384;
     edge->max_headers = config->max_headers ? config->max_headers : 128;
     edge->source_rate = config->source_rate;
@@ -133,8 +141,10 @@ void edge_close(struct edge *edge)
     edge_unlimit(edge);
     buckets_free(edge->buckets);
     bans_free(edge->bans);
-    edge_connections_free(edge);
     loop_timer_stop(edge->loop, &edge->tick);
+    edge_set_lost(edge, NULL, NULL);
+    edge_connections_free(edge);
+    edge_tls_free(edge->tls);
     if (edge->inner_watch) {
         loop_unwatch(edge->inner_watch);
         close(edge->inner_fd);
@@ -216,14 +226,29 @@ static int local_for(struct edge *edge, const union addr *peer, union addr *out)
     return 0;
 }
 
+static bool is_local(const struct edge *edge, const union addr *peer)
+{
+    for (size_t i = 0; i < edge->local_network_count; i++)
+        if (addr_in_network(&edge->local_networks[i], peer))
+            return true;
+    return false;
+}
+
 int edge_sent_by(const struct edge_listener *listener, const union addr *peer, char *out, size_t size)
 {
+    const union addr *found = &listener->edge->public[listener->bound.sa.sa_family == AF_INET6];
+    bool named = listener->public_text[0] && !addr_is_set(&listener->public);
     union addr local;
     char ip[ADDR_TEXT];
     int error;
 
-    if (listener->sent_by[0])
-        return str_copy(out, size, listener->sent_by);
+    if (named)
+        return str_copy(out, size, listener->public_text);
+    if ((listener->public_text[0] || addr_is_set(found)) && !is_local(listener->edge, peer))
+        return listener->public_text[0] ? str_copy(out, size, listener->public_text)
+                                        : host_port(addr_ip_text(found, ip), listener->public_port, out, size);
+    if (listener->bound_text[0])
+        return str_copy(out, size, listener->bound_text);
     error = local_for(listener->edge, peer, &local);
     return error < 0 ? error : host_port(addr_ip_text(&local, ip), listener->public_port, out, size);
 }
@@ -244,8 +269,10 @@ const struct edge_listener *edge_flow_listener(const struct edge *edge, struct e
     return l->bound.sa.sa_family == flow->peer.sa.sa_family ? l : NULL;
 }
 
-int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, char token[EDGE_FLOW_TEXT])
+int edge_flow_open(struct edge *edge, enum edge_transport transport, const union addr *peer, const char *name,
+                   char token[EDGE_FLOW_TEXT])
 {
+    char ip[ADDR_TEXT];
     struct edge_flow flow = {.transport = transport, .peer = *peer};
     union addr local = {.sa.sa_family = AF_UNSPEC};
     int best = 0, error;
@@ -266,7 +293,8 @@ int edge_flow_open(struct edge *edge, enum edge_transport transport, const union
     if (!best)
         return -ENOENT;
     if (edge_is_stream(transport)) {
-        error = edge->listeners[flow.listen].ops->connect(&edge->listeners[flow.listen], &flow);
+        error = edge->listeners[flow.listen].ops->connect(&edge->listeners[flow.listen], &flow,
+                                                          name ? name : addr_ip_text(peer, ip));
         if (error < 0)
             return error;
     }
@@ -306,6 +334,41 @@ int edge_flow_listen(const struct edge *edge, const char *token)
     return error < 0 ? error : (int)flow.listen;
 }
 
+int edge_flow_security(const struct edge *edge, const char *token, struct edge_security *out)
+{
+    struct edge_flow flow;
+    int error = flow_find(edge, token, &flow);
+    const struct edge_connection *c;
+
+    if (error < 0)
+        return error;
+    if (flow.transport != EDGE_TLS)
+        return -ENOTSUP;
+    c = edge_connection_find(edge, flow.connection);
+    edge_tls_describe(c->outside.tls, out);
+    return 0;
+}
+
+void edge_set_lost(struct edge *edge, loop_fn lost, void *arg)
+{
+    edge->lost = lost;
+    edge->lost_arg = arg;
+    if (!lost)
+        loop_timer_stop(edge->loop, &edge->lost_soon);
+}
+
+bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out)
+{
+    if (edge->tls)
+        edge_tls_state(edge->tls, out);
+    return edge->tls;
+}
+
+int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg)
+{
+    return edge->tls ? edge_tls_load(edge->tls, done, arg) : -ENOENT;
+}
+
 int edge_route(const struct edge *edge, const char *token, char *out, size_t size)
 {
     const struct edge_connection *c = NULL;
@@ -327,6 +390,41 @@ int edge_public_host(const struct edge *edge, const char *token, char *out, size
     int error = flow_find(edge, token, &flow);
 
     return error < 0 ? error : edge_sent_by(&edge->listeners[flow.listen], &flow.peer, out, size);
+}
+
+void edge_set_public(struct edge *edge, const union addr *address)
+{
+    unsigned six = address->sa.sa_family == AF_INET6;
+
+    edge->public_before[six] = edge->public[six];
+    edge->public[six] = *address;
+}
+
+int edge_public_addr(const struct edge *edge, const char *token, union addr *out)
+{
+    const struct edge_listener *listener;
+    struct edge_flow flow;
+    int error = flow_find(edge, token, &flow);
+
+    if (error < 0)
+        return error;
+    if (is_local(edge, &flow.peer))
+        return -ENOENT;
+    listener = &edge->listeners[flow.listen];
+    *out = addr_is_set(&listener->public) ? listener->public : edge->public[flow.peer.sa.sa_family == AF_INET6];
+    addr_set_port(out, 0);
+    return addr_is_set(out) && out->sa.sa_family == flow.peer.sa.sa_family ? 0 : -ENOENT;
+}
+
+bool edge_was_public(const struct edge_listener *listener, struct slice host, struct slice port)
+{
+    const union addr *before = &listener->edge->public_before[listener->bound.sa.sa_family == AF_INET6];
+    char text[EDGE_SENT_BY_TEXT], given[EDGE_SENT_BY_TEXT], ip[ADDR_TEXT];
+
+    if (!addr_is_set(before) || host_port(addr_ip_text(before, ip), listener->public_port, text, sizeof text) < 0)
+        return false;
+    snprintf(given, sizeof given, "%.*s:%.*s", (int)host.len, host.at, (int)port.len, port.at);
+    return strcmp(text, given) == 0;
 }
 
 void edge_get_stats(const struct edge *edge, struct edge_stats *out)

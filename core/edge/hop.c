@@ -36,6 +36,9 @@ static bool is_keep_alive(const char *data, size_t len)
     return true;
 }
 
+/* Instead of a reason why a message was dropped: it was a keep-alive, of which nobody else hears. */
+static const char keep_alive[] = "keep-alive";
+
 /* What is in edge->out goes to NTA, by the connection's way when there is one. */
 static const char *to_core(struct edge *edge, struct edge_connection *by, size_t len)
 {
@@ -83,15 +86,19 @@ static bool is_our_via(const struct edge_listener *listener, const union addr *p
     char *colon = strrchr(sent_by, ':');
 
     return edge_text_same(via->transport, slice_of(edge_transport_name(listener->transport))) &&
-           edge_text_same(via->host, (struct slice){sent_by, (size_t)(colon - sent_by)}) &&
-           edge_text_same(port, slice_of(colon + 1));
+           ((edge_text_same(via->host, (struct slice){sent_by, (size_t)(colon - sent_by)}) &&
+             edge_text_same(port, slice_of(colon + 1))) ||
+            edge_was_public(listener, via->host, port));
 }
 
 static const char *response_in(struct edge_listener *from, struct edge_connection *by, const union addr *peer,
                                const struct edge_text *text, const struct edge_via *via)
 {
     struct edge *edge = from->edge;
+    struct edge_flow flow = {from->transport, from->index, *peer, 0};
 
+    if (!by && edge_ping_answered(from, &flow, via))
+        return keep_alive;
     if (!is_our_via(from, peer, via))
         return drop(&edge->stats.dropped_no_flow, "it answers a request that did not come from here (its Via)");
     return to_core(edge, by,
@@ -154,6 +161,8 @@ static const char *clean_in(struct edge_listener *from, struct edge_connection *
     unsigned status;
 
     why = edge_text_scan(&text, data, len, edge->max_headers);
+    if (!by)
+        edge_alg_watch(edge, &text, data + len, peer);
     if (len > edge->max_message) {
         why = "it is larger than we allow";
         answer_bad(from, &flow, &text, 513, why);
@@ -211,12 +220,17 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
     edge->stats.in++;
     edge->stats.in_bytes += len;
     edge_busy(edge);
-    if (!edge_source_take(edge, peer))
+    if (!edge_source_take(edge, peer, 1))
         seen.dropped = drop(&edge->stats.dropped_rate, "its sender exceeds the limit for one source");
     else if (is_keep_alive(data, len))
         return true;
     else
         seen.dropped = hop_in(from, by, peer, data, len);
+    if (seen.dropped == keep_alive) {
+        edge->stats.in--;
+        edge->stats.in_bytes -= len;
+        return true;
+    }
     show(edge, &seen);
     if (edge->stats.dropped_malformed == malformed)
         return true;
@@ -299,6 +313,8 @@ static const char *send_out(struct outbound *o, struct edge_seen *seen)
         seen->len = len;
         error = o->to->ops->send(o->to, &o->flow, edge->out, len);
     }
+    if (error == 0 && !edge_is_stream(o->to->transport))
+        edge_alg_answered(edge, &o->flow.peer);
     if (error == 0) {
         edge->stats.out++;
         edge->stats.out_bytes += len;

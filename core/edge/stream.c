@@ -27,6 +27,10 @@ void edge_stream_close(struct edge_stream *s)
 {
     if (!s->watch)
         return;
+    if (s->tls)
+        edge_tls_end(s->tls);
+    edge_tls_session_free(s->tls);
+    s->tls = NULL;
     loop_unwatch(s->watch);
     s->watch = NULL;
     /* Closing with bytes unread makes the kernel send RST, and the other side may lose what it has not read yet. */
@@ -75,15 +79,12 @@ static ssize_t write_some(struct edge_stream *s, const char *data, size_t len)
     return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
 }
 
-int edge_stream_send(struct edge_stream *s, const char *data, size_t len)
+/* Sends or queues all of it, whatever waits already. */
+static int put(struct edge_stream *s, const char *data, size_t len)
 {
     size_t waiting = s->out_used - s->out_sent;
     ssize_t n = 0;
 
-    if (!s->watch)
-        return -ENOTCONN;
-    if (waiting + len > s->out_max)
-        return -ENOBUFS;
     if (!waiting && !s->connecting)
         n = write_some(s, data, len);
     if (n < 0)
@@ -102,6 +103,31 @@ int edge_stream_send(struct edge_stream *s, const char *data, size_t len)
     return 0;
 }
 
+/* What TLS writes: it may answer the other side by itself, so that has a limit too. */
+static int put_sealed(void *arg, const void *data, size_t len)
+{
+    struct edge_stream *s = arg;
+
+    if (!s->watch)
+        return -ENOTCONN;
+    return edge_stream_waiting(s) + len > 2 * s->out_max ? -ENOBUFS : put(s, data, len);
+}
+
+int edge_stream_secure(struct edge_stream *s, struct edge_tls *tls, const char *name)
+{
+    s->tls = name ? edge_tls_connect(tls, name, put_sealed, s) : edge_tls_accept(tls, put_sealed, s);
+    return s->tls ? 0 : -ENOTSUP;
+}
+
+int edge_stream_send(struct edge_stream *s, const char *data, size_t len)
+{
+    if (!s->watch)
+        return -ENOTCONN;
+    if (edge_stream_waiting(s) + len > s->out_max)
+        return -ENOBUFS;
+    return s->tls ? edge_tls_write(s->tls, data, len) : put(s, data, len);
+}
+
 int edge_stream_flush(struct edge_stream *s)
 {
     socklen_t size = sizeof(int);
@@ -112,6 +138,9 @@ int edge_stream_flush(struct edge_stream *s)
         if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error)
             return error ? -error : -errno;
         s->connecting = false;
+        error = s->tls ? edge_tls_start(s->tls) : 0;
+        if (error)
+            return error;
     }
     if (s->out_used > s->out_sent)
         n = write_some(s, s->out + s->out_sent, s->out_used - s->out_sent);
@@ -128,7 +157,38 @@ int edge_stream_flush(struct edge_stream *s)
 
 size_t edge_stream_waiting(const struct edge_stream *s)
 {
-    return s->out_used - s->out_sent;
+    return s->out_used - s->out_sent + (s->tls ? edge_tls_kept(s->tls) : 0);
+}
+
+bool edge_stream_ready(const struct edge_stream *s)
+{
+    return !s->connecting && (!s->tls || edge_tls_ready(s->tls));
+}
+
+bool edge_stream_shaking(const struct edge_stream *s)
+{
+    return s->tls && !edge_tls_ready(s->tls) && edge_tls_begun(s->tls);
+}
+
+bool edge_stream_partial(const struct edge_stream *s)
+{
+    return s->in_used || (s->tls && edge_tls_partial(s->tls));
+}
+
+bool edge_stream_ended(const struct edge_stream *s)
+{
+    return s->tls && edge_tls_ended(s->tls);
+}
+
+const char *edge_stream_why(const struct edge_stream *s, int error)
+{
+    const char *why = s->tls ? edge_tls_why(s->tls) : NULL;
+
+    if (why)
+        return why;
+    if (edge_stream_shaking(s) && (error == -EPIPE || error == -ECONNRESET))
+        return "it broke the handshake off";
+    return error == -EPIPE ? "the peer closed it" : strerror(-error);
 }
 
 void edge_stream_pause(struct edge_stream *s, bool paused)
@@ -139,7 +199,7 @@ void edge_stream_pause(struct edge_stream *s, bool paused)
     watch(s);
 }
 
-ssize_t edge_stream_recv(struct edge_stream *s, char *buf, size_t size)
+static ssize_t read_some(struct edge_stream *s, char *buf, size_t size)
 {
     ssize_t n;
 
@@ -149,6 +209,20 @@ ssize_t edge_stream_recv(struct edge_stream *s, char *buf, size_t size)
     if (n == 0)
         return -EPIPE;
     return n > 0 ? n : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+ssize_t edge_stream_recv(struct edge_stream *s, char *buf, size_t size)
+{
+    char sealed[EDGE_TLS_SEALED];
+    ssize_t n;
+
+    if (!s->tls)
+        return read_some(s, buf, size);
+    n = read_some(s, sealed, sizeof sealed);
+    if (n < 0)
+        return n;
+    n = edge_tls_read(s->tls, sealed, (size_t)n, buf, size);
+    return n ? n : -EAGAIN;
 }
 
 struct slice edge_stream_join(struct edge_stream *s, const char *fresh, size_t len)

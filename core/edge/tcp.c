@@ -1,5 +1,5 @@
-/* The public TCP sockets of the edge: listening, taking connections, making them. Signalling thread. It must not know
- * what flows through them (connection.c does). */
+/* The public TCP sockets of the edge, those for TLS too: listening, taking connections, making them. Signalling thread.
+ * It must not know what flows through them (connection.c does). */
 #include <netinet/tcp.h>
 #include <unistd.h>
 
@@ -67,7 +67,7 @@ static void tcp_ready(void *arg, int fd, unsigned what)
             return;
         }
         tune(new);
-        edge_connection_new(listener, new, &peer, false);
+        edge_connection_new(listener, new, &peer, NULL);
     }
 }
 
@@ -97,7 +97,7 @@ static void tcp_close(struct edge_listener *listener)
     close(listener->fd);
 }
 
-static int tcp_connect(struct edge_listener *listener, struct edge_flow *flow)
+static int tcp_connect(struct edge_listener *listener, struct edge_flow *flow, const char *name)
 {
     struct edge_connection *c = edge_connection_to(listener, &flow->peer);
     union addr from = listener->bound;
@@ -115,7 +115,7 @@ static int tcp_connect(struct edge_listener *listener, struct edge_flow *flow)
             close(fd);
             return error;
         }
-        c = edge_connection_new(listener, fd, &flow->peer, true);
+        c = edge_connection_new(listener, fd, &flow->peer, name);
         if (!c)
             return -EMFILE;
     }

@@ -12,8 +12,9 @@
 #include "call/originate.h"
 #include "console/console.h"
 #include "db/store.h"
-#include "main/load.h"
+#include "edge/outside.h"
 #include "main/admission.h"
+#include "main/load.h"
 #include "main/records.h"
 #include "module/loader.h"
 #include "script/script.h"
@@ -28,10 +29,11 @@ struct daemon {
     struct pbx *pbx;
     struct trace *trace;
     struct edge *edge;
+    struct outside *outside; /* NULL: nothing has to be found out */
     struct agent *agent;
     struct console *console;
     struct console_command *modules_command;
-    struct console_status *dialplan_status, *modules_status, *files_status, *load_status;
+    struct console_status *dialplan_status, *modules_status, *files_status, *load_status, *network_status;
     struct load *load;
     struct records *records;
     struct admission *admission;
@@ -149,33 +151,90 @@ static int edge_key(const char *state_dir, uint8_t key[16], char *why, size_t wh
     return 0;
 }
 
+static enum edge_transport transport_named(const char *name)
+{
+    return strcmp(name, "tls") == 0 ? EDGE_TLS : strcmp(name, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
+}
+
 static int open_edge(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
     struct edge_listen listens[CONFIG_LISTENS_MAX];
+    struct edge_certificate certificates[CONFIG_CERTIFICATES_MAX];
     struct edge_config edge = {.listens = listens,
                                .count = config->listen_count,
+                               .locals = config->locals,
+                               .local_count = config->local_count,
                                .source_rate = config->source_rate,
                                .source_burst = 2 * config->source_rate,
                                .connections = config->connections,
                                .connections_per_source = config->connections_per_source,
-                               .idle_s = config->connection_idle_s};
+                               .idle_s = config->connection_idle_s,
+                               .tls = {.certificates = certificates,
+                                       .count = config->certificate_count,
+                                       .clients = (enum edge_clients)config->client_certificates,
+                                       .client_ca = config->client_ca,
+                                       .verify_servers = config->verify_servers,
+                                       .server_ca = config->server_ca}};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 
     if (result < 0)
         return result;
+    for (unsigned i = 0; i < config->certificate_count; i++)
+        certificates[i] = (struct edge_certificate){config->certificates[i].file, config->certificates[i].key};
     memset(listens, 0, sizeof listens);
     for (unsigned i = 0; i < config->listen_count; i++) {
-        listens[i].transport = strcmp(config->listens[i].transport, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
+        listens[i].transport = transport_named(config->listens[i].transport);
         listens[i].bind = config->listens[i].bind;
-        str_copy(listens[i].public_host, sizeof listens[i].public_host, config->public_host);
+        str_copy(listens[i].public_host, sizeof listens[i].public_host, config->listens[i].public_host);
+        listens[i].public_port = config->listens[i].public_port;
     }
     result = edge_open(daemon->loop, &edge, &hooks, &daemon->edge);
     if (result < 0)
         snprintf(why, why_size, "a SIP socket could not be opened: %s. Is another phone system running?",
                  strerror(-result));
     return result;
+}
+
+static void public_changed(void *arg, const char *words)
+{
+    tell(arg, EVENT_PUBLIC_ADDRESS, words);
+}
+
+/* What the file does not say as an address is found out: by STUN, or by the name's entry in DNS. */
+static void open_outside(struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    struct outside_hooks hooks = {.arg = daemon, .changed = public_changed};
+    struct outside_config outside = {
+        .stun_server = config->stun_server, .name = config->public_host, .every_s = config->stun_interval_s};
+    union addr literal;
+
+    if (config->public_host[0] && addr_parse_ip(config->public_host, 0, &literal) == 0)
+        return;
+    addr_parse_ip("0.0.0.0", 0, &outside.from);
+    for (unsigned i = config->listen_count; i-- > 0;)
+        if (config->listens[i].bind.sa.sa_family == AF_INET &&
+            ntohl(config->listens[i].bind.in.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+            outside.from = config->listens[i].bind;
+    daemon->outside = outside_open(daemon->loop, daemon->edge, &outside, &hooks);
+}
+
+static json_t *network_status(void *arg)
+{
+    struct daemon *daemon = arg;
+    struct outside_status status;
+    char ip[ADDR_TEXT];
+
+    if (!daemon->outside)
+        return daemon->config->public_host[0]
+                   ? json_pack("{ss,ss}", "public_address", daemon->config->public_host, "source", "configuration")
+                   : NULL;
+    outside_get(daemon->outside, &status);
+    return json_pack("{ss,ss,ss,sI,ss}", "public_address",
+                     addr_is_set(&status.address) ? addr_ip_text(&status.address, ip) : "", "source", status.source,
+                     "asked", status.asked, "age_s", (json_int_t)status.age_s, "why", status.why);
 }
 
 static int open_media(struct daemon *daemon, char *why, size_t why_size)
@@ -323,6 +382,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
         return result;
+    open_outside(daemon);
     agent.edge = daemon->edge;
     if (addr_is_any(&agent.media_address4))
         agent.media_address4.sa.sa_family = AF_UNSPEC;
@@ -351,6 +411,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->modules_status = console_add_status(daemon->console, "modules", modules_status, daemon);
     daemon->files_status = console_add_status(daemon->console, "files", files_status, daemon);
     daemon->load_status = console_add_status(daemon->console, "load", load_status, daemon->load);
+    daemon->network_status = console_add_status(daemon->console, "network", network_status, daemon);
     console_add(daemon->console, "modules", "loaded modules", modules_shown, daemon, &daemon->modules_command);
     result = agent_start(daemon->agent);
     if (result < 0)
@@ -374,7 +435,7 @@ int daemon_open(struct loop *loop, const struct config *config, struct daemon **
         union addr bound = edge_listen_addr(daemon->edge, i);
         char text[ADDR_TEXT];
 
-        log_info("ready: SIP over %s on %s", strcmp(config->listens[i].transport, "tcp") == 0 ? "TCP" : "UDP",
+        log_info("ready: SIP over %s on %s", edge_transport_name(transport_named(config->listens[i].transport)),
                  addr_text(&bound, text));
     }
     *out = daemon;
@@ -437,6 +498,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         console_remove_status(daemon->dialplan_status);
         console_remove_status(daemon->files_status);
         console_remove_status(daemon->load_status);
+        console_remove_status(daemon->network_status);
     }
     console_close(daemon->console);
     if (daemon->script)
@@ -451,6 +513,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     loop_turn(daemon->loop, 0);
     records_close(daemon->records);
     admission_close(daemon->admission);
+    outside_close(daemon->outside);
     if (daemon->edge)
         edge_close(daemon->edge);
     if (daemon->trace)

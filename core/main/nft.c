@@ -43,8 +43,9 @@ static void read_words(int fd, char *out, size_t size)
 static void run(void *arg)
 {
     struct job *job = arg;
-    char *argv[] = {(char *)"nft", (char *)(uintptr_t)job->verb, (char *)"element", job->family, job->table, job->set,
-                    job->element, NULL};
+    char *argv[] = {
+        (char *)"nft", (char *)(uintptr_t)job->verb, (char *)"element", job->family, job->table, job->set, job->element,
+        NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
     sigset_t none;
@@ -87,8 +88,7 @@ static void done(void *arg)
     free(job);
 }
 
-static void start(struct loop *loop, const char *verb, const char *set, const struct network *network,
-                  uint64_t seconds)
+static void start(struct loop *loop, const char *verb, const char *set, const struct network *network, uint64_t seconds)
 {
     struct job *job = mem_new(sizeof *job);
     char name[64], text[NETWORK_TEXT];

@@ -1,5 +1,7 @@
-/* The latching rules. The SDP or signalling host is believed at its first packet; anybody else must send five packets
- * in order, with an agreed payload type, while that host is silent. Media threads; knows no sockets. */
+/* The latching rules. The SDP or signalling host is believed at its first packet, and once it was heard, nobody else
+ * is: behind its router it may change its port, not its address. Anybody else must send five packets in order, with an
+ * agreed payload type, after sound was due for a while and that host has never sent any: whoever sprays at our ports
+ * gets neither into a call nor the sound of one. Media threads; knows no sockets. */
 #include "media/latch.h"
 
 static const union addr nowhere;
@@ -56,7 +58,7 @@ static bool stranger_has_proved_himself(struct latch *latch, const union addr *f
 }
 
 enum latch_verdict latch_packet(struct latch *latch, const union addr *from, uint32_t ssrc, uint16_t seq,
-                                bool negotiated, uint64_t now_us, uint64_t silence_us)
+                                bool negotiated, bool due, uint64_t now_us, uint64_t silence_us)
 {
     bool known = is_known(latch, from);
 
@@ -71,11 +73,15 @@ enum latch_verdict latch_packet(struct latch *latch, const union addr *from, uin
         return latch->rank == LATCH_KNOWN && latch->strict ? LATCH_DROP : settle(latch, from, LATCH_KNOWN, now_us);
     if (latch->rank != LATCH_NONE && latch->strict)
         return LATCH_DROP;
-    if (!negotiated || (latch->known_heard_us && now_us - latch->known_heard_us < silence_us)) {
+    if (!negotiated || !due || latch->known_heard_us) {
         latch->stranger.count = 0;
+        if (!due)
+            latch->waiting_us = 0;
         return LATCH_DROP;
     }
-    if (!stranger_has_proved_himself(latch, from, ssrc, seq))
+    if (!latch->waiting_us)
+        latch->waiting_us = now_us;
+    if (!stranger_has_proved_himself(latch, from, ssrc, seq) || now_us - latch->waiting_us < silence_us)
         return LATCH_DROP;
     return settle(latch, from, LATCH_STRANGER, now_us);
 }

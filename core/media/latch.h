@@ -22,6 +22,7 @@ struct latch {
     bool strict;             /* only `source` is heard; ends after silence */
     uint64_t heard_us;       /* last packet of source */
     uint64_t known_heard_us; /* last packet of the SDP or signalling host; 0: never */
+    uint64_t waiting_us;     /* since when a stranger offers the sound that is due; 0: nobody does */
     struct {
         union addr from;
         uint32_t ssrc;
@@ -34,9 +35,11 @@ struct latch {
 bool latch_remote(struct latch *latch, const union addr *sdp, const union addr *signalling);
 
 /* An RTP packet came. LATCH_TAKE: accept it. LATCH_NEW: accept it, and `source` has changed. negotiated: its payload
- * type was agreed. silence_us: how long a source must be quiet before others may come (2 s). */
+ * type was agreed. due: sound goes both ways just now, so that the phone should be sending. silence_us: how long a
+ * source must be quiet before its host may come from another port, and how long the host must not have come before a
+ * stranger may (2 s). */
 enum latch_verdict latch_packet(struct latch *latch, const union addr *from, uint32_t ssrc, uint16_t seq,
-                                bool negotiated, uint64_t now_us, uint64_t silence_us);
+                                bool negotiated, bool due, uint64_t now_us, uint64_t silence_us);
 
 /* To be called now and then. Returns true when the source has become silent, so that others may be heard again. We go
  * on sending to it: a phone on mute still listens. */

@@ -85,7 +85,9 @@ static uint32_t clock_rate(const struct port *port, unsigned pt)
 
 static bool source_is_good(struct port *port, const struct rtp_head *head, const union addr *from, uint64_t now_us)
 {
-    switch (latch_packet(&port->latch, from, head->ssrc, head->seq, port->accepts[head->pt], now_us,
+    bool due = port->dir == DIR_SENDRECV && !list_empty(&port->sinks);
+
+    switch (latch_packet(&port->latch, from, head->ssrc, head->seq, port->accepts[head->pt], due, now_us,
                          port->worker->silence_us)) {
     case LATCH_DROP:
         return false;

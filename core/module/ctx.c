@@ -56,6 +56,7 @@ struct added {
         struct bus_subscription *subscription;
         struct route_kind *kind;
         struct console_command *command;
+        struct console_status *status;
     };
 };
 
@@ -141,6 +142,24 @@ int module_add_command(struct module_ctx *ctx, const char *name, const char *sum
     if (err)
         return refused(ctx, &a->undo, err, "command", name);
     module_ctx_note(ctx, &a->undo, drop_command);
+    return 0;
+}
+
+static void drop_status(struct undo *undo)
+{
+    console_remove_status(((struct added *)undo)->status);
+    free(undo);
+}
+
+int module_add_status(struct module_ctx *ctx, const char *name, json_t *(*fn)(void *arg), void *arg)
+{
+    struct added *a;
+
+    if (!ctx->set->console)
+        return 0;
+    a = mem_new(sizeof *a);
+    a->status = console_add_status(ctx->set->console, name, fn, arg);
+    module_ctx_note(ctx, &a->undo, drop_status);
     return 0;
 }
 

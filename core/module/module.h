@@ -58,6 +58,8 @@ int module_add_destination(struct module_ctx *ctx, const char *kind, route_resol
 struct console_request;
 typedef void (*module_command_fn)(void *arg, struct console_request *request, json_t *params);
 int module_add_command(struct module_ctx *ctx, const char *name, const char *summary, module_command_fn fn, void *arg);
+/* A section of `tandem status`: fn returns it (NULL: nothing to say), owned by the caller. */
+int module_add_status(struct module_ctx *ctx, const char *name, json_t *(*fn)(void *arg), void *arg);
 void module_reply(struct console_request *request, json_t *result);
 void module_fail(struct console_request *request, const char *code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* A timer that the core stops for you. */
@@ -70,13 +72,13 @@ int module_query(struct module_ctx *ctx, const char *sql, const char *const *par
                  unsigned deadline_ms, db_done_fn done, void *arg);
 /* Blocking file work on a worker; done always runs (before stop() at the latest). */
 int module_work(struct module_ctx *ctx, loop_fn work, loop_fn done, void *arg);
-/* Live rows of one kind: small facts about accounts (do-not-disturb, who is logged in …) that change while calls run and
- * outlive a restart, whether the database is there or not. They are in memory, in a journal of the switch, and, written
- * behind, in schema live: in live.row, or in a table of the kind's own name, whose columns are then the fields of `value`
- * as an object of JSON (db/README.md). Of two versions of a row the later one wins, whoever wrote it.
+/* Live rows of one kind: small facts about accounts (do-not-disturb, who is logged in …) that change while calls run
+ * and outlive a restart, whether the database is there or not. They are in memory, in a journal of the switch, and,
+ * written behind, in schema live: in live.row, or in a table of the kind's own name, whose columns are then the fields
+ * of `value` as an object of JSON (db/README.md). Of two versions of a row the later one wins, whoever wrote it.
  * `changed` (value NULL: gone) runs for what people change in the database; what is known at the start is there for
- * module_live_each(), though rows that only the database knows come later. NULL, with a log line: somebody has the kind.
- * Limits: account 63 bytes, key 1,000, value 16,000. */
+ * module_live_each(), though rows that only the database knows come later. NULL, with a log line: somebody has the
+ * kind. Limits: account 63 bytes, key 1,000, value 16,000. */
 struct module_live;
 typedef void (*module_live_fn)(void *arg, const char *account, const char *key, const char *value);
 struct module_live *module_live(struct module_ctx *ctx, const char *kind, module_live_fn changed, void *arg) MUST_USE;

@@ -131,6 +131,8 @@ static int call_index(lua_State *L)
     case LUA_TBOOLEAN:
         if (strcmp(name, "vars") == 0)
             push_object(L, run, VARS_TYPE);
+        else if (strcmp(name, "anonymous") == 0)
+            lua_pushboolean(L, run->call->anonymous);
         else
             lua_pushstring(L, text_field(run, name, id));
         return 1;
@@ -167,7 +169,8 @@ void call_object_add(lua_State *L)
     static const luaL_Reg object[] = {{"__newindex", call_newindex}, {"__tostring", call_tostring}, {NULL, NULL}};
     static const luaL_Reg vars[] = {
         {"__index", vars_index}, {"__newindex", vars_newindex}, {"__pairs", vars_pairs}, {NULL, NULL}};
-    static const char *const fields[] = {"account", "context", "extension", "from", "from_name", "id", "to", "vars"};
+    static const char *const fields[] = {"account",   "anonymous", "context", "extension", "from",
+                                         "from_name", "id",        "to",      "vars"};
 
     lua_getfield(L, -1, "next");
     lua_setglobal(L, "next"); /* of the state, not of scripts: for vars_pairs() */

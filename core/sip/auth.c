@@ -1,6 +1,6 @@
 /* Who sent this request: challenges without state, checks answers against the snapshot's HA1s. Signalling thread. Knows
- * messages, accounts and their devices, no calls. Unknown user, wrong password, disabled account and an address that the account's
- * access list refuses look the same from outside, and count the same against whoever sends them. */
+ * messages, accounts and their devices, no calls. Unknown user, wrong password, disabled account and an address that
+ * the account's access list refuses look the same from outside, and count the same against whoever sends them. */
 #include "base/id.h"
 #include "base/log.h"
 #include "sip/sip-priv.h"
@@ -118,7 +118,7 @@ static bool too_fast(struct agent *agent, msg_t *msg, const struct account *acco
     uint64_t hash = siphash(agent->ping_key, account->name, strlen(account->name)) | 1;
 
     if (agent->account_rate == 0 ||
-        buckets_take(agent->account_buckets, hash, agent->account_rate, agent->account_rate * ACCOUNT_BURST_S,
+        buckets_take(agent->account_buckets, hash, 1, agent->account_rate, agent->account_rate * ACCOUNT_BURST_S,
                      (uint32_t)(loop_now_us(agent->pbx->loop) / 1000)))
         return false;
     agent->stats.too_fast++;

@@ -100,7 +100,15 @@ const char *agent_allow(const struct agent *agent, char *out, size_t size)
     return out;
 }
 
-int uri_refused(const sip_t *sip, const char **phrase)
+bool flow_is_secure(const struct agent *agent, const char *flow)
+{
+    enum edge_transport transport;
+
+    return edge_flow_peer(agent->edge, flow, &transport, NULL) == 0 &&
+           (transport == EDGE_TLS || transport == EDGE_WSS);
+}
+
+int uri_refused(const struct agent *agent, const sip_t *sip, const char **phrase)
 {
     const url_t *url = sip->sip_request->rq_url;
 
@@ -112,6 +120,11 @@ int uri_refused(const sip_t *sip, const char **phrase)
         *phrase = "Bad Request: headers in the Request-URI";
         return 400;
     }
+    /* RFC 3261 §26.2.2. With this status its sender may try sip: (§8.1.3.5), and knows then what it does. */
+    if (url->url_type == url_sips && !flow_is_secure(agent, message_flow(sip))) {
+        *phrase = "Unsupported URI Scheme: sips: takes a connection by TLS";
+        return 416;
+    }
     return 0;
 }
 
@@ -120,7 +133,7 @@ bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool ser
     const char *name = sip->sip_request->rq_method_name;
     const char *phrase;
     char text[256];
-    int status = uri_refused(sip, &phrase);
+    int status = uri_refused(agent, sip, &phrase);
 
     if (status)
         reply_stateless(agent, msg, status, phrase, TAG_END());

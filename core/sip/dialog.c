@@ -46,7 +46,7 @@ void user_text(const char *user, char *out, size_t size)
     str_copy_n(out, size, escaped, len);
 }
 
-int dialog_address(struct dialog *dialog, const char *user, union addr *media_host)
+int dialog_address(struct dialog *dialog, const char *user, bool sips, union addr *media_host)
 {
     const struct agent_config *config = &dialog->agent->config;
     enum edge_transport transport;
@@ -60,8 +60,10 @@ int dialog_address(struct dialog *dialog, const char *user, union addr *media_ho
     if (result < 0)
         return result;
     user_text(user, escaped, sizeof escaped);
-    snprintf(dialog->contact, sizeof dialog->contact, "<sip:%s@%.80s%s>", escaped, host, dialog_transport(transport));
-    *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
+    snprintf(dialog->contact, sizeof dialog->contact, "<%s:%s@%.80s%s>", sips ? "sips" : "sip", escaped, host,
+             sips ? "" : dialog_transport(transport));
+    if (edge_public_addr(dialog->agent->edge, dialog->flow, media_host) < 0)
+        *media_host = peer.sa.sa_family == AF_INET6 ? config->media_address6 : config->media_address4;
     if (!addr_is_set(media_host) && addr_parse(host, 0, media_host) < 0) /* a name: phones get the address behind it */
         result = addr_local_for(&peer, media_host);
     addr_set_port(media_host, 0);

@@ -8,6 +8,17 @@
 
 #define PLACES_MAX 8
 
+/* It began with a sips: URI: it never leaves TLS (RFC 3261 §26.2.2). */
+static bool is_sips(const struct dialog *dialog)
+{
+    return strncmp(dialog->contact, "<sips:", 6) == 0;
+}
+
+static bool may_use(const struct dialog *dialog, const char *flow)
+{
+    return !is_sips(dialog) || flow_is_secure(dialog->agent, flow);
+}
+
 /* Our Contact on the new flow: the transport or our address may be another. */
 static void renew_contact(struct dialog *dialog)
 {
@@ -19,7 +30,8 @@ static void renew_contact(struct dialog *dialog)
         edge_public_host(dialog->agent->edge, dialog->flow, host, sizeof host) < 0)
         return;
     str_copy_n(user, sizeof user, dialog->contact, (size_t)(at - dialog->contact));
-    snprintf(dialog->contact, sizeof dialog->contact, "%.60s@%.80s%s>", user, host, dialog_transport(transport));
+    snprintf(dialog->contact, sizeof dialog->contact, "%.60s@%.80s%s>", user, host,
+             is_sips(dialog) ? "" : dialog_transport(transport));
 }
 
 static void use_flow(struct dialog *dialog, const char *flow)
@@ -37,14 +49,14 @@ static void use_flow(struct dialog *dialog, const char *flow)
 
 const char *dialog_transport(enum edge_transport transport)
 {
-    return transport == EDGE_TCP ? ";transport=tcp" : "";
+    return transport == EDGE_TCP ? ";transport=tcp" : transport == EDGE_TLS ? ";transport=tls" : "";
 }
 
 void dialog_heard(struct dialog *dialog, const sip_t *sip)
 {
     const char *flow = message_flow(sip);
 
-    if (*flow && strcmp(flow, dialog->flow) != 0)
+    if (*flow && strcmp(flow, dialog->flow) != 0 && may_use(dialog, flow))
         use_flow(dialog, flow);
 }
 
@@ -61,7 +73,8 @@ void dialog_find_flow(struct dialog *dialog)
     if (account && pbx->find_flows)
         count = pbx->find_flows(pbx->find_flows_arg, account->name, dialog->flow, places, PLACES_MAX);
     for (unsigned i = 0; i < count; i++) {
-        if ((!gone && !places[i].moved) || edge_flow_peer(dialog->agent->edge, places[i].flow, NULL, NULL) < 0)
+        if ((!gone && !places[i].moved) || edge_flow_peer(dialog->agent->edge, places[i].flow, NULL, NULL) < 0 ||
+            !may_use(dialog, places[i].flow))
             continue;
         log_debug("%s has moved: requests to it take the way on which it registered", account->name);
         use_flow(dialog, places[i].flow);

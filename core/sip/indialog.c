@@ -373,7 +373,7 @@ static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t
 {
     const char *phrase;
     char text[256];
-    int status = uri_refused(sip, &phrase);
+    int status = uri_refused(dialog->agent, sip, &phrase);
 
     if (sip->sip_request->rq_method == sip_method_ack)
         return 0;

@@ -111,7 +111,7 @@ static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
 /* The Warning header (RFC 3261 §20.43) says in words why: sngrep and many phones show it. */
 static const char *warning_header(enum cause cause, const char *detail, char *out, size_t size)
 {
-    int start = snprintf(out, size, "399 tandem \"");
+    int start = snprintf(out, size, "%d tandem \"", cause == CAUSE_NOT_SECURE ? 380 : 399); /* RFC 5630 §7.2 */
 
     snprintf(out + start, size - (size_t)start, "%.200s", detail && *detail ? detail : cause_info(cause)->words);
     for (char *p = out + start; *p; p++)
@@ -163,6 +163,28 @@ static const struct call *call_behind(struct agent *agent, const sip_t *sip)
     return dialog && !dialog->inbound && dialog->leg ? dialog->leg->call : NULL;
 }
 
+static bool contact_is_usable(const struct agent *agent, const sip_t *sip)
+{
+    int type = sip->sip_contact->m_url->url_type;
+
+    return type == url_sip || (type == url_sips && flow_is_secure(agent, message_flow(sip)));
+}
+
+/* RFC 3323 §4.1.1.3, §4.2: by its From, or by Privacy. Who it is we know from its credentials. */
+static bool wants_anonymity(const sip_t *sip)
+{
+    static const char *const wishes[] = {"id", "user", "header"};
+    const url_t *from = sip->sip_from->a_url;
+    const sip_privacy_t *privacy = sip_privacy(sip);
+
+    for (msg_param_t const *value = privacy ? privacy->priv_values : NULL; value && *value; value++)
+        for (size_t i = 0; i < COUNT_OF(wishes); i++)
+            if (strcasecmp(*value, wishes[i]) == 0)
+                return true;
+    return (from->url_host && strcasecmp(from->url_host, "anonymous.invalid") == 0) ||
+           (from->url_user && strcasecmp(from->url_user, "anonymous") == 0);
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
@@ -178,7 +200,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     struct leg *leg;
     int sdp, number;
 
-    if (!sip->sip_contact || sip->sip_contact->m_url->url_type != url_sip) {
+    if (!sip->sip_contact || !contact_is_usable(agent, sip)) {
         refuse_early(agent, msg, CAUSE_BAD_REQUEST, "the INVITE has no usable Contact");
         return;
     }
@@ -221,12 +243,14 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         dialog->reliability = REL_ALWAYS;
     else if (sip_has_feature(sip->sip_supported, "100rel"))
         dialog->reliability = REL_WITH_SDP;
-    if (dialog_address(dialog, dialled, &in.media_host) < 0 || make_nta_leg(dialog, sip) < 0) {
+    in.secure = sip->sip_request->rq_url->url_type == url_sips;
+    if (dialog_address(dialog, dialled, in.secure, &in.media_host) < 0 || make_nta_leg(dialog, sip) < 0) {
         refuse_early(agent, msg, CAUSE_INTERNAL, "the way back to the phone is not known");
         goto fail;
     }
     url_e(contact, sizeof contact, sip->sip_contact->m_url);
     in.from_name = account->display_name;
+    in.anonymous = wants_anonymity(sip);
     in.dialled = dialled;
     in.sip_call_id = dialog->call_id;
     in.contact = contact;

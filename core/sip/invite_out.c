@@ -15,17 +15,23 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
     enum edge_transport transport = EDGE_UDP;
     char name[16] = "udp";
     union addr peer;
-    uint64_t port = 5060;
+    uint64_t port;
+    bool secure = url && url->url_type == url_sips, named;
     int result = -EINVAL;
 
-    if (url && url_param(url->url_params, "transport", name, sizeof name) > 0 && strcasecmp(name, "tcp") == 0)
+    named = url && url_param(url->url_params, "transport", name, sizeof name) > 0;
+    if (secure ? !named || strcasecmp(name, "tcp") == 0 || strcasecmp(name, "tls") == 0
+               : named && strcasecmp(name, "tls") == 0) /* RFC 3261 §19.1.4, §26.2.2: sips goes by TLS over TCP */
+        transport = EDGE_TLS;
+    else if (named && strcasecmp(name, "tcp") == 0)
         transport = EDGE_TCP;
-    else if (strcasecmp(name, "udp") != 0)
+    else if (strcasecmp(name, "udp") != 0 || secure)
         url = NULL;
+    port = transport == EDGE_TLS ? 5061 : 5060;
 
     if (url && url->url_host && (!url->url_port || str_to_u64(url->url_port, 65535, &port) == 0) &&
         addr_parse_ip(url->url_host, (uint16_t)port, &peer) == 0)
-        result = edge_flow_open(agent->edge, transport, &peer, flow);
+        result = edge_flow_open(agent->edge, transport, &peer, url->url_host, flow);
     su_home_deinit(home);
     return result;
 }
@@ -56,6 +62,10 @@ static void local_identity(const struct leg *leg, const char *contact, char *out
     char name[256], user[61];
     const char *at = strchr(contact, '@');
 
+    if (leg_is_withheld(leg)) { /* RFC 3323 §4.1.1.3 */
+        str_copy(out, size, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+        return;
+    }
     quote_name(leg_shown_name(leg), name, sizeof name);
     user_text(*leg_shown_number(leg) ? leg_shown_number(leg) : "anonymous", user, sizeof user);
     snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
@@ -78,15 +88,22 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     struct uuid id = uuid_new();
     char flow[EDGE_FLOW_TEXT], text[UUID_TEXT];
     struct dialog *dialog;
+    bool sips = strncasecmp(to->uri, "sips:", 5) == 0; /* RFC 3261 §8.1.1.8: then our Contact is one as well */
     int result = 0;
 
     str_copy(flow, sizeof flow, to->flow);
     if (!flow[0])
         result = open_flow(agent, to->uri, flow);
+    if (result == 0 && (sips || to->secure) && !flow_is_secure(agent, flow))
+        result = -EPROTONOSUPPORT;
     if (result < 0)
         return result;
     dialog = dialog_new(agent, flow);
-    result = dialog_address(dialog, *leg_shown_number(leg) ? leg_shown_number(leg) : "tandem", &leg->media_host);
+    result = dialog_address(dialog,
+                            leg_is_withheld(leg)     ? "anonymous"
+                            : *leg_shown_number(leg) ? leg_shown_number(leg)
+                                                     : "tandem",
+                            sips, &leg->media_host);
     if (result < 0) {
         dialog_finish(dialog);
         return result;
@@ -124,8 +141,8 @@ static int send_invite(struct dialog *dialog, const char *sdp)
         dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(timers),
         SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
-        TAG_IF(leg->headers, SIPTAG_HEADER_STR(leg->headers)),
-        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+        TAG_IF(leg->headers, SIPTAG_HEADER_STR(leg->headers)), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
 }
 

@@ -122,7 +122,9 @@ char *message_headers(const sip_t *sip);
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
 bool request_unsupported(const sip_t *sip, char *out, size_t size);
 /* What is wrong with its Request-URI: a status with its phrase, or 0. */
-int uri_refused(const sip_t *sip, const char **phrase);
+int uri_refused(const struct agent *agent, const sip_t *sip, const char **phrase);
+/* Does this flow hide what it carries (TLS)? */
+bool flow_is_secure(const struct agent *agent, const char *flow);
 /* May the answer carry a session description (Accept)? */
 bool request_accepts_sdp(const sip_t *sip);
 /* Is its body compressed or the like (Content-Encoding)? */
@@ -217,7 +219,7 @@ int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip
 int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_route_t *recorded,
                        const sip_contact_t *target);
 /* Fills contact, media host and origin from the flow. 0 or negative errno. */
-int dialog_address(struct dialog *dialog, const char *user, union addr *media_host);
+int dialog_address(struct dialog *dialog, const char *user, bool sips, union addr *media_host);
 /* dialog_flow.c. A request of the phone came in the dialog: what we send goes the same way from now on. */
 void dialog_heard(struct dialog *dialog, const sip_t *sip);
 /* Before a request of ours in the dialog: when the flow is gone, or the phone has registered on another one since, that

@@ -299,6 +299,59 @@ bool sip_flow_usable(const struct pbx *pbx, const char *flow)
     return agent && edge_flow_peer(agent->edge, flow, NULL, NULL) == 0;
 }
 
+bool sip_flow_secure(const struct pbx *pbx, const char *flow)
+{
+    const struct agent *agent = pbx->sip;
+
+    return agent && flow_is_secure(agent, flow);
+}
+
+bool sip_flow_security(const struct pbx *pbx, const char *flow, char *out, size_t size)
+{
+    const struct agent *agent = pbx->sip;
+    struct edge_security security;
+    size_t used = 0;
+
+    if (!agent || edge_flow_security(agent->edge, flow, &security) < 0)
+        return false;
+    str_append(out, size, &used, "%s, %s", security.protocol, security.cipher);
+    if (security.certificate[0])
+        str_append(out, size, &used, ", certificate %s", security.certificate);
+    if (security.problem[0])
+        str_append(out, size, &used, " (not trusted: %s)", security.problem);
+    return true;
+}
+
+void sip_on_lost(const struct pbx *pbx, void (*lost)(void *arg), void *arg)
+{
+    const struct agent *agent = pbx->sip;
+
+    if (agent)
+        edge_set_lost(agent->edge, lost, arg);
+}
+
+const char *sip_flow_alg(const struct pbx *pbx, const char *flow)
+{
+    const struct agent *agent = pbx->sip;
+
+    return agent ? edge_flow_alg(agent->edge, flow) : NULL;
+}
+
+int sip_ping(const struct pbx *pbx, const char *flow, const char *target, uint64_t id)
+{
+    const struct agent *agent = pbx->sip;
+
+    return agent ? edge_ping(agent->edge, flow, target, id) : -ENOTCONN;
+}
+
+void sip_on_pong(const struct pbx *pbx, sip_pong_fn answered, void *arg)
+{
+    const struct agent *agent = pbx->sip;
+
+    if (agent)
+        edge_set_pong(agent->edge, answered, arg);
+}
+
 int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers)
 {
     msg_t *response;

@@ -51,8 +51,23 @@ const char *sipmsg_flow(const struct sipmsg *m);
 bool sipmsg_over_stream(const struct sipmsg *m);
 /* Can a message still go out on this flow? False when its connection is closed. */
 bool sip_flow_usable(const struct pbx *pbx, const char *flow);
-/* peer (address and port as text) has authenticated in an earlier run: the switch bans it as little as one that does. */
+/* peer (address and port as text) has authenticated in an earlier run: the switch bans it as little as one that does.
+ */
 void sip_peer_known(const struct pbx *pbx, const char *peer);
+/* Does it hide what it carries (TLS)? */
+bool sip_flow_secure(const struct pbx *pbx, const char *flow);
+/* How it is protected, in words: "TLSv1.3, TLS_AES_256_GCM_SHA384, certificate CN=…". False: it is not. */
+bool sip_flow_security(const struct pbx *pbx, const char *flow, char *out, size_t size);
+/* Runs whenever connections have closed: some flows are not usable any more. One listener at a time, NULL: nobody. */
+void sip_on_lost(const struct pbx *pbx, void (*lost)(void *arg), void *arg);
+
+/* The signature of a router on the way that rewrites SIP, as edge_flow_alg(); NULL: none was noticed. */
+const char *sip_flow_alg(const struct pbx *pbx, const char *flow);
+/* Keeps the way to a phone open, as edge_ping(): 0, 1 (a stream: no answer will be told), negative errno. Each answer
+ * runs `answered` with its id; one listener at a time, NULL: nobody. */
+int sip_ping(const struct pbx *pbx, const char *flow, const char *target, uint64_t id);
+typedef void (*sip_pong_fn)(void *arg, uint64_t id);
+void sip_on_pong(const struct pbx *pbx, sip_pong_fn answered, void *arg);
 
 /* Answers, once. headers: "Name: value" lines ended by NULL, or NULL. -EALREADY when a final answer went out. */
 int sipmsg_reply(struct sipmsg *m, int status, const char *phrase, const char *const *headers);

@@ -101,6 +101,8 @@ struct attempt {
     const json_t *failed;  /* auth-failed */
     const json_t *bound;   /* registered */
     const json_t *unbound; /* unregistered */
+    const json_t *lost;    /* unreachable; forgotten when it came back */
+    const json_t *alg;     /* sip-alg */
     unsigned challenges;   /* 401 since the last success */
 };
 
@@ -118,7 +120,13 @@ static void take_line(struct attempt *a, const json_t *line)
         a->failed = line;
     } else if (strcmp(event, "registered") == 0) {
         a->bound = line;
-        a->failed = NULL;
+        a->failed = a->lost = NULL;
+    } else if (strcmp(event, "unreachable") == 0) {
+        a->lost = line;
+    } else if (strcmp(event, "reachable") == 0) {
+        a->lost = NULL;
+    } else if (strcmp(event, "sip-alg") == 0) {
+        a->alg = line;
     } else if (strcmp(event, "unregistered") == 0) {
         a->unbound = line;
     }
@@ -239,6 +247,29 @@ static json_t *attempt_done(struct why *why, const struct attempt *a, json_t *re
 /* --- registrations --------------------------------------------------------------------------------------------------
  */
 
+/* It is registered; what may be wrong all the same? */
+static const char *say_bound(struct why *why, const char *account, const struct attempt *a)
+{
+    const char *remedy = strstr(why_str(a->alg, "detail"), "Switch off");
+    char clock[16];
+
+    why_say(why, "%s registered at %s, and that went well.", account, why_clock(why_num(a->bound, "at_us"), clock));
+    if (a->lost) {
+        why_say(why, "Since %s it has not answered keep-alives, so calls to it fail at once: %s.",
+                why_clock(why_num(a->lost, "at_us"), clock), why_str(a->lost, "detail"));
+        why_do(why, "Check the phone's power and network. It is called again as soon as it answers or registers%s%s.",
+               remedy ? ". " : "", remedy ? remedy : "");
+        return "unreachable";
+    }
+    if (remedy) {
+        why_say(why, "Its router rewrites SIP (SIP ALG), which often breaks incoming calls and sound.");
+        why_do(why, "%s.", remedy);
+        return "sip-alg";
+    }
+    why_do(why, "Nothing. `tandem registrations` shows whether it is still valid.");
+    return "registered";
+}
+
 static const char *say_outcome(struct why *why, const char *account, const struct attempt *a)
 {
     char clock[16];
@@ -259,11 +290,8 @@ static const char *say_outcome(struct why *why, const char *account, const struc
         why_do(why, "The phone logged out, or it did not renew its registration in time: check its power and network.");
         return "gone";
     }
-    if (a->bound) {
-        why_say(why, "%s registered at %s, and that went well.", account, why_clock(why_num(a->bound, "at_us"), clock));
-        why_do(why, "Nothing. `tandem registrations` shows whether it is still valid.");
-        return "registered";
-    }
+    if (a->bound)
+        return say_bound(why, account, a);
     return say_unfinished(why, a);
 }
 

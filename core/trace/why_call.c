@@ -114,6 +114,17 @@ static void unreachable(struct why *why)
     why_do(why, "`tandem why register %s` says why not.", why_str(why->report, "to"));
 }
 
+static void contact_unreachable(struct why *why)
+{
+    why_say(why, "It failed at once because the phone of %s is registered, but has stopped answering keep-alives.",
+            why_str(why->report, "to"));
+    why_do(why,
+           "The phone is off or lost its network, or its router closed the path to it. `tandem why register %s` says "
+           "since "
+           "when; it is called again as soon as it answers or registers.",
+           why_str(why->report, "to"));
+}
+
 static void unknown_number(struct why *why)
 {
     why_say(why,
@@ -181,6 +192,7 @@ static const struct {
     {"no-common-codec", no_common_codec},
     {"phone-silent", phone_silent},
     {"unreachable", unreachable},
+    {"contact-unreachable", contact_unreachable},
     {"unknown-number", unknown_number},
     {"busy", busy},
     {"no-answer", no_answer},

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/loop.h"
+#include "reach.h"
 #include "uri.h"
 
 struct bindings;
@@ -30,6 +31,7 @@ struct binding {
     char *uri, *instance, *call_id, *user_agent, *flow, *peer, *path, *params; /* "" when there is none */
     char *device;      /* whose credentials made it; "": the account's own */
     char *flow_before; /* which `flow` replaced */
+    struct reach reach;
 };
 
 /* What a REGISTER (or a row) says about one contact; text is copied. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 #include "registrar.h"
@@ -74,18 +75,26 @@ static int check_expires(const struct registrar *r, const struct sipmsg *m, stru
     return 0;
 }
 
-static int check_contact(const struct registrar *r, const struct sipmsg *m, const struct aor *aor,
+static int check_contact(struct registrar *r, const struct sipmsg *m, const struct aor *aor,
                          struct sipmsg_contact *contact, struct refusal *why)
 {
     char key[URI_KEY_MAX];
     const struct binding *b;
+    int result;
 
     if (uri_key(contact->uri, key, sizeof key) < 0 || !plain(contact->instance))
         return refuse(why, 400, "Bad Contact: only sip: and sips: URIs can be called");
+    if (contact->expires != 0 && strncasecmp(contact->uri, "sips:", 5) == 0 && !sip_flow_secure(r->pbx, sipmsg_flow(m)))
+        return refuse(why, 400, "Bad Contact: a sips: URI takes a connection by TLS"); /* RFC 3261 §26.2.2 */
     b = bindings_match(aor, contact->uri, contact->instance, contact->reg_id);
     if (b && check_order(b, m, why) < 0)
         return -EINVAL;
-    return check_expires(r, m, contact, why);
+    result = check_expires(r, m, contact, why);
+    /* Until its router is known, a phone that was lost by trying comes back soon. */
+    if (result == 0 && contact->expires > (int)r->expires_min && !sipmsg_over_stream(m) &&
+        reach_is_learning(r, contact->uri, sipmsg_source(m)))
+        contact->expires = (int)r->expires_min;
+    return result;
 }
 
 static int check_count(const struct registrar *r, const struct aor *aor, const struct account *account,
@@ -228,14 +237,19 @@ static void apply(struct registrar *r, const struct sipmsg *m, const struct acco
     if (source && addr_is_set(source))
         addr_text(source, peer);
     if (b) {
+        bool same_call = strcmp(b->call_id, call_id) == 0;
+
         binding_update(b, &facts);
+        reach_registered(r, b, source, same_call);
         store_put(r, b);
         return;
     }
     make_room(r, aor, account->max_contacts);
     b = bindings_add(&r->table, account->name, &facts);
-    if (b)
-        registrar_came(r, b);
+    if (!b)
+        return;
+    reach_registered(r, b, source, false);
+    registrar_came(r, b);
 }
 
 /* --- answering

@@ -7,6 +7,8 @@
 #include "base/obj.h"
 #include "sip/sipmsg.h"
 
+#define ROUTERS_SHOWN 10 /* that rewrite SIP */
+
 static void publish(struct registrar *r, enum event_kind kind, const struct binding *b)
 {
     struct event event = {.kind = kind, .account = b->aor->account, .detail = b->uri};
@@ -24,6 +26,7 @@ void registrar_came(struct registrar *r, struct binding *b)
 void registrar_went(struct registrar *r, struct binding *b)
 {
     publish(r, EVENT_UNREGISTERED, b);
+    reach_forget(r, b);
     binding_free(b);
 }
 
@@ -51,12 +54,14 @@ static void expired(void *arg, struct binding *b)
 /* --- destination kind "account"
  * --------------------------------------------------------------------------------------- */
 
-static void fill_endpoint(struct endpoint *to, const struct binding *b, const struct account *account)
+static void fill_endpoint(const struct registrar *r, struct endpoint *to, const struct binding *b,
+                          const struct account *account)
 {
     memset(to, 0, sizeof *to);
     str_copy(to->uri, sizeof to->uri, b->uri);
     str_copy(to->flow, sizeof to->flow, b->flow);
     str_copy(to->path, sizeof to->path, b->path);
+    to->secure = sip_flow_secure(r->pbx, b->flow);
     to->q = b->q;
     str_copy(to->number, sizeof to->number, account->name);
     to->account = obj_ref((void *)(uintptr_t)account, "endpoint"); /* counted: the count is not part of its value */
@@ -70,14 +75,14 @@ static bool has_better_flow(const struct registrar *r, const struct aor *aor, co
 
     if (!*b->instance)
         return false;
-    usable = sip_flow_usable(r->pbx, b->flow);
+    usable = !b->reach.unreachable_us && sip_flow_usable(r->pbx, b->flow);
     LIST_FOR_EACH(other, &aor->bindings, in_aor)
     {
         bool other_usable;
 
         if (other == b || strcmp(other->instance, b->instance) != 0 || binding_seconds(other) == 0)
             continue;
-        other_usable = sip_flow_usable(r->pbx, other->flow);
+        other_usable = !other->reach.unreachable_us && sip_flow_usable(r->pbx, other->flow);
         if (other_usable != usable ? other_usable : other->updated_us > b->updated_us)
             return true;
     }
@@ -86,7 +91,8 @@ static bool has_better_flow(const struct registrar *r, const struct aor *aor, co
 
 /* Preferred contacts (higher q) first, so that a cut at `max` loses the least wanted. They ring at the same time all
  * the same (see modules/README.md). */
-static unsigned pick(const struct registrar *r, const struct aor *aor, const struct binding **out, unsigned max)
+static unsigned pick(const struct registrar *r, const struct aor *aor, const struct binding **out, unsigned max,
+                     bool *lost)
 {
     const struct binding *b;
     unsigned count = 0;
@@ -97,6 +103,11 @@ static unsigned pick(const struct registrar *r, const struct aor *aor, const str
 
         if (binding_seconds(b) == 0 || has_better_flow(r, aor, b))
             continue;
+        if (b->reach.unreachable_us || (*b->flow && !sip_flow_usable(r->pbx, b->flow))) {
+            /* ringing it would only make the caller wait */
+            *lost = true;
+            continue;
+        }
         for (at = count; at && out[at - 1]->q < b->q; at--)
             ;
         if (at == max)
@@ -116,29 +127,43 @@ static int resolve(void *arg, struct pbx *pbx, const char *value, struct endpoin
     const struct aor *aor = bindings_find(&r->table, value);
     const struct binding *chosen[ROUTE_ENDPOINTS_MAX];
     unsigned count;
+    bool lost = false;
 
     if (!account)
         return -ENOENT;
     if (!account->enabled || !aor)
         return 0;
-    count = pick(r, aor, chosen, max < ROUTE_ENDPOINTS_MAX ? max : ROUTE_ENDPOINTS_MAX);
+    count = pick(r, aor, chosen, max < ROUTE_ENDPOINTS_MAX ? max : ROUTE_ENDPOINTS_MAX, &lost);
+    if (!count && lost)
+        return -EHOSTUNREACH;
     for (unsigned i = 0; i < count; i++)
-        fill_endpoint(&out[i], chosen[i], account);
+        fill_endpoint(r, &out[i], chosen[i], account);
     return (int)count;
 }
 
 /* --- command "registrations"
  * ------------------------------------------------------------------------------------------ */
 
-static void list_aor(json_t *list, const struct aor *aor)
+static void list_aor(const struct registrar *r, json_t *list, const struct aor *aor)
 {
     const struct binding *b;
+    char security[600];
+    json_t *item;
 
     LIST_FOR_EACH(b, &aor->bindings, in_aor)
     {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device",
-                                              b->device, "contact", b->uri, "peer", b->peer, "expires_in",
-                                              (json_int_t)binding_seconds(b), "user_agent", b->user_agent));
+        item =
+            json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "account", aor->account, "device", b->device, "contact", b->uri,
+                      "peer", b->peer, "expires_in", (json_int_t)binding_seconds(b), "user_agent", b->user_agent);
+        if (sip_flow_security(r->pbx, b->flow, security, sizeof security))
+            json_object_set_new(item, "security", json_string(security));
+        if (b->reach.unreachable_us)
+            json_object_set_new(item, "unreachable_since_us", json_integer((json_int_t)b->reach.unreachable_us));
+        if (b->reach.life)
+            json_object_set_new(item, "keepalive_ms", json_integer(reach_pause_ms(r, b)));
+        if (b->reach.alg)
+            json_object_set_new(item, "sip_alg", json_string(b->reach.alg));
+        json_array_append_new(list, item);
     }
 }
 
@@ -152,16 +177,66 @@ static void registrations(void *arg, struct console_request *request, json_t *pa
         const struct aor *aor = bindings_find(&r->table, account);
 
         if (aor)
-            list_aor(list, aor);
+            list_aor(r, list, aor);
     } else {
         size_t count;
         struct aor **all = bindings_sorted(&r->table, &count);
 
         for (size_t i = 0; i < count; i++)
-            list_aor(list, all[i]);
+            list_aor(r, list, all[i]);
         free(all);
     }
     module_reply(request, json_pack("{s:o}", "registrations", list));
+}
+
+/* --- section "phones" of the status
+ * ------------------------------------------------------------------------------------ */
+
+/* Each router is named once, whatever number of phones is behind it. */
+static void list_router(json_t *routers, const struct binding *b)
+{
+    char ip[ADDR_TEXT];
+    json_t *router;
+    size_t i;
+
+    addr_ip_text(&b->reach.source, ip);
+    json_array_foreach(routers, i, router)
+    {
+        if (strcmp(json_string_value(json_object_get(router, "router")), ip) == 0)
+            return;
+    }
+    if (json_array_size(routers) < ROUTERS_SHOWN)
+        json_array_append_new(routers, json_pack("{ss,ss}", "router", ip, "signature", b->reach.alg));
+}
+
+struct census {
+    json_int_t registered, unreachable;
+    json_t *routers;
+};
+
+static bool count_phones(void *arg, struct aor *aor)
+{
+    struct census *census = arg;
+    const struct binding *b;
+
+    LIST_FOR_EACH(b, &aor->bindings, in_aor)
+    {
+        census->registered++;
+        census->unreachable += b->reach.unreachable_us != 0;
+        if (b->reach.alg)
+            list_router(census->routers, b);
+    }
+    return false;
+}
+
+static json_t *phones_status(void *arg)
+{
+    struct registrar *r = arg;
+    struct census census = {.routers = json_array()};
+
+    bindings_each(&r->table, count_phones, &census);
+    return json_pack("{sI,sI,so}", "registered", census.registered, "unreachable", census.unreachable, "sip_alg",
+                     census.routers);
 }
 
 /* --- the module
@@ -219,6 +294,7 @@ static void config_changed(void *arg, const struct event *event)
     struct registrar *r = arg;
     uint64_t losses = snapshot_losses(db_snapshot(r->pbx->db));
 
+    reach_configure(r);
     if (losses == r->losses)
         return; /* most changes take nothing away, and there may be ten thousand phones */
     r->losses = losses;
@@ -232,6 +308,7 @@ static void registrar_stop(void *state)
     if (r->pbx->find_flows_arg == r)
         r->pbx->find_flows = NULL;
     bindings_clear(&r->table);
+    reach_close(r);
     free(r);
 }
 
@@ -253,6 +330,7 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         return -EINVAL;
     }
     bindings_init(&r->table, r->loop, expired, r);
+    reach_open(r);
     err = store_open(r);
     if (!err)
         err = module_add_destination(ctx, "account", resolve, r);
@@ -260,6 +338,8 @@ static int registrar_start(struct module_ctx *ctx, void **state)
         err = module_on_method(ctx, "REGISTER", register_request, r);
     if (!err)
         err = module_add_command(ctx, "registrations", "phones that are registered now", registrations, r);
+    if (!err)
+        err = module_add_status(ctx, "phones", phones_status, r);
     if (!err)
         err = module_on_event(ctx, EVENT_BIT(EVENT_CONFIG), config_changed, r);
     if (err) {

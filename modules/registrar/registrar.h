@@ -11,6 +11,7 @@ struct registrar {
     struct loop *loop;
     struct bindings table;
     uint64_t losses;                                    /* of the configuration when it was last looked at */
+    struct reaches reaches;                             /* keep-alives: reach.c */
     struct module_live *rows;                           /* the bindings, kept over a restart: store.c */
     uint64_t expires_min, expires_max, expires_default; /* s */
     bool replace_oldest;

@@ -2,9 +2,11 @@
  * binding's key. What the core keeps over a restart comes back here, and so does what people change in the database.
  * Signalling thread. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alg.h"
 #include "base/iso.h"
 #include "registrar.h"
 #include "sip/sipmsg.h"
@@ -27,9 +29,9 @@ static json_t *clean(const char *text)
     return json;
 }
 
-static char *encode(const struct binding *b)
+static char *encode(const struct registrar *r, const struct binding *b)
 {
-    char expires[ISO_TEXT], updated[ISO_TEXT];
+    char expires[ISO_TEXT], updated[ISO_TEXT], since[ISO_TEXT];
     json_t *json =
         json_pack("{s:o, s:s, s:s, s:f}", "contact_uri", clean(b->uri), "expires_at", iso_text(b->expires_us, expires),
                   "updated_at", iso_text(b->updated_us, updated), "q", b->q);
@@ -45,6 +47,12 @@ static char *encode(const struct binding *b)
             json_object_set_new(json, texts[i].name, clean(texts[i].value));
     if (b->cseq)
         json_object_set_new(json, "cseq", json_integer((json_int_t)b->cseq));
+    if (b->reach.life)
+        json_object_set_new(json, "keepalive_ms", json_integer(reach_pause_ms(r, b)));
+    if (b->reach.unreachable_us)
+        json_object_set_new(json, "unreachable_since", json_string(iso_text(b->reach.unreachable_us, since)));
+    if (b->reach.alg)
+        json_object_set_new(json, "sip_alg", json_string(b->reach.alg));
     if (b->reg_id)
         json_object_set_new(json, "reg_id", json_integer((json_int_t)b->reg_id));
     text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(3));
@@ -99,6 +107,15 @@ static bool is_newest(struct registrar *r, const struct aor *aor, const struct b
     return true;
 }
 
+static void restore_way(struct registrar *r, struct binding *b, const json_t *json)
+{
+    json_int_t keepalive_ms = json_integer_value(json_object_get(json, "keepalive_ms"));
+
+    b->reach.unreachable_us = iso_us(field(json, "unreachable_since"));
+    b->reach.alg = alg_known(field(json, "sip_alg"));
+    reach_restored(r, b, keepalive_ms > 0 && keepalive_ms < UINT_MAX ? (unsigned)keepalive_ms : 0);
+}
+
 static void heard(void *arg, const char *account, const char *key, const char *value)
 {
     struct registrar *r = arg;
@@ -115,10 +132,14 @@ static void heard(void *arg, const char *account, const char *key, const char *v
             registrar_goes(r, b);
         else
             module_live_set(r->rows, account, key, NULL);
-    } else if (value && !bindings_add(&r->table, account, &facts)) {
-        module_live_set(r->rows, account, key, NULL);
     } else if (value) {
-        sip_peer_known(r->pbx, facts.peer);
+        b = bindings_add(&r->table, account, &facts);
+        if (b) {
+            restore_way(r, b, json);
+            sip_peer_known(r->pbx, facts.peer);
+        } else {
+            module_live_set(r->rows, account, key, NULL);
+        }
     }
     json_decref(json);
 }
@@ -136,7 +157,7 @@ int store_open(struct registrar *r)
 
 void store_put(struct registrar *r, const struct binding *b)
 {
-    char *value = encode(b);
+    char *value = encode(r, b);
 
     if (!value || module_live_set(r->rows, b->aor->account, b->key, value) < 0)
         log_warn("registrar: the registration of %s at %s is too long to outlive a restart", b->aor->account, b->uri);

@@ -194,3 +194,22 @@ int uri_key(const char *uri, char *out, size_t size)
             str_append(out, size, &used, ";%s%s%s", p.params[i].name, *p.params[i].value ? "=" : "", p.params[i].value);
     return err;
 }
+
+int uri_addr(const char *uri, union addr *out)
+{
+    const char *colon = strchr(uri, ':'), *host, *at;
+    char text[ADDR_TEXT + 8];
+    size_t len;
+
+    if (!colon)
+        return -EINVAL;
+    host = colon + 1;
+    at = strchr(host, '@'); /* inside of a user part it would be escaped */
+    if (at)
+        host = at + 1;
+    len = strcspn(host, ";?");
+    if (len >= sizeof text)
+        return -EINVAL;
+    str_copy_n(text, sizeof text, host, len);
+    return addr_parse(text, 5060, out);
+}

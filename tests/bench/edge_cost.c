@@ -134,7 +134,7 @@ static void enrol(nta_agent_t *nta, msg_t *msg, sip_t *sip)
 
     url_e(server.target, sizeof server.target, url);
     if (server.agent.edge && addr_parse_ip(url->url_host, (uint16_t)atoi(url_port(url)), &peer) == 0 &&
-        edge_flow_open(server.agent.edge, EDGE_UDP, &peer, server.callee_flow) < 0)
+        edge_flow_open(server.agent.edge, EDGE_UDP, &peer, NULL, server.callee_flow) < 0)
         log_error("no flow to the callee");
     irq = nta_incoming_create(nta, NULL, msg, sip, TAG_END());
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT(sip->sip_contact), TAG_END());

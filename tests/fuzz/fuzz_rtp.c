@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (len > size)
             len = size;
         if (packet_kind(data, len) == PACKET_RTP && rtp_parse(data, len, &head) == 0 &&
-            latch_packet(&latch, &from[who], head.ssrc, head.seq, head.pt < 96, now_us, 2000000) != LATCH_DROP)
+            latch_packet(&latch, &from[who], head.ssrc, head.seq, head.pt < 96, head.pt != 9, now_us, 2000000) !=
+                LATCH_DROP)
             rtp_count_packet(&count, &head, now_us, head.pt == 0 ? 0 : 8000);
         latch_tick(&latch, now_us, 2000000);
         data += len;

@@ -210,7 +210,8 @@ struct bed *bed_open_with(const struct bed_options *options)
 {
     struct bed *bed = mem_new(sizeof *bed);
     const char *build = need_env("TANDEM_BUILD"), *source = need_env("TANDEM_SRC");
-    char text[4096], why[512], plan[300];
+    char text[4096], why[512], plan[300], tls[300] = "";
+    bool six = bed_has_ip6() && !options->ip4_only;
     const char *modules = options->modules, *dialplan = options->dialplan;
     unsigned ports = options->media_ports ? options->media_ports : BED_PORTS;
     int base = lease_ports(bed, ports);
@@ -225,13 +226,20 @@ struct bed *bed_open_with(const struct bed_options *options)
         mkdir(plan, 0700);
         write_file(plan, "init.lua", dialplan);
     }
+    if (options->tls) {
+        bed->certificate =
+            certificate_new(CERTIFICATE_EC, "localhost", "DNS:localhost,IP:127.0.0.1,IP:::1", 90, NULL);
+        certificate_write(&bed->certificate, NULL, bed->dir, "tls");
+        snprintf(tls, sizeof tls, "listen = tls:127.0.0.1:0\n%scertificate = %s/tls.pem\nkey = %s/tls.key\n",
+                 six ? "listen = tls:[::1]:0\n" : "", bed->dir, bed->dir);
+    }
     snprintf(text, sizeof text,
-             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%s%sstate_dir = %s/state\nrun_dir = "
+             "[switch]\nlisten = udp:127.0.0.1:0\nlisten = tcp:127.0.0.1:0\n%s%s%sstate_dir = %s/state\nrun_dir = "
              "%s/run\nmodule_dir = %s/modules/.libs\n"
              "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
              "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             bed_has_ip6() && !options->ip4_only ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "",
+             six ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", tls,
              options->lines ? options->lines : "", bed->dir, bed->dir, build, plan, source, base, base + (int)ports - 1,
              build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
@@ -288,6 +296,7 @@ void bed_abandon(struct bed *bed)
     daemon_close(bed->daemon, false);
     loop_free(bed->loop);
     config_free(bed->config);
+    certificate_free(&bed->certificate);
     give_back(bed);
     ck_assert_uint_eq(obj_live("call"), 0);
     ck_assert_uint_eq(obj_live("leg"), 0);
@@ -301,9 +310,13 @@ void bed_abandon(struct bed *bed)
 struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user)
 {
     char secret[40];
+    unsigned plain = 0, at;
 
+    while (strcmp(bed->config->listens[plain].transport, "tls") != 0 && plain < bed->config->listen_count)
+        plain++;
+    at = transport == UA_TLS ? plain + ip6 : (transport == UA_TCP) + 2u * ip6;
     snprintf(secret, sizeof secret, "secret-of-%s", user);
-    return ua_open_on(bed->loop, transport, &bed->at[(transport == UA_TCP) + 2 * ip6], user, secret);
+    return ua_open_on(bed->loop, transport, &bed->at[at], user, secret);
 }
 
 struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user)

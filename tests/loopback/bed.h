@@ -8,6 +8,7 @@
 
 #include "call/pbx.h"
 #include "main/daemon.h"
+#include "certificate.h"
 #include "ua.h"
 
 #define BED_PORTS 600 /* numbers rest for five seconds after use */
@@ -20,7 +21,8 @@ struct bed {
     struct config *config;
     struct daemon *daemon;
     struct pbx *pbx;
-    union addr sip, at[4]; /* UDP, TCP, and where there is IPv6: UDP, TCP; sip is the first */
+    union addr sip, at[6]; /* UDP, TCP, and where there is IPv6: UDP, TCP; then TLS; sip is the first */
+    struct certificate certificate; /* of TLS */
     char dir[64];
     char last_cause[32]; /* of the last call that ended */
     char last_who[16];
@@ -37,6 +39,7 @@ struct bed_options {
     const char *modules, *dialplan; /* as for bed_open() */
     const char *lines;              /* added to the section of the switch */
     bool ip4_only;
+    bool tls;                            /* TLS is served, with a certificate for localhost: DIR/tls.pem, tls.key */
     unsigned media_ports;                /* a multiple of 10; 0: BED_PORTS */
     unsigned media_rest_ms;              /* how long port numbers rest; 0: 5 s */
     struct config_sip_timers sip_timers; /* 0: RFC 3261's */
@@ -52,7 +55,7 @@ void bed_abandon(struct bed *bed);
 void bed_print_object(void *arg, const char *type, const void *obj, unsigned refs, const char *holders);
 struct ua *bed_phone(struct bed *bed, const char *user); /* not registered */
 struct ua *bed_registered(struct bed *bed, const char *user);
-/* The same over another transport and family. */
+/* The same over another transport (TLS: if the bed has it) and family. */
 struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 bool bed_has_ip6(void);

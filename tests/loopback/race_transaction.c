@@ -67,7 +67,7 @@ void race_contact(struct race_phone *phone, char out[200])
     char here[ADDR_TEXT];
 
     snprintf(out, 200, "Contact: <sip:%s@%s%s>", phone->ua->user, addr_text(&phone->ua->local, here),
-             phone->ua->link.transport == UA_TCP ? ";transport=tcp" : "");
+             ua_transport_params[phone->ua->link.transport]);
 }
 
 size_t race_build(struct race_dialog *d, const char *method, unsigned cseq, const char *branch, const char *headers,
@@ -83,7 +83,7 @@ size_t race_build(struct race_dialog *d, const char *method, unsigned cseq, cons
     str_append(out, RACE_TEXT, &used,
                "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\nMax-Forwards: 70\r\nFrom: %s;tag=%s\r\n"
                "To: %s%s%s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n",
-               method, d->target, ua->link.transport == UA_TCP ? "TCP" : "UDP", addr_text(&ua->local, here), branch,
+               method, d->target, ua_transport_names[ua->link.transport], addr_text(&ua->local, here), branch,
                d->local, d->local_tag, d->remote, d->remote_tag[0] ? ";tag=" : "", d->remote_tag, d->call_id, cseq,
                method);
     if (strcmp(method, "INVITE") == 0 || strcmp(method, "UPDATE") == 0)

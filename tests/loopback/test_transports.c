@@ -44,14 +44,16 @@ static void connect_call(struct ua *a, struct ua *b)
 static void whole_call(struct bed *bed, struct ua *a, struct ua *b)
 {
     struct message offer, answer;
-    char contact[256];
+    char contact[256], via[40];
     unsigned before = bed->calls_ended;
 
     ua_invite(a, b->user, NULL);
     offer = *must(ua_wait(b, "INVITE"));
-    ck_assert_ptr_nonnull(strstr(offer.text, b->link.transport == UA_TCP ? "SIP/2.0/TCP " : "SIP/2.0/UDP "));
+    snprintf(via, sizeof via, "Via: SIP/2.0/%s ", ua_transport_names[b->link.transport]);
+    ck_assert_ptr_nonnull(strstr(offer.text, via));
     message_header(&offer, "Contact", contact, sizeof contact);
     ck_assert_int_eq(strstr(contact, ";transport=tcp") != NULL, b->link.transport == UA_TCP);
+    ck_assert_int_eq(strstr(contact, ";transport=tls") != NULL, b->link.transport == UA_TLS);
     ck_assert_ptr_nonnull(strstr(message_body(&offer), b->local.sa.sa_family == AF_INET6 ? "IN IP6 " : "IN IP4 "));
     ua_reply(b, &offer, 180, "Ringing", NULL);
     must(ua_wait(a, "180"));
@@ -75,13 +77,13 @@ static void whole_call(struct bed *bed, struct ua *a, struct ua *b)
 
 START_TEST(phones_of_all_transports_and_families_call_each_other)
 {
-    struct bed *bed = bed_open(NULL, NULL);
-    unsigned kinds = bed_has_ip6() ? 4 : 2;
+    struct bed *bed = bed_open_with(&(struct bed_options){.tls = true});
+    unsigned kinds = bed_has_ip6() ? 2 * UA_TRANSPORTS : UA_TRANSPORTS;
 
     for (unsigned i = 0; i < kinds * kinds; i++) {
         unsigned from = i / kinds, to = i % kinds;
-        struct ua *a = bed_registered_on(bed, from % 2 ? UA_TCP : UA_UDP, from / 2, "201");
-        struct ua *b = bed_registered_on(bed, to % 2 ? UA_TCP : UA_UDP, to / 2, "202");
+        struct ua *a = bed_registered_on(bed, from % UA_TRANSPORTS, from / UA_TRANSPORTS, "201");
+        struct ua *b = bed_registered_on(bed, to % UA_TRANSPORTS, to / UA_TRANSPORTS, "202");
 
         whole_call(bed, a, b);
         ck_assert_int_eq(ua_register(a, 0), 200);

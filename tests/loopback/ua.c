@@ -233,7 +233,7 @@ static void send_request(struct ua *ua, const char *method, const char *uri, con
                    "User-Agent: scripted\r\n"
                    "%s"
                    "Content-Length: %zu\r\n\r\n%s",
-                   method, uri, ua->link.transport == UA_TCP ? "TCP" : "UDP", here, ua->branch,
+                   method, uri, ua_transport_names[ua->link.transport], here, ua->branch,
                    ua->max_forwards ? ua->max_forwards : "70", ua->from, ua->local_tag, ua->to,
                    ua->remote_tag[0] ? ";tag=" : "", ua->remote_tag, ua->call_id, ua->cseq, method, extra,
                    strcmp(method, "ACK") == 0 ? "" : auth,
@@ -264,13 +264,18 @@ static void new_dialog(struct ua *ua, const char *to_user)
     new_branch(ua);
 }
 
+static const char *scheme(const struct ua *ua)
+{
+    return ua->scheme ? ua->scheme : "sip";
+}
+
 static void contact_header(struct ua *ua, int expires, char *out, size_t size)
 {
     char here[ADDR_TEXT];
     size_t used = 0;
 
-    str_append(out, size, &used, "Contact: <sip:%s@%s%s%s>", ua->contact_user ? ua->contact_user : ua->user,
-               addr_text(&ua->local, here), ua->link.transport == UA_TCP ? ";transport=tcp" : "",
+    str_append(out, size, &used, "Contact: <%s:%s@%s%s%s>", scheme(ua), ua->contact_user ? ua->contact_user : ua->user,
+               addr_text(&ua->local, here), ua->scheme ? "" : ua_transport_params[ua->link.transport],
                ua->uri_params ? ua->uri_params : "");
     if (expires >= 0)
         str_append(out, size, &used, ";expires=%d%s", expires, ua->contact_params ? ua->contact_params : "");
@@ -327,7 +332,7 @@ void ua_invite(struct ua *ua, const char *to_user, const char *sdp)
     char uri[200], host[ADDR_TEXT], contact[800], own[1024];
     const struct message *m;
 
-    snprintf(uri, sizeof uri, "sip:%s@%s", to_user, addr_text(&ua->proxy, host));
+    snprintf(uri, sizeof uri, "%s:%s@%s", scheme(ua), to_user, addr_text(&ua->proxy, host));
     str_copy(ua->target, sizeof ua->target, uri);
     if (!sdp)
         sdp = ua_sdp(ua, own, sizeof own);

@@ -50,6 +50,7 @@ struct ua {
     bool no_contact;            /* its responses have none */
     const char *max_forwards;   /* NULL: 70 */
     const char *cancel_extra;   /* header lines added to a CANCEL */
+    const char *scheme;         /* of its Contact and of what it dials; NULL: sip */
     const char *contact_user;   /* user of its Contact; NULL: its own */
     const char *uri_params;     /* of the URI in its Contact: ";x=y" */
     struct message invite;      /* received INVITE, or our own last one */

@@ -95,6 +95,19 @@ void console_remove(struct console_command *command)
     free(command);
 }
 
+struct console_status *console_add_status(struct console *console, const char *name, json_t *(*fn)(void *arg),
+                                          void *arg)
+{
+    journal_note("+%s", name);
+    return (struct console_status *)str_dup(name);
+}
+
+void console_remove_status(struct console_status *status)
+{
+    journal_note("-%s", (const char *)status);
+    free(status);
+}
+
 void console_reply(struct console_request *request, json_t *result)
 {
     request->result = result;

@@ -11,10 +11,15 @@ static void on_event(void *arg, const struct event *event)
 {
     struct module_ctx *core = arg;
 
+    core->events[event->kind]++;
     if (event->kind == EVENT_REGISTERED)
         core->registered++;
-    else
+    else if (event->kind == EVENT_UNREGISTERED)
         core->unregistered++;
+    if (event->kind != EVENT_REGISTERED && event->kind != EVENT_UNREGISTERED) {
+        str_copy(core->last_words, sizeof core->last_words, event->detail);
+        return;
+    }
     str_copy(core->last_contact, sizeof core->last_contact, event->detail);
 }
 
@@ -26,7 +31,7 @@ struct module_ctx *core_new(void)
     core->pbx.bus = bus_new(core->pbx.loop);
     core->pbx.node = 3;
     core->live = json_object();
-    if (!bus_subscribe(core->pbx.bus, EVENT_BIT(EVENT_REGISTERED) | EVENT_BIT(EVENT_UNREGISTERED), on_event, core))
+    if (!bus_subscribe(core->pbx.bus, EVENT_ALL, on_event, core))
         abort();
     the_core = core;
     return core;
@@ -146,6 +151,13 @@ int module_add_command(struct module_ctx *core, const char *name, const char *su
 {
     core->command = fn;
     core->command_arg = arg;
+    return 0;
+}
+
+int module_add_status(struct module_ctx *core, const char *name, json_t *(*fn)(void *arg), void *arg)
+{
+    core->status = fn;
+    core->status_arg = arg;
     return 0;
 }
 
@@ -285,6 +297,53 @@ void sip_peer_known(const struct pbx *pbx, const char *peer)
 bool sip_flow_usable(const struct pbx *pbx, const char *flow)
 {
     return !the_core->dead_flow || strcmp(the_core->dead_flow, flow) != 0;
+}
+
+bool sip_flow_secure(const struct pbx *pbx, const char *flow)
+{
+    return strncmp(flow, "tls", 3) == 0;
+}
+
+bool sip_flow_security(const struct pbx *pbx, const char *flow, char *out, size_t size)
+{
+    return sip_flow_secure(pbx, flow) && str_copy(out, size, "TLSv1.3, a cipher") == 0;
+}
+
+void sip_on_lost(const struct pbx *pbx, void (*lost)(void *arg), void *arg)
+{
+    the_core->lost = lost;
+    the_core->lost_arg = arg;
+}
+
+int sip_ping(const struct pbx *pbx, const char *flow, const char *target, uint64_t id)
+{
+    the_core->pings++;
+    the_core->ping_id = id;
+    the_core->ping_at_us = loop_now_us(the_core->pbx.loop);
+    str_copy(the_core->ping_flow, sizeof the_core->ping_flow, flow);
+    str_copy(the_core->ping_target, sizeof the_core->ping_target, target);
+    if (the_core->pinged)
+        the_core->pinged(the_core, flow, id);
+    return the_core->ping_result;
+}
+
+void sip_on_pong(const struct pbx *pbx, sip_pong_fn answered, void *arg)
+{
+    the_core->pong = answered;
+    the_core->pong_arg = arg;
+}
+
+const char *sip_flow_alg(const struct pbx *pbx, const char *flow)
+{
+    return the_core->alg;
+}
+
+unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise)
+{
+    for (size_t i = 0; i < COUNT_OF(the_core->settings) && the_core->settings[i].name; i++)
+        if (strcmp(the_core->settings[i].name, setting) == 0)
+            return the_core->settings[i].value;
+    return otherwise;
 }
 
 const char *sipmsg_header(const struct sipmsg *m, const char *name)

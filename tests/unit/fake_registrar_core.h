@@ -34,6 +34,8 @@ struct module_ctx {
     void *resolve_arg;
     module_command_fn command;
     void *command_arg;
+    json_t *(*status)(void *arg);
+    void *status_arg;
     json_t *reply;
     struct account *accounts[4];
     const struct device *device; /* the only one there is, or NULL */
@@ -48,7 +50,24 @@ struct module_ctx {
     /* events on the bus */
     unsigned registered, unregistered;
     const char *dead_flow; /* a connection that is closed */
+    void (*lost)(void *arg);
+    void *lost_arg;
     char last_contact[256];
+    unsigned events[EVENT_COUNT];
+    char last_words[512]; /* of the last event that is neither of the two */
+    /* keep-alives */
+    unsigned pings;
+    uint64_t ping_id, ping_at_us;
+    char ping_flow[80], ping_target[256];
+    int ping_result;
+    void (*pinged)(struct module_ctx *core, const char *flow, uint64_t id);
+    sip_pong_fn pong;
+    void *pong_arg;
+    const char *alg; /* what the edge says of every flow */
+    struct {
+        const char *name;
+        unsigned value;
+    } settings[4];
 };
 
 struct module_ctx *core_new(void);

@@ -92,13 +92,77 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(c->dialplan, "/d");
     ck_assert_int_eq(c->log, LOG_LEVEL_DEBUG);
     ck_assert_uint_eq(c->network_count, 1);
-    ck_assert_uint_eq(c->networks[0].bits, 24);
+    ck_assert_uint_eq(c->networks[0].network.bits, 24);
     ck_assert_str_eq(addr_ip_text(&c->media_address, text), "192.0.2.9");
     ck_assert_str_eq(addr_ip_text(&c->media_address6, text), "2001:db8::9");
     ck_assert_uint_eq(c->media_port_min, 30000);
     ck_assert_uint_eq(c->media_threads, 2);
     ck_assert_ptr_null(c->media_program);
     ck_assert_uint_eq(c->media_orphan_s, 0);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(each_listener_may_have_a_public_address_and_options_in_any_order)
+{
+    struct config *c = parsed("[switch]\npublic_host = 203.0.113.10\nlisten = udp:0.0.0.0:5060\n"
+                              "listen = udp:0.0.0.0:5070 public=pbx.example.org:6070 digest=md5, sha-256\n"
+                              "listen = udp:[::]:5080 digest=sha-256 public=[2001:db8::1]\n"
+                              "stun_server = stun.example.org:3479\nstun_interval = 60\n");
+
+    ck_assert_str_eq(c->listens[0].public_host, "203.0.113.10");
+    ck_assert_uint_eq(c->listens[0].public_port, 0);
+    ck_assert_str_eq(c->listens[1].public_host, "pbx.example.org");
+    ck_assert_uint_eq(c->listens[1].public_port, 6070);
+    ck_assert_uint_eq(c->listens[1].digests.count, 2);
+    ck_assert_int_eq(c->listens[1].digests.order[0], CONFIG_DIGEST_MD5);
+    ck_assert_str_eq(c->listens[2].public_host, "[2001:db8::1]");
+    ck_assert_uint_eq(c->listens[2].digests.count, 1);
+    ck_assert_str_eq(c->stun_server, "stun.example.org:3479");
+    ck_assert_uint_eq(c->stun_interval_s, 60);
+    config_free(c);
+}
+END_TEST
+
+static bool is_local(const struct config *c, const char *ip)
+{
+    union addr peer;
+    bool local = false;
+
+    ck_assert_int_eq(addr_parse_ip(ip, 0, &peer), 0);
+    for (unsigned i = 0; i < c->local_count; i++)
+        local = local || addr_in_network(&c->locals[i], &peer);
+    return local;
+}
+
+START_TEST(private_networks_are_local_unless_the_file_says_which_are)
+{
+    static const char *const private[] = {"10.9.8.7", "172.31.0.1", "192.168.1.1", "127.0.0.1",
+                                          "fd00::1",  "fe80::1",    "::1",         "100.64.0.1"};
+    static const char *const public[] = {"203.0.113.1", "172.32.0.1", "2001:db8::1", "100.128.0.1", "11.0.0.1"};
+    struct config *c = parsed("[switch]\nlocal_network = 203.0.113.0/28\nlocal_network = 2001:db8::/32\n");
+
+    ck_assert(is_local(c, "203.0.113.15") && is_local(c, "2001:db8::9"));
+    ck_assert(!is_local(c, "203.0.113.16") && !is_local(c, "10.0.0.1"));
+    config_free(c);
+    c = parsed("[switch]\nlocal_network = none\n");
+    ck_assert(!is_local(c, "10.0.0.1") && c->local_count == 0);
+    config_free(c);
+    c = parsed("");
+    for (size_t i = 0; i < COUNT_OF(private); i++) {
+        union addr a;
+
+        ck_assert_msg(is_local(c, private[i]), "%s", private[i]);
+        ck_assert_int_eq(addr_parse_ip(private[i], 0, &a), 0);
+        ck_assert(addr_is_private(&a));
+    }
+    for (size_t i = 0; i < COUNT_OF(public); i++) {
+        union addr a;
+
+        ck_assert_msg(!is_local(c, public[i]), "%s", public[i]);
+        ck_assert_int_eq(addr_parse_ip(public[i], 0, &a), 0);
+        ck_assert(!addr_is_private(&a));
+    }
     config_free(c);
 }
 END_TEST
@@ -141,12 +205,47 @@ START_TEST(mistakes_are_named_with_file_and_line)
 }
 END_TEST
 
+START_TEST(tls_is_read)
+{
+    struct config *c = parsed("[switch]\nlisten = tls:0.0.0.0\nlisten = tls:[::]:5062 digest=md5\n"
+                              "certificate = /etc/a.pem\nkey = /etc/a.key\ncertificate = /etc/b.pem\n"
+                              "client_certificate = request\nclient_ca = /etc/phones.pem\n"
+                              "verify_server = no\nserver_ca = /etc/trunks.pem\n");
+
+    ck_assert_str_eq(c->listens[0].transport, "tls");
+    ck_assert_uint_eq(addr_port(&c->listens[0].bind), 5061);
+    ck_assert_uint_eq(addr_port(&c->listens[1].bind), 5062);
+    ck_assert_uint_eq(c->certificate_count, 2);
+    ck_assert_str_eq(c->certificates[0].file, "/etc/a.pem");
+    ck_assert_str_eq(c->certificates[0].key, "/etc/a.key");
+    ck_assert_str_eq(c->certificates[1].file, "/etc/b.pem");
+    ck_assert_ptr_null(c->certificates[1].key);
+    ck_assert_int_eq(c->client_certificates, CONFIG_CLIENTS_REQUEST);
+    ck_assert_str_eq(c->client_ca, "/etc/phones.pem");
+    ck_assert(!c->verify_servers);
+    ck_assert_str_eq(c->server_ca, "/etc/trunks.pem");
+    config_free(c);
+}
+END_TEST
+
+START_TEST(tls_that_does_not_fit_together_is_refused)
+{
+    refused("[switch]\nlisten = tls:0.0.0.0:5061\n", "needs certificate = FILE");
+    refused("[switch]\nkey = /etc/a.key\n", "t.conf:2: key stands below the certificate");
+    refused("[switch]\ncertificate = /a\nkey = /b\nkey = /c\n", "t.conf:4: key stands below the certificate");
+    refused("[switch]\ncertificate = a.pem\n", "certificate takes an absolute path");
+    refused("[switch]\nclient_certificate = yes\n", "takes off, request or require, not \"yes\"");
+    refused("[switch]\nclient_certificate = require\n", "needs client_ca = FILE");
+    refused("[switch]\nverify_server = maybe\n", "takes yes or no, not \"maybe\"");
+}
+END_TEST
+
 START_TEST(bad_values_are_refused_in_words)
 {
     refused("[switch]\nnode = 65536\n", "node takes a number from 0 to 65535, not \"65536\"");
     refused("[switch]\nnode = -1\n", "node takes a number");
     refused("[switch]\nlisten = 5060\n", "TRANSPORT:ADDRESS:PORT");
-    refused("[switch]\nlisten = tls:0.0.0.0:5061\n", "transport \"tls\" is not there");
+    refused("[switch]\nlisten = sctp:0.0.0.0:5060\n", "transport \"sctp\" is not there");
     refused("[switch]\nlisten = udp:pbx.example.org:5060\n", "is no address with port");
     refused("[switch]\nlisten = udp:0.0.0.0:5060 algorithm=md5\n", "only digest=");
     refused("[switch]\nlisten = udp:0.0.0.0:5060\nlisten = udp:0.0.0.0\n", "is there twice");
@@ -159,6 +258,12 @@ START_TEST(bad_values_are_refused_in_words)
     refused("[switch]\nrun_dir = run\n", "absolute path");
     refused("[switch]\nlog = loud\n", "error, warn, info or debug");
     refused("[switch]\npublic_host = a b\n", "host name or address");
+    refused("[switch]\nstun_server = a b\n", "host name or IPv4 address");
+    refused("[switch]\nstun_interval = 0\n", "from 1 to 86400");
+    refused("[switch]\nlocal_network = 10.0.0.1/8\n", "not a network");
+    refused("[switch]\nlocal_network = lan\n", "like 192.0.2.0/24");
+    refused("[switch]\nlisten = udp:0.0.0.0:5060 public=a:99999\n", "port from 1 to 65535");
+    refused("[switch]\nlisten = udp:0.0.0.0:5060 public=\n", "host name or address");
     refused("[media]\naddress = ::1\n", "IPv4 address");
     refused("[media]\naddress6 = 127.0.0.1\n", "IPv6 address");
     refused("[media]\naddress = 0.0.0.0\n", "IPv4 address");
@@ -272,8 +377,12 @@ int main(void)
 
     tcase_add_test(tcase, an_empty_file_gives_the_defaults);
     tcase_add_test(tcase, every_key_is_read);
+    tcase_add_test(tcase, each_listener_may_have_a_public_address_and_options_in_any_order);
+    tcase_add_test(tcase, private_networks_are_local_unless_the_file_says_which_are);
     tcase_add_test(tcase, modules_keep_their_order_options_and_instances);
     tcase_add_test(tcase, mistakes_are_named_with_file_and_line);
+    tcase_add_test(tcase, tls_is_read);
+    tcase_add_test(tcase, tls_that_does_not_fit_together_is_refused);
     tcase_add_test(tcase, bad_values_are_refused_in_words);
     tcase_add_test(tcase, a_binary_file_is_refused);
     tcase_add_test(tcase, an_endless_line_is_refused);

@@ -185,7 +185,7 @@ static void outbound_and_back(void)
 {
     char token[EDGE_FLOW_TEXT], expected[1024], message[1024], host[96];
 
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, NULL, token), 0);
     ck_assert_int_eq(edge_public_host(t.edge, token, host, sizeof host), 0);
     ck_assert_str_eq(host, t.edge_text);
     request_from_nta("OPTIONS", token);
@@ -253,7 +253,7 @@ START_TEST(a_bad_flow_is_answered_with_430_at_once)
     char token[EDGE_FLOW_TEXT], expected[1024];
     struct edge_stats stats;
 
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, NULL, token), 0);
     token[3] ^= 1;
     request_from_nta("ACK", token); /* an ACK gets no answer */
     request_from_nta("INVITE", token);
@@ -277,7 +277,7 @@ START_TEST(what_does_not_come_from_nta_is_not_sent_on)
     char token[EDGE_FLOW_TEXT], message[1024], route[128];
     struct edge_stats stats;
 
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, NULL, token), 0);
     ck_assert_int_eq(edge_route(t.edge, token, route, sizeof route), 0);
     snprintf(message, sizeof message, REQUEST("Via: SIP/2.0/UDP h\r\nRoute: %s\r\n"), route);
     send_text(t.phone, &t.inner, message, strlen(message));
@@ -296,9 +296,9 @@ START_TEST(a_forged_flow_token_is_refused)
     addr_parse_ip("2001:db8::1", 5060, &six);
     edge_flow_encode(test_key, &(struct edge_flow){EDGE_UDP, 0, six, 0}, other);
     ck_assert_int_eq(edge_flow_peer(t.edge, other, NULL, NULL), -ENOTCONN); /* there is no IPv6 listener */
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &six, other), -ENOENT);
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_TLS, &t.phone_at, other), -ENOENT);
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &six, NULL, other), -ENOENT);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_TLS, &t.phone_at, NULL, other), -ENOENT);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, NULL, token), 0);
     ck_assert_int_eq(edge_flow_peer(t.edge, token, NULL, NULL), 0);
     for (size_t i = 0; token[i]; i++) {
         str_copy(other, sizeof other, token);
@@ -318,7 +318,7 @@ START_TEST(a_flow_survives_a_restart_with_the_same_key_only)
     union addr peer;
     enum edge_transport transport = EDGE_TLS;
 
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, NULL, token), 0);
     edge_close(t.edge);
     t.edge = open_edge("127.0.0.1", addr_port(&t.edge_at), 0, "");
     ck_assert_int_eq(edge_flow_peer(t.edge, token, &transport, &peer), 0);
@@ -335,7 +335,7 @@ START_TEST(the_configured_public_host_is_shown)
 
     edge_close(t.edge);
     t.edge = open_edge("127.0.0.1", 0, 0, "2001:db8::5");
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, NULL, token), 0);
     ck_assert_int_eq(edge_public_host(t.edge, token, host, sizeof host), 0);
     t.edge_at = edge_listen_addr(t.edge, 0);
     snprintf(expected, sizeof expected, "[2001:db8::5]:%u", addr_port(&t.edge_at));
@@ -378,13 +378,13 @@ START_TEST(sources_beyond_the_table_do_not_grow_it_nor_free_the_guilty)
     start("127.0.0.1", "127.0.0.1", 1);
     addr_parse_ip("192.0.2.1", 1, &guilty);
     for (int i = 0; i < 3; i++)
-        ck_assert(edge_source_take(t.edge, &guilty));
+        ck_assert(edge_source_take(t.edge, &guilty, 1));
     addr_parse_ip("10.0.0.0", 1, &source);
     for (uint32_t i = 0; i < 100000; i++) {
         source.in.sin_addr.s_addr = htonl(0x0a000000u + i);
-        ck_assert(edge_source_take(t.edge, &source));
+        ck_assert(edge_source_take(t.edge, &source, 1));
     }
-    ck_assert(!edge_source_take(t.edge, &guilty));
+    ck_assert(!edge_source_take(t.edge, &guilty, 1));
     teardown();
 }
 END_TEST
@@ -485,7 +485,7 @@ START_TEST(a_peer_that_the_network_cannot_reach_is_answered_at_once)
     struct edge_stats stats;
 
     addr_parse_ip("255.255.255.255", 5060, &broadcast);
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &broadcast, token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &broadcast, NULL, token), 0);
     request_from_nta("INVITE", token);
     ck_assert_int_eq(strncmp(receive(t.nta), "SIP/2.0 503 ", 12), 0);
     edge_get_stats(t.edge, &stats);
@@ -496,7 +496,7 @@ END_TEST
 
 START_TEST(an_address_that_cannot_be_opened_is_an_error)
 {
-    struct edge_listen listens[2] = {{.transport = EDGE_UDP, .bind = t.edge_at}, {.transport = EDGE_TLS}};
+    struct edge_listen listens[2] = {{.transport = EDGE_UDP, .bind = t.edge_at}, {.transport = EDGE_WSS}};
     struct edge_config config = {.listens = listens, .count = 1};
     struct edge *edge = NULL;
 

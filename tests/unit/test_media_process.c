@@ -605,10 +605,11 @@ END_TEST
 /* --- latching
  * ---------------------------------------------------------------------------------------------------------------- */
 
-START_TEST(a_stranger_is_heard_from_his_fifth_packet_in_order)
+START_TEST(a_stranger_is_heard_when_the_phone_does_not_come)
 {
     struct phone nat = phone_new("127.0.0.1"), stranger = phone_new("127.0.0.3"), bob = phone_new("127.0.0.1");
     struct watched a, b;
+    int asked = 0;
 
     take(&a, AF_INET);
     take(&b, AF_INET);
@@ -619,12 +620,18 @@ START_TEST(a_stranger_is_heard_from_his_fifth_packet_in_order)
         send_packet(&bob, &b, 8, 'b');
         loop_turn(t.loop, 2);
     } while (!try_receive(nat.rtp, heard, sizeof heard));
-    for (char mark = '1'; mark <= '6'; mark++)
-        send_packet(&stranger, &a, 8, mark);
-    expect_rtp(&bob, 8, '5');
-    expect_rtp(&bob, 8, '6');
+    do {
+        send_packet(&stranger, &a, 8, 's');
+        loop_turn(t.loop, 5);
+        asked++;
+    } while (!try_receive(bob.rtp, heard, sizeof heard));
+    ck_assert_int_gt(asked, 5);
     send_packet(&nat, &a, 8, 'n'); /* the SDP address talks: the stranger is out */
-    expect_rtp(&bob, 8, 'n');
+    do
+        while (!try_receive(bob.rtp, heard, sizeof heard))
+            loop_turn(t.loop, 2);
+    while (heard[12] == 's');
+    ck_assert_int_eq(heard[12], 'n');
     for (int i = 0; i < 10; i++)
         send_packet(&stranger, &a, 8, 's');
     send_packet(&nat, &a, 8, 'o');
@@ -1013,7 +1020,7 @@ int main(void)
     tcase_add_test(running, a_held_side_neither_hears_nor_is_heard_as_told);
     tcase_add_test(running, counters_are_right_and_loss_is_seen);
     tcase_add_test(running, stun_and_dtls_are_counted_as_dropped);
-    tcase_add_test(running, a_stranger_is_heard_from_his_fifth_packet_in_order);
+    tcase_add_test(running, a_stranger_is_heard_when_the_phone_does_not_come);
     tcase_add_test(running, a_stranger_is_never_heard_while_the_phone_talks);
     tcase_add_test(impatient, a_phone_whose_nat_binding_changes_is_heard_again_after_silence);
     tcase_add_test(impatient, a_phone_that_falls_silent_is_told_of_and_when_it_talks_again);

@@ -15,6 +15,7 @@ static void *state;
 static void setup(void)
 {
     core = core_new();
+    core->settings[0].name = "phone_keepalive"; /* test_reach.c has them */
     a201 = core_account(core, "201", 2);
     ck_assert_int_eq(tandem_module.start(core, &state), 0);
 }

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from . import data, edge, overload, sipp, take_ports, usage
+from . import data, edge, overload, sipp, take_ports, transports, usage
 
 HOLD_MS = 200
 
@@ -315,6 +315,8 @@ def all_rows(plan, make, home, whole):
         rows += overload.rows(plan, make, home, _row)
     if whole and plan.wants("data"):
         rows += data.rows(plan, make, home, _row)
+    if whole and plan.wants("tls"):
+        rows += transports.rows(plan, make, home, _row)
     if whole and plan.wants("edge"):
         rows += edge_cost(plan, where)
     return rows

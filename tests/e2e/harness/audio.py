@@ -25,6 +25,16 @@ def write_tone(path, frequency, seconds=10.0, rate=RATE, level=0.4):
     return str(path)
 
 
+def ulaw_tone(frequency, level=0.8):
+    """20 ms of G.711 µ-law at 8 kHz with a tone, for an RTP packet."""
+    def encode(sample):
+        sign, magnitude = (0x80, -sample) if sample < 0 else (0, sample)
+        magnitude = min(magnitude, 32635) + 132
+        exponent = magnitude.bit_length() - 8
+        return ~(sign | exponent << 4 | magnitude >> exponent + 3 & 0x0F) & 0xFF
+    return bytes(encode(int(32767 * level * math.sin(2 * math.pi * frequency * i / RATE))) for i in range(160))
+
+
 def read(path):
     """(samples of the first channel, rate). A recording that is still being written may have no size in its header yet
     (baresip), or a header of zeros that is filled in at the end (linphone: mono, and 8 kHz as we set it up)."""

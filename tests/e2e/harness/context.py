@@ -1,12 +1,13 @@
 """What a scenario is given: a Tandem, accounts, phones and endpoints, all of which end with it."""
 
+import contextlib
 import itertools
 import os
 import secrets
 import shutil
 import tempfile
 
-from . import linphone, phone, ports, postgres, proc, sip, tandem
+from . import linphone, net, phone, ports, postgres, proc, sip, tandem
 
 
 class World:
@@ -101,6 +102,7 @@ class Context:
         self._phones, self._endpoints, self._tandems, self._clusters, self._programs = [], [], [], [], []
         self._tandem, self._log_mark = None, 0
         self._leases = []
+        self._internet = None
 
     @property
     def tandem(self):
@@ -144,12 +146,16 @@ class Context:
         self.tandem.cli("account", "add", name, "--name", f"Test {name}", "--secret-stdin", input=secret + "\n")
         return name, secret
 
-    def phone(self, account=None, registered=True, kind="baresip", family=4, **options):
+    def phone(self, account=None, registered=True, kind="baresip", family=4, server=None, **options):
         """A registered telephone with an account (default: a new one). kind: baresip or linphone; family: 4 or 6."""
         name, secret = account or self.account()
+        inside = options.get("inside")
         make = linphone.Linphone if kind == "linphone" else phone.Phone
-        p = make(self.world.directory(f"phone{name}-"), self.ports(10),
-                 self.tandem.server6 if family == 6 else self.tandem.server, name, secret, **options)
+        secure = options.get("transport") == "tls"
+        servers = {4: self.tandem.secure if secure else self.tandem.server,
+                   6: self.tandem.secure6 if secure else self.tandem.server6}
+        p = make(self.world.directory(f"phone{name}-"), list(range(5060, 5090)) if inside else self.ports(10),
+                 server or servers[family], name, secret, **options)
         self._phones.append(p)
         return p.start(registered=registered)
 
@@ -157,10 +163,18 @@ class Context:
         """Two registered phones with tones of their own: caller 440 Hz, callee 880 Hz."""
         return self.phone(tone=440), self.phone(tone=880, **callee)
 
-    def endpoint(self, account=None, server=None, **options):
-        """A hand-driven SIP endpoint with an account (default: a new one), not registered."""
+    def internet(self):
+        """An internet of this scenario's own (net.py)."""
+        self._internet = net.Internet(self.world.directory("net"))
+        return self._internet
+
+    def endpoint(self, account=None, server=None, inside=None, **options):
+        """A hand-driven SIP endpoint with an account (default: a new one), not registered. inside: a Place of net.py."""
         name, secret = account or self.account()
-        e = sip.Endpoint(server or self.tandem.server, name, secret, **options)
+        if inside:
+            options["host"] = inside.address
+        with inside.inside() if inside else contextlib.nullcontext():
+            e = sip.Endpoint(server or self.tandem.server, name, secret, **options)
         self._endpoints.append(e)
         return e
 
@@ -212,4 +226,6 @@ class Context:
                 cluster.stop("immediate")
             for lease in self._leases:
                 lease.release()
+            if self._internet:
+                self._internet.end()
         return words

@@ -19,7 +19,9 @@ CONFIG = """\
 [sip]
 sip_port={udp}
 sip_tcp_port={tcp}
-sip_tls_port=0
+sip_tls_port={tls}
+verify_server_certs=0
+verify_server_cn=0
 use_ipv6={ipv6}
 contact="{user}" <sip:{user}@{host}>
 media_encryption=none
@@ -51,17 +53,19 @@ class Linphone(ear.Ear):
     """One linphonec with one account. Nothing happens before start()."""
 
     def __init__(self, home, ports, server, user, secret, tone=440, expires=60, codecs="pcmu", transport="udp",
-                 early=False):
+                 early=False, inside=None):
         """ports: four or more of its own, as a list; the rest as for a Phone. codecs: of 8 kHz, for the recording's sake;
         early: it is heard while it still rings."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
         self.sip = ports[0]
-        host = port_numbers.own_host(server)
+        self.inside = inside  # a Place of net.py; None: where the test is
+        host = inside.address if inside else port_numbers.own_host(server)
         self.address = f"{host}:{self.sip}"
         os.makedirs(os.path.join(self.home, ".local", "share", "linphone"), exist_ok=True)
         audio.write_tone(self._path("tone.wav"), tone)
         audio.write_tone(self._path("music.wav"), MUSIC)
-        text = CONFIG.format(udp=self.sip if transport == "udp" else 0, tcp=self.sip if transport == "tcp" else 0, host=host,
+        text = CONFIG.format(udp=self.sip if transport == "udp" else 0, tcp=self.sip if transport == "tcp" else 0,
+                             tls=self.sip if transport == "tls" else 0, host=host,
                              ipv6=int(host.startswith("[")), user=user, rtp=ports[2] + ports[2] % 2, server=server,
                              transport=transport, expires=expires, secret=secret, early=int(early))
         for i, (name, rate, channels) in enumerate(CODECS):
@@ -82,7 +86,7 @@ class Linphone(ear.Ear):
         """Runs it; with registered, waits until the switch has accepted it."""
         # It looks for a sound server, and leaves traces.
         places = {name: self.home for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
-        self.program = proc.Program(["linphonec", "-c", self._path("linphonerc"), "-d", "6", "-l", self._path("messages"),
+        self.program = proc.Program([*(self.inside.prefix if self.inside else []), "linphonec", "-c", self._path("linphonerc"), "-d", "6", "-l", self._path("messages"),
                                      *self._options], self._path("log"), env=places, stdin=subprocess.PIPE)
         self.command("soundcard use files")
         self.command(f"play {self._path('tone.wav')}")

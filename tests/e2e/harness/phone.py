@@ -7,6 +7,7 @@ It has no player on purpose: that of ALSA's null device spins and takes a whole 
 a call was on hold, although it hears: whoever is asked what it heard after a hold must be a linphone.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -54,12 +55,14 @@ class Phone(ear.Ear):
     """One baresip with one account. Nothing happens before start()."""
 
     def __init__(self, home, ports, server, user, secret, tone=440, answer="manual", expires=60, codecs="pcmu",
-                 transport="udp"):
+                 transport="udp", inside=None, certificate=None):
         """ports: eight or more of its own, as a list; server: "host:port" of the switch, whose family it speaks; answer:
-        "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp or tcp."""
+        "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp, tcp or tls;
+        certificate: its own, to be shown when the switch asks for it."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
+        self.inside = inside  # a Place of net.py; None: where the test is
         self.sip, self.control = ports[0], ports[2]  # baresip takes the port after its SIP port for TLS
-        host = port_numbers.own_host(server)
+        host = inside.address if inside else port_numbers.own_host(server)
         self.address = f"{host}:{self.sip}"
         self.ipv6 = host.startswith("[")
         os.makedirs(os.path.join(self.home, "rec"), exist_ok=True)
@@ -67,6 +70,11 @@ class Phone(ear.Ear):
         rtp_first = ports[3] + ports[3] % 2
         self._write("config", CONFIG.format(host=host, interface=host.strip("[]"), home=self.home, sip=self.sip,
                                             control=self.control, rtp_first=rtp_first, rtp_last=ports[-1]))
+        if certificate:
+            with open(certificate.file, encoding="ascii") as own, open(certificate.key, encoding="ascii") as key:
+                self._write("own.pem", own.read() + key.read())
+            with open(os.path.join(self.home, "config"), "a", encoding="ascii") as f:
+                f.write(f"sip_certificate {self.home}/own.pem\n")
         account = f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={secret};answermode={answer}"
         account += f";audio_codecs={codecs};regint={expires}"
         self._write("accounts", account + "\n")
@@ -85,13 +93,14 @@ class Phone(ear.Ear):
 
     def start(self, registered=True):
         """Runs it; with registered, waits until the switch has accepted it."""
-        self.program = proc.Program(["baresip", "-6" if self.ipv6 else "-4", "-f", self.home, "-v", "-s"],
+        self.program = proc.Program([*(self.inside.prefix if self.inside else []), "baresip", "-6" if self.ipv6 else "-4", "-f", self.home, "-v", "-s"],
                                     os.path.join(self.home, "log"), env={"HOME": self.home})
         def connect():
             if not self.program.running():
                 raise proc.Failed(f"baresip of {self.user} ended at once: {self.program.text()[-500:]}")
             try:
-                return socket.create_connection(("127.0.0.1", self.control), timeout=1)
+                with self.inside.inside() if self.inside else contextlib.nullcontext():
+                    return socket.create_connection(("127.0.0.1", self.control), timeout=1)
             except OSError:
                 return None
         self._socket = proc.wait_until(f"baresip of {self.user} to open its control socket", connect, 15)
@@ -184,7 +193,7 @@ class Phone(ear.Ear):
     # --- calls ---
 
     def dial(self, number):
-        uri = number if number.startswith("sip:") else f"sip:{number}@{self.server}"
+        uri = number if number.startswith(("sip:", "sips:")) else f"sip:{number}@{self.server}"
         self.command("dial", uri)
 
     def accept(self):

@@ -111,6 +111,7 @@ class Endpoint:
         self.server, self.server_address = server, (name, int(port))
         self.user, self.secret = user, secret
         self.contact = contact or f"{host}:{self.port}"
+        self.via = f"{self.host}:{self.port}"  # what its requests say of where they come from
         self.inbox = []
         self.media_port = 0
         self.rport = ";rport" if rport else ""
@@ -180,7 +181,7 @@ class Endpoint:
         """A request as text. Every part can be given; the rest is fresh and correct."""
         from_user = self.user if from_user is None else from_user
         lines = [f"{method} {uri} SIP/2.0",
-                 f"Via: SIP/2.0/UDP {self.host}:{self.port};branch={branch or 'z9hG4bK' + secrets.token_hex(8)}{self.rport}",
+                 f"Via: SIP/2.0/UDP {self.via};branch={branch or 'z9hG4bK' + secrets.token_hex(8)}{self.rport}",
                  "Max-Forwards: 70",
                  f"From: <sip:{from_user}@{self.server}>;tag={from_tag or secrets.token_hex(6)}",
                  f"To: {to or f'<{uri}>'}",

@@ -1,12 +1,13 @@
 """A Tandem of a test's own: directories, ports, database, configuration, and the programs of the build tree."""
 
+import contextlib
 import json
 import os
 import pwd
 import re
 import signal
 
-from . import postgres, proc, sip
+from . import certificates, postgres, proc, sip
 
 CONFIG = """\
 [switch]
@@ -15,7 +16,8 @@ user = {user}
 listen = udp:127.0.0.1:{port} digest=md5
 listen = tcp:127.0.0.1:{port} digest=md5
 listen = udp:127.0.0.1:{modern} digest=md5,sha-256
-{listens6}{listens}database = {database}
+listen = tls:127.0.0.1:{modern} digest=md5
+{listens6}{listens}{tls}database = {database}
 state_dir = {home}/state
 run_dir = {home}/run
 log = {log}
@@ -36,6 +38,7 @@ orphan = 5
 LISTENS6 = """\
 listen = udp:[::1]:{port} digest=md5
 listen = tcp:[::1]:{port} digest=md5
+listen = tls:[::1]:{modern} digest=md5
 """
 
 
@@ -43,19 +46,32 @@ class Tandem:
     """Nothing runs before start(). Lines may be added to each section of the configuration.
 
     `server` and `server6` answer over UDP and TCP; they offer MD5 alone, because baresip 1.0 gives up when SHA-256 is offered
-    beside it. `modern` offers both, over UDP."""
+    beside it. `modern` offers both, over UDP. `secure` and `secure6` answer over TLS, with the certificate `certificate`, which has
+    issued itself; tls: other lines for it."""
 
     def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 log="debug", media_address="127.0.0.1", ipv6=True, user=None):
+                 log="debug", media_address="127.0.0.1", ipv6=True, inside=None, public=None, user=None, tls=None):
+        """inside: a Place of net.py where it runs; it listens on that address as well, with port 5060. public: the address
+        under which phones reach it there, when it is another one."""
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
         self.server, self.server6 = f"127.0.0.1:{self.port}", f"[::1]:{self.port}"
-        self.modern = f"127.0.0.1:{ports[1]}"
+        self.inside = inside
+        if inside:
+            self.server = f"{public or inside.address}:5060"
+            listens += f"listen = udp:{inside.address}:5060 digest=md5\nlisten = tcp:{inside.address}:5060 digest=md5\n"
+            media_address = inside.address
+        self.modern = self.secure = f"127.0.0.1:{ports[1]}"
+        if inside:
+            self.secure = f"{public or inside.address}:5061"
+            listens += f"listen = tls:{inside.address}:5061 digest=md5\n"
+        self.secure6 = f"[::1]:{ports[1]}"
         self.config = os.path.join(self.home, "tandem.conf")
         self.log_path = os.path.join(self.home, "tandemd.log")
         self.control = os.path.join(self.home, "run", "control.sock")
         for directory in ("state", "run"):
             os.makedirs(os.path.join(self.home, directory), exist_ok=True)
+        self.certificate = certificates.make(os.path.join(self.home, "tls"))
         first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
@@ -63,7 +79,8 @@ class Tandem:
                 modern=ports[1], database=database, home=self.home, build=self.build,
                 dialplan=dialplan or os.path.join(self.source, "dialplan"), media_address=media_address,
                 media6="address6 = ::1\n" if ipv6 else "", media_first=first, media_last=ports[-1], switch=switch, media=media,
-                modules=modules, listens=listens, listens6=LISTENS6.format(port=self.port) if ipv6 else ""))
+                modules=modules, listens=listens, tls=tls or self.certificate.lines,
+                listens6=LISTENS6.format(port=self.port, modern=ports[1]) if ipv6 else ""))
         self.program = None
         self.expected_errors = []
 
@@ -74,7 +91,7 @@ class Tandem:
 
     def launch(self, *args):
         """Starts tandemd and returns at once."""
-        self.program = proc.Program([self.path("tandemd"), "-c", self.config, *args], self.log_path)
+        self.program = proc.Program([*(self.inside.prefix if self.inside else []), self.path("tandemd"), "-c", self.config, *args], self.log_path)
         return self
 
     def start(self, timeout=20.0):
@@ -87,7 +104,9 @@ class Tandem:
         def answers():
             if not self.program.running():
                 raise proc.Failed(f"tandemd ended with {self.program.child.returncode} while starting: {self.tail(8)}")
-            with sip.Endpoint(self.server, user="probe") as probe:
+            with self.inside.inside() if self.inside else contextlib.nullcontext():
+                probe = sip.Endpoint(f"127.0.0.1:{self.port}", user="probe")
+            with probe:
                 return probe.alive(timeout=0.3)
         proc.wait_until("tandemd to answer SIP", answers, timeout)
 

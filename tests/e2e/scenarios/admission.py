@@ -1,5 +1,6 @@
 """Who is heard at all: bans, access lists, rates. Attackers have loopback addresses of their own (127.9.0.0/16)."""
 
+import os
 import secrets
 import socket
 
@@ -185,7 +186,50 @@ def networks_that_are_never_banned_are_not(t):
     assert "needs FAMILY TABLE NAME" in tandem.command_fails("setting", "set", "nft_set", "x; rm -rf /")
 
 
+NFT = """#!/bin/sh
+[ "$*" = "add element inet filter tandem4 { 127.9.0.99 timeout 60s }" ] && echo "Error: No such file or directory" >&2 && exit 1
+echo "$@" >>{log}
+"""
+
+
+def bans_go_into_an_nftables_set_when_that_is_wanted(t):
+    """With a program in the place of nft that writes down what it is told."""
+    directory = t.directory("nft")
+    log = f"{directory}/log"
+    with open(f"{directory}/nft", "w", encoding="ascii") as f:
+        f.write(NFT.replace("{log}", log))
+    os.chmod(f"{directory}/nft", 0o755)
+    path = os.environ["PATH"]
+    os.environ["PATH"] = f"{directory}:{path}"
+    try:
+        tandem = _open(t)
+    finally:
+        os.environ["PATH"] = path
+    _guess(t, "127.9.0.1", "nobody")
+    tandem.cli("setting", "set", "nft_set", "inet filter tandem")
+    tandem.cli("ban", "add", "127.9.4.0/24")
+    tandem.cli("ban", "add", "2001:db8:7::/64", "--for", "1h")
+    _guess(t, "127.9.0.2", "nobody")
+    with sip.Endpoint(tandem.server, "100", host="127.9.0.3") as e:  # forged, perhaps: not for the kernel
+        e.send(e.compose("OPTIONS", f"sip:{tandem.server}", headers=["User-Agent: sipvicious"]))
+    tandem.cli("ban", "del", "127.9.4.0/24")
+    _guess(t, "127.9.0.99", "nobody")
+    tandem.wait_log(r"nft did not take \{ 127.9.0.99 timeout 60s \} into the set inet filter tandem4: Error: No such file", 5)
+    with open(log, encoding="ascii") as f:
+        assert f.read().splitlines() == ["add element inet filter tandem4 { 127.9.4.0/24 }",
+                                         "add element inet filter tandem6 { 2001:db8:7::/64 timeout 3600s }",
+                                         "add element inet filter tandem4 { 127.9.0.2 timeout 60s }",
+                                         "delete element inet filter tandem4 { 127.9.4.0/24 }"]
+
+
 # --- scanners ---
+
+def _end_ban(tandem, address):
+    """Its time is over now."""
+    tandem.wait_record(f"SELECT 1 FROM v_ban WHERE network = '{address}'", "the row of the ban")
+    tandem.sql(f"UPDATE live.ban SET until = clock_timestamp() WHERE network = '{address}/32'")
+    proc.wait_until("its end", lambda: address not in _bans(tandem), 5)
+
 
 def scanners_learn_nothing_and_are_banned(t):
     """Over UDP for a minute at most, because the source may be forged; over TCP longer each time."""
@@ -207,8 +251,7 @@ def scanners_learn_nothing_and_are_banned(t):
                       "Content-Length: 0\r\n\r\n".encode())
             ban = proc.wait_until("the ban", lambda: _bans(tandem).get("127.9.1.9"), 5)
             assert ban["proven"], ban
-        tandem.sql("UPDATE live.ban SET until = clock_timestamp() WHERE network = '127.9.1.9/32'")
-        proc.wait_until("its end", lambda: "127.9.1.9" not in _bans(tandem), 5)
+        _end_ban(tandem, "127.9.1.9")
 
 
 def nobody_gets_a_user_banned_by_forging_his_address(t):
@@ -223,8 +266,7 @@ def nobody_gets_a_user_banned_by_forging_his_address(t):
             s.settimeout(5)
             s.sendall(forger.compose("REGISTER", f"sip:{tandem.server}").replace("/UDP", "/TCP").encode())
             assert s.recv(4000).startswith(b"SIP/2.0 401")
-        tandem.sql("UPDATE live.ban SET until = clock_timestamp() WHERE network = '127.9.1.20/32'")
-        proc.wait_until("its end", lambda: not _bans(tandem), 5)
+        _end_ban(tandem, "127.9.1.20")
         forger.send(forger.compose("OPTIONS", f"sip:{tandem.server}", headers=["User-Agent: sipvicious"]))
         phone = t.endpoint((name, secret), host="127.9.1.20")
         assert phone.register().status == 200
@@ -256,8 +298,8 @@ def a_listener_hears_only_whom_its_list_allows(t):
         s.sendall(outside.compose("REGISTER", f"sip:{tandem.server}").replace("/UDP", "/TCP").encode())
         assert s.recv(4000).startswith(b"SIP/2.0 401")  # another listener
     assert "not allowed" in tandem.cli("status").stdout
-    assert "an access list" in tandem.cli("trace", "--address", "127.9.3.1").stdout + tandem.cli(
-        "trace", "--address", "127.9.3.1", "--raw").stdout
+    traced = tandem.cli("trace", "--address", "127.9.3.1").stdout
+    assert "REGISTER, dropped: " in traced, traced
     tandem.sql("UPDATE config.acl SET listeners = 'tcp' WHERE name = 'office'")  # live, both ways
     proc.wait_until("the change", lambda: _heard(outside), 5)
     with socket.create_connection(("127.0.0.1", tandem.port), source_address=("127.9.3.1", 0)) as s:

@@ -6,7 +6,8 @@ from harness.linphone import MUSIC
 
 CALLER, CALLEE = 440, 880  # Hz
 
-UDP, TCP, IPV6 = {}, {"transport": "tcp"}, {"family": 6}
+UDP, TCP, TLS, IPV6 = {}, {"transport": "tcp"}, {"transport": "tls"}, {"family": 6}
+TLS6 = {**TLS, **IPV6}
 
 
 def _talk(a, b):
@@ -54,6 +55,38 @@ def linphone_calls_baresip_over_udp(t):
 
 def linphone_calls_linphone_over_udp(t):
     _conversation(t, "linphone", "linphone", "caller", codec="pcma")
+
+
+def baresip_calls_baresip_over_tls(t):
+    _conversation(t, "baresip", "baresip", "caller", TLS, TLS)
+
+
+def baresip_calls_linphone_over_tls(t):
+    _conversation(t, "baresip", "linphone", "callee", TLS, TLS, codec="pcma")
+
+
+def linphone_calls_baresip_over_tls(t):
+    _conversation(t, "linphone", "baresip", "caller", TLS, TLS)
+
+
+def linphone_calls_linphone_over_tls(t):
+    _conversation(t, "linphone", "linphone", "callee", TLS, TLS, codec="pcma")
+
+
+def baresip_over_tls_calls_linphone_over_udp(t):
+    _conversation(t, "baresip", "linphone", "callee", TLS, UDP)
+
+
+def linphone_over_udp_calls_baresip_over_tls(t):
+    _conversation(t, "linphone", "baresip", "callee", UDP, TLS)
+
+
+def baresip_calls_linphone_over_tls_and_ipv6(t):
+    _conversation(t, "baresip", "linphone", "caller", TLS6, TLS6)
+
+
+def linphone_over_tls_and_ipv6_calls_baresip_over_tcp(t):
+    _conversation(t, "linphone", "baresip", "callee", TLS6, TCP)
 
 
 def baresip_calls_baresip_over_tcp(t):
