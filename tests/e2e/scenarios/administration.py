@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 from harness import postgres, proc
@@ -89,6 +90,31 @@ exec {t.world.build}/core/tandem "$@"
         assert done.returncode == 0 and "ERROR" not in done.stderr, f"{readme}:{line}: {done.stderr or done.stdout}\n{text}"
         ran += len([each for each in text.splitlines() if each.strip()])
     assert ran > 20, f"only {ran} lines of {readme} were run"
+
+
+def every_command_that_contrib_up_ends_with_works(t):
+    """On a switch with the accounts that it makes, after a call."""
+    tandem = t.own_tandem().start()
+    caller, callee = (t.endpoint(t.account(name)) for name in ("201", "202"))
+    assert callee.register().status == 200
+    caller.send_invite("202")
+    callee.reply(callee.request("INVITE"), 486, "Busy Here")
+    assert caller.response("INVITE", call_id=caller.call[1]).status == 486
+    id = t.call_record("201")["id"]
+    t.account("206")
+    tandem.cli("account", "del", "206")
+    with open(f"{t.world.source}/contrib/up", encoding="utf-8") as script:
+        text = script.read().replace("\\$", "$")
+    shown = [re.split("   +", line[2:])[0] for line in text.splitlines() if line.startswith(("  tandem ", "  psql "))]
+    shell = t.directory("shell")
+    environment = {"TANDEM_CONTROL": tandem.control, "TANDEM_DATABASE": tandem.database,
+                   "PATH": f"{t.world.build}/core:{os.environ['PATH']}"}
+    for line in shown:
+        line = line.replace(" ID", f" {id[:18]}").replace("FILE", "x.pcap").replace("206')", "202')")
+        done = proc.run(["bash", "-c", line], check=False, env=environment, cwd=shell, timeout=30)
+        assert done.returncode == 0 and (done.stdout + done.stderr).strip(), f"{line}: {done.stderr or done.stdout}"
+    for line in ("tandem calls --last", "tandem call ID", "tandem why last", "psql \"$TANDEM_DATABASE\" -c 'SELECT * FROM v_call'"):
+        assert line in shown, f"contrib/up does not show: {line}"
 
 
 def everything_in_the_database_says_what_it_is_for(t):
