@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import stat
 import subprocess
 import tarfile
 
@@ -270,4 +271,14 @@ def what_cannot_be_restored_is_explained_and_changes_nothing(t):
         _tandem(t, *wrong, status=2, words=["Usage: tandem"])
     done = proc.run([tandem.path("tandem"), "-s", "/nowhere", "-d", tandem.database, "backup", "x.tar"], check=False)
     assert done.returncode == 2 and "--no-dialplan" in done.stderr, done
+    # A file takes the place of no pipe or device, and not that of a link to it.
+    pipe, real, link = (os.path.join(home, name) for name in ("pipe", "real.tar", "link.tar"))
+    os.mkfifo(pipe)
+    _tandem(t, "backup", pipe, status=1, words=["is no ordinary file", "- writes to standard output"])
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+    with open(real, "wb") as f:
+        f.write(b"of yesterday")
+    os.symlink(real, link)
+    _tandem(t, "backup", link)
+    assert os.path.islink(link) and tarfile.is_tarfile(real)
     _tandem(t, "backup", "/nowhere/x.tar", status=1, words=["/nowhere/x.tar.part cannot be made"])
