@@ -72,6 +72,10 @@ def phones_over_tcp_behind_symmetric_routers_hear_each_other(t):
     _both_ways(t, {"symmetric": True}, {"symmetric": True}, transport="tcp")
 
 
+def phones_over_tls_behind_symmetric_routers_hear_each_other(t):
+    _both_ways(t, {"symmetric": True}, {"symmetric": True}, kinds=("baresip", "linphone"), transport="tls")
+
+
 def _after_silence(t, seconds, kind="baresip"):
     """A phone behind a router that forgets after five seconds is called after so long without a word."""
     _, here, there = _world(t, None, {"forgets_s": 5, "symmetric": True})
