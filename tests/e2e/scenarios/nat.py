@@ -73,7 +73,7 @@ def phones_over_tcp_behind_symmetric_routers_hear_each_other(t):
 
 
 def phones_over_tls_behind_symmetric_routers_hear_each_other(t):
-    _both_ways(t, {"symmetric": True}, {"symmetric": True}, kinds=("baresip", "linphone"), transport="tls")
+    _both_ways(t, {"symmetric": True}, {"symmetric": True}, kinds=("linphone", "baresip"), transport="tls")
 
 
 def _after_silence(t, seconds, kind="baresip"):
