@@ -263,7 +263,9 @@ static void outside_ready(void *arg, int fd, unsigned what)
     c->heard_us = now;
     if (!read_side(c, &c->outside))
         return;
-    if (edge_stream_partial(&c->outside) && !c->partial_us) {
+    if (!edge_stream_partial(&c->outside)) {
+        c->partial_us = 0; /* it was no message but an empty line, perhaps */
+    } else if (!c->partial_us) {
         c->partial_us = now;
         watch_time(c);
     }
