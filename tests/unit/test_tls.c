@@ -983,6 +983,26 @@ START_TEST(whom_we_connect_to_must_be_who_it_should)
 }
 END_TEST
 
+START_TEST(a_connection_serves_the_name_that_it_was_made_to)
+{
+    char token[EDGE_FLOW_TEXT], again[EDGE_FLOW_TEXT], other[EDGE_FLOW_TEXT];
+    struct tls_client *c;
+    union addr peer;
+
+    open_edge(&(struct edge_tls_config){.certificates = t.files, .count = 1}, 0);
+    c = called_by_edge(&t.first, "a.example", token);
+    ck_assert_int_eq(edge_flow_peer(t.edge, token, NULL, &peer), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_TLS, &peer, "a.example", again), 0);
+    ck_assert_str_eq(again, token);
+    ck_assert_uint_eq(stats().connections, 1);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_TLS, &peer, "b.example", other), 0);
+    ck_assert_str_ne(other, token);
+    ck_assert_uint_eq(stats().connections, 2);
+    tls_client_free(c);
+    turn_until_alone();
+}
+END_TEST
+
 START_TEST(whom_we_connect_to_may_be_anybody)
 {
     struct certificate stranger = certificate_new(CERTIFICATE_EC, "x", "DNS:x", -10, NULL);
@@ -1032,6 +1052,7 @@ int main(void)
     tcase_add_test(tc, the_state_says_what_a_certificate_is);
     tcase_add_test(tc, whom_we_connect_to_must_be_who_it_should);
     tcase_add_test(tc, whom_we_connect_to_may_be_anybody);
+    tcase_add_test(tc, a_connection_serves_the_name_that_it_was_made_to);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
