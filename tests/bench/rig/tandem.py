@@ -13,11 +13,12 @@ MEDIA = (33000, 59999)  # a port pair rests for seconds after use: 150 calls a s
 
 
 class Tandem:
-    """Runs from construction to close(). account: (caller, callee, registering), each (name, secret)."""
+    """Runs from construction to close(). account: (caller, callee, registering), each (name, secret). switch: more lines of its
+    configuration."""
 
     name = "Tandem"
     helper_name = "PostgreSQL"
-    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2, "failed": 0}
+    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2, "failed": 0, "recorder": 10}
 
     def __init__(self, build, home, accounts=3, media_address="127.0.0.1", **options):
         os.chmod(home, 0o711)  # PostgreSQL's user must pass through
@@ -28,8 +29,8 @@ class Tandem:
             self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info",
                                    ipv6=False, media_address=media_address, **options)
             self.program.migrate()
-            # SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
-            for key in ("silence_event", "silence_hangup", "keepalive"):
+            # One account makes all the calls. SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
+            for key in ("silence_event", "silence_hangup", "keepalive", "account_rate"):
                 self.program.sql(f"SELECT tandem.set_setting('{key}', '0')")
             self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
             for name, secret in self.account:
