@@ -22,7 +22,7 @@ struct loop {
     struct event_base *base;
     struct event *wait;
     bool fake, stopped, in_timers;
-    uint64_t now_us, wall_offset_us, turns;
+    uint64_t now_us, wall_offset_us, wall_checked_us, turns;
     struct loop_timer **heap;
     size_t heap_count, heap_room;
     struct later *later;

@@ -51,6 +51,7 @@ static struct loop *loop_make(bool fake)
     loop->fake = fake;
     loop->now_us = fake ? 1000000000u : clock_us(CLOCK_MONOTONIC);
     loop->wall_offset_us = clock_us(CLOCK_REALTIME) - loop->now_us;
+    loop->wall_checked_us = loop->now_us;
     loop_workers_init(loop);
     return loop;
 }
@@ -108,10 +109,29 @@ uint64_t loop_wall_us(const struct loop *loop)
     return loop->now_us + loop->wall_offset_us;
 }
 
+#define WALL_CHECK_US 1000000 /* how often one looks whether the wall clock was set */
+#define WALL_STEP_US 1000000  /* less than that is not worth a gap in the order of records */
+
+/* Somebody set the clock, or the machine slept. Timers do not care; times that people read follow. */
+static void follow_wall(struct loop *loop)
+{
+    int64_t off = (int64_t)(clock_us(CLOCK_REALTIME) - loop->now_us - loop->wall_offset_us);
+
+    loop->wall_checked_us = loop->now_us;
+    if (off > -WALL_STEP_US && off < WALL_STEP_US)
+        return;
+    loop->wall_offset_us += (uint64_t)off;
+    log_warn("the clock of this machine was set by %+lld s: times of records follow, calls and registrations go on",
+             (long long)(off / 1000000));
+}
+
 static void tick(struct loop *loop)
 {
-    if (!loop->fake)
-        loop->now_us = clock_us(CLOCK_MONOTONIC);
+    if (loop->fake)
+        return;
+    loop->now_us = clock_us(CLOCK_MONOTONIC);
+    if (loop->now_us - loop->wall_checked_us >= WALL_CHECK_US)
+        follow_wall(loop);
 }
 
 /* --- timers: a binary heap ordered by time ------------------------------------------------------------------------ */

@@ -34,7 +34,8 @@ void loop_fake_advance(struct loop *loop, uint64_t ms);
 
 /* Monotonic time, taken once a turn. µs. */
 uint64_t loop_now_us(const struct loop *loop);
-/* Wall clock in µs since 1970, derived at start and moved by the monotonic clock: for records. */
+/* Wall clock in µs since 1970, moved by the monotonic clock; follows within a second when the machine's is set: for
+ * records. What has to take so and so long is measured with loop_now_us(). */
 uint64_t loop_wall_us(const struct loop *loop);
 
 /* A timer lives inside its owner's struct; zeroed memory is a stopped timer. */

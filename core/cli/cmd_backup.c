@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -225,14 +226,21 @@ static enum cli_exit put_all(struct backup *b, const char *dialplan, bool record
 static enum cli_exit write_backup(struct backup *b, const char *path, const char *dialplan, bool records,
                                   json_t *result)
 {
-    char part[4096];
+    char part[4200], real[PATH_MAX];
     enum cli_exit status;
+    struct stat st;
     int fd;
 
     if (strcmp(path, "-") == 0) {
         b->out = stdout;
         return put_all(b, dialplan, records, result);
     }
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* a device, a pipe: it would be replaced by the file */
+        cli_error("%s is no ordinary file: - writes to standard output", path);
+        return CLI_FAILED;
+    }
+    if (realpath(path, real)) /* the file that a link means, not the link */
+        path = real;
     snprintf(part, sizeof part, "%s.part", path);
     fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     b->out = fd >= 0 ? fdopen(fd, "w") : NULL;

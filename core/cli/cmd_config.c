@@ -195,7 +195,7 @@ static enum cli_exit run_statement(struct cli *cli, const char *path, const char
 
 static enum cli_exit run_file(struct cli *cli, const char *path, const char *text, json_t *said)
 {
-    struct statements s = {.at = text, .line = 1};
+    struct statements s = {.at = strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text, .line = 1};
     enum cli_exit status = CLI_OK;
     char *statement;
     unsigned line, count = 0;
@@ -231,8 +231,10 @@ static enum cli_exit apply_text(struct cli *cli, const char *path, const char *t
         status = cli_sql(cli, "SELECT tandem.confirm_within(make_interval(secs => $1))", waits, 1, NULL, NULL);
     if (status == CLI_OK)
         return cli_do(cli, "COMMIT");
-    cli_do(cli, "ROLLBACK");
-    cli_error("nothing was changed");
+    if (!admin_is_lost(cli->admin)) { /* that was said, then */
+        cli_do(cli, "ROLLBACK");
+        cli_error("nothing was changed");
+    }
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/id.h"
 #include "cli/entity.h"
@@ -15,7 +16,7 @@
 const struct field *entity_field(const struct entity *entity, const char *column)
 {
     for (const struct field *f = entity->fields; f->column; f++)
-        if (strcmp(f->column, column) == 0)
+        if (strcasecmp(f->column, column) == 0) /* spreadsheets like capital letters */
             return f;
     return NULL;
 }

@@ -311,12 +311,18 @@ static enum cli_exit swap_files(struct restore *r)
         return CLI_OK;
     snprintf(aside, sizeof aside, "%s.before-%lld", r->dialplan, (long long)time(NULL));
     if (stat(r->dialplan, &st) == 0 && (chmod(r->fresh, st.st_mode & 07777) < 0 || rename(r->dialplan, aside) < 0)) {
-        cli_error("the dialplan in %s cannot be moved aside: %s. The new one is in %s", r->dialplan, strerror(errno),
-                  r->fresh);
+        cli_error(
+            "the database is restored, but the dialplan in %s cannot be moved aside: %s. The one of the backup is "
+            "in %s",
+            r->dialplan, strerror(errno), r->fresh);
+        r->fresh[0] = '\0'; /* it stays */
         return CLI_FAILED;
     }
     if (rename(r->fresh, r->dialplan) < 0) {
-        cli_error("the new dialplan in %s cannot be moved to %s: %s", r->fresh, r->dialplan, strerror(errno));
+        cli_error("the database is restored, but the dialplan of the backup in %s cannot be moved to %s: %s", r->fresh,
+                  r->dialplan, strerror(errno));
+        rename(aside, r->dialplan); /* if there was one */
+        r->fresh[0] = '\0';
         return CLI_FAILED;
     }
     r->fresh[0] = '\0';
@@ -398,8 +404,10 @@ static enum cli_exit in_transaction(struct restore *r, json_t *tables)
         status = replace_all(r, tables);
     if (status == CLI_OK)
         return cli_do(r->cli, "COMMIT");
-    cli_do(r->cli, "ROLLBACK");
-    cli_error("nothing was changed");
+    if (!admin_is_lost(r->cli->admin)) { /* that was said, then */
+        cli_do(r->cli, "ROLLBACK");
+        cli_error("nothing was changed");
+    }
     return status;
 }
 

@@ -154,6 +154,31 @@ static json_t *params_of(const struct trace_args *args)
     return params;
 }
 
+/* All of it: whole messages come in parts. */
+static enum cli_exit ask(struct cli *cli, const struct trace_args *args, json_t **result)
+{
+    enum cli_exit status = cli_ask(cli, "trace", params_of(args), result);
+
+    while (status == CLI_OK && json_object_get(*result, "next")) {
+        json_t *params = params_of(args), *more;
+
+        json_object_set(params, "skip", json_object_get(*result, "next"));
+        json_object_set(params, "until_us", json_object_get(*result, "until_us"));
+        json_object_del(*result, "next");
+        status = cli_ask(cli, "trace", params, &more);
+        if (status != CLI_OK)
+            break;
+        json_array_extend(json_object_get(*result, "lines"), json_object_get(more, "lines"));
+        if (json_object_get(more, "next"))
+            json_object_set(*result, "next", json_object_get(more, "next"));
+        json_decref(more);
+    }
+    json_object_del(*result, "until_us");
+    if (status != CLI_OK)
+        json_decref(*result);
+    return status;
+}
+
 static enum cli_exit save(struct cli *cli, const struct trace_args *args, const json_t *result)
 {
     int written = pcap_write(args->pcap, json_object_get(result, "lines"));
@@ -163,6 +188,10 @@ static enum cli_exit save(struct cli *cli, const struct trace_args *args, const 
         return CLI_FAILED;
     }
     fprintf(cli->out, "%d messages are in %s; Wireshark opens it.\n", written, args->pcap);
+    if (json_num(result, "left_out"))
+        fprintf(cli->out, "%lld more are not: %s\n", (long long)json_num(result, "left_out"),
+                args->address || args->account ? "-n takes more of the latest ones."
+                                               : "of a call this long the beginning and the end are kept.");
     return CLI_OK;
 }
 
@@ -180,7 +209,7 @@ static enum cli_exit run_trace(struct cli *cli, int argc, char **argv)
         return follow(cli, &args);
     if (!filters(&args))
         return cli_usage(&cmd_trace, "of what? `tandem trace last` shows the latest call");
-    if (cli_ask(cli, "trace", params_of(&args), &result) != CLI_OK)
+    if (ask(cli, &args, &result) != CLI_OK)
         return CLI_FAILED;
     if (args.pcap)
         status = save(cli, &args, result);

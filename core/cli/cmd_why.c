@@ -81,6 +81,6 @@ static enum cli_exit run_why(struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_why = {
     "why", "why ID | last [WHO] | register ACCOUNT", "in words: why a call or a registration went as it did",
     "ID is the beginning of a call's id. Says what happened, the facts, and what to do.\n\n"
-    "  last [WHO]        the latest call of an account, number or trunk; without WHO: of anybody\n"
+    "  last [WHO]        the latest call of an account, number or trunk, or attempt to; without WHO: call of anybody\n"
     "  register ACCOUNT  why a phone is registered or not",
     run_why};

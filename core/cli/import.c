@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli/entity.h"
+#include "db/admin.h"
 
 #define SECRET_COLUMN "secret"
 
@@ -18,6 +20,7 @@ struct import {
     unsigned columns;
     unsigned added, changed, same, wrong;
     json_t *secrets; /* [{"name", "secret"}] that were made */
+    json_t *lines;   /* key: the line that has it */
 };
 
 static void known_columns(const struct entity *entity, char *out, size_t size)
@@ -39,7 +42,7 @@ static bool read_head(struct import *im, char **row, int count)
 
     known_columns(entity, known, sizeof known);
     for (int i = 0; i < count; i++) {
-        bool secret = entity->has_secret && strcmp(row[i], SECRET_COLUMN) == 0;
+        bool secret = entity->has_secret && strcasecmp(row[i], SECRET_COLUMN) == 0;
 
         im->fields[i] = secret ? NULL : entity_field(entity, row[i]);
         if (!secret && !im->fields[i]) {
@@ -131,11 +134,11 @@ static bool put_line(struct import *im, char **row, unsigned line)
         return false;
     fflush(stderr);
     ok = put(im, row, &is_new, &changed, &made) == CLI_OK;
-    if (!ok) {
+    if (!ok && !admin_is_lost(im->cli->admin)) {
         fprintf(stderr, "  (%s, line %u)\n", im->path, line);
         im->wrong++;
         ok = cli_do(im->cli, "ROLLBACK TO SAVEPOINT line") == CLI_OK;
-    } else {
+    } else if (ok) {
         im->added += is_new;
         im->changed += !is_new && changed;
         im->same += !is_new && !changed;
@@ -148,6 +151,22 @@ static bool put_line(struct import *im, char **row, unsigned line)
         explicit_bzero(made, strlen(made));
     free(made);
     return ok;
+}
+
+/* The later line would win, and nobody meant that. */
+static bool is_there_twice(struct import *im, char **row, int count, unsigned line)
+{
+    const char *key = (unsigned)count == im->columns ? key_of(im, row) : "";
+    json_int_t before = json_integer_value(json_object_get(im->lines, key));
+
+    if (before) {
+        cli_error("%s \"%s\" is in line %lld already\n  (%s, line %u)", im->entity->word, key, (long long)before,
+                  im->path, line);
+        im->wrong++;
+    } else if (*key) {
+        json_object_set_new(im->lines, key, json_integer(line));
+    }
+    return before != 0;
 }
 
 static bool put_all(struct import *im, struct csv *csv)
@@ -165,6 +184,8 @@ static bool put_all(struct import *im, struct csv *csv)
     if (!read_head(im, row, count))
         return false;
     while ((count = csv_row(csv, row, COUNT_OF(row))) > 0) {
+        if (is_there_twice(im, row, count, csv->line))
+            continue;
         if ((unsigned)count != im->columns) {
             cli_error("line %u has %d fields, the first line %u\n  (%s, line %u)", csv->line, count, im->columns,
                       im->path, csv->line);
@@ -239,6 +260,7 @@ enum cli_exit entity_import(struct cli *cli, const struct entity *entity, int ar
     if (!text)
         return CLI_FAILED;
     im.secrets = json_array();
+    im.lines = json_object();
     csv_open(&csv, text);
     if (cli_do(cli, "BEGIN") == CLI_OK) {
         bool read = put_all(&im, &csv);
@@ -254,6 +276,7 @@ enum cli_exit entity_import(struct cli *cli, const struct entity *entity, int ar
     }
     csv_close(&csv);
     json_decref(im.secrets);
+    json_decref(im.lines);
     return status;
 }
 

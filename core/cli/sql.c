@@ -132,16 +132,35 @@ enum cli_exit cli_want_owner(struct cli *cli, const char *what)
 /* --- statements ----------------------------------------------------------------------------------------------------
  */
 
+/* What is typed for a value of another kind is refused by PostgreSQL in its own words; these say what is wanted. */
+static const char *wanted_instead(const struct admin_error *error)
+{
+    static const struct {
+        const char *code, *text, *hint;
+    } kinds[] = {{"22P02", "type boolean", "It is yes or no."},
+                 {"22P02", "type integer", "It is a whole number."},
+                 {"22003", "", "It is a smaller number."},
+                 {"22P02", "type macaddr", "A MAC address is like 00:11:22:33:44:55."},
+                 {"22021", "", "Text is UTF-8: a spreadsheet saves it as \"CSV UTF-8\"."}};
+
+    for (size_t i = 0; i < COUNT_OF(kinds) && !error->hint[0]; i++)
+        if (strcmp(error->code, kinds[i].code) == 0 && strstr(error->text, kinds[i].text))
+            return kinds[i].hint;
+    return error->hint;
+}
+
 void cli_sql_error(const struct cli *cli, const struct admin_error *error)
 {
+    const char *hint = wanted_instead(error);
+
     if (cli->json) {
         json_t *json =
             json_pack("{s:s,s:s}", "code", error->code[0] ? error->code : "unavailable", "text", error->text);
 
         if (error->detail[0])
             json_object_set_new(json, "detail", json_string(error->detail));
-        if (error->hint[0])
-            json_object_set_new(json, "hint", json_string(error->hint));
+        if (*hint)
+            json_object_set_new(json, "hint", json_string(hint));
         print_json(cli, json);
         json_decref(json);
     }
@@ -155,9 +174,9 @@ void cli_sql_error(const struct cli *cli, const struct admin_error *error)
         print_lines(stderr, error->detail);
         putc('\n', stderr);
     }
-    if (error->hint[0]) {
+    if (*hint) {
         fputs("  ", stderr);
-        print_lines(stderr, error->hint);
+        print_lines(stderr, hint);
         putc('\n', stderr);
     }
     if (strcmp(error->code, "42501") == 0 && cli->admin)
@@ -177,6 +196,8 @@ enum cli_exit cli_sql(struct cli *cli, const char *sql, const char *const *param
     if (result)
         *result = NULL;
     if (cli_connect(cli) != CLI_OK)
+        return CLI_FAILED;
+    if (admin_is_lost(cli->admin)) /* said already */
         return CLI_FAILED;
     if (admin_ask(cli->admin, sql, params, count, result ? &value : NULL, rows, &error) < 0) {
         cli_sql_error(cli, &error);

@@ -30,7 +30,7 @@ static bool take_filter(struct trace_query *query, json_t *params)
 struct asked {
     struct core_part *core;
     struct console_request *request;
-    char account[64]; /* of `why register`; "" otherwise */
+    char account[64]; /* of `why register` and `why last`; "" otherwise */
 };
 
 static void found(void *arg, int error, json_t *result)
@@ -38,7 +38,8 @@ static void found(void *arg, int error, json_t *result)
     struct asked *asked = arg;
     struct console_request *request = asked->request;
 
-    if (!error && asked->account[0])
+    if (!error && asked->account[0] &&
+        !json_object_get(result, "call")) /* of a call that was one, no ban kept it away */
         core_bans_explain(asked->core, asked->account, result);
     free(asked);
     if (error == -ENOTUNIQ)
@@ -56,9 +57,13 @@ static void search(struct core_part *core, struct console_request *request, json
 {
     struct trace_query query = {.raw = json_is_true(json_object_get(params, "raw")), .explain = explain};
     json_int_t count = json_integer_value(json_object_get(params, "count"));
+    json_int_t skip = json_integer_value(json_object_get(params, "skip"));
+    json_int_t until_us = json_integer_value(json_object_get(params, "until_us"));
     struct asked *asked;
 
     query.count = count > 0 && count < 100000 ? (unsigned)count : 0;
+    query.skip = skip > 0 && skip < 1000000 ? (unsigned)skip : 0;
+    query.until_us = until_us > 0 ? (uint64_t)until_us : 0;
     if (!core->core.trace) {
         console_fail(request, "unavailable", "The flight recorder is not running.");
         return;
@@ -73,7 +78,7 @@ static void search(struct core_part *core, struct console_request *request, json
     asked = mem_new(sizeof *asked);
     asked->core = core;
     asked->request = request;
-    if (explain && query.wanted == TRACE_REGISTER)
+    if (explain && (query.wanted == TRACE_REGISTER || query.wanted == TRACE_LAST))
         str_copy(asked->account, sizeof asked->account, query.text);
     trace_search(core->core.trace, &query, found, asked);
 }
@@ -92,7 +97,10 @@ static void run_why(struct core_part *core, struct console_request *request, jso
 }
 
 const struct core_command core_trace_commands[] = {
-    {"trace", "recorded messages: id, last, register or address; raw = true for whole messages", run_trace},
+    {"trace",
+     "recorded messages: id, last, register or address; raw = true for whole messages, in "
+     "parts: \"next\" of one is skip of the next, with its until_us",
+     run_trace},
     {"why", "in words why a call or registration went as it did: id, last or register", run_why},
     {NULL, NULL, NULL},
 };

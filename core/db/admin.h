@@ -32,6 +32,8 @@ int admin_ask(struct admin *admin, const char *sql, const char *const *params, u
               struct admin_error *error);
 /* Runs a text of several statements, as in a file. */
 int admin_run(struct admin *admin, const char *sql, struct admin_error *error);
+/* Has the connection broken? Then an open transaction is undone, and nothing more can be asked. */
+bool admin_is_lost(const struct admin *admin);
 /* Is a transaction open, and none of its statements failed? */
 bool admin_in_transaction(const struct admin *admin);
 

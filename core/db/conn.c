@@ -385,7 +385,7 @@ static void ask_version(struct conn *conn)
     conn->checking = true;
     conn->problem[0] = '\0';
     conn->watch = loop_watch(conn->loop, PQsocket(conn->pg), LOOP_READ, connected_event, conn);
-    if (!PQsendQuery(conn->pg, "SELECT coalesce(max(version), 0) FROM tandem.migration")) {
+    if (!PQsendQuery(conn->pg, DB_SCHEMA_QUERY)) {
         conn_broke(conn);
         return;
     }
@@ -417,17 +417,22 @@ static void poll_connect(struct conn *conn)
 static bool version_problem(const PGresult *result, char *why, size_t size)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *missing = "";
     int version = 0;
 
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
         version = atoi(PQgetvalue(result, 0, 0));
-    else if (!state || strcmp(state, "42P01") != 0) { /* undefined_table: version 0 */
+        missing = PQgetvalue(result, 0, 1);
+    } else if (!state || strcmp(state, "42P01") != 0) { /* undefined_table: version 0 */
         conn_error_text(result, why, size);
         return true;
     }
-    if (version == DB_SCHEMA_VERSION)
+    if (version == DB_SCHEMA_VERSION && !*missing)
         return false;
-    if (version < DB_SCHEMA_VERSION)
+    if (version == DB_SCHEMA_VERSION)
+        snprintf(why, size, "the database schema lacks migration %s, which this Tandem needs: run `tandem db migrate`",
+                 missing);
+    else if (version < DB_SCHEMA_VERSION)
         snprintf(why, size, "the database schema is version %d, this Tandem needs %d: run `tandem db migrate`", version,
                  DB_SCHEMA_VERSION);
     else

@@ -133,11 +133,14 @@ static unsigned plan_version(const struct plan *plan)
     return plan->count ? plan->items[plan->count - 1].number : 0;
 }
 
-int db_migrations_newest(const char *dir, FILE *out)
+int db_migrations_newest(const char *dir, FILE *out, char *numbers, size_t size)
 {
     struct plan plan = {.out = out};
     int err = plan_read(&plan, dir), newest = (int)plan_version(&plan);
+    size_t used = 0;
 
+    for (size_t i = 0; numbers && i < plan.count; i++)
+        str_append(numbers, size, &used, "%s%u", i ? "," : "", plan.items[i].number);
     plan_free(&plan);
     return err ? err : newest;
 }
@@ -286,7 +289,8 @@ static const char bootstrap_sql[] =
     "CREATE TABLE IF NOT EXISTS tandem.migration ("
     " version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
     " applied_at timestamptz NOT NULL DEFAULT now(), applied_by text NOT NULL DEFAULT session_user);"
-    "COMMENT ON TABLE tandem.migration IS 'Migrations that were applied: the highest number is the schema version.';"
+    "COMMENT ON TABLE tandem.migration IS 'Migrations that were applied: the highest number is the schema version, and "
+    "none may be missing below it.';"
     "COMMENT ON COLUMN tandem.migration.version IS 'Number of the migration.';"
     "COMMENT ON COLUMN tandem.migration.name IS 'Its file.';"
     "COMMENT ON COLUMN tandem.migration.checksum IS 'SHA-256 of the file when it was applied.';"

@@ -6,6 +6,14 @@
 
 /* The schema this program is written for: the number of the newest file in db/migrations (a unit test compares). */
 #define DB_SCHEMA_VERSION 27
+/* All their numbers. A lower one may come later than a higher one, so that the newest alone tells nothing of the others
+ * (the test compares these too). */
+#define DB_SCHEMA_NUMBERS "1,2,3,4,5,6,7,10,11,12,13,14,20,21,22,24,25,26,27"
+/* One row: the newest number that a database has, or 0; those of ours that it has not ("0006, 0012"), or NULL. */
+#define DB_SCHEMA_QUERY                                                                                                \
+    "SELECT coalesce(max(version), 0), (SELECT string_agg(to_char(n, 'FM0000'), ', ' ORDER BY n) "                     \
+    "FROM unnest(ARRAY[" DB_SCHEMA_NUMBERS "]) n WHERE n NOT IN (SELECT version FROM tandem.migration)) "              \
+    "FROM tandem.migration"
 
 /* Where `make install` puts the files. */
 #define DB_MIGRATIONS_DIR TANDEM_DATADIR "/db"
@@ -17,7 +25,8 @@
  */
 int db_migrate(const char *conninfo, const char *dir, FILE *out);
 
-/* Number of the newest migration in dir, or a negative errno after a line on out. */
-int db_migrations_newest(const char *dir, FILE *out);
+/* Number of the newest migration in dir, or a negative errno after a line on out. numbers: all of them, as in
+ * DB_SCHEMA_NUMBERS; NULL allowed. */
+int db_migrations_newest(const char *dir, FILE *out, char *numbers, size_t size);
 
 #endif

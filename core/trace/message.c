@@ -148,6 +148,29 @@ bool message_user(const char *data, size_t len, char which, char *out, size_t si
     return false;
 }
 
+bool message_has_to_tag(const char *data, size_t len)
+{
+    struct line line;
+    size_t at = 0;
+
+    while (at < len && (data[at] == '\r' || data[at] == '\n'))
+        at++;
+    next_line(data, len, &at, &line);
+    while (next_line(data, len, &at, &line) && line.len) {
+        const char *end = line.text + line.len, *p;
+
+        if (!HEADER(&line, "To", 't'))
+            continue;
+        for (p = line.text; p < end && *p != '>'; p++) /* parameters of the URI are none of the header */
+            ;
+        for (p = p < end ? p : line.text; end - p > 4; p++)
+            if (strchr("; \t", p[-1]) && strncasecmp(p, "tag=", 4) == 0)
+                return true;
+        return false;
+    }
+    return false;
+}
+
 size_t message_title(const char *data, size_t len, const struct message_info *info, char *out, size_t size)
 {
     struct line line = {"", 0};

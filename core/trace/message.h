@@ -22,6 +22,8 @@ void message_scan(const char *data, size_t len, struct message_info *info);
 size_t message_title(const char *data, size_t len, const struct message_info *info, char *out, size_t size);
 /* The user part of the URI in From ('f') or To ('t'); false: there is none. */
 bool message_user(const char *data, size_t len, char which, char *out, size_t size);
+/* Has its To a tag? A request that has one goes on in a dialog. */
+bool message_has_to_tag(const char *data, size_t len);
 /* Overwrites secrets with '*', in place: digest responses and other credentials (Authorization, Proxy-Authorization,
  * Authentication-Info), all but the beginning of nonces, SRTP keys in SDP (a=crypto, a=key-mgmt, k=), passwords in
  * other bodies, and keys pressed in INFO bodies (they may be a PIN). */

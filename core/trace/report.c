@@ -117,6 +117,8 @@ static json_t *leg_json(const struct trace_leg *leg)
     return json;
 }
 
+#define LINE_BYTES 300u /* of a line around its message */
+
 struct sorted_line {
     const struct line *line;
     unsigned index;
@@ -216,7 +218,23 @@ static json_t *line_json(const struct trace *trace, const struct trace_call *cal
     return json;
 }
 
-json_t *trace_report(const struct trace *trace, const struct trace_call *call, bool raw, uint64_t now_us)
+void trace_part_add(struct trace_part *part, json_t *lines, unsigned at, json_t *json, size_t bytes)
+{
+    bool wanted = !part || (at >= part->skip && !part->next);
+
+    if (wanted && part && json_array_size(lines) && bytes > part->room) {
+        part->next = at;
+        wanted = false;
+    }
+    if (part && wanted)
+        part->room -= bytes < part->room ? bytes : part->room;
+    if (wanted)
+        json_array_append_new(lines, json);
+    else
+        json_decref(json);
+}
+
+json_t *trace_report(const struct trace *trace, const struct trace_call *call, struct trace_part *part, uint64_t now_us)
 {
     json_t *json = trace_call_head(call, now_us), *legs = json_array(), *lines = json_array();
     struct sorted_line *sorted = mem_new((call->line_count + 1) * sizeof *sorted);
@@ -231,8 +249,11 @@ json_t *trace_report(const struct trace *trace, const struct trace_call *call, b
     qsort(sorted, count, sizeof *sorted, compare_lines);
     for (unsigned i = 0; i < call->leg_count; i++)
         json_array_append_new(legs, leg_json(call->legs[i]));
-    for (unsigned i = 0; i < count; i++)
-        json_array_append_new(lines, line_json(trace, call, sorted, i, words, raw));
+    for (unsigned i = 0; i < count; i++) {
+        json_t *line = line_json(trace, call, sorted, i, words, trace_part_wants(part, i));
+
+        trace_part_add(part, lines, i, line, json_string_length(json_object_get(line, "message")) + LINE_BYTES);
+    }
     free(words);
     free(sorted);
     json_object_set_new(json, "legs", legs);
@@ -246,7 +267,9 @@ json_t *trace_call(struct trace *trace, const char *prefix, bool raw)
     bool several;
     const struct trace_call *call = find_prefix(trace, prefix, &several);
 
-    return call ? trace_report(trace, call, raw, loop_wall_us(trace->loop)) : NULL;
+    struct trace_part all = {.room = SIZE_MAX};
+
+    return call ? trace_report(trace, call, raw ? &all : NULL, loop_wall_us(trace->loop)) : NULL;
 }
 
 json_t *trace_calls(struct trace *trace, unsigned count)

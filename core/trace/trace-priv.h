@@ -120,8 +120,23 @@ enum event_kind event_by_name(const char *name); /* EVENT_COUNT: unknown */
 json_t *trace_follow_json(struct trace *trace, const struct frame *frame, const struct trace_leg *leg);
 /* "message", "peer", "local", "transport", "cut_bytes". */
 void message_json(json_t *json, const struct frame *frame);
-/* What `tandem call` shows, for a call in this store. now_us: for those that have not ended. */
-json_t *trace_report(const struct trace *trace, const struct trace_call *call, bool raw, uint64_t now_us);
+/* Of a list of lines with whole messages: those from `skip` on, as many as have room. */
+struct trace_part {
+    unsigned skip;
+    size_t room;   /* bytes of messages; one line has it always */
+    unsigned next; /* set: the first line that had no room; 0: all are there */
+};
+/* Line number `at` goes into the list, if it is its turn; json is taken over. bytes: of its message. */
+void trace_part_add(struct trace_part *part, json_t *lines, unsigned at, json_t *json, size_t bytes);
+/* Is this line to have its message? */
+static inline bool trace_part_wants(const struct trace_part *part, unsigned at)
+{
+    return part && at >= part->skip && !part->next;
+}
+/* What `tandem call` shows, for a call in this store. part: which lines, with their messages; NULL: all, without.
+ * now_us: for those that have not ended. */
+json_t *trace_report(const struct trace *trace, const struct trace_call *call, struct trace_part *part,
+                     uint64_t now_us);
 json_t *trace_call_head(const struct trace_call *call, uint64_t now_us);
 
 #endif

@@ -58,10 +58,15 @@ struct trace_query {
     bool raw;       /* whole messages */
     bool explain;   /* in words why it went as it did (why.h) instead of a ladder */
     unsigned count; /* messages at most, the latest ones; 0: 200 */
+    /* To go on with an answer that had "next": that and its "until_us". */
+    unsigned skip;
+    uint64_t until_us;
 };
 
 /* error 0 and the result (the callee owns it): as trace_call() for a call; else "title", "legs", "lines", "left_out" in
- * the same form. -ENOENT: nothing of it is recorded; -ENOTUNIQ: several calls begin like this; -EINVAL: no address. */
+ * the same form; also for TRACE_LAST, when somebody's latest attempt to call was turned away before it was a call. With
+ * raw, an answer holds 600 KiB of messages at most; when there is more it has "next" and "until_us".
+ * -ENOENT: nothing of it is recorded; -ENOTUNIQ: several calls begin like this; -EINVAL: no address. */
 typedef void (*trace_found_fn)(void *arg, int error, json_t *result);
 /* Looks on the worker; fn runs once, on the loop, perhaps before this returns. */
 void trace_search(struct trace *trace, const struct trace_query *query, trace_found_fn fn, void *arg);

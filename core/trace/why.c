@@ -1,4 +1,5 @@
-/* Words for registrations, and what both kinds of explanation are made of. Any thread. */
+/* Words for registrations and for attempts of which no call was made, and what both kinds of explanation are made of.
+ * Any thread. */
 #include "trace/why-priv.h"
 
 #include <stdarg.h>
@@ -88,12 +89,14 @@ const char *why_clock(json_int_t at_us, char out[16])
     return out;
 }
 
-/* --- registrations --------------------------------------------------------------------------------------------------
+/* --- attempts --------------------------------------------------------------------------------------------------
  */
 
 /* How the latest attempt went, as far as the messages and events tell. */
 struct attempt {
-    const json_t *asked;   /* REGISTER of the phone */
+    const char *doing;     /* "tries to register as 201" */
+    const char *trace;     /* what shows its messages, behind `tandem trace ` */
+    const json_t *asked;   /* REGISTER or INVITE of the phone */
     const json_t *answer;  /* what the switch answered last */
     const json_t *failed;  /* auth-failed */
     const json_t *bound;   /* registered */
@@ -108,7 +111,8 @@ static void take_line(struct attempt *a, const json_t *line)
     const char *kind = why_str(line, "kind"), *event = why_str(line, "event"), *text = why_str(line, "text");
 
     if (strcmp(kind, "request") == 0) {
-        a->asked = line;
+        if (strcmp(text, "ACK") != 0 && strcmp(text, "CANCEL") != 0)
+            a->asked = line;
     } else if (strcmp(kind, "response") == 0) {
         a->answer = line;
         a->challenges = strncmp(text, "401", 3) == 0 ? a->challenges + 1 : 0;
@@ -137,28 +141,29 @@ static const char *say_refused(struct why *why, const char *account, const struc
 {
     const char *detail = why_str(a->failed, "detail"), *reason = strstr(detail, ": ");
     const char *login = why_str(a->failed, "account");
+    bool device;
     char peer[80];
 
     reason = reason ? reason + 2 : detail;
     login = *login ? login : account;
+    device = strcmp(login, account) != 0;
     str_copy_n(peer, sizeof peer, strncmp(detail, "from ", 5) == 0 ? detail + 5 : detail,
                reason > detail + 7 ? (size_t)(reason - detail) - 7 : 0);
-    if (strcmp(reason, "wrong password") == 0 && strcmp(login, account) != 0) {
-        why_say(why, "The phone at %s tries to register as %s with the user name %s, but with a wrong password.", peer,
-                account, login);
+    if (strcmp(reason, "wrong password") == 0 && device) {
+        why_say(why, "The phone at %s %s with the user name %s, but with a wrong password.", peer, a->doing, login);
         why_do(why,
                "Type the secret of device %s into the phone again, or give it a new one: "
-               "tandem device set %s --new-secret",
+               "tandem device password %s",
                login, login);
         return "wrong-password";
     }
     if (strcmp(reason, "the device is disabled") == 0) {
-        why_say(why, "The phone at %s tries to register as %s, but its device %s is disabled.", peer, account, login);
+        why_say(why, "The phone at %s %s, but its device %s is disabled.", peer, a->doing, login);
         why_do(why, "If it shall work again: tandem device enable %s", login);
         return "device-disabled";
     }
     if (strcmp(reason, "wrong password") == 0) {
-        why_say(why, "The phone at %s tries to register as %s, but with a wrong password.", peer, account);
+        why_say(why, "The phone at %s %s, but with a wrong password.", peer, a->doing);
         why_do(why,
                "Type the secret of account %s into the phone again, or give it a new one: "
                "tandem account password %s",
@@ -166,20 +171,81 @@ static const char *say_refused(struct why *why, const char *account, const struc
         return "wrong-password";
     }
     if (strcmp(reason, "there is no such account") == 0) {
-        why_say(why, "The phone at %s tries to register as %s, but there is no account with that name.", peer, account);
-        why_do(why, "Check the user name in the phone, or add the account: tandem account add %s", account);
+        why_say(why, "The phone at %s %s, but there is no account with that name", peer, a->doing);
+        why_say(why, device ? "(it sends the user name %s)." : "(%s).", login);
+        why_do(why, "Check the user name in the phone, or add the account: tandem account add %s", login);
         return "no-account";
     }
     if (strcmp(reason, "the account is disabled") == 0) {
-        why_say(why, "The phone at %s tries to register as %s, but that account is disabled.", peer, account);
+        why_say(why, "The phone at %s %s, but that account is disabled.", peer, a->doing);
         why_do(why, "If it shall work again: tandem account enable %s", account);
         return "account-disabled";
     }
-    why_say(why, "The phone at %s tries to register as %s and is refused: %s.", peer, account, reason);
+    why_say(why, "The phone at %s %s and is refused: %s.", peer, a->doing, reason);
     why_do(why, "Leave the fields for realm and authentication domain in the phone empty, so that it takes what the "
                 "switch asks for.");
     return "refused";
 }
+
+/* Neither refused for its credentials nor successful. */
+static const char *say_unfinished(struct why *why, const struct attempt *a)
+{
+    const char *peer = phone_of(why->legs, a->asked), *lost = strstr(why_str(a->asked, "text"), ", dropped: ");
+
+    if (lost) {
+        why_say(why, "The phone at %s %s, and the switch did not listen to it: %s.", peer, a->doing, lost + 11);
+        why_do(why, "See what the phone sends: tandem trace %s --raw", a->trace);
+        return "dropped";
+    }
+    if (a->challenges) {
+        why_say(why, "The phone at %s %s, was asked for its password and never sent it.", peer, a->doing);
+        why_do(why, "Set the secret in the phone; if it is set, the answers of the switch do not reach the phone: look "
+                    "for a firewall or a router with SIP ALG between.");
+        return "no-password";
+    }
+    why_say(why, "The phone at %s %s and got the answer %s.", peer, a->doing,
+            a->answer ? why_str(a->answer, "text") : "of nobody");
+    why_do(why, "See the messages: tandem trace %s --raw", a->trace);
+    return "refused";
+}
+
+static void take_lines(struct why *why, struct attempt *a)
+{
+    for (size_t i = 0; i < json_array_size(why->lines); i++)
+        take_line(a, json_array_get(why->lines, i));
+}
+
+/* The latest lines are enough to see the pattern. */
+static void add_lines(struct why *why)
+{
+    size_t count = json_array_size(why->lines);
+
+    for (size_t i = count > 12 ? count - 12 : 0; i < count; i++) {
+        const json_t *line = json_array_get(why->lines, i);
+
+        if (strcmp(why_str(line, "kind"), "event") == 0)
+            why_fact(why, why_num(line, "at_us"), "%s", why_str(line, "text"));
+        else
+            why_fact(why, why_num(line, "at_us"), "%s %s: %s",
+                     strcmp(why_str(line, "to"), "tandem") == 0 ? "from" : "to", phone_of(why->legs, line),
+                     why_str(line, "text"));
+    }
+}
+
+/* As why_done(), with the phone's address, which may be banned. */
+static json_t *attempt_done(struct why *why, const struct attempt *a, json_t *report, const char *about,
+                            const char *cause)
+{
+    json_t *peer = a->asked ? json_text(phone_of(why->legs, a->asked)) : NULL;
+    json_t *answer = why_done(why, report, about, cause);
+
+    if (peer)
+        json_object_set_new(answer, "peer", peer);
+    return answer;
+}
+
+/* --- registrations --------------------------------------------------------------------------------------------------
+ */
 
 /* It is registered; what may be wrong all the same? */
 static const char *say_bound(struct why *why, const char *account, const struct attempt *a)
@@ -226,47 +292,47 @@ static const char *say_outcome(struct why *why, const char *account, const struc
     }
     if (a->bound)
         return say_bound(why, account, a);
-    if (a->challenges) {
-        why_say(why, "The phone at %s asked to register as %s, was asked for its password and never sent it.",
-                phone_of(why->legs, a->asked), account);
-        why_do(why, "Set the secret in the phone; if it is set, the answers of the switch do not reach the phone: look "
-                    "for a firewall or a router with SIP ALG between.");
-        return "no-password";
-    }
-    why_say(why, "The phone at %s asked to register as %s and got the answer %s.", phone_of(why->legs, a->asked),
-            account, a->answer ? why_str(a->answer, "text") : "of nobody");
-    why_do(why, "See the messages: tandem trace --register %s --raw", account);
-    return "refused";
+    return say_unfinished(why, a);
 }
 
 json_t *why_register(const char *account, json_t *report)
 {
-    struct attempt attempt = {0};
+    char about[100], doing[100], trace[100];
+    struct attempt attempt = {.doing = doing, .trace = trace};
     struct why why;
-    const json_t *line;
-    size_t i, count;
     const char *cause;
-    char about[100];
-    json_t *peer, *answer;
+
+    snprintf(doing, sizeof doing, "tries to register as %s", account);
+    snprintf(trace, sizeof trace, "--register %s", account);
+    why_init(&why, report);
+    take_lines(&why, &attempt);
+    cause = say_outcome(&why, account, &attempt);
+    add_lines(&why);
+    snprintf(about, sizeof about, "Registration of %s", account);
+    return attempt_done(&why, &attempt, report, about, cause);
+}
+
+/* --- calls that were none -------------------------------------------------------------------------------------------
+ */
+
+json_t *why_attempt(const char *from, const char *to, const char *call, json_t *report)
+{
+    char about[180], doing[200], trace[100], clock[16];
+    struct attempt attempt = {.doing = doing, .trace = trace};
+    struct why why;
+    const char *cause;
+    size_t used;
 
     why_init(&why, report);
-    count = json_array_size(why.lines);
-    for (i = 0; i < count; i++)
-        take_line(&attempt, json_array_get(why.lines, i));
-    cause = say_outcome(&why, account, &attempt);
-    for (i = count > 12 ? count - 12 : 0; i < count; i++) { /* the latest are enough to see the pattern */
-        line = json_array_get(why.lines, i);
-        if (strcmp(why_str(line, "kind"), "event") == 0)
-            why_fact(&why, why_num(line, "at_us"), "%s", why_str(line, "text"));
-        else
-            why_fact(&why, why_num(line, "at_us"), "%s %s: %s",
-                     strcmp(why_str(line, "to"), "tandem") == 0 ? "from" : "to", phone_of(why.legs, line),
-                     why_str(line, "text"));
-    }
-    snprintf(about, sizeof about, "Registration of %s", account);
-    peer = attempt.asked ? json_text(phone_of(why.legs, attempt.asked)) : NULL;
-    answer = why_done(&why, report, about, cause);
-    if (peer)
-        json_object_set_new(answer, "peer", peer);
-    return answer;
+    take_lines(&why, &attempt);
+    snprintf(doing, sizeof doing, "tried to call %s as %s at %s", to, from,
+             why_clock(why_num(attempt.asked, "at_us"), clock));
+    snprintf(trace, sizeof trace, "last %s", from);
+    cause = attempt.failed ? say_refused(&why, from, &attempt) : say_unfinished(&why, &attempt);
+    used = strlen(why.remedy);
+    if (*call)
+        str_append(why.remedy, sizeof why.remedy, &used, " (The latest call before: tandem why %s)", call);
+    add_lines(&why);
+    snprintf(about, sizeof about, "Attempt of %s to call %s", from, to);
+    return attempt_done(&why, &attempt, report, about, cause);
 }

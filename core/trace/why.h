@@ -12,5 +12,8 @@
 json_t *why_call(json_t *report);
 /* report: as TRACE_REGISTER finds it, perhaps without lines; taken over. */
 json_t *why_register(const char *account, json_t *report);
+/* report: as TRACE_LAST finds an attempt of which no call was made; taken over. call: the latest one that was a call,
+ * "": none is known. */
+json_t *why_attempt(const char *from, const char *to, const char *call, json_t *report);
 
 #endif

@@ -253,10 +253,35 @@ static const json_t *silent_leg(const struct why *why)
     return found;
 }
 
+#define SILENT_MS 2000 /* of talk: who hangs up at once may have sent nothing */
+
+/* Nothing came from anybody, so that nobody heard anything: no leg stands out. */
+static bool all_mute(const struct why *why)
+{
+    unsigned counted = 0;
+
+    for (size_t i = 0; i < json_array_size(why->legs); i++) {
+        const json_t *media = json_object_get(json_array_get(why->legs, i), "media");
+
+        if (why_num(media, "rx_packets") > 0)
+            return false;
+        counted += media != NULL;
+    }
+    return counted && why_num(why->report, "answered_us") && why_num(why->report, "talk_ms") >= SILENT_MS;
+}
+
 static bool say_silence(struct why *why)
 {
     const json_t *leg = why_num(why->report, "answered_us") ? mute_leg(why) : NULL;
 
+    if (!leg && all_mute(why)) {
+        why_say(why, "No audio arrived from any phone, so nobody heard anything.");
+        why_do(why,
+               "A firewall or router between the phones and the switch keeps audio (RTP) away: open the audio ports of "
+               "the switch, and compare the addresses in `tandem trace %.13s` with those of the phones.",
+               why_str(why->report, "id"));
+        return true;
+    }
     if (!leg)
         leg = silent_leg(why);
     if (!leg)

@@ -209,9 +209,9 @@ void binding_free(struct binding *b)
 
 uint64_t binding_seconds(const struct binding *b)
 {
-    uint64_t now = loop_wall_us(b->aor->table->loop);
+    uint64_t now = loop_now_us(b->aor->table->loop), end = b->expiry.at_us; /* whatever the wall clock is set to */
 
-    return b->expires_us > now ? (b->expires_us - now + 999999) / 1000000 : 0;
+    return end > now ? (end - now + 999999) / 1000000 : 0;
 }
 
 void bindings_each(struct bindings *table, bool (*fn)(void *arg, struct aor *aor), void *arg)

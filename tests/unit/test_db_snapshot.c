@@ -263,14 +263,15 @@ START_TEST(a_thousand_accounts_fit_into_600_kilobytes)
 END_TEST
 #endif
 
-START_TEST(this_program_knows_the_newest_migration)
+START_TEST(this_program_knows_each_migration)
 {
     const char *src = getenv("TANDEM_SRC");
-    char dir[4096];
+    char dir[4096], numbers[400];
 
     snprintf(dir, sizeof dir, "%s/db/migrations", src ? src : ".");
-    ck_assert_int_eq(db_migrations_newest(dir, stderr), DB_SCHEMA_VERSION);
-    ck_assert_int_lt(db_migrations_newest("/nowhere", stderr), 0);
+    ck_assert_int_eq(db_migrations_newest(dir, stderr, numbers, sizeof numbers), DB_SCHEMA_VERSION);
+    ck_assert_str_eq(numbers, DB_SCHEMA_NUMBERS);
+    ck_assert_int_lt(db_migrations_newest("/nowhere", stderr, NULL, 0), 0);
 }
 END_TEST
 
@@ -295,7 +296,7 @@ int main(void)
 #if !defined TANDEM_SANITIZED && !defined TANDEM_DEBUG
     tcase_add_test(tc, a_thousand_accounts_fit_into_600_kilobytes);
 #endif
-    tcase_add_test(tc, this_program_knows_the_newest_migration);
+    tcase_add_test(tc, this_program_knows_each_migration);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -478,6 +478,26 @@ START_TEST(the_user_of_a_header_is_found_in_all_its_forms)
 }
 END_TEST
 
+START_TEST(a_request_with_a_tag_in_its_to_goes_on_in_a_dialog)
+{
+    static const struct {
+        const char *header;
+        bool tag;
+    } cases[] = {{"To: <sip:201@pbx>;tag=1", true},    {"t: sip:202@pbx;tag=x", true},
+                 {"To: <sip:202@pbx;tag=uri>", false}, {"To: \"A\" <sip:203@pbx>", false},
+                 {"To: <sip:203@pbx> ; TAG=1", true},  {"To:", false},
+                 {"From: <sip:203@pbx>;tag=1", false}, {"To: <sip:203@pbx>;x=y;TAG=1", true},
+                 {"To: <sip:203@pbx", false},          {"To: <sip:1@pbx>;tag=", false}};
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[200];
+
+        snprintf(text, sizeof text, "OPTIONS sip:x SIP/2.0\r\n%s\r\n\r\n", cases[i].header);
+        ck_assert_msg(message_has_to_tag(text, strlen(text)) == cases[i].tag, "%s", cases[i].header);
+    }
+}
+END_TEST
+
 START_TEST(each_cause_can_be_explained_with_something_to_do)
 {
     for (int cause = CAUSE_NONE; cause < CAUSE_COUNT; cause++) {
@@ -518,6 +538,7 @@ int main(void)
     tcase_add_test(tcase, what_changed_in_the_audio_is_said_in_a_few_words);
     tcase_add_test(tcase, nonces_are_kept_short_and_passwords_in_bodies_are_masked);
     tcase_add_test(tcase, the_user_of_a_header_is_found_in_all_its_forms);
+    tcase_add_test(tcase, a_request_with_a_tag_in_its_to_goes_on_in_a_dialog);
     tcase_add_test(tcase, each_cause_can_be_explained_with_something_to_do);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);

@@ -185,6 +185,29 @@ def crowd(plan, make, home):
             _row(switch.name, "the second of these over the first", "×", ratios, budget=switch.budget("crowd"))]
 
 
+def recorder(plan, make, home):
+    """What the flight recorder adds to a call: two switches side by side, one without it, whose runs alternate."""
+    count, found, sides = 300 if plan.quick else 2000, {"with": [], "without": []}, []
+    with contextlib.ExitStack() as ends:
+        for how, results in found.items():
+            where = os.path.join(home, f"recorder-{how}")
+            os.mkdir(where)
+            switch = make(where, media_address=f"127.1.1.{len(sides) + 1}", switch="recorder_size = 0\n" if how == "without" else "")
+            ends.callback(switch.close)
+            pair = sipp.Pair(switch, where)
+            ends.callback(pair.close)
+            _load(switch, pair, 300, 100)  # warm
+            sides.append((switch, pair, results))
+        for run in range(max(5, plan.runs) if not plan.quick else 1):
+            plan.say(f"{switch.name}: {count} calls with and without the flight recorder, run {run + 1}")
+            for switch, pair, results in sides if run % 2 else reversed(sides):
+                results.append(_load(switch, pair, count, 100))
+    more = [100 * (on["own"] / off["own"] - 1) for on, off in zip(found["with"], found["without"])]
+    return [*(_row(switch.name, f"CPU a call {how} the flight recorder, 100 calls/s", "ms", [r["own"] for r in results],
+                   [r["sipp"] for r in results], remark=_remark(results)) for how, results in found.items()),
+            _row(switch.name, "the flight recorder adds to a call", "%", more, budget=switch.budget("recorder"))]
+
+
 def relay(plan, switch, home):
     """CPU a relayed packet, with rtp_load as both phones of 200 calls."""
     program = os.path.join(plan.build, "tests", "bench", "rtp_load")
@@ -284,6 +307,8 @@ def all_rows(plan, make, home, whole):
         switch.close()
     if whole and plan.wants("crowd"):
         rows += crowd(plan, make, where)
+    if whole and plan.wants("recorder"):
+        rows += recorder(plan, make, where)
     if whole and plan.wants("idle"):
         rows += idle(plan, make, home)
     if whole and plan.wants("overload"):

@@ -13,11 +13,12 @@ MEDIA = (33000, 59999)  # a port pair rests for seconds after use: 150 calls a s
 
 
 class Tandem:
-    """Runs from construction to close(). account: (caller, callee, registering), each (name, secret)."""
+    """Runs from construction to close(). account: (caller, callee, registering), each (name, secret). switch: more lines of its
+    configuration."""
 
     name = "Tandem"
     helper_name = "PostgreSQL"
-    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2, "failed": 0}
+    budgets = {"call": 0.6, "memory": 40, "packet": 3, "idle": 25, "crowd": 1.2, "failed": 0, "recorder": 10}
 
     def __init__(self, build, home, accounts=3, media_address="127.0.0.1", **options):
         os.chmod(home, 0o711)  # PostgreSQL's user must pass through

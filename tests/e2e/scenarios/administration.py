@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 from harness import postgres, proc
@@ -64,8 +65,19 @@ def every_line_of_the_databases_readme_works(t):
     shutil.copytree(t.world.dialplan(), plan)  # a restore puts another in its place
     tandem = t.own_tandem(database=t.own_cluster().start().create_database("pbx"), dialplan=plan).migrate().start()
     readme = f"{t.world.source}/db/README.md"
-    environment = {"TANDEM_CONTROL": tandem.control, "TANDEM_DATABASE": tandem.database,
-                   "PATH": f"{t.world.build}/core:{os.environ['PATH']}"}
+    # Tandem's own are not installed: their migrations lie in the source tree.
+    programs = t.directory("bin")
+    with open(f"{programs}/tandem", "w", encoding="utf-8") as wrapper:
+        wrapper.write(f"""#!/bin/bash
+for word in "$@"; do
+    [ "$word" != restore ] || set -- "$@" --dir {t.world.source}/db
+done
+exec {t.world.build}/core/tandem "$@"
+""")
+    os.chmod(f"{programs}/tandem", 0o755)
+    host = tandem.database.split()[0].partition("=")[2]
+    environment = {"TANDEM_CONTROL": tandem.control, "TANDEM_DATABASE": tandem.database, "PGHOST": host, "PGUSER": "tandem",
+                   "PATH": f"{programs}:{os.environ['PATH']}"}
     ran, shell = 0, t.directory("shell")
     for language, text, line in _blocks(readme):
         if language == "sql":
@@ -78,6 +90,31 @@ def every_line_of_the_databases_readme_works(t):
         assert done.returncode == 0 and "ERROR" not in done.stderr, f"{readme}:{line}: {done.stderr or done.stdout}\n{text}"
         ran += len([each for each in text.splitlines() if each.strip()])
     assert ran > 20, f"only {ran} lines of {readme} were run"
+
+
+def every_command_that_contrib_up_ends_with_works(t):
+    """On a switch with the accounts that it makes, after a call."""
+    tandem = t.own_tandem().start()
+    caller, callee = (t.endpoint(t.account(name)) for name in ("201", "202"))
+    assert callee.register().status == 200
+    caller.send_invite("202")
+    callee.reply(callee.request("INVITE"), 486, "Busy Here")
+    assert caller.response("INVITE", call_id=caller.call[1]).status == 486
+    id = t.call_record("201")["id"]
+    t.account("206")
+    tandem.cli("account", "del", "206")
+    with open(f"{t.world.source}/contrib/up", encoding="utf-8") as script:
+        text = script.read().replace("\\$", "$")
+    shown = [re.split("   +", line[2:])[0] for line in text.splitlines() if line.startswith(("  tandem ", "  psql "))]
+    shell = t.directory("shell")
+    environment = {"TANDEM_CONTROL": tandem.control, "TANDEM_DATABASE": tandem.database,
+                   "PATH": f"{t.world.build}/core:{os.environ['PATH']}"}
+    for line in shown:
+        line = line.replace(" ID", f" {id[:18]}").replace("FILE", "x.pcap").replace("206')", "202')")
+        done = proc.run(["bash", "-c", line], check=False, env=environment, cwd=shell, timeout=30)
+        assert done.returncode == 0 and (done.stdout + done.stderr).strip(), f"{line}: {done.stderr or done.stdout}"
+    for line in ("tandem calls --last", "tandem call ID", "tandem why last", "psql \"$TANDEM_DATABASE\" -c 'SELECT * FROM v_call'"):
+        assert line in shown, f"contrib/up does not show: {line}"
 
 
 def everything_in_the_database_says_what_it_is_for(t):
@@ -97,6 +134,45 @@ def everything_in_the_database_says_what_it_is_for(t):
     assert not silent, f"no comment on: {', '.join(row[0] for row in silent)}"
     shown = _says(database, r"\d+ config.account")
     assert "Name that the called side sees" in shown, shown
+
+
+def a_secret_that_guessers_try_first_is_refused_with_the_reason(t):
+    database = t.world.database()
+    for secret, words in (("short", "shorter than 12"), ("201201201201", "only repeats the name"), ("voip-phone-201", "every guesser tries"),
+                          ("password12345", "every guesser tries"), ("Tandem2026!!!", "every guesser tries"),
+                          ("Sommer2026Sommer", "every guesser tries"), ("P@ssw0rd1234", "every guesser tries"),
+                          ("1234567891234", "digits alone"), ("aabbccddeeff", "neighbouring keys"), ("zaq12wsxcde3", "neighbouring keys"),
+                          ("qwertzuiopasd", "neighbouring keys"), ("hunter2hunter2", "repeats a shorter one"),
+                          ("aaaaaaaabbbb", "different characters"), ("x" * 129, "longer than 128"), ("tab\tin the middle", "control characters")):
+        _refuses(database, f"SELECT add_account('201', 'Anna', E'{secret}')", words, "HINT:")
+    for secret in ("correct horse", "hunter2 and a dog", "arip92heo5qmwx", "4 of my summers"):
+        _says(database, f"SELECT add_account('a{len(secret)}', 'Anna', '{secret}')")
+
+
+def the_fallback_is_an_account_that_exists_and_stays(t):
+    database = t.world.database()
+    _refuses(database, "SELECT set_setting('script_fallback', 'account:201')", 'cannot be "account:201": there is no such account')
+    _says(database, "SELECT add_account('201'), add_account('202')")
+    _says(database, "SELECT set_setting('script_fallback', 'account:201')")
+    _refuses(database, "SELECT remove_account('201')", 'account "201" cannot be removed', "script_fallback", "HINT:")
+    _says(database, "SELECT remove_account('202')")
+    # In one transaction the order does not matter.
+    done = proc.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database], input="""BEGIN;
+        SELECT set_setting('script_fallback', 'account:203'), remove_account('201'), add_account('203'); COMMIT;""", check=False)
+    assert done.returncode == 0, done.stderr
+    assert _says(database, "SELECT name FROM config.account") == "203"
+    _says(database, "SELECT set_setting('script_fallback', 'internal/600'), remove_account('203')")
+
+
+def the_realm_is_not_lost_with_the_other_settings(t):
+    database = t.world.database()
+    realm = _says(database, "SELECT realm()")
+    _says(database, "SELECT add_account('201'), set_setting('keepalive', '30')")
+    _refuses(database, "TRUNCATE config.setting", "the realm among them", "DELETE FROM config.setting WHERE key <> 'realm'")
+    _refuses(database, "DELETE FROM config.setting", "realm", "accounts")
+    _refuses(database, "SELECT set_setting('realm', NULL)", "realm cannot be removed")
+    _says(database, "DELETE FROM config.setting WHERE key <> 'realm'")
+    assert _says(database, "SELECT key, value FROM config.setting") == f"realm|{realm}"
 
 
 def no_view_is_taken_for_a_large_one(t):

@@ -74,6 +74,12 @@ def a_locked_out_user_is_explained(t):
     assert "127.9.0.1 is banned for another 1 min" in why and "wrong password" in why, why
     assert "tandem ban del 127.9.0.1" in why, why
     assert tandem.json("why", "register", name)["cause"] == "banned"
+    # The same, when it was a call that was tried with the wrong password last.
+    assert _stranger(t, "127.9.0.2", name).invite("201").status == 401
+    _guess(t, "127.9.0.2", name, WORDS - 1)
+    proc.wait_until("the attempt to be explained", lambda: tandem.json("why", "last", name)["cause"] == "banned", 10)
+    why = tandem.json("why", "last", name)
+    assert "127.9.0.2 is banned" in why["sentence"] and f"tried to call 201 as {name}" in why["sentence"], why
 
 
 def requests_that_are_only_not_authenticated_ban_nobody(t):

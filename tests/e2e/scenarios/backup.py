@@ -1,9 +1,11 @@
 """Backup and restore, as an administrator types them; the archive is opened by an ordinary tar."""
 
+import csv
 import io
 import json
 import os
 import pty
+import stat
 import subprocess
 import tarfile
 
@@ -134,6 +136,48 @@ def a_restore_over_what_is_there_asks_first_and_can_be_undone(t):
 
 
 @scenario(seconds=120)
+def the_backup_of_another_installation_can_be_undone_too(t):
+    """Its realm is another one, so that no stored secret of here fits to it, and the names are the same."""
+    other = t.own_tandem()
+    theirs = json.loads(_tandem(t, "--json", "account", "add", "201", "--name", "Theirs"))["secret"]
+    path = os.path.join(t.directory("backup"), "other.tar")
+    _tandem(t, "backup", path, "--no-dialplan")
+    here = t.own_tandem().start()
+    assert t.tandem is here and here.sql("SELECT realm()") != other.sql("SELECT realm()")
+    ours = json.loads(_tandem(t, "--json", "account", "add", "201", "--name", "Ours"))["secret"]
+    _tandem(t, "device", "add", "201", "201-desk")
+    was, generation = _config(here.database), here.sql("SELECT number FROM config.generation")[0][0]
+    _tandem(t, "restore", path, "--yes", "--no-dialplan")
+    assert t.endpoint(("201", theirs)).register().status == 200
+    _tandem(t, "config", "rollback", generation)
+    assert _config(here.database) == was
+    assert t.endpoint(("201", ours)).register().status == 200
+
+
+@scenario(seconds=120)
+def a_backup_is_of_one_moment_whatever_is_changed_meanwhile(t):
+    tandem = t.own_tandem().start()
+    tandem.sql("SELECT count(add_account('p' || n)) FROM generate_series(1, 300) n")
+    script = os.path.join(t.directory("writer"), "change.sql")
+    with open(script, "w", encoding="ascii") as f:  # a setting and all accounts always say the same
+        f.writelines(f"BEGIN; SELECT set_setting('my.number', '{n}'); UPDATE config.account SET display_name = '{n}'; COMMIT;\n"
+                     for n in range(2000))
+    writer = t.program(["psql", "-X", "-q", "-f", script, tandem.database], f"{t.directory('writer')}/out")
+    wait_until("the first change", lambda: tandem.sql("SELECT count(*) FROM config.setting WHERE key = 'my.number'") == [["1"]])
+    seen = set()
+    for n in range(6):
+        path = os.path.join(t.directory("backup"), f"{n}.tar")
+        _tandem(t, "backup", path)
+        with tarfile.open(path) as archive:
+            settings = archive.extractfile("config/setting.csv").read().decode()
+            rows = list(csv.DictReader(io.StringIO(archive.extractfile("config/account.csv").read().decode())))
+        number = next(row["value"] for row in csv.DictReader(io.StringIO(settings)) if row["key"] == "my.number")
+        assert {row["display_name"] for row in rows} == {number} and len(rows) == 300, (number, rows[:2])
+        seen.add(number)
+    assert writer.running() and len(seen) > 1, "nothing was changed meanwhile"
+
+
+@scenario(seconds=120)
 def records_are_in_it_when_asked_for(t):
     _filled(t)
     tandem = t.tandem
@@ -227,4 +271,14 @@ def what_cannot_be_restored_is_explained_and_changes_nothing(t):
         _tandem(t, *wrong, status=2, words=["Usage: tandem"])
     done = proc.run([tandem.path("tandem"), "-s", "/nowhere", "-d", tandem.database, "backup", "x.tar"], check=False)
     assert done.returncode == 2 and "--no-dialplan" in done.stderr, done
+    # A file takes the place of no pipe or device, and not that of a link to it.
+    pipe, real, link = (os.path.join(home, name) for name in ("pipe", "real.tar", "link.tar"))
+    os.mkfifo(pipe)
+    _tandem(t, "backup", pipe, status=1, words=["is no ordinary file", "- writes to standard output"])
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+    with open(real, "wb") as f:
+        f.write(b"of yesterday")
+    os.symlink(real, link)
+    _tandem(t, "backup", link)
+    assert os.path.islink(link) and tarfile.is_tarfile(real)
     _tandem(t, "backup", "/nowhere/x.tar", status=1, words=["/nowhere/x.tar.part cannot be made"])

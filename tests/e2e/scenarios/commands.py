@@ -228,6 +228,14 @@ def a_file_from_a_spreadsheet_is_imported_as_a_whole_or_not_at_all(t):
                         ('name,display_name\n601,"never ends\n', "a quote does not end")):
         write(text)
         _refused(t, "account", "import", path, words=[words])
+    # A line that was copied and not changed, what a spreadsheet of another age writes, and values of another kind.
+    write("Name,Display_Name,ENABLED\n701,One,yes\n702,Two,maybe\n701,Three,no\n")
+    _refused(t, "account", "import", path, words=['"701" is in line 2 already', f"({path}, line 4)", '"maybe"', "yes or no",
+             f"({path}, line 3)", "nothing was changed: 2 lines"])
+    with open(path, "wb") as f:
+        f.write("name,display_name\n701,Müller\n".encode("latin-1"))
+    _refused(t, "account", "import", path, words=["CSV UTF-8", f"({path}, line 2)"])
+    _refused(t, "account", "set", "501", "--max-call", "5.5", words=["a whole number"])
     _refused(t, "account", "import", "/nowhere/x.csv", words=["/nowhere/x.csv cannot be read"])
     said = _ok(t, "account", "import", "-", input="name,display_name\n502,From a pipe\n")
     assert "0 added, 1 changed" in said, said

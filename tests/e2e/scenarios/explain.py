@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 
 from harness import audio
 from harness.proc import wait_until
@@ -62,7 +63,7 @@ def a_wrong_password_of_a_device_names_the_device(t):
     assert phone.response("REGISTER", call_id=phone.call[1]).status in (401, 403)
     sentence, remedy, _ = _why_once(t, "wrong password", "register", name)
     assert f"as {name} with the user name {device}" in sentence, sentence
-    assert f"tandem device set {device} --new-secret" in remedy, remedy
+    assert f"tandem device password {device}" in remedy, remedy
 
 
 def a_disabled_account_is_said_to_be_disabled(t):
@@ -87,6 +88,52 @@ def a_registered_phone_is_fine_and_one_that_left_is_not(t):
     assert phone.register(expires=0, cseq=20).status == 200
     sentence, _, _ = _why_once(t, "is not any more", "register", phone.user)
     assert sentence.startswith(f"{phone.user} was registered until"), sentence
+
+
+# --- calls that are none, because they were turned away before ---
+
+def a_call_with_a_wrong_password_is_explained_although_no_call_was_made_of_it(t):
+    caller, callee = _called(t)
+    name, secret = caller.user, caller.secret
+    caller.secret = "not-its-secret"
+    assert caller.invite(callee.user).status == 401
+    for who in (name, callee.user):  # who called, and who was called
+        sentence, remedy, text = _why_once(t, "wrong password", "last", who)
+        assert sentence.startswith(f"The phone at 127.0.0.1:{caller.port} tried to call {callee.user} as {name} at "), sentence
+        assert f"tandem account password {name}" in remedy and "not-its-secret" not in text, text
+    ladder = t.tandem.cli("trace", "last", name).stdout
+    assert f"Attempt of {name} to call {callee.user}" in ladder and ladder.count("INVITE") >= 2 and "401" in ladder, ladder
+    # It types the right one: the call is what counts now. Then the wrong one again, and the call is named all the same.
+    caller.secret = secret
+    caller.send_invite(callee.user)
+    callee.reply(callee.request("INVITE"), 486, "Busy Here")
+    assert caller.response("INVITE", call_id=caller.call[1]).status == 486
+    _why_once(t, f"The phone of {callee.user} said that it is busy.", "last", name)
+    call = t.tandem.json("trace", "last", name)["id"]
+    caller.secret = "not-its-secret"
+    assert caller.invite(callee.user).status == 401
+    _, remedy, _ = _why_once(t, "wrong password", "last", name)
+    assert f"tandem why {call}" in remedy, remedy
+
+
+def a_call_of_a_disabled_and_of_an_unknown_account_is_explained(t):
+    caller = t.endpoint()
+    t.tandem.cli("account", "disable", caller.user)
+    assert caller.invite("201").status == 401
+    _, remedy, _ = _why_once(t, "that account is disabled", "last", caller.user)
+    assert f"tandem account enable {caller.user}" in remedy, remedy
+    name = t.world.account_name()
+    assert t.endpoint((name, "whatever")).invite("201").status == 401
+    _, remedy, _ = _why_once(t, "there is no account with that name", "last", name)
+    assert f"tandem account add {name}" in remedy, remedy
+
+
+def a_phone_that_calls_without_ever_sending_its_password_is_told_of(t):
+    caller = t.endpoint()
+    caller.send(caller.compose("INVITE", f"sip:201@{caller.server}", body=caller.sdp()))
+    caller.ack(caller.response("INVITE", 401), f"sip:201@{caller.server}", 1)
+    sentence, remedy, _ = _why_once(t, "never sent it", "last", caller.user)
+    assert f"tried to call 201 as {caller.user}" in sentence and "secret in the phone" in remedy, sentence
 
 
 # --- calls that nobody takes ---
@@ -238,6 +285,16 @@ def audio_in_one_direction_names_the_phone_that_sends_none(t):
     wait_until("the counters of the ended call", counted, 10, 0.2)
     sentence, _, _ = _why(t, "last", phone.user)
     assert f"No audio arrived from the phone of {mute.user}" in sentence, sentence
+
+
+def a_call_without_audio_in_either_direction_is_said_to_have_had_none(t):
+    caller, callee = _called(t)
+    answered = _answered(t, caller, callee)
+    time.sleep(2.2)  # who hangs up at once may have sent nothing
+    assert caller.bye(answered).status == 200
+    callee.reply(callee.request("BYE"), 200, "OK")
+    sentence, remedy, _ = _why_once(t, "No audio arrived from any phone", "last", caller.user)
+    assert "nobody heard anything" in sentence and "audio ports" in remedy, (sentence, remedy)
 
 
 @scenario(seconds=90)

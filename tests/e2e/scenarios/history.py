@@ -176,6 +176,26 @@ def a_rollback_undoes_everything_since_and_can_be_undone_itself(t):
         _tandem(t, "config", *wrong, status=2, words=["Usage: tandem config"])
 
 
+def a_rollback_goes_back_over_names_that_were_given_again_and_over_another_realm(t):
+    tandem = t.own_tandem().start()
+    name, secret = t.account()
+    _tandem(t, "device", "add", name, f"{name}-desk", "--mac", "00:11:22:33:44:55")
+    _tandem(t, "account", "add", "keeper")
+    at, realm = _generation(t), tandem.sql("SELECT realm()")[0][0]
+    _tandem(t, "account", "del", name, "keeper")
+    tandem.sql("SELECT set_setting('realm', 'another-realm')")
+    _tandem(t, "account", "add", name)
+    _tandem(t, "account", "add", f"{name}-desk")  # what was a device's name is an account's
+    _tandem(t, "device", "add", name, "keeper", "--mac", "00:11:22:33:44:55")  # and the other way round
+    now = _generation(t)
+    _tandem(t, "config", "rollback", str(at), words=["applied, generation"])
+    assert tandem.sql("SELECT realm()") == [[realm]] and _tandem(t, "config", "diff", str(at)) == "There is no difference.\n"
+    assert tandem.sql("SELECT name, account FROM config.device") == [[f"{name}-desk", name]]
+    assert t.endpoint((name, secret)).register().status == 200
+    _tandem(t, "config", "rollback", str(now), words=["applied, generation"])
+    assert tandem.sql("SELECT name FROM config.device") == [["keeper"]] and tandem.sql("SELECT realm()") == [["another-realm"]]
+
+
 def a_large_import_goes_back_in_one_step(t):
     t.own_tandem().start()
     at = _generation(t)
@@ -204,6 +224,8 @@ UPDATE config.account
     assert "account 201 added" in said and "account 202 added; its secret is" in said and "applied, generation" in said, said
     assert _in_force(t, "201") == 'Anna; "the boss"' and _in_force(t, "202") == "Bob's"
     assert {h["note"] for h in _history(t)} == {path}
+    # Editors elsewhere put a mark at the beginning, and end lines otherwise.
+    _tandem(t, "config", "apply", _file(t, "\ufeffSELECT set_setting('keepalive', '31');\r\n"), words=["keepalive is 31"])
     before = _generation(t)
     for text, words in (
             ("SELECT add_account('203');\n\nUPDATE config.account\n  SET max_call = -5;\n", ["line 3", "max_call -5"]),
@@ -251,6 +273,19 @@ def a_confirmed_change_stays_and_a_reverted_one_goes_at_once(t):
     tandem.wait_log("not confirmed in time")
     wait_until("the setting to go", lambda: tandem.sql("SELECT count(*) FROM config.setting WHERE key = 'keepalive'") == [["0"]])
     assert _in_force(t, "201") == "After", "a confirmed change went back"
+
+
+def what_waits_for_its_confirmation_can_go_back_whatever_is_forgotten_meanwhile(t):
+    tandem = t.own_tandem().start()
+    _tandem(t, "account", "add", "201", "--name", "Before")
+    path = _file(t, "UPDATE config.account SET display_name = 'After' WHERE name = '201';")
+    _tandem(t, "config", "apply", path, "--confirm", "1h")
+    tandem.sql("SELECT forget_history('0 seconds')")
+    assert [h["key"] for h in _history(t)] == ["201"], _history(t)
+    _tandem(t, "config", "revert", words=["was undone", "applied, generation"])
+    assert _in_force(t, "201") == "Before"
+    tandem.sql("SELECT forget_history('0 seconds')")
+    assert _history(t) == []
 
 
 @scenario(seconds=90)

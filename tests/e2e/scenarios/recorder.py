@@ -93,6 +93,39 @@ def a_capture_file_opens_in_wireshark_as_sip(t):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
+@scenario(seconds=90)
+def a_long_call_and_a_talkative_address_are_exported_from_beginning_to_end(t):
+    """More than fits into one answer of the switch."""
+    tandem = t.own_tandem(switch="source_rate = 0\n").start()
+    caller, callee = t.endpoint(), t.endpoint()
+    assert callee.register().status == 200
+    caller.send_invite(callee.user)
+    invite = callee.request("INVITE")
+    callee.reply(invite, 200, "OK", callee.sdp())
+    answered = caller.response("INVITE", 200)
+    caller.ack(answered)
+    call = tandem.running_call(caller.user)["id"]
+    filler = "X-Filler: " + "x" * 15000
+    for n in range(100):  # 1.5 MB and their answers
+        caller.send(caller.compose("OPTIONS", f"sip:{caller.server}", 20 + n, answered.get("call-id"), answered.get("to"),
+                                   re.search(r"tag=([^;]+)", answered.get("from")).group(1), headers=[filler]))
+        caller.response("OPTIONS", lambda s: s >= 200, call_id=answered.get("call-id"))
+    path = os.path.join(t.directory("capture"), "call.pcap")
+    for about, what in (((call,), "the call"), (("--address", f"127.0.0.1:{caller.port}", "-n", "1000"), "the address")):
+        said = tandem.cli("trace", *about, "--pcap", path).stdout
+        read = proc.run(["tshark", "-r", path, "-d", f"udp.port=={tandem.port},sip", "-T", "fields", "-e", "sip.Method", "-e",
+                         "sip.CSeq.seq"], timeout=60).stdout.splitlines()
+        assert said.startswith(f"{len(read)} messages") and os.path.getsize(path) > 1_500_000, (what, said)
+        asked = [int(line.split("\t")[1]) for line in read if line.startswith("OPTIONS")]
+        assert asked == list(range(20, 120)), f"{what}: {asked}"
+        assert read[0].startswith("INVITE"), f"the beginning of {what} is missing: {read[:3]}"
+    shown = tandem.cli("trace", call, "--raw").stdout
+    assert shown.count("X-Filler") == 100 and "not kept" not in shown
+    said = tandem.cli("trace", "--address", f"127.0.0.1:{caller.port}", "-n", "50", "--pcap", path).stdout
+    assert said.startswith("50 messages") and "-n takes more" in said, said
+    caller.bye(answered, 200)
+
+
 def messages_are_followed_as_they_pass(t):
     phone, other = t.endpoint(), t.endpoint()
     log = f"{t.directory('follow')}/out"

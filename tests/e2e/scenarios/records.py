@@ -1,8 +1,11 @@
 """Call records: rows as a person expects them, who did what, and that they survive."""
 
+import os
 import time
 
+from harness import proc
 from harness.proc import wait_until
+from harness.runner import scenario
 
 
 def an_answered_call_is_recorded_with_its_times(t):
@@ -23,6 +26,74 @@ def an_answered_call_is_recorded_with_its_times(t):
     assert 2500 <= record["talk_ms"] <= 6000, record
     assert record["ended_at"] is not None and record["node"] == 1, record
     assert record["sip_status"] == 200 and record["cause_text"], record
+
+
+def _with_a_clock(t):
+    """A started switch of its own, and a function that sets its clock wrong by so many seconds."""
+    home = t.directory("clock")
+    proc.run(["cc", "-shared", "-fPIC", "-O1", "-o", f"{home}/clock.so", f"{t.world.source}/tests/e2e/clock.c", "-ldl"])
+
+    def set_clock(seconds):
+        with open(f"{home}/step.new", "w", encoding="ascii") as f:
+            f.write(str(seconds))
+        os.rename(f"{home}/step.new", f"{home}/step")
+    set_clock(0)
+    tandem = t.own_tandem()
+    sanitizer = f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0".strip(":")
+    tandem.program = proc.Program(["env", f"LD_PRELOAD={home}/clock.so", f"CLOCK_STEP={home}/step", f"ASAN_OPTIONS={sanitizer}",
+                                   tandem.path("tandemd"), "-c", tandem.config], tandem.log_path)
+    tandem.wait_ready()
+    return tandem, set_clock
+
+
+@scenario(seconds=90)
+def a_clock_that_is_set_during_a_call_changes_neither_its_times_nor_anything_else(t):
+    """An hour forwards, then two backwards: daylight saving by hand, or a machine that finds its time server late."""
+    tandem, set_clock = _with_a_clock(t)
+    a, b = t.pair()
+    a.dial(b.user)
+    b.ringing()
+    set_clock(3600)
+    tandem.wait_log(r"the clock of this machine was set by \+(3599|3600) s")
+    time.sleep(1.2)
+    b.accept()
+    a.established()
+    set_clock(-3600)
+    tandem.wait_log(r"the clock of this machine was set by -(7199|7200) s")
+    a.wait_heard(b.tone, seconds=2)
+    a.hangup()
+    b.closed()
+    record = t.call_record(a.user)
+    assert 1000 <= record["ring_ms"] <= 10000 and 1500 <= record["talk_ms"] <= 20000, record
+    assert record["cause"] == "normal" and record["answered"], record
+    # Phones are still registered.
+    assert len(tandem.registrations(a.user)) == len(tandem.registrations(b.user)) == 1
+    b.dial(a.user)
+    a.ringing()
+    b.hangup()
+    a.closed()
+
+
+@scenario(seconds=90)
+def calls_after_the_clock_was_set_have_the_new_time_and_are_found(t):
+    tandem, set_clock = _with_a_clock(t)
+    a, b = t.endpoint(), t.endpoint()
+    assert b.register(expires=600).status == 200
+    for step in (36000, 72000):  # a machine that slept for a night, and another
+        set_clock(step)
+        tandem.wait_log(r"the clock of this machine was set by \+(35999|36000) s", since=0 if step == 36000 else mark)
+        mark = len(tandem.log())
+        a.send_invite(b.user)
+        b.reply(b.request("INVITE"), 486, "Busy Here")
+        assert a.response("INVITE", call_id=a.call[1]).status == 486
+        id = wait_until("its record", lambda: tandem.sql(
+            "SELECT id FROM record.call WHERE abs(extract(epoch FROM started_at - now()) - "
+            f"{step}) < 60 AND ended_at BETWEEN started_at AND started_at + interval '1 minute'"))[0][0]
+        wait_until("the recorder to have written all that there is",
+                   lambda: tandem.json("status")["recorder"]["unwritten_bytes"] == 0, 10, 0.2)
+        assert tandem.json("trace", "last", a.user)["id"] == id
+        assert "said that it is busy" in tandem.json("why", id)["sentence"]
+    assert len(tandem.registrations(b.user)) == 1
 
 
 def both_legs_are_recorded_with_their_audio(t):
