@@ -29,7 +29,8 @@ int str_to_u64(const char *text, uint64_t max, uint64_t *out);
 /* strdup() that ends the program when memory is gone: configuration and start-up only. */
 char *str_dup(const char *text);
 
-/* Makes text valid UTF-8 in place: each broken byte becomes '?'; control bytes except tab and newline too. */
+/* Makes text valid UTF-8 in place: each broken byte becomes '?'; control characters except tab and
+ * newline too, one for each byte. */
 void str_clean_utf8(char *text);
 
 /* Zeroed memory; ends the program with a message when there is none left (a PBX without memory cannot go on). */

@@ -65,6 +65,7 @@ void log_write(enum log_level level, const char *fmt, ...)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7F)
             line[i] = ' ';
     line[used] = '\0';
+    str_clean_utf8(line + text_at); /* whoever reads it may sit at a terminal */
     if (line_sink)
         line_sink(line_sink_arg, level, line + text_at);
     line[used++] = '\n';

@@ -14,10 +14,11 @@ static const struct cause_info causes[CAUSE_COUNT] = {
     [CAUSE_UNREACHABLE] = {"unreachable", 480, "Temporarily Unavailable", 20,
                            "No phone is registered for the called account.",
                            "Check with `tandem registrations` whether the phone is on and registered."},
-    [CAUSE_CONTACT_LOST] = {"contact-unreachable", 480, "Temporarily Unavailable", 20,
-                            "The phone is registered, but its connection has closed, or it has stopped answering keep-alives.",
-                            "It is off, or its router has closed the way to it; `tandem registrations` says since when. "
-                            "It is called again as soon as it answers or registers."},
+    [CAUSE_CONTACT_LOST] =
+        {"contact-unreachable", 480, "Temporarily Unavailable", 20,
+         "The phone is registered, but its connection has closed, or it has stopped answering keep-alives.",
+         "It is off, or its router has closed the way to it; `tandem registrations` says since when. "
+         "It is called again as soon as it answers or registers."},
     [CAUSE_NOT_SECURE] = {"not-secure", 480, "Temporarily Unavailable", 20,
                           "The call was to be encrypted all the way (sips:), and no phone of the called account is "
                           "connected by TLS.",

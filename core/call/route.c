@@ -132,12 +132,12 @@ static void resolve(struct attempt_run *run)
     if (count <= 0) {
         free(endpoints);
         run_end(run,
-                count == 0               ? CAUSE_UNREACHABLE
-                : count == -EHOSTUNREACH ? CAUSE_CONTACT_LOST
+                count == 0                  ? CAUSE_UNREACHABLE
+                : count == -EHOSTUNREACH    ? CAUSE_CONTACT_LOST
                 : count == -EPROTONOSUPPORT ? CAUSE_NOT_SECURE
-                : count == -ENOENT       ? CAUSE_UNKNOWN_NUMBER
-                : count == -EACCES       ? CAUSE_FORBIDDEN
-                                         : CAUSE_INTERNAL,
+                : count == -ENOENT          ? CAUSE_UNKNOWN_NUMBER
+                : count == -EACCES          ? CAUSE_FORBIDDEN
+                                            : CAUSE_INTERNAL,
                 NULL, NULL, 0);
         return;
     }

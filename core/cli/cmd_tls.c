@@ -41,14 +41,13 @@ static void print_certificates(const struct cli *cli, const json_t *tls)
             localtime_r(&until, &tm);
             strftime(expires, sizeof expires, "%Y-%m-%d", &tm);
         }
-        table_row(&table,
-                  (const char *const[]){json_str(certificate, "file"), json_str(certificate, "names"),
-                                        json_str(certificate, "issuer"), json_str(certificate, "key"), expires,
-                                        !json_yes(certificate, "usable")        ? "cannot be used"
-                                        : days < 0                              ? "expired"
-                                        : *json_str(certificate, "why")         ? "see below"
-                                        : json_yes(certificate, "expires_soon") ? "expires soon"
-                                                                                : "ok"});
+        table_row(&table, (const char *const[]){json_str(certificate, "file"), json_str(certificate, "names"),
+                                                json_str(certificate, "issuer"), json_str(certificate, "key"), expires,
+                                                !json_yes(certificate, "usable")        ? "cannot be used"
+                                                : days < 0                              ? "expired"
+                                                : *json_str(certificate, "why")         ? "see below"
+                                                : json_yes(certificate, "expires_soon") ? "expires soon"
+                                                                                        : "ok"});
     }
     table_print(&table, cli);
     json_array_foreach(json_object_get(tls, "certificates"), i, certificate)
@@ -100,4 +99,5 @@ static enum cli_exit run_tls(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cmd_tls = {
     "tls", "tls [reload]", "certificates of the switch",
-    "With reload, they are read anew at once. That happens by itself, too, a few seconds after a file has changed.", run_tls};
+    "With reload, they are read anew at once. That happens by itself, too, a few seconds after a file has changed.",
+    run_tls};

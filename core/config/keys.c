@@ -364,7 +364,7 @@ static const struct key media_keys[] = {
 static int known_key(struct config_reader *r, const struct key *keys, const char *section, const char *name,
                      char *value)
 {
-    char all[512] = "";
+    char all[1024] = "";
     size_t used = 0;
 
     for (const struct key *key = keys; key->name; key++) {

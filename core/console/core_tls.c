@@ -6,7 +6,6 @@
 #include "edge/edge.h"
 
 #define DAY_S 86400
-#define EXPIRY_DAYS 21 /* so close an end is worth a warning */
 
 static json_t *certificate_json(const struct edge_certificate_state *state, int64_t now)
 {
@@ -20,7 +19,7 @@ static json_t *certificate_json(const struct edge_certificate_state *state, int6
         json_object_set_new(json, "expires_at", json_integer((json_int_t)state->until));
         json_object_set_new(json, "days_left",
                             json_integer((json_int_t)(state->until > now ? (state->until - now) / DAY_S : -1)));
-        json_object_set_new(json, "expires_soon", json_boolean(state->until - now < (int64_t)EXPIRY_DAYS * DAY_S));
+        json_object_set_new(json, "expires_soon", json_boolean(state->until - now < (int64_t)EDGE_EXPIRY_DAYS * DAY_S));
     }
     if (state->why[0])
         json_object_set_new(json, "why", json_text(state->why));
@@ -58,7 +57,8 @@ static void run_tls(struct core_part *core, struct console_request *request, jso
     if (json)
         console_reply(request, json);
     else
-        console_fail(request, "unavailable", "This switch does not serve TLS: no line listen = tls:… is in its configuration.");
+        console_fail(request, "unavailable",
+                     "This switch does not serve TLS: no line listen = tls:… is in its configuration.");
 }
 
 struct reading {

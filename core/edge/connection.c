@@ -9,10 +9,10 @@
 #include "base/log.h"
 #include "edge/edge-priv.h"
 
-#define READS_A_WAKE 1           /* then others have their turn, NTA first: it copies all that stands behind a message */
-#define LOST_MS 100              /* between the end of connections and the word of it */
-#define SHAKES_A_TURN 8          /* steps of TLS handshakes in one turn of the loop */
-#define SHAKE_TOKENS 20          /* a handshake costs us as much as so many messages */
+#define READS_A_WAKE 1  /* then others have their turn, NTA first: it copies all that stands behind a message */
+#define LOST_MS 100     /* between the end of connections and the word of it */
+#define SHAKES_A_TURN 8 /* steps of TLS handshakes in one turn of the loop */
+#define SHAKE_TOKENS 20 /* a handshake costs us as much as so many messages */
 #define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
 #define DESCRIPTORS_EACH 3       /* the peer's, ours to NTA, NTA's end of that */
 #define INSIDE_OUT_MAX (1 << 20) /* what one read can become; nothing more is read until NTA has taken it */
@@ -140,9 +140,9 @@ static void watch_time(void *arg)
     }
     if ((!c->spoken || !edge_stream_ready(&c->outside)) && c->opened_us + short_us < at) {
         at = c->opened_us + short_us;
-        why = c->outside.connecting                ? "it does not answer"
+        why = c->outside.connecting             ? "it does not answer"
               : !edge_stream_ready(&c->outside) ? "its TLS handshake did not end"
-                                                   : "it said nothing";
+                                                : "it said nothing";
     }
     if (at <= now)
         cut(c, why);

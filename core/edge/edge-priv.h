@@ -142,13 +142,13 @@ struct edge {
     unsigned connections_max, connections_per_source, connection_next;
     unsigned idle_ms, partial_ms;
     uint64_t refuse_quiet_us; /* no more warnings about refused connections until then */
-    loop_fn lost; /* connections have closed; NULL: nobody wants to know */
+    loop_fn lost;             /* connections have closed; NULL: nobody wants to know */
     void *lost_arg;
     struct loop_timer lost_soon;
-    struct edge_tls *tls;     /* NULL: no listener for it */
-    uint64_t shakes_turn;     /* the turn of the loop in which … */
-    unsigned shakes;          /* … so many handshakes have gone on */
-    uint64_t shake_quiet_us;  /* no more warnings about failed handshakes until then */
+    struct edge_tls *tls;    /* NULL: no listener for it */
+    uint64_t shakes_turn;    /* the turn of the loop in which … */
+    unsigned shakes;         /* … so many handshakes have gone on */
+    uint64_t shake_quiet_us; /* no more warnings about failed handshakes until then */
     struct list sources[EDGE_SOURCES];
     struct overload overload;
     char overload_words[160]; /* of its last beginning or end */

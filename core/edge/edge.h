@@ -41,10 +41,10 @@ struct edge_tls_config {
     const struct edge_certificate *certificates; /* the first is for those who name no host that another one is for */
     unsigned count;
     enum edge_clients clients;
-    const char *client_ca;        /* PEM file: who issues the certificates of phones; NULL: nobody */
-    bool verify_servers;          /* of connections that we make */
-    const char *server_ca;        /* PEM file: who issues those; NULL: nobody */
-    unsigned watch_ms;            /* how often the files are looked at (0: 5000) */
+    const char *client_ca; /* PEM file: who issues the certificates of phones; NULL: nobody */
+    bool verify_servers;   /* of connections that we make */
+    const char *server_ca; /* PEM file: who issues those; NULL: nobody */
+    unsigned watch_ms;     /* how often the files are looked at (0: 5000) */
 };
 
 struct edge_config {
@@ -92,23 +92,25 @@ struct edge_stats {
     uint64_t connections_cut;                              /* by us: garbage, slow reader, silence */
 };
 
+#define EDGE_EXPIRY_DAYS 21 /* a certificate that ends so soon is worth a warning */
+
 /* What one certificate is, and what is wrong with it. */
 struct edge_certificate_state {
     const char *file;
-    bool usable;       /* this one, or an older one from the same file, is in force */
-    char names[256];   /* whom it is for, with commas */
-    char issuer[128];  /* "itself" */
-    char kind[32];     /* "EC 256", "RSA 2048" */
+    bool usable;         /* this one, or an older one from the same file, is in force */
+    char names[256];     /* whom it is for, with commas */
+    char issuer[128];    /* "itself" */
+    char kind[32];       /* "EC 256", "RSA 2048" */
     int64_t from, until; /* seconds since 1970 */
-    char why[240];     /* "", or what is wrong with the file as it is now */
+    char why[240];       /* "", or what is wrong with the file as it is now */
 };
 
 struct edge_tls_state {
     unsigned count;
     struct edge_certificate_state certificates[EDGE_CERTIFICATES_MAX];
-    char why[240];                          /* of the files that say whom to trust */
-    uint64_t loaded_us;                     /* wall clock */
-    uint64_t handshakes, resumed, failed;   /* since the start */
+    char why[240];                        /* of the files that say whom to trust */
+    uint64_t loaded_us;                   /* wall clock */
+    uint64_t handshakes, resumed, failed; /* since the start */
     uint64_t last_failure_us;
     char last_failure[240]; /* in words, with the address */
 };
@@ -120,6 +122,9 @@ struct edge_security {
     char certificate[256];         /* whose certificate the other side has shown; "": none */
     char problem[128];             /* "", or why that certificate is not trusted */
 };
+
+/* Can the files of TLS be used? Blocks: for checks of a configuration. 0, or -EINVAL and the first problem in words. */
+int edge_tls_check(const struct edge_tls_config *config, char *why, size_t why_size);
 
 /* Opens the sockets. hooks is copied. Errors: negative errno, and a log line that says which address and why. */
 int edge_open(struct loop *loop, const struct edge_config *config, const struct edge_hooks *hooks, struct edge **out);

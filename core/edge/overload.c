@@ -7,10 +7,32 @@ static const unsigned from[] = {
     [OVERLOAD_STRANGER] = OVERLOAD_FIRST, [OVERLOAD_REGISTRATION] = 75,    [OVERLOAD_CALL] = 100,
     [OVERLOAD_PROVEN_CALL] = 150,         [OVERLOAD_STRANGE_DIALOG] = 200, [OVERLOAD_NEVER] = UINT32_MAX};
 
+static uint64_t wait_of(const struct overload *o, uint64_t waited_us)
+{
+    return waited_us > o->lag_us ? waited_us : o->lag_us;
+}
+
+void overload_note(struct overload *o, uint64_t waited_us, uint64_t now_us)
+{
+    uint64_t waited = wait_of(o, waited_us);
+
+    if (now_us - o->window_us >= OVERLOAD_WINDOW_US) {
+        if (o->messages >= OVERLOAD_MANY && o->least_us * 100 >= OVERLOAD_WAIT_US * OVERLOAD_FIRST)
+            o->stands = true;
+        o->window_us = now_us;
+        o->least_us = waited;
+        o->messages = 0;
+    }
+    if (waited < o->least_us)
+        o->least_us = waited;
+    o->messages++;
+    if (waited < OVERLOAD_GONE_US)
+        o->stands = false;
+}
+
 unsigned overload_load(const struct overload *o, uint64_t waited_us)
 {
-    uint64_t waited = waited_us > o->lag_us ? waited_us : o->lag_us;
-    uint64_t percent = waited * 100 / OVERLOAD_WAIT_US;
+    uint64_t percent = o->stands ? wait_of(o, waited_us) * 100 / OVERLOAD_WAIT_US : 0;
 
     if (percent > 10000)
         percent = 10000;

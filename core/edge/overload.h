@@ -12,6 +12,12 @@
 
 #define OVERLOAD_WAIT_US 100000 /* 100 percent: a fifth of T1 */
 
+/* Any program stands still for a moment now and then, and what has waited meanwhile is soon done. A queue that stands
+ * is one in which nothing of a window was in time, though there was much; it has gone when one message was. */
+#define OVERLOAD_WINDOW_US 300000
+#define OVERLOAD_MANY 20 /* messages in a window */
+#define OVERLOAD_GONE_US 20000
+
 /* In the order in which they are turned away. */
 enum overload_class {
     OVERLOAD_STRANGER,       /* whoever has not authenticated from there of late */
@@ -24,6 +30,10 @@ enum overload_class {
 #define OVERLOAD_FIRST 50 /* percent: below this nobody is refused */
 
 struct overload {
+    bool stands;            /* the queue: waiting counts */
+    uint64_t window_us;     /* when this window began */
+    uint64_t least_us;      /* what any message of it has waited at least … */
+    unsigned messages;      /* … and how many there were */
     uint64_t lag_us;        /* how late the loop was at its last tick: what streams and timers wait */
     unsigned outer;         /* percent: transactions, memory */
     const char *outer_what; /* static words */
@@ -35,6 +45,8 @@ struct overload {
 
 #define OVERLOAD_CALM_US 5000000
 
+/* Each message is noted before it is judged. */
+void overload_note(struct overload *o, uint64_t waited_us, uint64_t now_us);
 /* Load in percent for a message that has waited so long. */
 unsigned overload_load(const struct overload *o, uint64_t waited_us);
 /* Is a request of this class refused, that has waited so long? Counts it. */

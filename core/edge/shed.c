@@ -44,6 +44,7 @@ static void tick(void *arg)
 void edge_busy(struct edge *edge)
 {
     edge->busy_us = loop_now_us(edge->loop);
+    overload_note(&edge->overload, edge->waited_us, edge->busy_us);
     if (edge->tick_due_us)
         return;
     edge->tick_due_us = edge->busy_us + TICK_MS * 1000;

@@ -19,9 +19,9 @@ struct tls_slot {
 /* What the files said at one time. */
 struct tls_set {
     struct tls_slot slots[EDGE_CERTIFICATES_MAX];
-    X509_STORE *clients, *servers;     /* whose certificates are trusted; NULL: nobody's */
-    STACK_OF(X509_NAME) *client_names; /* of whom we say that we trust them */
-    SSL_CTX *connect;              /* for connections of ours */
+    X509_STORE *clients, *servers;      /* whose certificates are trusted; NULL: nobody's */
+    STACK_OF(X509_NAME) * client_names; /* of whom we say that we trust them */
+    SSL_CTX *connect;                   /* for connections of ours */
     char clients_why[EDGE_TLS_WHY], servers_why[EDGE_TLS_WHY];
     uint64_t print; /* of the files, from before they were read */
 };

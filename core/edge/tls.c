@@ -1,5 +1,6 @@
-/* The certificates in force: which one a phone gets, when they are read anew, and what is to be said of them. Signalling
- * thread; files are read on a worker. It must not know connections: those that run keep what they began with. */
+/* The certificates in force: which one a phone gets, when they are read anew, and what is to be said of them.
+ * Signalling thread; files are read on a worker. It must not know connections: those that run keep what they began
+ * with. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -10,7 +11,6 @@
 
 #define FILE_LANE 2
 #define WATCH_MS 5000
-#define EXPIRY_DAYS 21 /* so close an end is worth a warning */
 #define DAY_S 86400
 #define DAY_US (DAY_S * 1000000ull)
 
@@ -151,7 +151,7 @@ static void warn_of_expiry(struct edge_tls *tls)
         if (state.until <= now)
             log_warn("edge: the certificate in %s has expired: phones that look at it do not connect any more",
                      state.file);
-        else if (state.until - now < EXPIRY_DAYS * DAY_S)
+        else if (state.until - now < EDGE_EXPIRY_DAYS * DAY_S)
             log_warn("edge: the certificate in %s expires in %lld days", state.file,
                      (long long)((state.until - now) / DAY_S));
     }
@@ -169,9 +169,9 @@ static void use(struct edge_tls *tls, struct tls_set *set)
     tls_set_free(old);
     if (problem)
         log_error("edge: %s%s", problem,
-                  old                      ? ". What was in force before stays"
+                  old                    ? ". What was in force before stays"
                   : edge_tls_usable(tls) ? ""
-                                           : "; TLS does not work until it is right");
+                                         : "; TLS does not work until it is right");
     else
         log_info("edge: %u certificate%s read%s", tls->count, tls->count == 1 ? "" : "s", old ? " anew" : "");
     warn_of_expiry(tls);
@@ -184,7 +184,8 @@ static void wait_for_change(struct edge_tls *tls)
     loop_timer_start(tls->loop, &tls->watch, tls->watch_ms, look, tls);
 }
 
-/* Worker. A file that changed is read when it has stayed the same for one look: whoever writes two files is done then. */
+/* Worker. A file that changed is read when it has stayed the same for one look: whoever writes two files is done then.
+ */
 static void look_work(void *arg)
 {
     struct edge_tls *tls = arg;
@@ -261,11 +262,10 @@ bool edge_tls_usable(const struct edge_tls *tls)
     return false;
 }
 
-struct edge_tls *edge_tls_open(struct loop *loop, const struct edge_tls_config *config)
+static struct edge_tls *new_tls(const struct edge_tls_config *config)
 {
     struct edge_tls *tls = mem_new(sizeof *tls);
 
-    tls->loop = loop;
     tls->count = config->count < EDGE_CERTIFICATES_MAX ? config->count : EDGE_CERTIFICATES_MAX;
     for (unsigned i = 0; i < tls->count; i++) {
         tls->certificates[i].file = str_dup(config->certificates[i].file);
@@ -276,10 +276,34 @@ struct edge_tls *edge_tls_open(struct loop *loop, const struct edge_tls_config *
     tls->client_ca = config->client_ca ? str_dup(config->client_ca) : NULL;
     tls->server_ca = config->server_ca ? str_dup(config->server_ca) : NULL;
     tls->watch_ms = config->watch_ms ? config->watch_ms : WATCH_MS;
+    return tls;
+}
+
+struct edge_tls *edge_tls_open(struct loop *loop, const struct edge_tls_config *config)
+{
+    struct edge_tls *tls = new_tls(config);
+
+    tls->loop = loop;
     tls->bytes = edge_tls_bytes();
     use(tls, tls_set_read(tls));
     wait_for_change(tls);
     return tls;
+}
+
+int edge_tls_check(const struct edge_tls_config *config, char *why, size_t why_size)
+{
+    struct edge_tls *tls = new_tls(config);
+    const char *problem;
+    int result = 0;
+
+    tls->set = tls_set_read(tls);
+    problem = tls_set_problem(tls, tls->set);
+    if (problem) {
+        str_copy(why, why_size, problem);
+        result = -EINVAL;
+    }
+    free_all(tls);
+    return result;
 }
 
 void edge_tls_free(struct edge_tls *tls)

@@ -36,8 +36,8 @@ void edge_tls_session_free(struct edge_tls_session *session); /* NULL allowed */
 /* Says the first word, on the side that connects. 0 or -EPROTO. */
 int edge_tls_start(struct edge_tls_session *session);
 /* Takes `len` (at most EDGE_TLS_SEALED) bytes that came and opens what can be opened: all of it, so `size` must be at
- * least twice EDGE_TLS_SEALED. Returns the number of bytes in out, 0 when there are none yet, -EPIPE (the other side has
- * ended the session) or -EPROTO. */
+ * least twice EDGE_TLS_SEALED. Returns the number of bytes in out, 0 when there are none yet, -EPIPE (the other side
+ * has ended the session) or -EPROTO. */
 ssize_t edge_tls_read(struct edge_tls_session *session, const char *sealed, size_t len, char *out, size_t size);
 /* Seals all of it; during the handshake it is kept for later. 0, -EPROTO or what `out` said. */
 int edge_tls_write(struct edge_tls_session *session, const char *data, size_t len);

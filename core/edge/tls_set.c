@@ -9,7 +9,8 @@
 #include "base/id.h"
 #include "edge/tls-priv.h"
 
-/* Forward secrecy always; CBC at the end of the list is for phones of 2015. TLS 1.3 has its own list, which is short. */
+/* Forward secrecy always; CBC at the end of the list is for phones of 2015. TLS 1.3 has its own list, which is short.
+ */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL:!MD5"
 #define CHAIN_MAX 5
 static const unsigned char session_context[] = "tandem";

@@ -156,6 +156,19 @@ static enum edge_transport transport_named(const char *name)
     return strcmp(name, "tls") == 0 ? EDGE_TLS : strcmp(name, "tcp") == 0 ? EDGE_TCP : EDGE_UDP;
 }
 
+static struct edge_tls_config tls_of(const struct config *config,
+                                     struct edge_certificate certificates[CONFIG_CERTIFICATES_MAX])
+{
+    for (unsigned i = 0; i < config->certificate_count; i++)
+        certificates[i] = (struct edge_certificate){config->certificates[i].file, config->certificates[i].key};
+    return (struct edge_tls_config){.certificates = certificates,
+                                    .count = config->certificate_count,
+                                    .clients = (enum edge_clients)config->client_certificates,
+                                    .client_ca = config->client_ca,
+                                    .verify_servers = config->verify_servers,
+                                    .server_ca = config->server_ca};
+}
+
 static int open_edge(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
@@ -170,19 +183,12 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
                                .connections = config->connections,
                                .connections_per_source = config->connections_per_source,
                                .idle_s = config->connection_idle_s,
-                               .tls = {.certificates = certificates,
-                                       .count = config->certificate_count,
-                                       .clients = (enum edge_clients)config->client_certificates,
-                                       .client_ca = config->client_ca,
-                                       .verify_servers = config->verify_servers,
-                                       .server_ca = config->server_ca}};
+                               .tls = tls_of(config, certificates)};
     struct edge_hooks hooks = {.arg = daemon->trace, .message = trace_message};
     int result = edge_key(config->state_dir, edge.key, why, why_size);
 
     if (result < 0)
         return result;
-    for (unsigned i = 0; i < config->certificate_count; i++)
-        certificates[i] = (struct edge_certificate){config->certificates[i].file, config->certificates[i].key};
     memset(listens, 0, sizeof listens);
     for (unsigned i = 0; i < config->listen_count; i++) {
         listens[i].transport = transport_named(config->listens[i].transport);
@@ -451,11 +457,15 @@ int daemon_check(const struct config *config, char *why, size_t why_size)
     struct module_spec specs[CONFIG_MODULES_MAX];
     struct module_set_config set = {
         .pbx = pbx, .dir = config->module_dir, .specs = specs, .count = config->module_count};
+    struct edge_certificate certificates[CONFIG_CERTIFICATES_MAX];
+    struct edge_tls_config tls = tls_of(config, certificates);
     int result = script_open(pbx, &script_config, &script, why, why_size);
 
     fill_specs(config, specs);
     if (result == 0)
         result = modules_check(&set, why, why_size);
+    if (result == 0 && config->certificate_count)
+        result = edge_tls_check(&tls, why, why_size);
     if (script)
         script_close(script);
     pbx_free(pbx);

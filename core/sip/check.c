@@ -104,8 +104,7 @@ bool flow_is_secure(const struct agent *agent, const char *flow)
 {
     enum edge_transport transport;
 
-    return edge_flow_peer(agent->edge, flow, &transport, NULL) == 0 &&
-           (transport == EDGE_TLS || transport == EDGE_WSS);
+    return edge_flow_peer(agent->edge, flow, &transport, NULL) == 0 && (transport == EDGE_TLS || transport == EDGE_WSS);
 }
 
 int uri_refused(const struct agent *agent, const sip_t *sip, const char **phrase)

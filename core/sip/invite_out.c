@@ -46,12 +46,9 @@ static void quote_name(const char *name, char *out, size_t size)
     str_copy(clean, sizeof clean, name);
     str_clean_utf8(clean);
     for (const char *p = clean; *p && len + 2 < size; p++) {
-        bool c1 = (unsigned char)p[0] == 0xC2 && (unsigned char)p[1] < 0xA0; /* U+0080 to U+009F */
-
         if (*p == '"' || *p == '\\')
             out[len++] = '\\';
-        out[len++] = c1 || (unsigned char)*p < 0x20 ? ' ' : *p;
-        p += c1;
+        out[len++] = (unsigned char)*p < 0x20 ? ' ' : *p;
     }
     out[len] = '\0';
 }

@@ -92,12 +92,13 @@ static void schedule(struct registrar *r, struct binding *b, unsigned ms)
         arm(r, slot);
 }
 
-/* Somewhat early each time, so that phones which came together part. */
-static void schedule_next(struct registrar *r, struct binding *b)
+/* Somewhat early each time, so that phones which came together part; after a restart, when all have been asked within
+ * seconds, by up to half of the pause. */
+static void schedule_next(struct registrar *r, struct binding *b, bool part)
 {
     unsigned pause = b->reach.stream ? STREAM_MS : lifetime_pause(&r->reaches.lifetimes, b->reach.life, b);
 
-    schedule(r, b, pause - random_below(&r->reaches, pause / 10));
+    schedule(r, b, pause - random_below(&r->reaches, part ? pause / 2 : pause / 10));
 }
 
 /* --- what becomes of a phone
@@ -171,7 +172,8 @@ static void ask(struct registrar *r, struct binding *b)
         reach->stream = true;
         if (reach->life->prober == b)
             reach->life->prober = NULL;
-        schedule_next(r, b);
+        schedule_next(r, b, !reach->heard_us);
+        reach->heard_us = now_us;
         return;
     }
     if (result == -EINVAL || (result == -ENOTCONN && reach->stream))
@@ -276,6 +278,7 @@ static void answered(void *arg, uint64_t id)
     uint32_t place_no = (uint32_t)(id >> 40), generation = (uint32_t)(id >> 16) & 0xffffff;
     struct binding *b;
     struct reach *reach;
+    bool restarted;
 
     if (place_no >= all->place_count || (all->places[place_no].generation & 0xffffff) != generation)
         return;
@@ -285,12 +288,13 @@ static void answered(void *arg, uint64_t id)
     reach = &b->reach;
     if (reach->life && reach->heard_us && !reach->unreachable_us)
         lifetime_held(&all->lifetimes, reach->life, b, (reach->asked_us - reach->heard_us) / 1000);
+    restarted = !reach->heard_us;
     reach->tries = 0;
     reach->heard_us = loop_now_us(r->loop);
     mark_reachable(r, b, "answers again");
     look_for_alg(r, b);
     if (reach->life)
-        schedule_next(r, b);
+        schedule_next(r, b, restarted);
 }
 
 /* --- coming and going
@@ -372,7 +376,7 @@ void reach_registered(struct registrar *r, struct binding *b, const union addr *
         reach->alg = NULL; /* another router */
     look_for_alg(r, b);
     if (reach->life)
-        schedule_next(r, b);
+        schedule_next(r, b, false);
 }
 
 void reach_restored(struct registrar *r, struct binding *b, unsigned keepalive_ms)

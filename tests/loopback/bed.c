@@ -227,8 +227,7 @@ struct bed *bed_open_with(const struct bed_options *options)
         write_file(plan, "init.lua", dialplan);
     }
     if (options->tls) {
-        bed->certificate =
-            certificate_new(CERTIFICATE_EC, "localhost", "DNS:localhost,IP:127.0.0.1,IP:::1", 90, NULL);
+        bed->certificate = certificate_new(CERTIFICATE_EC, "localhost", "DNS:localhost,IP:127.0.0.1,IP:::1", 90, NULL);
         certificate_write(&bed->certificate, NULL, bed->dir, "tls");
         snprintf(tls, sizeof tls, "listen = tls:127.0.0.1:0\n%scertificate = %s/tls.pem\nkey = %s/tls.key\n",
                  six ? "listen = tls:[::1]:0\n" : "", bed->dir, bed->dir);
@@ -239,9 +238,8 @@ struct bed *bed_open_with(const struct bed_options *options)
              "dialplan = %s\ndialplan_library = %s/dialplan\nlog = warn\n[media]\nports = %d-%d\nprogram = "
              "%s/core/tandem-media\nthreads = 2\norphan = 20\n"
              "[module registrar]\n%s",
-             six ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", tls,
-             options->lines ? options->lines : "", bed->dir, bed->dir, build, plan, source, base, base + (int)ports - 1,
-             build, modules ? modules : "");
+             six ? "listen = udp:[::1]:0\nlisten = tcp:[::1]:0\n" : "", tls, options->lines ? options->lines : "",
+             bed->dir, bed->dir, build, plan, source, base, base + (int)ports - 1, build, modules ? modules : "");
     if (config_parse("test", text, strlen(text), &bed->config, why, sizeof why) < 0)
         ck_abort_msg("%s", why);
     bed->config->sip_timers = options->sip_timers;

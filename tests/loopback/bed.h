@@ -21,7 +21,7 @@ struct bed {
     struct config *config;
     struct daemon *daemon;
     struct pbx *pbx;
-    union addr sip, at[6]; /* UDP, TCP, and where there is IPv6: UDP, TCP; then TLS; sip is the first */
+    union addr sip, at[6];          /* UDP, TCP, and where there is IPv6: UDP, TCP; then TLS; sip is the first */
     struct certificate certificate; /* of TLS */
     char dir[64];
     char last_cause[32]; /* of the last call that ended */

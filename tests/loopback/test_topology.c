@@ -477,7 +477,7 @@ static const struct {
     {"a\r\nX-Evil: 1", "a? X-Evil: 1"},
     {"a\nb\tc\vd", "a b c?d"},
     {"\x01\x1b[31m\x7f", "??[31m?"},
-    {"next\xc2\x85line\xc2\x9f", "next line "},
+    {"next\xc2\x85line\xc2\x9f", "next??line??"},
     {"\xff\xfe", "??"},
     {"cut \xc3", "cut ?"},
     {"cut \xf0\x9f\x98", "cut ???"},

@@ -321,6 +321,7 @@ static void run(enum ua_transport transport, const struct row *rows, size_t coun
     char text[MESSAGE_ROOM], challenge[512], realm[128], nonce[128], secret[40];
     unsigned wrong = 0;
 
+    snapshot_put_setting(snapshot, "phone_keepalive", "0"); /* what a phone behind a router gets is another matter */
     message_header(must(wire_ask(asks, &(struct ask){.method = "REGISTER", .to = "<sip:201@tandem>"})),
                    "WWW-Authenticate", challenge, sizeof challenge);
     wire_param(challenge, "realm", realm, sizeof realm);

@@ -101,7 +101,7 @@ void ua_link_send(struct ua_link *link, const union addr *proxy, const char *tex
         return;
     }
     n = link->transport == UA_TCP ? send(link->fd, text, len, MSG_NOSIGNAL)
-                                          : sendto(link->fd, text, len, 0, &proxy->sa, addr_len(proxy));
+                                  : sendto(link->fd, text, len, 0, &proxy->sa, addr_len(proxy));
 
     if (n != (ssize_t)len)
         perror("ua: send");

@@ -244,10 +244,10 @@ START_TEST(a_bucket_lets_so_many_through_and_no_more)
     unsigned passed = 0;
 
     for (uint32_t ms = 0; ms < 10000; ms++)
-        passed += buckets_take(buckets, 77, 20, 100, ms) ? 1 : 0;
+        passed += buckets_take(buckets, 77, 1, 20, 100, ms) ? 1 : 0;
     ck_assert_uint_ge(passed, 298);
     ck_assert_uint_le(passed, 300);
-    ck_assert(buckets_take(buckets, 78, 20, 100, 10000)); /* others have their own */
+    ck_assert(buckets_take(buckets, 78, 1, 20, 100, 10000)); /* others have their own */
     buckets_free(buckets);
 }
 END_TEST

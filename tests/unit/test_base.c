@@ -107,6 +107,9 @@ START_TEST(broken_utf8_is_cleaned)
         {"\xF4\x8F\xBF\xBF", "\xF4\x8F\xBF\xBF"},
         {"\xC3(\xC3\xBC", "?(\xC3\xBC"}, /* the byte behind a broken one is still read */
         {"\x80x\xFF", "?x?"},
+        {"\xC2\x9B"
+         "2J\xC2\x80\xC2\xA0",
+         "??2J??\xC2\xA0"}, /* U+009B does the same as ESC [ */
         {"", ""},
     };
 

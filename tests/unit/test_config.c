@@ -191,7 +191,7 @@ END_TEST
 START_TEST(mistakes_are_named_with_file_and_line)
 {
     refused("\n\n[swich]\n", "t.conf:3: unknown section [swich]");
-    refused("[switch]\nnod = 1\n", "t.conf:2: unknown key \"nod\" in [switch]; there are node, listen");
+    refused("[switch]\nnod = 1\n", "t.conf:2: unknown key \"nod\" in [switch]; there are node, user, listen");
     refused("node = 1\n", "t.conf:1: \"node\" stands before any section");
     refused("[switch\n", "does not end with ]");
     refused("[switch]\nnode\n", "expected [section] or key = value");

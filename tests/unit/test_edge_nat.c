@@ -66,7 +66,7 @@ static void setup(void)
     t.edge_at = edge_listen_addr(t.edge, 0);
     edge_set_core(t.edge, &t.phone_at); /* somebody: the edge takes nothing before */
     edge_set_pong(t.edge, on_pong, &t);
-    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, t.token), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_UDP, &t.phone_at, NULL, t.token), 0);
 }
 
 static void teardown(void)

@@ -380,6 +380,9 @@ START_TEST(ten_thousand_phones_do_not_burst)
     ck_assert_uint_ge(core->pings, 4 * CROWD);
     ck_assert_uint_le(core->pings, 5 * CROWD);
     ck_assert_uint_le(router.most_in_a_tick, 130);
+    router.most_in_a_tick = 0;
+    advance(100000); /* by now they are spread: 21 in a tick would be quite even */
+    ck_assert_uint_le(router.most_in_a_tick, 65);
 }
 END_TEST
 
@@ -399,6 +402,41 @@ START_TEST(a_phone_that_leaves_three_unanswered_is_marked_and_calls_to_it_fail_a
     ck_assert_int_eq(callable(), -EHOSTUNREACH);
     ck_assert_int_gt(json_integer_value(json_object_get(listed(), "unreachable_since_us")), 0);
     ck_assert_ptr_nonnull(listed()); /* not removed */
+}
+END_TEST
+
+START_TEST(a_phone_whose_connection_closes_is_marked_at_once)
+{
+    core->ping_result = 1;                                                                   /* a stream */
+    registers("192.168.1.20:40001", "sip:201@192.168.1.20:40001;transport=tcp", "c1", 3600); /* no keep-alives needed */
+    core->lost(core->lost_arg); /* somebody else's connection */
+    ck_assert_int_eq(callable(), 1);
+    core->dead_flow = "flow-1";
+    ck_assert_int_eq(callable(), -EHOSTUNREACH); /* before anybody has told */
+    core->lost(core->lost_arg);
+    core->lost(core->lost_arg);
+    ck_assert_uint_eq(core->events[EVENT_UNREACHABLE], 1);
+    ck_assert_ptr_nonnull(strstr(core->last_words, "is not connected any more"));
+    ck_assert_int_gt(json_integer_value(json_object_get(listed(), "unreachable_since_us")), 0);
+    core->dead_flow = NULL;
+    registers("192.168.1.20:40002", "sip:201@192.168.1.20:40001;transport=tcp", "c1", 3600);
+    ck_assert_int_eq(callable(), 1);
+    ck_assert_uint_eq(core->events[EVENT_REACHABLE], 1);
+}
+END_TEST
+
+START_TEST(a_connection_to_the_switch_as_it_was_before_is_none)
+{
+    core->ping_result = 1;
+    registers(PUBLIC_SOURCE, "sip:201@192.168.1.20:5060;transport=tls", "c1", 3600);
+    tandem_module.stop(state);
+    core->dead_flow = "flow-1";
+    core->pings = 0;
+    start();
+    ck_assert_int_eq(callable(), -EHOSTUNREACH);
+    ck_assert_int_gt(json_integer_value(json_object_get(listed(), "unreachable_since_us")), 0);
+    advance(200000);
+    ck_assert_uint_eq(core->pings, 0);
 }
 END_TEST
 
@@ -543,6 +581,8 @@ int main(void)
     tcase_add_test(silence, how_many_may_stay_unanswered_is_a_setting);
     tcase_add_test(silence, another_phone_of_the_account_is_called_instead);
     tcase_add_test(silence, a_phone_that_was_unreachable_before_a_restart_is_so_after_it);
+    tcase_add_test(silence, a_phone_whose_connection_closes_is_marked_at_once);
+    tcase_add_test(silence, a_connection_to_the_switch_as_it_was_before_is_none);
     tcase_add_test(silence, an_answer_with_a_wrong_id_does_nothing);
     tcase_add_test(silence, a_router_that_rewrites_sip_is_told_once_with_what_to_do);
     tcase_add_test(silence, a_phone_behind_another_router_is_judged_anew);

@@ -432,6 +432,23 @@ START_TEST(a_phone_with_two_flows_rings_once_on_one_that_is_up)
 }
 END_TEST
 
+START_TEST(a_sips_contact_takes_a_connection_by_tls)
+{
+    struct sipmsg open = request(1), closed = request(2);
+    struct endpoint to[4];
+
+    with_contact(&open, "SIPS:201@192.0.2.7", 600);
+    ck_assert_int_eq(serve(&open), 400);
+    ck_assert_ptr_nonnull(strstr(open.phrase, "takes a connection by TLS"));
+    with_contact(&closed, "sips:201@192.0.2.7", 600);
+    closed.flow = "tls-1";
+    ck_assert_int_eq(serve(&closed), 200);
+    ck_assert_int_eq(core->resolve(core->resolve_arg, &core->pbx, "201", to, 4), 1);
+    ck_assert(to[0].secure);
+    obj_unref(to[0].account, "endpoint");
+}
+END_TEST
+
 START_TEST(what_a_contact_says_beside_comes_back)
 {
     struct sipmsg m = request(1), query = request(2);
@@ -757,6 +774,7 @@ int main(void)
     tcase_add_test(reg, a_path_is_for_those_who_know_it_and_must_be_usable);
     tcase_add_test(reg, outbound_is_in_force_over_connections_only);
     tcase_add_test(reg, a_phone_with_two_flows_rings_once_on_one_that_is_up);
+    tcase_add_test(reg, a_sips_contact_takes_a_connection_by_tls);
     tcase_add_test(reg, what_a_contact_says_beside_comes_back);
     tcase_add_test(reg, a_phone_that_leaves_its_instance_out_for_a_while_stays_one_row);
     tcase_add_test(reg, preferred_contacts_come_first);

@@ -1,4 +1,5 @@
-/* TLS at the edge, byte by byte: who gets a session, with which certificate, and what becomes of those who misbehave. */
+/* TLS at the edge, byte by byte: who gets a session, with which certificate, and what becomes of those who misbehave.
+ */
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -80,7 +81,8 @@ static void setup(void)
 static void open_edge(const struct edge_tls_config *tls, unsigned rate)
 {
     struct edge_listen tls_listen = {.transport = EDGE_TLS};
-    struct edge_config config = {.listens = &tls_listen, .count = 1, .source_rate = rate, .source_burst = 200, .tls = *tls};
+    struct edge_config config = {
+        .listens = &tls_listen, .count = 1, .source_rate = rate, .source_burst = 200, .tls = *tls};
     struct edge_hooks hooks = {&t, on_message};
     union addr core;
     socklen_t len = sizeof core;
@@ -538,10 +540,11 @@ START_TEST(who_does_not_read_is_cut_off)
     c->deaf = true;
     flow = strstr(t.got, ";flow=");
     str_copy_n(token, sizeof token, flow + 6, strcspn(flow + 6, ";\r"));
-    len = snprintf(text, sizeof text,
-                   "MESSAGE sip:b SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:1;branch=z9hG4bKx\r\nRoute: <sip:x;lr;flow=%s>\r\n"
-                   "Content-Length: 1000\r\n\r\n%01000d",
-                   token, 0);
+    len = snprintf(
+        text, sizeof text,
+        "MESSAGE sip:b SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:1;branch=z9hG4bKx\r\nRoute: <sip:x;lr;flow=%s>\r\n"
+        "Content-Length: 1000\r\n\r\n%01000d",
+        token, 0);
     for (int i = 0; i < 200000 && stats().connections; i++) {
         if (send(t.nta, text + sent, (size_t)(len - sent), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
             sent = 0;
@@ -600,9 +603,10 @@ END_TEST
 
 static void open_for_clients(enum edge_clients clients)
 {
-    open_edge(&(struct edge_tls_config){
-                  .certificates = t.files, .count = 2, .clients = clients, .client_ca = path(4, "ca.pem")},
-              0);
+    open_edge(
+        &(struct edge_tls_config){
+            .certificates = t.files, .count = 2, .clients = clients, .client_ca = path(4, "ca.pem")},
+        0);
 }
 
 /* A phone with this certificate (NULL: none). True: it gets through, and *out says what the edge knows of it. */
@@ -939,9 +943,10 @@ START_TEST(whom_we_connect_to_must_be_who_it_should)
 {
     struct certificate stranger = certificate_new(CERTIFICATE_EC, "a.example", "DNS:a.example,IP:127.0.0.1", 10, NULL);
 
-    open_edge(&(struct edge_tls_config){
-                  .certificates = t.files, .count = 1, .verify_servers = true, .server_ca = path(4, "ca.pem")},
-              0);
+    open_edge(
+        &(struct edge_tls_config){
+            .certificates = t.files, .count = 1, .verify_servers = true, .server_ca = path(4, "ca.pem")},
+        0);
     ck_assert(is_called(&t.first, "a.example"));
     ck_assert(is_called(&t.first, NULL)); /* its address is in it */
     ck_assert(!is_called(&t.first, "other.example"));

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from . import data, edge, overload, sipp, take_ports, transports, usage
+from . import data, edge, flood, overload, sipp, take_ports, transports, usage
 
 HOLD_MS = 200
 
@@ -313,6 +313,8 @@ def all_rows(plan, make, home, whole):
         rows += idle(plan, make, home)
     if whole and plan.wants("overload"):
         rows += overload.rows(plan, make, home, _row)
+    if whole and plan.wants("flood"):
+        rows += flood.rows(plan, make, home, _row)
     if whole and plan.wants("data"):
         rows += data.rows(plan, make, home, _row)
     if whole and plan.wants("tls"):

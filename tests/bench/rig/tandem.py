@@ -29,8 +29,8 @@ class Tandem:
             self.program = Program(os.path.join(home, "t"), build, SOURCE, [*take_ports(2), *MEDIA], database, log="info",
                                    ipv6=False, media_address=media_address, **options)
             self.program.migrate()
-            # SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
-            for key in ("silence_event", "silence_hangup", "keepalive"):
+            # One account makes all the calls. SIPp's phones send no audio and answer nothing in a call: they would be taken for dead.
+            for key in ("silence_event", "silence_hangup", "keepalive", "account_rate"):
                 self.program.sql(f"SELECT tandem.set_setting('{key}', '0')")
             self.account = [(name, secrets.token_hex(12)) for name in ("201", "202", "203")]
             for name, secret in self.account:

@@ -163,6 +163,13 @@ class Endpoint:
     def request(self, method, timeout=5.0):
         return self.receive(timeout, lambda m: m.method == method, f"a {method}")
 
+    def waits(self, method):
+        """Takes a request of this method that is already there; None: there is none."""
+        try:
+            return self.request(method, 0.2)
+        except Failed:
+            return None
+
     def response(self, cseq_method, status=None, timeout=5.0, call_id=None):
         """The next response; status: a number, or a function of it. Default: any final one."""
         if status is None:

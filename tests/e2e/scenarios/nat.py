@@ -72,6 +72,10 @@ def phones_over_tcp_behind_symmetric_routers_hear_each_other(t):
     _both_ways(t, {"symmetric": True}, {"symmetric": True}, transport="tcp")
 
 
+def phones_over_tls_behind_symmetric_routers_hear_each_other(t):
+    _both_ways(t, {"symmetric": True}, {"symmetric": True}, kinds=("linphone", "baresip"), transport="tls")
+
+
 def _after_silence(t, seconds, kind="baresip"):
     """A phone behind a router that forgets after five seconds is called after so long without a word."""
     _, here, there = _world(t, None, {"forgets_s": 5, "symmetric": True})
@@ -108,6 +112,17 @@ def a_linphone_behind_a_router_that_forgets_after_five_seconds_is_called_after_t
     _after_silence(t, 120, "linphone")
 
 
+@scenario(seconds=300, long=True)
+def phones_behind_usual_routers_are_called_after_two_minutes(t):
+    _, here, there = _world(t, {"forgets_s": 30}, {"forgets_s": 30, "symmetric": True})
+    a, b = t.phone(inside=here, tone=CALLER, expires=3600), t.phone(inside=there, tone=CALLEE, expires=3600)
+    time.sleep(120)  # this is what the test is about
+    for caller, callee in ((a, b), (b, a)):
+        _talk(caller, callee)
+        _hang_up(caller, callee)
+    assert not re.search("cannot be reached any more|forgets phones", t.tandem.log())
+
+
 @scenario(seconds=120)
 def a_phone_that_falls_silent_is_marked_and_calls_to_it_fail_at_once(t):
     _, here, there = _world(t)
@@ -133,10 +148,10 @@ def a_phone_that_falls_silent_is_marked_and_calls_to_it_fail_at_once(t):
     _talk(a, c)
 
 
-def _server_behind(t, switch, stun=False):
+def _server_behind(t, switch, stun=False, idle_s=0):
     """A switch in a private network whose router leads SIP and audio to it; a phone beside it, and one far away."""
     internet = t.internet()
-    gate = internet.router("gate", PBX, lan="192.168.50")
+    gate = internet.router("gate", PBX, lan="192.168.50", forgets_s=30)
     home = internet.behind(gate, "pbx", 10)
     server = net.StunServer(internet.host("stun", STUN)) if stun else None
     tandem = t.own_tandem(inside=home, switch=switch)
@@ -146,10 +161,11 @@ def _server_behind(t, switch, stun=False):
     tandem.start()
     if stun:
         tandem.wait_log("the public address is " + PBX.replace(".", r"\."))
-    far = internet.behind(internet.router("west", WEST), "far")
+    far = internet.behind(internet.router("west", WEST, forgets_s=30), "far")
     near = internet.behind(gate, "near", 30)
-    a = t.phone(account=t.account(), inside=far, tone=CALLER, server=f"{PBX}:5060")
-    b = t.phone(account=t.account(), inside=near, tone=CALLEE, server=f"{home.address}:5060")
+    a = t.phone(account=t.account(), inside=far, tone=CALLER, server=f"{PBX}:5060", expires=3600)
+    b = t.phone(account=t.account(), inside=near, tone=CALLEE, server=f"{home.address}:5060", expires=3600)
+    time.sleep(idle_s)
     _talk(a, b)
     _hang_up(a, b)
     _talk(b, a)
@@ -167,6 +183,11 @@ def _server_behind(t, switch, stun=False):
 def a_switch_behind_a_router_says_its_public_address_outside_and_its_own_inside(t):
     _, tandem = _server_behind(t, f"public_host = {PBX}\n")
     assert re.search(rf"address +{PBX}", tandem.cli("status").stdout)
+
+
+@scenario(seconds=300, long=True)
+def phones_of_a_switch_behind_a_router_are_called_after_two_minutes(t):
+    _server_behind(t, f"public_host = {PBX}\n", idle_s=120)
 
 
 def a_switch_behind_a_router_finds_its_public_address_by_stun(t):
@@ -254,3 +275,34 @@ def audio_of_a_stranger_is_neither_heard_nor_answered(t):
         evil.end()
     assert evil.sent > 1000
     assert evil.got == 0, f"{evil.got} packets went to the stranger"
+
+
+def keep_alives_follow_their_settings_and_what_they_find_is_an_event(t):
+    tandem = t.own_tandem().start()
+    said = tandem.command_fails("setting", "set", "phone_keepalive", "3601")
+    assert "a number from 0 to 3600" in said, said
+    log = f"{t.directory('events')}/out"
+    follower = t.program([tandem.path("tandem"), "-s", tandem.control, "events", "registration"], log)
+    phone = t.endpoint()
+    wait_until("the follower to follow", lambda: phone.register().status == 200 and "registered" in follower.text(), 10, 0.2)
+    phone.silence(3, lambda m: m.method == "OPTIONS")  # it is in our own network
+    tandem.cli("setting", "set", "phone_keepalive_all", "1")
+    question = phone.request("OPTIONS", 5)
+    assert question.uri == f"sip:{phone.user}@{phone.contact}", question.uri
+    wait_until("the phone to be marked", lambda: f"unreachable {phone.user}" in follower.text(), 15)
+    caller = t.endpoint()
+    caller.register()
+    refused = caller.invite(phone.user)
+    assert refused.status == 480, refused
+    caller.ack(refused)
+    assert t.call_record(caller.user)["cause"] == "contact-unreachable"
+    said = tandem.cli("why", "register", phone.user).stdout
+    assert "has not answered keep-alives" in said and "calls to it fail at once" in said, said
+    tandem.cli("setting", "set", "unreachable_after", "0")
+    phone.inbox.clear()
+    phone.reply(phone.request("OPTIONS", 40), 404)  # any answer will do
+    wait_until("the phone to be reachable", lambda: f"\nreachable {phone.user}" in re.sub(r"(?m)^\S+ ", "", follower.text()), 10)
+    tandem.cli("setting", "set", "phone_keepalive", "0")
+    while phone.waits("OPTIONS"):
+        pass  # what had come before
+    phone.silence(4, lambda m: m.method == "OPTIONS")

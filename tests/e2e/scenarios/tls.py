@@ -70,6 +70,8 @@ def a_broken_certificate_is_told_of_and_the_old_one_stays(t):
     with open(tandem.certificate.file, "w", encoding="ascii") as f:
         f.write("this is no certificate\n")
     words = tandem.command_fails("tls", "reload")
+    checked = proc.run([tandem.path("tandemd"), "-c", tandem.config, "--check-config"], check=False)
+    assert checked.returncode != 0 and "no certificate can be read" in checked.stdout + checked.stderr, checked
     assert tandem.certificate.file in words and "What was in force before stays" in words, words
     assert "no certificate can be read" in tandem.cli("status").stdout
     assert "no certificate can be read" in tandem.cli("tls").stdout
