@@ -3,7 +3,7 @@
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
-#include "base/addr.h"
+#include "base/network.h"
 #include "base/loop.h"
 #include "edge/ban.h"
 
@@ -50,9 +50,9 @@ struct edge_tls_config {
 struct edge_config {
     const struct edge_listen *listens;
     size_t count;
-    const struct addr_network *locals; /* our own networks: their phones get our local address; copied */
-    size_t local_count;                /* at most EDGE_LOCAL_NETWORKS */
-    uint8_t key[16];                   /* for flow tokens and branches; keep it over restarts */
+    const struct network *locals; /* our own networks: their phones get our local address; copied */
+    size_t local_count;           /* at most EDGE_LOCAL_NETWORKS */
+    uint8_t key[16];              /* for flow tokens and branches; keep it over restarts */
     size_t max_message;    /* bytes from outside; larger ones are dropped (0: 16384). NTA gets up to 1 KB more. */
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
     unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
