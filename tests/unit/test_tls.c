@@ -817,6 +817,9 @@ START_TEST(it_can_be_read_anew_by_order)
     write_text("b.key", "no key");
     reload(false);
     shows("ordered");
+    certificate_write(&t.second, &t.authority, t.dir, "b");
+    loop_fake_advance(t.loop, 5000); /* a look by itself is under way */
+    reload(true);
 }
 END_TEST
 
@@ -866,9 +869,10 @@ START_TEST(it_may_be_closed_while_files_are_read)
     ck_assert_int_eq(edge_tls_reload(t.edge, on_reloaded, NULL), 0);
     edge_close(t.edge);
     t.edge = NULL;
+    ck_assert(t.reloaded); /* whoever waited is told */
+    ck_assert(!t.good);
     for (int i = 0; i < 20; i++)
         loop_turn(t.loop, 5);
-    ck_assert(!t.reloaded);
 }
 END_TEST
 
