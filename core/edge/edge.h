@@ -194,7 +194,7 @@ void edge_set_lost(struct edge *edge, loop_fn lost, void *arg);
 /* False when no listener has TLS. */
 bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out);
 /* Reads the certificates anew, also when no file has changed. done runs once, in a later turn: good when every file is
- * as it should be. 0, -ENOENT or -EBUSY. */
+ * as it should be; also when the edge closes. 0, -ENOENT or -EBUSY. */
 int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg);
 
 /* Keeps the way to a phone open (RFC 5626 §4.4 from our side): over datagrams OPTIONS with this Request-URI, because
