@@ -4,6 +4,25 @@
 
 #include "cli/entity.h"
 
+#define BOM "\xEF\xBB\xBF"
+
+/* How often it stands in the first row outside of quotes. A quote begins a field, or it is a character like others. */
+static size_t count_in_first_row(const char *p, char separator)
+{
+    size_t count = 0;
+    bool quoted = *p == '"';
+
+    for (p += quoted; *p && (quoted || (*p != '\n' && *p != '\r')); p++) {
+        if (*p == '"' && quoted)
+            quoted = false;
+        else if (*p == '"' && (strchr(",;\t", p[-1]) || p[-1] == '"'))
+            quoted = true;
+        else if (*p == separator && !quoted)
+            count++;
+    }
+    return count;
+}
+
 void csv_open(struct csv *csv, char *text)
 {
     static const char separators[] = {',', ';', '\t'};
@@ -13,13 +32,11 @@ void csv_open(struct csv *csv, char *text)
     csv->separator = ',';
     csv->line = 0;
     csv->next_line = 1;
-    if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
+    if (strncmp(text, BOM, 3) == 0)
         csv->at += 3;
     for (size_t i = 0; i < COUNT_OF(separators); i++) {
-        size_t found = 0;
+        size_t found = count_in_first_row(csv->at, separators[i]);
 
-        for (const char *p = csv->at; *p && *p != '\n' && *p != '\r'; p++)
-            found += *p == separators[i];
         if (found > most) {
             most = found;
             csv->separator = separators[i];
@@ -105,7 +122,7 @@ int csv_row(struct csv *csv, char **fields, unsigned max)
 
 void csv_write(FILE *out, const char *text, bool last)
 {
-    if (strpbrk(text, "\",;\r\n\t") || *text == ' ') {
+    if (strpbrk(text, "\",;\r\n\t") || *text == ' ' || strncmp(text, BOM, 3) == 0) {
         putc('"', out);
         for (; *text; text++) {
             if (*text == '"')

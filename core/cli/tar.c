@@ -37,12 +37,14 @@ static void put_octal(char *field, size_t size, uint64_t value)
 static int get_octal(const char *field, size_t size, uint64_t *out)
 {
     char text[24];
+    const char *digits;
     char *end;
 
     memcpy(text, field, size);
     text[size] = '\0';
-    *out = strtoull(text + strspn(text, " "), &end, 8);
-    return *end && *end != ' ' ? -EINVAL : 0;
+    digits = text + strspn(text, " ");
+    *out = strtoull(digits, &end, 8);
+    return (*digits && (*digits < '0' || *digits > '7')) || (*end && *end != ' ') ? -EINVAL : 0; /* no signs */
 }
 
 /* A long name goes into two fields, parted at a slash. */

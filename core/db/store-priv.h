@@ -33,6 +33,8 @@ struct store {
 
 /* store.c */
 struct store_entry *store_find(struct store *store, const char *key);
+/* May a journal that a bad disk has changed say so? Key, value and limits are as for store_set(). */
+bool store_can_keep(struct store *store, const char *key, const json_t *value);
 /* Sets it as it was set elsewhere: no journal, no writing behind. value is taken over; NULL: forgotten. */
 struct store_entry *store_put(struct store *store, const char *key, json_t *value, uint64_t updated_us,
                               uint64_t expires_us);

@@ -126,6 +126,17 @@ static bool is_value(const json_t *value)
     return json_is_number(value) || json_is_boolean(value);
 }
 
+bool store_can_keep(struct store *store, const char *key, const json_t *value)
+{
+    const struct store_entry *entry = store_find(store, key);
+    bool had = entry && entry->value;
+
+    if (!is_key(key) || !value || json_is_null(value))
+        return is_key(key);
+    return is_value(value) && (had || store->keys < STORE_KEYS_MAX) &&
+           store->bytes - (had ? entry_bytes(key, entry->value) : 0) + entry_bytes(key, value) <= STORE_BYTES_MAX;
+}
+
 static int set(struct store *store, const char *key, json_t *value, uint64_t seconds)
 {
     struct store_entry *entry = store_find(store, key);

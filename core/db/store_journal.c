@@ -68,7 +68,7 @@ static void take_line(struct store *store, const char *line, size_t len)
     uint64_t updated = (uint64_t)json_integer_value(json_object_get(json, "updated"));
     struct store_entry *entry = key ? store_find(store, key) : NULL;
 
-    if (!key) { /* the last line before a crash may be half a line */
+    if (!key || !store_can_keep(store, key, value)) { /* half a line, of a crash; or of a bad disk */
         json_decref(json);
         return;
     }

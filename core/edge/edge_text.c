@@ -19,9 +19,9 @@ static const char *skip_space(const char *p, const char *end)
 
 static struct slice trim(const char *p, const char *end)
 {
-    p = skip_space(p, end);
-    while (end > p && is_space(end[-1]))
+    while (end > p && is_space(end[-1])) /* first: of nothing but space, what is left lies at its beginning */
         end--;
+    p = skip_space(p, end);
     return (struct slice){p, (size_t)(end - p)};
 }
 
@@ -172,8 +172,8 @@ bool edge_text_header(const struct edge_text *text, const char **cursor, struct 
     } while (p < end && (*p == ' ' || *p == '\t'));
     *cursor = out->next = p;
     colon = memchr(out->line, ':', (size_t)(p - out->line));
-    out->name = trim(out->line, colon ? colon : p);
-    out->value = trim(colon ? colon + 1 : p, p);
+    out->name = colon ? trim(out->line, colon) : (struct slice){out->line, 0}; /* without a colon it is none of ours */
+    out->value = colon ? trim(colon + 1, p) : trim(out->line, p);
     return true;
 }
 
@@ -394,9 +394,14 @@ static int parse_via_params(struct edge_via *via, const char *p, const char *end
 
 struct slice edge_text_user(struct slice uri)
 {
-    const char *end = uri.at + uri.len, *p = memchr(uri.at, ':', uri.len), *stop;
-    struct slice scheme = {uri.at, p ? (size_t)(p - uri.at) : 0};
+    const char *end, *p, *stop;
+    struct slice scheme = {uri.at, 0};
 
+    if (!uri.at)
+        return (struct slice){0};
+    end = uri.at + uri.len;
+    p = memchr(uri.at, ':', uri.len);
+    scheme.len = p ? (size_t)(p - uri.at) : 0;
     if (!p++)
         return (struct slice){0};
     stop = memchr(p, '@', (size_t)(end - p));
@@ -412,9 +417,12 @@ struct slice edge_text_user(struct slice uri)
 
 struct slice edge_text_tag(struct slice from)
 {
-    const char *p = from.at, *end = p + from.len;
+    const char *p = from.at, *end;
     struct slice whole, name, value;
 
+    if (!p) /* the message has no such header */
+        return (struct slice){0};
+    end = p + from.len;
     /* Parameters stand behind the URI's brackets, when it has any. */
     while (p && p < end && *p != '<' && *p != ';')
         p = *p == '"' ? skip_quoted(p, end) : p + 1;

@@ -22,13 +22,14 @@ static void challenge(struct agent *agent, msg_t *msg, const sip_t *sip, const u
 {
     const char *realm = snapshot_setting(db_snapshot(agent->pbx->db), "realm", "tandem");
     enum digest_algorithm order[2];
-    unsigned count = offered(agent, source, message_flow(sip), order);
+    unsigned offers = offered(agent, source, message_flow(sip), order), count = 0;
     char headers[2][300];
 
-    for (unsigned i = 0; i < count; i++)
-        digest_challenge(agent->digest, order[i], realm, source, stale, headers[i], sizeof headers[i]);
+    for (unsigned i = 0; i < offers; i++)
+        if (digest_challenge(agent->digest, order[i], realm, source, stale, headers[count], sizeof headers[count]) == 0)
+            count++;
     agent->stats.challenged++;
-    reply_stateless(agent, msg, SIP_401_UNAUTHORIZED, SIPTAG_WWW_AUTHENTICATE_STR(headers[0]),
+    reply_stateless(agent, msg, SIP_401_UNAUTHORIZED, TAG_IF(count > 0, SIPTAG_WWW_AUTHENTICATE_STR(headers[0])),
                     TAG_IF(count > 1, SIPTAG_WWW_AUTHENTICATE_STR(headers[1])), TAG_END());
 }
 

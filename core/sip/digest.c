@@ -71,6 +71,9 @@ int digest_challenge(const struct digest *digest, enum digest_algorithm algorith
     uint32_t salt = 0;
     size_t used = 0;
 
+    for (const char *p = realm; *p; p++)
+        if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20 || *p == 0x7F)
+            return -EINVAL;
     if (stale)
         random_bytes(&salt, sizeof salt);
     nonce_make(digest, now_s(digest) / SLOT_S, salt, source, nonce);

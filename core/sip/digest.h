@@ -24,7 +24,8 @@ enum digest_verdict { DIGEST_OK, DIGEST_STALE, DIGEST_WRONG };
 struct digest *digest_new(struct loop *loop) MUST_USE;
 void digest_free(struct digest *digest);
 
-/* Value of a WWW-Authenticate header for this source. 0 or -E2BIG. */
+/* Value of a WWW-Authenticate header for this source. 0, -E2BIG, or -EINVAL: the realm has quotes, backslashes or control
+ * characters, which the database keeps out of the setting. */
 int digest_challenge(const struct digest *digest, enum digest_algorithm algorithm, const char *realm,
                      const union addr *source, bool stale, char *out, size_t size);
 

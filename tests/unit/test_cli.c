@@ -187,6 +187,26 @@ static const char *row_text(struct csv *csv)
     return out;
 }
 
+START_TEST(what_csv_writes_it_reads_again)
+{
+    static const char *const fields[] = {"a;b;c", "\xEF\xBB\xBF" "name", "two\n;lines;", "d"};
+    char *again[4];
+    struct csv csv;
+
+    for (int at = 0; at < 4; at++) { /* each of them first */
+        teardown();
+        setup();
+        for (int i = 0; i < 4; i++)
+            csv_write(cli.out, fields[(at + i) % 4], i == 3);
+        csv_open(&csv, str_dup(printed()));
+        ck_assert_int_eq(csv_row(&csv, again, 4), 4);
+        for (int i = 0; i < 4; i++)
+            ck_assert_str_eq(again[i], fields[(at + i) % 4]);
+        csv_close(&csv);
+    }
+}
+END_TEST
+
 START_TEST(csv_is_read_as_spreadsheets_write_it)
 {
     struct csv csv;
@@ -333,6 +353,31 @@ START_TEST(an_archive_gives_back_what_went_in)
 }
 END_TEST
 
+START_TEST(a_size_with_a_sign_is_no_size)
+{
+    struct tar_file file = {.name = "a", .size = 1, .mode = 0644, .modified = 1};
+    char *archive = NULL, sum_text[9];
+    size_t len = 0;
+    unsigned sum = 0;
+    FILE *content = fmemopen((char[]){'x'}, 1, "r"), *out = open_memstream(&archive, &len), *in;
+
+    ck_assert_int_eq(tar_write(out, &file, content), 0);
+    ck_assert_int_eq(tar_end(out), 0);
+    fclose(out);
+    fclose(content);
+    memcpy(archive + 124, "-0000000001", 12);
+    memset(archive + 148, ' ', 8);
+    for (size_t i = 0; i < 512; i++)
+        sum += (unsigned char)archive[i];
+    snprintf(sum_text, sizeof sum_text, "%06o", sum);
+    memcpy(archive + 148, sum_text, 7);
+    in = fmemopen(archive, len, "r");
+    ck_assert_int_eq(tar_next(in, &file), -EINVAL);
+    fclose(in);
+    free(archive);
+}
+END_TEST
+
 START_TEST(an_archive_never_leads_out_of_its_directory)
 {
     static const char *const bad[] = {"",    "/etc/passwd", "..", "../x", "a/../b", "a/..",
@@ -366,10 +411,12 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, width_counts_columns_not_bytes);
+    tcase_add_test(tcase, what_csv_writes_it_reads_again);
     tcase_add_test(tcase, csv_is_read_as_spreadsheets_write_it);
     tcase_add_test(tcase, csv_that_is_none_is_not_guessed_at);
     tcase_add_test(tcase, csv_that_was_written_reads_the_same);
     tcase_add_test(tcase, an_archive_gives_back_what_went_in);
+    tcase_add_test(tcase, a_size_with_a_sign_is_no_size);
     tcase_add_test(tcase, an_archive_never_leads_out_of_its_directory);
     tcase_add_test(tcase, a_file_of_sql_comes_apart_where_psql_would_take_it_apart);
     tcase_add_test(tcase, control_characters_of_a_phone_never_reach_the_terminal);

@@ -429,6 +429,16 @@ START_TEST(a_challenge_that_does_not_fit_is_an_error)
 }
 END_TEST
 
+START_TEST(a_realm_cannot_end_its_quotes)
+{
+    static const char *const bad[] = {"a\", nonce=\"x", "a\\", "a\r\nX: y", "a\x7F"};
+    char out[300];
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        ck_assert_int_eq(digest_challenge(digest, DIGEST_MD5, bad[i], &desk, false, out, sizeof out), -EINVAL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("digest");
@@ -454,6 +464,7 @@ int main(void)
     tcase_add_loop_test(tc, malformed_parameters_are_refused, 0, (int)COUNT_OF(malformed));
     tcase_add_test(tc, quotes_capitals_and_spaces_are_read_as_rfc_7616_writes_them);
     tcase_add_test(tc, a_challenge_that_does_not_fit_is_an_error);
+    tcase_add_test(tc, a_realm_cannot_end_its_quotes);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

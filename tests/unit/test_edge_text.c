@@ -161,6 +161,27 @@ START_TEST(a_local_reply_copies_what_matching_needs)
 }
 END_TEST
 
+START_TEST(a_local_reply_repeats_an_empty_header_on_one_line_and_none_without_a_colon)
+{
+    static const char in[] = "BYE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h:1;branch=x\r\nTo: \r\nFrom\r\nCSeq: 1 BYE\r\n\r\n";
+    static const char expected[] = "SIP/2.0 400 Bad Request\r\nVia: SIP/2.0/UDP h:1;branch=x\r\nTo:;tag=edge\r\n"
+                                   "CSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n";
+    struct edge_text text;
+    struct edge_via via;
+    char out[1024];
+
+    scan(in, &text, &via);
+    expect_text(out, edge_text_reply(&text, 400, "Bad Request", "", out, sizeof out), expected);
+}
+END_TEST
+
+START_TEST(a_header_that_is_missing_has_no_tag_and_no_user)
+{
+    ck_assert_ptr_null(edge_text_tag((struct slice){0}).at);
+    ck_assert_ptr_null(edge_text_user((struct slice){0}).at);
+}
+END_TEST
+
 START_TEST(a_tag_is_found_behind_the_uri_only)
 {
     ck_assert(edge_text_same(edge_text_tag(SLICE("<sip:a@b;tag=1>;x; TAG = 2 ;y")), SLICE("2")));
@@ -283,6 +304,8 @@ int main(void)
     tcase_add_loop_test(text, an_outbound_request_loses_our_route_and_the_loopback_via, 0, COUNT_OF(publish_cases));
     tcase_add_test(text, a_response_gets_the_loopback_via_back);
     tcase_add_test(text, a_local_reply_copies_what_matching_needs);
+    tcase_add_test(text, a_local_reply_repeats_an_empty_header_on_one_line_and_none_without_a_colon);
+    tcase_add_test(text, a_header_that_is_missing_has_no_tag_and_no_user);
     tcase_add_test(text, a_tag_is_found_behind_the_uri_only);
     tcase_add_test(text, bytes_behind_content_length_are_cut);
     tcase_add_test(text, empty_lines_in_front_and_bare_newlines_are_accepted);

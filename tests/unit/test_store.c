@@ -160,6 +160,31 @@ START_TEST(a_torn_file_gives_what_stands_before_the_tear)
 }
 END_TEST
 
+START_TEST(a_journal_that_a_disk_has_changed_keeps_nothing_that_could_not_be_set)
+{
+    static const char lines[] = "{\"key\":\"object\",\"value\":{},\"updated\":5,\"expires\":0,\"saved\":true}\n"
+                                "{\"key\":\"a\\nb\",\"value\":1,\"updated\":5,\"expires\":0,\"saved\":true}\n"
+                                "{\"key\":\"\",\"value\":1,\"updated\":5,\"expires\":0,\"saved\":true}\n"
+                                "{\"key\":\"good\",\"value\":\"yes\",\"updated\":5,\"expires\":0,\"saved\":true}\n";
+    char path[100];
+    json_t *all;
+    FILE *file;
+
+    store_close(store);
+    loop_free(loop);
+    snprintf(path, sizeof path, "%s/store.journal", dir);
+    file = fopen(path, "a");
+    ck_assert_uint_eq(fwrite(lines, 1, strlen(lines), file), strlen(lines));
+    fclose(file);
+    loop = loop_new_fake();
+    ck_assert_int_eq(store_open(loop, NULL, dir, &store), 0);
+    ck_assert_str_eq(text("good"), "yes");
+    all = store_all(store);
+    ck_assert_uint_eq(json_object_size(all), 1);
+    json_decref(all);
+}
+END_TEST
+
 static long file_size(void)
 {
     char path[100];
@@ -204,6 +229,7 @@ int main(void)
     tcase_add_test(tc, it_has_a_size);
     tcase_add_test(tc, what_has_a_time_is_forgotten_then);
     tcase_add_test(tc, a_torn_file_gives_what_stands_before_the_tear);
+    tcase_add_test(tc, a_journal_that_a_disk_has_changed_keeps_nothing_that_could_not_be_set);
     tcase_add_test(tc, a_journal_does_not_grow_for_ever);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -1,0 +1,21 @@
+/* libFuzzer: what the called phone answers to requests of ours, and sends on its own (sip_bed.h); the caller behaves
+ * well. */
+#include "sip_bed.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct sip_bed *bed;
+
+    if (!bed)
+        bed = sip_bed_new(SIDE_CALLEE);
+    sip_bed_play(bed, data, size);
+    return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    return sip_bed_mutate(data, size, max, seed);
+}
