@@ -46,14 +46,24 @@ struct edge_connection *edge_connection_find(const struct edge *edge, uint64_t i
     return c && c->id == id && !c->dead ? c : NULL;
 }
 
-struct edge_connection *edge_connection_to(const struct edge_listener *listener, const union addr *peer)
+static uint64_t name_hash(const struct edge *edge, const char *name)
+{
+    uint64_t hash = siphash(edge->key, name, strlen(name));
+
+    return hash ? hash : 1;
+}
+
+struct edge_connection *edge_connection_to(const struct edge_listener *listener, const union addr *peer,
+                                           const char *name)
 {
     const struct edge *edge = listener->edge;
+    uint64_t wanted = name_hash(edge, name);
     struct edge_connection *c;
 
     LIST_FOR_EACH(c, &edge->sources[edge_source_hash(edge, peer) % EDGE_SOURCES], in_source)
     {
-        if (!c->dead && c->listener->transport == listener->transport && addr_same(&c->peer, peer))
+        if (!c->dead && c->listener->transport == listener->transport && addr_same(&c->peer, peer) &&
+            (listener->transport != EDGE_TLS || c->name == wanted))
             return c;
     }
     return NULL;
@@ -263,7 +273,9 @@ static void outside_ready(void *arg, int fd, unsigned what)
     c->heard_us = now;
     if (!read_side(c, &c->outside))
         return;
-    if (edge_stream_partial(&c->outside) && !c->partial_us) {
+    if (!edge_stream_partial(&c->outside)) {
+        c->partial_us = 0; /* it was no message but an empty line, perhaps */
+    } else if (!c->partial_us) {
         c->partial_us = now;
         watch_time(c);
     }
@@ -380,6 +392,7 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     c->peer = *peer;
     c->id = new_id(edge);
     c->spoken = name;
+    c->name = name ? name_hash(edge, name) : 0;
     c->opened_us = c->heard_us = loop_now_us(edge->loop);
     edge->connections[c->id & 0xffff] = c;
     list_append(source, &c->in_source);

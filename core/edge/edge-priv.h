@@ -69,6 +69,7 @@ struct edge_connection {
     struct edge_listener *listener;
     uint64_t id;
     union addr peer;
+    uint64_t name;                      /* keyed hash of whom we connected to; 0: it connected to us */
     struct edge_stream outside, inside; /* peer, NTA (from the first message on) */
     char inside_text[ADDR_TEXT];        /* our own address towards NTA */
     struct loop_timer timer;
@@ -241,8 +242,10 @@ uint64_t edge_source_hash(const struct edge *edge, const union addr *source); /*
 struct edge_connection *edge_connection_new(struct edge_listener *listener, int fd, const union addr *peer,
                                             const char *name);
 struct edge_connection *edge_connection_find(const struct edge *edge, uint64_t id);
-/* A connection with this very peer, or NULL. */
-struct edge_connection *edge_connection_to(const struct edge_listener *listener, const union addr *peer);
+/* A connection with this very peer, or NULL. Over TLS, one that was made to the same name: who somebody else is says
+ * nothing about this one. */
+struct edge_connection *edge_connection_to(const struct edge_listener *listener, const union addr *peer,
+                                           const char *name);
 /* Opens the way to NTA when it is not open. Returns 0 or negative errno. */
 int edge_connection_inside(struct edge_connection *connection);
 /* Sends one message to the peer or to NTA. An error closes the connection. */

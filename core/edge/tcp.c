@@ -99,7 +99,7 @@ static void tcp_close(struct edge_listener *listener)
 
 static int tcp_connect(struct edge_listener *listener, struct edge_flow *flow, const char *name)
 {
-    struct edge_connection *c = edge_connection_to(listener, &flow->peer);
+    struct edge_connection *c = edge_connection_to(listener, &flow->peer, name);
     union addr from = listener->bound;
     int fd, error;
 

@@ -1,6 +1,6 @@
-/* Keep-alives: one timer wheel for all bindings, so many messages a second at most, and for each phone the pause that
- * its router allows (lifetime.c). Whoever leaves several unanswered is marked, not removed. Signalling thread. Knows
- * neither sockets nor SQL; a binding is written again only when its state changes. */
+/* Keep-alives: one timer wheel for all bindings (wheel.c), so many messages a second at most, and for each phone the
+ * pause that its router allows (lifetime.c). Whoever leaves several unanswered is marked, not removed. Signalling
+ * thread. Knows neither sockets nor SQL; a binding is written again only when its state changes. */
 #include "reach.h"
 
 #include <stdio.h>
@@ -10,8 +10,7 @@
 #include "registrar.h"
 #include "sip/sipmsg.h"
 
-#define A_SECOND 2500 /* messages, at most */
-#define A_TICK (A_SECOND * REACH_TICK_MS / 1000)
+#define A_SECOND 2500   /* messages, at most */
 #define RETRY_MS 1000   /* after the first unanswered one; doubled each time */
 #define LOST_MS 30000   /* between questions to one that cannot be reached */
 #define STREAM_MS 90000 /* between empty lines: connections are remembered for minutes */
@@ -41,56 +40,8 @@ static unsigned random_below(struct reaches *all, unsigned limit)
     return limit ? (all->dice >> 8) % limit : 0;
 }
 
-/* --- the wheel
- * -------------------------------------------------------------------------------------------------------- */
-
-static void turn_wheel(void *arg);
-
-/* A slot is dealt with when its time is over. */
-static void arm(struct registrar *r, uint64_t slot)
-{
-    uint64_t now_us = loop_now_us(r->loop), at_us = (slot + 1) * REACH_TICK_MS * 1000ull;
-
-    r->reaches.armed = slot;
-    loop_timer_start(r->loop, &r->reaches.timer, at_us > now_us ? (at_us - now_us + 999) / 1000 : 0, turn_wheel, r);
-}
-
-static void unschedule(struct registrar *r, struct binding *b)
-{
-    if (!list_linked(&b->reach.in_slot))
-        return;
-    list_unlink(&b->reach.in_slot);
-    r->reaches.waiting--;
-}
-
-/* Into the slot of its time, or as far ahead as the wheel goes. */
-static uint64_t place(struct registrar *r, struct binding *b)
-{
-    struct reaches *all = &r->reaches;
-    uint64_t at = b->reach.due_us / (REACH_TICK_MS * 1000ull);
-
-    if (at < all->turn)
-        at = all->turn;
-    if (at >= all->turn + REACH_SLOTS)
-        at = all->turn + REACH_SLOTS - 1;
-    list_append(&all->slots[at % REACH_SLOTS], &b->reach.in_slot);
-    all->waiting++;
-    return at;
-}
-
-static void schedule(struct registrar *r, struct binding *b, unsigned ms)
-{
-    struct reaches *all = &r->reaches;
-    uint64_t now_us = loop_now_us(r->loop), slot;
-
-    unschedule(r, b);
-    if (!all->waiting && !all->turning)
-        all->turn = now_us / (REACH_TICK_MS * 1000ull);
-    b->reach.due_us = now_us + ms * 1000ull;
-    slot = place(r, b);
-    if (!all->turning && (!loop_timer_running(&all->timer) || slot < all->armed))
-        arm(r, slot);
-}
+/* --- when to ask
+ * ---------------------------------------------------------------------------------------------------------- */
 
 /* Somewhat early each time, so that phones which came together part; after a restart, when all have been asked within
  * seconds, by up to half of the pause. */
@@ -98,7 +49,7 @@ static void schedule_next(struct registrar *r, struct binding *b, bool part)
 {
     unsigned pause = b->reach.stream ? STREAM_MS : lifetime_pause(&r->reaches.lifetimes, b->reach.life, b);
 
-    schedule(r, b, pause - random_below(&r->reaches, part ? pause / 2 : pause / 10));
+    wheel_set(&r->reaches.wheel, &b->reach.node, pause - random_below(&r->reaches, part ? pause / 2 : pause / 10));
 }
 
 /* --- what becomes of a phone
@@ -180,14 +131,16 @@ static void ask(struct registrar *r, struct binding *b)
         return; /* its connection has closed: nothing will bring it back but a REGISTER */
     reach->tries++;
     if (reach->unreachable_us)
-        schedule(r, b, LOST_MS);
+        wheel_set(&r->reaches.wheel, &b->reach.node, LOST_MS);
     else
-        schedule(r, b, RETRY_MS << (reach->tries < 5 ? reach->tries - 1 : 4));
+        wheel_set(&r->reaches.wheel, &b->reach.node, RETRY_MS << (reach->tries < 5 ? reach->tries - 1 : 4));
 }
 
 /* Its time has come: a question is due, or the last one has waited long enough for its answer. */
-static void act(struct registrar *r, struct binding *b)
+static void act(void *arg, struct wheel_node *node)
 {
+    struct registrar *r = arg;
+    struct binding *b = LIST_ENTRY(node, struct binding, reach.node);
     const struct reaches *all = &r->reaches;
 
     if (all->patience && b->reach.tries >= all->patience && !b->reach.unreachable_us) {
@@ -196,56 +149,10 @@ static void act(struct registrar *r, struct binding *b)
         snprintf(why, sizeof why, "has left %u keep-alives unanswered: it is off, or its router has closed the way",
                  b->reach.tries);
         mark_unreachable(r, b, why);
-        schedule(r, b, LOST_MS);
+        wheel_set(&r->reaches.wheel, &b->reach.node, LOST_MS);
         return;
     }
     ask(r, b);
-}
-
-/* Those of one slot; who is over the budget goes into the next one. */
-static void deal_with(struct registrar *r, struct list *slot, uint64_t now_us, unsigned *left)
-{
-    struct list due;
-
-    list_init(&due);
-    while (!list_empty(slot)) {
-        struct list *node = slot->next;
-
-        list_unlink(node);
-        list_append(&due, node);
-    }
-    while (!list_empty(&due)) {
-        struct binding *b = LIST_ENTRY(due.next, struct binding, reach.in_slot);
-
-        unschedule(r, b);
-        if (b->reach.due_us > now_us || !*left) { /* beyond the wheel's end, or too many at once */
-            place(r, b);
-            continue;
-        }
-        --*left;
-        act(r, b);
-    }
-}
-
-static void turn_wheel(void *arg)
-{
-    struct registrar *r = arg;
-    struct reaches *all = &r->reaches;
-    uint64_t now_us = loop_now_us(r->loop), now = now_us / (REACH_TICK_MS * 1000ull), next;
-    unsigned left = A_TICK;
-
-    all->turning = true;
-    while (all->turn < now && all->waiting && left) {
-        struct list *slot = &all->slots[all->turn++ % REACH_SLOTS];
-
-        deal_with(r, slot, now_us, &left);
-    }
-    all->turning = false;
-    if (!all->waiting)
-        return;
-    for (next = all->turn; list_empty(&all->slots[next % REACH_SLOTS]); next++)
-        ;
-    arm(r, left || next >= now ? next : now); /* the rest of a crowd waits for a tick */
 }
 
 static bool mark_lost(void *arg, struct aor *aor)
@@ -257,7 +164,7 @@ static bool mark_lost(void *arg, struct aor *aor)
     {
         if (b->reach.unreachable_us || !*b->flow || sip_flow_usable(r->pbx, b->flow))
             continue;
-        unschedule(r, b); /* nothing will bring it back but a REGISTER */
+        wheel_drop(&r->reaches.wheel, &b->reach.node); /* nothing will bring it back but a REGISTER */
         mark_unreachable(r, b, "is not connected any more");
     }
     return false;
@@ -322,7 +229,7 @@ void reach_forget(struct registrar *r, struct binding *b)
 {
     struct reach *reach = &b->reach;
 
-    unschedule(r, b);
+    wheel_drop(&r->reaches.wheel, &b->reach.node);
     if (!reach->life)
         return;
     lifetime_put(reach->life, b);
@@ -390,7 +297,7 @@ void reach_restored(struct registrar *r, struct binding *b, unsigned keepalive_m
     reach->tries = 0;
     begin(r, b);
     if (*b->flow && !sip_flow_usable(r->pbx, b->flow)) { /* a connection to the switch as it was before */
-        unschedule(r, b);
+        wheel_drop(&r->reaches.wheel, &b->reach.node);
         if (!reach->unreachable_us)
             reach->unreachable_us = loop_wall_us(r->loop);
         return;
@@ -400,7 +307,7 @@ void reach_restored(struct registrar *r, struct binding *b, unsigned keepalive_m
         return;
     }
     lifetime_recall(&r->reaches.lifetimes, reach->life, keepalive_ms);
-    schedule(r, b, random_below(&r->reaches, LIFETIME_FIRST_MS));
+    wheel_set(&r->reaches.wheel, &b->reach.node, random_below(&r->reaches, LIFETIME_FIRST_MS));
 }
 
 bool reach_is_learning(struct registrar *r, const char *uri, const union addr *source)
@@ -449,7 +356,7 @@ static bool apply_settings(void *arg, struct aor *aor)
             mark_reachable(r, b, "is not asked any more");
         } else if (!before) {
             b->reach.tries = 0;
-            schedule(r, b, random_below(&r->reaches, LIFETIME_FIRST_MS));
+            wheel_set(&r->reaches.wheel, &b->reach.node, random_below(&r->reaches, LIFETIME_FIRST_MS));
         }
     }
     return false;
@@ -474,8 +381,7 @@ void reach_open(struct registrar *r)
 {
     struct reaches *all = &r->reaches;
 
-    for (unsigned i = 0; i < REACH_SLOTS; i++)
-        list_init(&all->slots[i]);
+    wheel_open(&all->wheel, r->loop, A_SECOND * WHEEL_TICK_MS / 1000, act, r);
     random_bytes(&all->dice, sizeof all->dice);
     lifetimes_init(&all->lifetimes, 0);
     reach_configure(r);
@@ -486,7 +392,7 @@ void reach_open(struct registrar *r)
 /* All bindings are gone. */
 void reach_close(struct registrar *r)
 {
-    loop_timer_stop(r->loop, &r->reaches.timer);
+    wheel_close(&r->reaches.wheel);
     sip_on_pong(r->pbx, NULL, NULL);
     sip_on_lost(r->pbx, NULL, NULL);
     lifetimes_clear(&r->reaches.lifetimes);

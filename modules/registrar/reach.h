@@ -2,26 +2,22 @@
 #ifndef REGISTRAR_REACH_H
 #define REGISTRAR_REACH_H
 
-#include "base/loop.h"
 #include "lifetime.h"
+#include "wheel.h"
 
 struct binding;
 struct registrar;
 
-#define REACH_SLOTS 1024 /* of the timer wheel */
-#define REACH_TICK_MS 50 /* of one slot */
-
 /* What a binding knows of its way. Zeroed memory: not kept alive. */
 struct reach {
-    struct list in_slot;
-    struct lifetime *life; /* of where it is; NULL: not kept alive */
-    union addr source;     /* where it registered from; unset: unknown */
-    uint32_t place;        /* in reaches.places */
-    uint32_t round;        /* of questions; an answer to an earlier one counts as well */
-    unsigned tries;        /* questions without an answer, in a row */
-    uint64_t heard_us;     /* when it last said something */
-    uint64_t asked_us;     /* the first of those questions */
-    uint64_t due_us;
+    struct wheel_node node;  /* when it is asked, or given up */
+    struct lifetime *life;   /* of where it is; NULL: not kept alive */
+    union addr source;       /* where it registered from; unset: unknown */
+    uint32_t place;          /* in reaches.places */
+    uint32_t round;          /* of questions; an answer to an earlier one counts as well */
+    unsigned tries;          /* questions without an answer, in a row */
+    uint64_t heard_us;       /* when it last said something */
+    uint64_t asked_us;       /* the first of those questions */
     bool stream;             /* nothing need come back */
     uint64_t unreachable_us; /* since when it has not answered (wall clock); 0: it can be called */
     const char *alg;         /* why its router is known to rewrite SIP (static words); NULL: nothing points to that */
@@ -38,12 +34,7 @@ struct reaches {
     unsigned longest_ms; /* setting phone_keepalive; 0: none are sent */
     bool all;            /* setting phone_keepalive_all */
     unsigned patience;   /* setting unreachable_after; 0: for ever */
-    struct list slots[REACH_SLOTS];
-    struct loop_timer timer;
-    uint64_t turn;  /* the slot that is next, as a count of ticks */
-    uint64_t armed; /* for which the timer runs */
-    bool turning;   /* the timer will be set anyway */
-    size_t waiting;
+    struct wheel wheel;
     struct reach_place *places;
     uint32_t place_count, place_free;
     uint32_t dice;

@@ -170,8 +170,8 @@ int main(void)
 
 #ifdef TANDEM_SANITIZED
     tcase_add_test(tc, a_build_with_a_sanitizer_has_no_sandbox_and_says_so);
-    (void)what_media_does_not_need_is_refused_to_every_thread_ttest;
-    (void)what_media_needs_goes_on_ttest;
+    (void)what_media_does_not_need_is_refused_to_every_thread;
+    (void)what_media_needs_goes_on;
 #else
     tcase_add_loop_test(tc, what_media_does_not_need_is_refused_to_every_thread, 0, COUNT(forbidden));
     tcase_add_loop_test(tc, what_media_needs_goes_on, 0, COUNT(needed));

@@ -527,6 +527,30 @@ START_TEST(half_a_record_has_ten_seconds)
 }
 END_TEST
 
+START_TEST(a_keep_alive_that_comes_in_two_pieces_does_no_harm)
+{
+    struct tls_client *c;
+    char sealed[100];
+    int len;
+
+    open_usual();
+    c = tls_client_new(t.loop, &t.at, t.client);
+    tls_shake(c);
+    ask(c);
+    ck_assert_int_eq(SSL_write(c->ssl, "\r\n\r\n", 4), 4);
+    len = BIO_read(SSL_get_wbio(c->ssl), sealed, sizeof sealed);
+    for (int at = 0; at < len; at += 10) {
+        ck_assert_int_gt(send(c->fd, sealed + at, (size_t)(len - at < 10 ? len - at : 10), 0), 0);
+        for (int i = 0; i < 20; i++)
+            loop_turn(t.loop, 1);
+    }
+    tls_until(c, strcmp(c->got, "\r\n") == 0);
+    loop_fake_advance(t.loop, 11000);
+    ask(c);
+    tls_client_free(c);
+}
+END_TEST
+
 START_TEST(who_does_not_read_is_cut_off)
 {
     struct tls_client *c;
@@ -959,6 +983,26 @@ START_TEST(whom_we_connect_to_must_be_who_it_should)
 }
 END_TEST
 
+START_TEST(a_connection_serves_the_name_that_it_was_made_to)
+{
+    char token[EDGE_FLOW_TEXT], again[EDGE_FLOW_TEXT], other[EDGE_FLOW_TEXT];
+    struct tls_client *c;
+    union addr peer;
+
+    open_edge(&(struct edge_tls_config){.certificates = t.files, .count = 1}, 0);
+    c = called_by_edge(&t.first, "a.example", token);
+    ck_assert_int_eq(edge_flow_peer(t.edge, token, NULL, &peer), 0);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_TLS, &peer, "a.example", again), 0);
+    ck_assert_str_eq(again, token);
+    ck_assert_uint_eq(stats().connections, 1);
+    ck_assert_int_eq(edge_flow_open(t.edge, EDGE_TLS, &peer, "b.example", other), 0);
+    ck_assert_str_ne(other, token);
+    ck_assert_uint_eq(stats().connections, 2);
+    tls_client_free(c);
+    turn_until_alone();
+}
+END_TEST
+
 START_TEST(whom_we_connect_to_may_be_anybody)
 {
     struct certificate stranger = certificate_new(CERTIFICATE_EC, "x", "DNS:x", -10, NULL);
@@ -992,6 +1036,7 @@ int main(void)
     tcase_add_test(tc, nobody_negotiates_anew);
     tcase_add_test(tc, a_handshake_has_ten_seconds);
     tcase_add_test(tc, half_a_record_has_ten_seconds);
+    tcase_add_test(tc, a_keep_alive_that_comes_in_two_pieces_does_no_harm);
     tcase_add_test(tc, who_does_not_read_is_cut_off);
     tcase_add_test(tc, handshakes_share_the_loop_with_everybody);
     tcase_add_test(tc, handshakes_count_against_the_limit_of_a_source);
@@ -1007,6 +1052,7 @@ int main(void)
     tcase_add_test(tc, the_state_says_what_a_certificate_is);
     tcase_add_test(tc, whom_we_connect_to_must_be_who_it_should);
     tcase_add_test(tc, whom_we_connect_to_may_be_anybody);
+    tcase_add_test(tc, a_connection_serves_the_name_that_it_was_made_to);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

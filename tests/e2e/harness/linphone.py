@@ -137,7 +137,7 @@ class Linphone(ear.Ear):
 
     def dial(self, number):
         self._mark = len(self.program.text())
-        self.command(f"call {number}" if number.startswith("sip:") else f"call sip:{number}@{self.server}")
+        self.command(f"call {number}" if number.startswith(("sip:", "sips:")) else f"call sip:{number}@{self.server}")
 
     def accept(self):
         self.command("answer")

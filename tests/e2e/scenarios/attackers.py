@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from harness import proc
+from harness import proc, sip
 from harness.runner import scenario
 from harness.traffic import Traffic
 
@@ -194,6 +194,43 @@ def nor_from_five_thousand_a_second_for_a_minute(t):
     if not t.world.sanitized:
         assert most - before < 50, (before, most)
         proc.wait_until("memory to come back", lambda: _memory(tandem) - before < 10, 60, 1)
+
+
+@scenario(seconds=90)
+def a_phone_that_registers_eight_hundred_times_a_second_costs_others_nothing(t):
+    """With the right password, so that nothing but its own rate stops it."""
+    tandem = t.own_tandem(log="info", media_ports=600).start()
+    wild = t.endpoint()
+    assert wild.register().status == 200
+    uri, count, going = f"sip:{tandem.server}", [1], [True]
+
+    def register():
+        began = time.monotonic()
+        while going[0]:
+            while count[0] < (time.monotonic() - began) * 800:
+                count[0] += 1
+                value = sip.answer_challenge(wild.challenges[0], "REGISTER", uri, wild.user, wild.secret, count[0])
+                wild.send(wild.compose("REGISTER", uri, count[0], f"wild-{count[0]}", f"<sip:{wild.user}@{tandem.server}>", headers=[
+                    f"Authorization: {value}", f"Contact: <sip:{wild.user}@{wild.contact}>", "Expires: 600"]))
+            time.sleep(0.002)
+
+    traffic = Traffic(tandem.server, t.account(), t.account(), rate=10, hold=(0.2, 0.5))
+    thread = threading.Thread(target=register, daemon=True)
+    try:
+        traffic.start()
+        thread.start()
+        proc.wait_until("calls of others", lambda: len(traffic.finished) >= 40, 30)
+        going[0] = False
+        thread.join()
+        traffic.stop(30)
+    finally:
+        going[0] = False
+        traffic.close()
+    assert count[0] > 2000, count
+    assert traffic.answered == traffic.sent and not traffic.refused, (len(traffic.answered), len(traffic.sent), traffic.refused)
+    slow = sorted(traffic.took.values())[int(0.95 * len(traffic.took))]
+    assert t.world.sanitized or slow < 0.3, slow
+    assert f"account {wild.user} sends more than 200 requests a second" in tandem.log()
 
 
 # --- connections that say nothing ---

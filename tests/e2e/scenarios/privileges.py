@@ -68,14 +68,16 @@ def _dropped_tandem(t, **options):
 def _give(tandem, *directories):
     user = pwd.getpwnam(USER)
     for name in directories:
-        os.chown(os.path.join(tandem.home, name), user.pw_uid, user.pw_gid)
+        for folder, _, names in os.walk(os.path.join(tandem.home, name)):
+            for path in (folder, *(os.path.join(folder, n) for n in names)):
+                os.chown(path, user.pw_uid, user.pw_gid)
 
 
 def started_by_root_it_binds_a_low_port_and_keeps_nothing_of_root(t):
     port = _low_port()
     tandem = _dropped_tandem(t, listens=f"listen = udp:127.0.0.1:{port} digest=md5\n"
                                         f"listen = tcp:127.0.0.1:{port} digest=md5\n")
-    _give(tandem, "state", "run")
+    _give(tandem, "state", "run", "tls")
     tandem.start()
     uid = str(pwd.getpwnam(USER).pw_uid)
     media = wait_until("the media process", tandem.media_pid)

@@ -54,12 +54,12 @@ def a_clock_that_is_set_during_a_call_changes_neither_its_times_nor_anything_els
     a.dial(b.user)
     b.ringing()
     set_clock(3600)
-    tandem.wait_log(r"the clock of this machine was set by \+(3599|3600) s")
+    tandem.wait_log(r"tandemd warn: the clock of this machine was set by \+(3599|3600) s")
     time.sleep(1.2)
     b.accept()
     a.established()
     set_clock(-3600)
-    tandem.wait_log(r"the clock of this machine was set by -(7199|7200) s")
+    tandem.wait_log(r"tandemd warn: the clock of this machine was set by -(7199|7200) s")
     a.wait_heard(b.tone, seconds=2)
     a.hangup()
     b.closed()
@@ -81,7 +81,7 @@ def calls_after_the_clock_was_set_have_the_new_time_and_are_found(t):
     assert b.register(expires=600).status == 200
     for step in (36000, 72000):  # a machine that slept for a night, and another
         set_clock(step)
-        tandem.wait_log(r"the clock of this machine was set by \+(35999|36000) s", since=0 if step == 36000 else mark)
+        tandem.wait_log(r"tandemd warn: the clock of this machine was set by \+(35999|36000) s", since=0 if step == 36000 else mark)
         mark = len(tandem.log())
         a.send_invite(b.user)
         b.reply(b.request("INVITE"), 486, "Busy Here")
