@@ -163,11 +163,18 @@ static void watch_time(void *arg)
 /* --- bytes
  * ---------------------------------------------------------------------------------------------------------------- */
 
+/* RFC 5626 §3.5.1. One answer for all that one read brings: each would be a system call, and a record of TLS. */
+static void answer_pings(struct edge_connection *c)
+{
+    if (edge_source_take(c->edge, &c->peer, 1))
+        edge_connection_send(c, "\r\n", 2);
+}
+
 /* Cuts the bytes of one side into messages; false when the connection is over. */
 static bool each_message(struct edge_connection *c, struct edge_stream *from, const char *fresh, size_t len)
 {
     struct edge *edge = c->edge;
-    bool out = from == &c->outside;
+    bool out = from == &c->outside, pinged = false;
     struct slice bytes = edge_stream_join(from, fresh, len), message;
     enum edge_frame frame;
     const char *why;
@@ -179,8 +186,7 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
                 edge_hop_bad(c->listener, c, &c->peer, message, frame == EDGE_FRAME_LARGE ? 513 : 400, why);
             cut(c, why);
         } else if (frame == EDGE_FRAME_PING) {
-            if (out)
-                edge_connection_send(c, "\r\n", 2); /* RFC 5626 §3.5.1 */
+            pinged = out;
         } else if (!out) {
             edge_hop_out(edge, c, message.at, message.len);
         } else {
@@ -193,7 +199,9 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
             return false;
     }
     edge_stream_keep(from, bytes);
-    return true;
+    if (pinged)
+        answer_pings(c);
+    return !c->dead;
 }
 
 /* The peer's stream is broken, or over. */

@@ -57,6 +57,7 @@ struct edge_listener {
     int fd;
     struct loop_watch *watch;
     struct loop_timer pause; /* streams: no more descriptors just now */
+    struct overload_queue queue;
     struct acl_rules *acls;
     unsigned acl_count;
 };
@@ -222,8 +223,8 @@ const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, 
                       const struct edge_via *via);
 /* A request with this branch of ours has been passed on. */
 void edge_passed(struct edge *edge, const char *branch);
-/* There is work: the loop's lag is watched for a while. */
-void edge_busy(struct edge *edge);
+/* There is work on this listener: its queue and the loop's lag are watched for a while. */
+void edge_busy(struct edge_listener *listener);
 
 /* udp.c */
 void edge_batch_init(struct edge_batch *batch);

@@ -173,6 +173,8 @@ int edge_public_host(const struct edge *edge, const char *token, char *out, size
 
 /* What else than waiting messages loads the switch, in percent of what is allowed; what: static words. */
 void edge_set_load(struct edge *edge, unsigned percent, const char *what);
+/* The load now, of the busiest listener, in percent of what is allowed. */
+unsigned edge_load(const struct edge *edge);
 /* Numbers, with blanks or commas between, that users can always call. */
 void edge_set_emergency(struct edge *edge, const char *numbers);
 struct overload;

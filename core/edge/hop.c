@@ -219,7 +219,7 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
     }
     edge->stats.in++;
     edge->stats.in_bytes += len;
-    edge_busy(edge);
+    edge_busy(from);
     if (!edge_source_take(edge, peer, 1))
         seen.dropped = drop(&edge->stats.dropped_rate, "its sender exceeds the limit for one source");
     else if (is_keep_alive(data, len))

@@ -551,6 +551,30 @@ START_TEST(a_keep_alive_that_comes_in_two_pieces_does_no_harm)
 }
 END_TEST
 
+/* Four bytes must not cost the switch a system call and a record each. */
+START_TEST(thousands_of_keep_alives_at_once_get_few_answers)
+{
+    static char pings[16001];
+    struct tls_client *c;
+    size_t before;
+
+    open_usual();
+    c = tls_client_new(t.loop, &t.at, t.client);
+    tls_shake(c);
+    ask(c);
+    for (size_t i = 0; i < sizeof pings - 1; i++)
+        pings[i] = "\r\n"[i % 2];
+    before = c->got_len;
+    tls_say(c, pings);
+    tls_until(c, c->got_len > before);
+    for (int i = 0; i < 20; i++)
+        tls_step(c);
+    ck_assert_uint_lt(c->got_len - before, 20);
+    ask(c);
+    tls_client_free(c);
+}
+END_TEST
+
 START_TEST(who_does_not_read_is_cut_off)
 {
     struct tls_client *c;
@@ -1044,6 +1068,7 @@ int main(void)
     tcase_add_test(tc, a_handshake_has_ten_seconds);
     tcase_add_test(tc, half_a_record_has_ten_seconds);
     tcase_add_test(tc, a_keep_alive_that_comes_in_two_pieces_does_no_harm);
+    tcase_add_test(tc, thousands_of_keep_alives_at_once_get_few_answers);
     tcase_add_test(tc, who_does_not_read_is_cut_off);
     tcase_add_test(tc, handshakes_share_the_loop_with_everybody);
     tcase_add_test(tc, handshakes_count_against_the_limit_of_a_source);
