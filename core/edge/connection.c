@@ -342,13 +342,31 @@ static void warn_refused(struct edge *edge, const union addr *peer, const char *
              addr_ip_text(peer, ip), why, limit);
 }
 
-static bool has_room(struct edge *edge, const struct list *source, const union addr *peer)
+/* The stranger who has been silent longest goes for a user, or for whom we call: one message holds a place for hours.
+ */
+static bool make_room(struct edge *edge)
+{
+    struct edge_connection *least = NULL;
+
+    for (unsigned i = 0; i < edge->connections_max; i++) {
+        struct edge_connection *c = edge->connections[i];
+
+        if (c && !c->name && (!least || c->heard_us < least->heard_us) && !bans_trusts(edge->bans, &c->peer))
+            least = c;
+    }
+    if (least)
+        cut(least, "a user needs its place");
+    return least;
+}
+
+static bool has_room(struct edge *edge, const struct list *source, const union addr *peer, bool ours)
 {
     uint64_t hash = edge_source_hash(edge, peer);
     const struct edge_connection *c;
     unsigned count = 0;
 
-    if (edge->stats.connections >= edge->connections_max) {
+    if (edge->stats.connections >= edge->connections_max &&
+        !((ours || bans_trusts(edge->bans, peer)) && make_room(edge))) {
         warn_refused(edge, peer, "there are as many as the switch takes", edge->connections_max);
         return false;
     }
@@ -389,7 +407,7 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     bool tls = listener->transport == EDGE_TLS;
     struct edge_connection *c;
 
-    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer) ||
+    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer, name) ||
         (tls && !name && !may_have_tls(edge, peer))) {
         close(fd);
         return NULL;

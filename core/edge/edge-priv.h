@@ -151,6 +151,7 @@ struct edge {
     uint64_t shakes_turn;    /* the turn of the loop in which … */
     unsigned shakes;         /* … so many handshakes have gone on */
     uint64_t shake_quiet_us; /* no more warnings about failed handshakes until then */
+    uint64_t own_quiet_us;   /* nor about messages of our own SIP stack */
     struct list sources[EDGE_SOURCES];
     struct overload overload;
     char overload_words[160]; /* of its last beginning or end */
