@@ -26,7 +26,13 @@ struct edge_flow {
 };
 
 /* Under the key: flow tokens and branches never share an input. */
-enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O', EDGE_MAC_PING = 'P' };
+enum edge_mac {
+    EDGE_MAC_FLOW = 'F',
+    EDGE_MAC_BRANCH = 'B',
+    EDGE_MAC_BRANCH_2543 = 'O',
+    EDGE_MAC_PING = 'P',
+    EDGE_MAC_TAG = 'T'
+};
 
 struct edge_listener;
 struct edge_connection;
@@ -176,6 +182,8 @@ struct edge {
 
 /* flow.c */
 void edge_flow_encode(const uint8_t key[16], const struct edge_flow *flow, char token[EDGE_FLOW_TEXT]);
+/* Did edge_tag() make it? */
+bool edge_tag_is_ours(const uint8_t key[16], struct slice tag);
 /* Returns 0 or -EINVAL. */
 int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow *out);
 /* "z9hG4bK" and 16 hex digits: the same for all messages of one client transaction and its ACK and CANCEL. */

@@ -24,7 +24,7 @@ enum overload_class {
     OVERLOAD_REGISTRATION,   /* and whatever else is no call and belongs to none */
     OVERLOAD_CALL,           /* a new call of a user */
     OVERLOAD_PROVEN_CALL,    /* the same, when its challenge has been answered: half the work is done */
-    OVERLOAD_STRANGE_DIALOG, /* what a stranger says belongs to a call: it may be true */
+    OVERLOAD_STRANGE_DIALOG, /* what a stranger says belongs to a call, with a tag of ours */
     OVERLOAD_NEVER,          /* what belongs to a call, and calls for help */
 };
 #define OVERLOAD_FIRST 50 /* percent: below this nobody is refused */

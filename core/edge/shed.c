@@ -80,12 +80,12 @@ static bool is_emergency(const struct edge *edge, const struct edge_text *text)
 static enum overload_class class_of(const struct edge *edge, const struct edge_text *text, const union addr *peer)
 {
     bool known = bans_trusts(edge->bans, peer);
+    struct slice tag = edge_text_tag(text->to);
 
-    if (edge_text_same(text->method, SLICE("ACK")) || edge_text_same(text->method, SLICE("CANCEL")) ||
-        edge_text_tag(text->to).at)
-        return known ? OVERLOAD_NEVER : OVERLOAD_STRANGE_DIALOG;
-    if (!known)
-        return OVERLOAD_STRANGER;
+    if (!known) /* what it says of a call is only heard with the tag that it had from us */
+        return edge_tag_is_ours(edge->key, tag) ? OVERLOAD_STRANGE_DIALOG : OVERLOAD_STRANGER;
+    if (edge_text_same(text->method, SLICE("ACK")) || edge_text_same(text->method, SLICE("CANCEL")) || tag.at)
+        return OVERLOAD_NEVER;
     if (!edge_text_same(text->method, SLICE("INVITE")))
         return OVERLOAD_REGISTRATION;
     return is_emergency(edge, text) ? OVERLOAD_NEVER : text->credentials ? OVERLOAD_PROVEN_CALL : OVERLOAD_CALL;

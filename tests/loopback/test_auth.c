@@ -382,6 +382,19 @@ START_TEST(many_guesses_in_one_request_are_all_noted)
 }
 END_TEST
 
+START_TEST(a_challenge_leaves_nothing_behind)
+{
+    struct agent_stats stats;
+
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(asks(NULL)->status, 401);
+    ck_assert_int_eq(wire_status(phone, &(struct ask){.method = "INVITE", .uri = "sip:202@tandem"}), 401);
+    agent_get_stats(bed->pbx->sip, &stats);
+    ck_assert_uint_eq(stats.nta_incoming, 0);
+    ck_assert_uint_eq(stats.nta_legs, 0);
+}
+END_TEST
+
 START_TEST(forbidden_is_said_only_to_who_proved_who_he_is)
 {
     struct answer wrong = good("a", "00000001"), right = good("b", "00000001");
@@ -423,6 +436,7 @@ int main(void)
     tcase_add_test(tcase, requests_may_overtake_each_other);
     tcase_add_test(tcase, one_good_set_of_credentials_is_enough);
     tcase_add_test(tcase, many_guesses_in_one_request_are_all_noted);
+    tcase_add_test(tcase, a_challenge_leaves_nothing_behind);
     tcase_add_test(tcase, forbidden_is_said_only_to_who_proved_who_he_is);
     tcase_add_test(tcase, ack_and_cancel_are_never_challenged);
     suite_add_tcase(suite, tcase);

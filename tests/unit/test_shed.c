@@ -281,6 +281,26 @@ START_TEST(a_request_that_was_taken_is_not_refused_when_it_comes_again)
 }
 END_TEST
 
+/* In a call, a phone may have come to another network, and has not authenticated from there. */
+START_TEST(only_a_tag_of_ours_makes_a_stranger_more_than_a_stranger)
+{
+    char tag[EDGE_TAG_TEXT], to[60];
+
+    edge_tag(t.edge, tag);
+    snprintf(to, sizeof to, ";tag=%s-n1", tag);
+    edge_set_load(t.edge, 160, "memory");
+    send_request("BYE", "201", "a", to);
+    passes("BYE");
+    to[6] ^= 1;
+    send_request("BYE", "201", "b", to);
+    is_refused();
+    send_request("BYE", "201", "c", ";tag=2");
+    is_refused();
+    send_request("CANCEL", "201", "d", "");
+    is_refused();
+}
+END_TEST
+
 /* One branch for everything costs a flooder nothing. */
 START_TEST(a_stranger_gets_nothing_past_the_limit_by_sending_it_again)
 {
@@ -382,6 +402,7 @@ int main(void)
     tcase_add_test(wire, a_user_can_call_for_help_however_busy_the_switch_is);
     tcase_add_test(wire, a_stranger_cannot_call_for_help_past_the_limit);
     tcase_add_test(wire, a_request_that_was_taken_is_not_refused_when_it_comes_again);
+    tcase_add_test(wire, only_a_tag_of_ours_makes_a_stranger_more_than_a_stranger);
     tcase_add_test(wire, a_stranger_gets_nothing_past_the_limit_by_sending_it_again);
     tcase_add_test(wire, a_confirmation_is_never_answered);
     tcase_add_test(wire, a_message_that_is_in_time_elsewhere_does_not_end_the_overload);
