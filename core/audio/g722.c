@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <spandsp.h>
 
+#include "audio/conceal.h"
+
 struct reader {
     g722_decode_state_t *g722;
-    plc_state_t *plc;
+    struct conceal gaps;
     unsigned per_byte; /* samples */
 };
 
@@ -27,8 +29,6 @@ static void decoder_close(void *state)
 
     if (reader->g722)
         g722_decode_free(reader->g722);
-    if (reader->plc)
-        plc_free(reader->plc);
     free(reader);
 }
 
@@ -40,8 +40,8 @@ static void *decoder_open(unsigned rate, const char *fmtp)
         return NULL;
     reader->per_byte = rate / 8000;
     reader->g722 = g722_decode_init(NULL, 64000, options_at(rate));
-    reader->plc = plc_init(NULL);
-    if (reader->g722 && reader->plc)
+    conceal_init(&reader->gaps, rate);
+    if (reader->g722)
         return reader;
     decoder_close(reader);
     return NULL;
@@ -50,15 +50,19 @@ static void *decoder_open(unsigned rate, const char *fmtp)
 static int decode(void *state, const uint8_t *payload, size_t len, int16_t *pcm, size_t room)
 {
     struct reader *reader = state;
+    int samples;
 
     if (len > room / reader->per_byte)
         return -EINVAL;
-    return plc_rx(reader->plc, pcm, g722_decode(reader->g722, pcm, payload, (int)len));
+    samples = g722_decode(reader->g722, pcm, payload, (int)len);
+    conceal_heard(&reader->gaps, pcm, (size_t)samples);
+    return samples;
 }
 
 static int conceal(void *state, const uint8_t *next, size_t len, int16_t *pcm, size_t samples)
 {
-    return plc_fillin(((struct reader *)state)->plc, pcm, (int)samples);
+    conceal_fill(&((struct reader *)state)->gaps, pcm, samples);
+    return (int)samples;
 }
 
 static void encoder_close(void *state)

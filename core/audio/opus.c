@@ -39,14 +39,16 @@ static int conceal(void *state, const uint8_t *next, size_t len, int16_t *pcm, s
 {
     int16_t made[CODEC_SAMPLES_MAX];
     opus_int32 rate;
-    int step, count;
+    int step, whole, found = -1;
 
-    if (!next || len > INT32_MAX || opus_packet_get_nb_samples(next, (opus_int32)len, 48000) < 0)
-        len = 0;
     opus_decoder_ctl(state, OPUS_GET_SAMPLE_RATE(&rate));
     step = rate / 400; /* libopus conceals whole 2.5 ms */
-    count = ((int)samples + step - 1) / step * step;
-    if (opus_decode(state, len ? next : NULL, (opus_int32)len, made, count, len != 0) < (int)samples)
+    whole = ((int)samples + step - 1) / step * step;
+    if (next && len && len <= INT32_MAX)
+        found = opus_decode(state, next, (opus_int32)len, made, whole, 1);
+    if (found < 0)
+        found = opus_decode(state, NULL, 0, made, whole, 0);
+    if (found < (int)samples)
         return -EINVAL;
     memcpy(pcm, made, samples * sizeof *pcm);
     return (int)samples;
@@ -68,7 +70,7 @@ static int bandwidth_for(unsigned playback_rate)
     return OPUS_BANDWIDTH_FULLBAND;
 }
 
-/* What speech needs (RFC 7587 §3.1.1) with room for repairs. */
+/* What speech needs (RFC 7587 §3.1.1). */
 static unsigned usual_bit_rate(unsigned rate)
 {
     return rate == 8000 ? 16000 : rate == 16000 ? 24000 : 40000;
@@ -100,6 +102,8 @@ static void *encoder_open(unsigned rate, const char *fmtp)
         encoder_close(writer);
         return NULL;
     }
+    if (repair)
+        bits += bits / 4; /* libopus does without repairs rather than below its own threshold */
     if (most < bits)
         bits = most < RATE_MIN ? RATE_MIN : most;
     opus_encoder_ctl(writer->opus, OPUS_SET_COMPLEXITY(COMPLEXITY));
