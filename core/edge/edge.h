@@ -3,7 +3,7 @@
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
-#include "base/addr.h"
+#include "base/network.h"
 #include "base/loop.h"
 #include "edge/ban.h"
 
@@ -50,9 +50,9 @@ struct edge_tls_config {
 struct edge_config {
     const struct edge_listen *listens;
     size_t count;
-    const struct addr_network *locals; /* our own networks: their phones get our local address; copied */
-    size_t local_count;                /* at most EDGE_LOCAL_NETWORKS */
-    uint8_t key[16];                   /* for flow tokens and branches; keep it over restarts */
+    const struct network *locals; /* our own networks: their phones get our local address; copied */
+    size_t local_count;           /* at most EDGE_LOCAL_NETWORKS */
+    uint8_t key[16];              /* for flow tokens and branches; keep it over restarts */
     size_t max_message;    /* bytes from outside; larger ones are dropped (0: 16384). NTA gets up to 1 KB more. */
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
     unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
@@ -171,8 +171,14 @@ int edge_route(const struct edge *edge, const char *token, char *out, size_t siz
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);
 
+/* A new tag for a dialog of ours, which an overloaded edge knows by it. Random, and hard to guess. */
+#define EDGE_TAG_TEXT 33
+void edge_tag(const struct edge *edge, char out[EDGE_TAG_TEXT]);
+
 /* What else than waiting messages loads the switch, in percent of what is allowed; what: static words. */
 void edge_set_load(struct edge *edge, unsigned percent, const char *what);
+/* The load now, of the busiest listener, in percent of what is allowed. */
+unsigned edge_load(const struct edge *edge);
 /* Numbers, with blanks or commas between, that users can always call. */
 void edge_set_emergency(struct edge *edge, const char *numbers);
 struct overload;
@@ -194,7 +200,7 @@ void edge_set_lost(struct edge *edge, loop_fn lost, void *arg);
 /* False when no listener has TLS. */
 bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out);
 /* Reads the certificates anew, also when no file has changed. done runs once, in a later turn: good when every file is
- * as it should be. 0, -ENOENT or -EBUSY. */
+ * as it should be; also when the edge closes. 0, -ENOENT or -EBUSY. */
 int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg);
 
 /* Keeps the way to a phone open (RFC 5626 §4.4 from our side): over datagrams OPTIONS with this Request-URI, because

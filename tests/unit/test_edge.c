@@ -170,6 +170,17 @@ START_TEST(a_request_and_its_response_make_the_round_trip)
 }
 END_TEST
 
+START_TEST(nta_gets_each_header_on_one_line_and_the_body_as_it_was)
+{
+    to_edge("MESSAGE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n ;branch=z9hG4bKf\r\nRecord-Route: sip:x\r\n , sip:y\n"
+            "\t;lr\r\nSubject:\r\n \r\n there\r\nContent-Length: 9\r\n\r\na\r\n b\r\n c");
+    receive(t.nta);
+    ck_assert_ptr_nonnull(strstr(t.got, "\r\nRecord-Route: sip:x   , sip:y \t;lr\r\nSubject:      there\r\n"));
+    ck_assert_ptr_nonnull(strstr(t.got, "\r\n\r\na\r\n b\r\n c"));
+    ck_assert_str_eq(t.dropped, "");
+}
+END_TEST
+
 static void request_from_nta(const char *method, const char *token)
 {
     char route[128], message[1024];
@@ -269,6 +280,31 @@ START_TEST(a_bad_flow_is_answered_with_430_at_once)
     edge_get_stats(t.edge, &stats);
     ck_assert_uint_eq(stats.dropped_no_flow, 3);
     ck_assert_uint_eq(stats.out, 0);
+}
+END_TEST
+
+static void count_line(void *arg, enum log_level level, const char *line)
+{
+    ++*(unsigned *)arg;
+}
+
+/* A stranger can make them: an answer repeats all Vias of its request, each in a line of its own. */
+START_TEST(answers_that_cannot_be_sent_do_not_flood_the_log)
+{
+    struct edge_stats stats = {0};
+    unsigned lines = 0;
+
+    log_set_sink(count_line, &lines);
+    log_set_level(LOG_LEVEL_WARN);
+    for (unsigned i = 0; i < 50; i++)
+        from_nta("SIP/2.0 401 no\r\nVia: nonsense\r\n\r\n");
+    for (unsigned i = 0; i < 2000 && stats.dropped_malformed < 50; i++) {
+        loop_turn(t.loop, 1);
+        edge_get_stats(t.edge, &stats);
+    }
+    log_set_sink(NULL, NULL);
+    ck_assert_uint_eq(stats.dropped_malformed, 50);
+    ck_assert_uint_eq(lines, 1);
 }
 END_TEST
 
@@ -561,9 +597,11 @@ int main(void)
     tcase_add_checked_fixture(flow, setup, teardown);
     tcase_set_timeout(flow, 60);
     tcase_add_test(flow, a_request_and_its_response_make_the_round_trip);
+    tcase_add_test(flow, nta_gets_each_header_on_one_line_and_the_body_as_it_was);
     tcase_add_test(flow, a_request_of_ntas_goes_out_through_its_flow_and_the_response_back);
     tcase_add_test(flow, a_response_to_somebody_elses_request_is_dropped);
     tcase_add_test(flow, a_bad_flow_is_answered_with_430_at_once);
+    tcase_add_test(flow, answers_that_cannot_be_sent_do_not_flood_the_log);
     tcase_add_test(flow, what_does_not_come_from_nta_is_not_sent_on);
     tcase_add_test(flow, a_forged_flow_token_is_refused);
     tcase_add_test(flow, a_flow_survives_a_restart_with_the_same_key_only);

@@ -1,7 +1,9 @@
 """Who is heard at all: bans, access lists, rates. Attackers have loopback addresses of their own (127.9.0.0/16)."""
 
+import contextlib
 import os
 import secrets
+import select
 import socket
 
 from harness import proc, sip
@@ -286,6 +288,16 @@ def a_flood_of_garbage_is_banned(t):
 
 # --- access lists ---
 
+def connections_count_against_the_rate_of_their_source(t):
+    tandem = _open(t, switch="source_rate = 10\n")
+    with contextlib.ExitStack() as stack:
+        mine = [stack.enter_context(socket.create_connection(("127.0.0.1", tandem.port), timeout=5, source_address=("127.9.0.7", 0)))
+                for _ in range(40)]
+        assert _heard(_stranger(t, "127.9.0.8"))
+        closed = [s for s in mine if select.select([s], [], [], 0)[0]]
+        assert 20 <= len(closed) < 40, len(closed)  # two messages each, of twenty at once
+
+
 def a_listener_hears_only_whom_its_list_allows(t):
     tandem = _open(t)
     inside, outside = _stranger(t, "127.9.2.1"), _stranger(t, "127.9.3.1")
@@ -337,6 +349,24 @@ def an_access_list_that_cannot_work_is_refused_in_words(t):
     tandem.cli("acl", "add", "x", "--rules", "deny 192.0.2.0/24, allow 2001:db8::/32")
     for address, allowed in (("192.0.2.7", False), ("2001:db8::1", True), ("198.51.100.1", False)):
         assert tandem.sql(f"SELECT acl_allows('x', '{address}')")[0][0] == ("t" if allowed else "f"), address
+
+
+def access_lists_go_back_with_the_rest_of_the_configuration(t):
+    tandem = _open(t)
+    name, _ = t.account()
+    before = tandem.sql("SELECT number FROM config.generation")[0][0]
+    tandem.sql("SELECT set_acl('shop', 'allow 127.9.2.0/24', 'udp')")
+    tandem.cli("account", "set", name, "--acl", "shop")
+    with_list = tandem.sql("SELECT number FROM config.generation")[0][0]
+    assert not _heard(_stranger(t, "127.9.3.3"))
+    tandem.cli("config", "rollback", before)
+    assert _heard(_stranger(t, "127.9.3.3")) and not tandem.records("SELECT 1 FROM v_acl")
+    tandem.cli("config", "rollback", with_list)
+    assert not _heard(_stranger(t, "127.9.3.3"))
+    assert tandem.sql(f"SELECT acl FROM v_account WHERE name = '{name}'")[0][0] == "shop"
+    assert "account_acl_is_there" in _refused(tandem, "DELETE FROM config.acl")
+    exported = tandem.cli("account", "export").stdout
+    assert "shop" in exported, exported
 
 
 # --- rates ---
