@@ -8,8 +8,11 @@
 
 #include "audio/delay.h"
 
-#define LONGER_US 15000    /* so much more than it should be the delay may be */
-#define SHORTER_US 5000    /* and so much less */
+/* The delay may be so much more than it should be, and so much less. Frames are asked for each 20 ms, so it moves in
+ * such steps however little the sound is stretched: the two must be further apart, or it would be mended back and forth
+ * for ever. */
+#define LONGER_US 25000
+#define SHORTER_US 5000
 #define SMALL_GAP_US 5000  /* timestamps of one sender that are no better */
 #define STRANGE_AHEAD 1000 /* numbers: further on, or further back, is another sequence (RFC 3550 A.1) */
 #define STRANGE_BACK (-100)
