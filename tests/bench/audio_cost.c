@@ -151,6 +151,9 @@ static void jitter_alone(void)
             jitter_played(jitter, 160);
     }
     tell("jitter buffer alone", began);
+    if (jitter_count(jitter)->played < packets * 9 / 10)
+        fprintf(stderr, "jitter buffer: only %llu packets were heard\n",
+                (unsigned long long)jitter_count(jitter)->played);
     jitter_free(jitter);
 }
 
