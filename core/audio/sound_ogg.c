@@ -11,6 +11,8 @@ struct ogg {
     const struct sound_source *source;
     uint64_t at;
     int read_error; /* of the source: the library tells no more than that there was one */
+    uint64_t total; /* samples */
+    bool at_end;    /* went there: the library does not */
     OggOpusFile *file;
 };
 
@@ -90,7 +92,7 @@ static int open_ogg(void **state, enum sound_kind kind, const struct sound_sourc
         return err;
     }
     format->rate = 48000;
-    format->samples = (uint64_t)total;
+    format->samples = ogg->total = (uint64_t)total;
     *state = ogg;
     return 0;
 }
@@ -101,6 +103,8 @@ static int read_ogg(void *state, int16_t *pcm, size_t samples, struct sound_why 
     int16_t both[2 * 960];
     int got = OP_HOLE;
 
+    if (ogg->at_end)
+        return 0;
     if (samples > COUNT_OF(both) / 2)
         samples = COUNT_OF(both) / 2;
     for (unsigned i = 0; got == OP_HOLE && i < HOLES_MAX; i++)
@@ -115,8 +119,12 @@ static int read_ogg(void *state, int16_t *pcm, size_t samples, struct sound_why 
 static int seek_ogg(void *state, uint64_t sample, struct sound_why *why)
 {
     struct ogg *ogg = state;
-    int err = op_pcm_seek(ogg->file, (ogg_int64_t)sample);
+    int err;
 
+    ogg->at_end = sample >= ogg->total;
+    if (ogg->at_end)
+        return 0;
+    err = op_pcm_seek(ogg->file, (ogg_int64_t)sample);
     return err ? refuse(ogg, err, why) : 0;
 }
 

@@ -1,6 +1,6 @@
 /* Recordings: sound to the bytes of a file, WAV or Opus in Ogg, that somebody else writes. What has been given to the
- * sink can be played at any time, also when writer_finish() never comes. Any thread, each object by one at a time;
- * nothing is allocated between writer_new() and writer_free(). */
+ * sink can be played at any time, also when writer_finish() never comes; Opus from its first 20 ms on. Any thread, each
+ * object by one at a time; nothing is allocated between writer_new() and writer_free(). */
 #ifndef AUDIO_WRITER_H
 #define AUDIO_WRITER_H
 

@@ -83,6 +83,10 @@ static int open_encoder(struct writer *w, struct ogg *ogg)
     if (!ogg->encoder)
         return -ENOMEM;
     opus_encoder_ctl(ogg->encoder, OPUS_SET_COMPLEXITY(5));
+    opus_encoder_ctl(ogg->encoder, OPUS_SET_BITRATE((opus_int32)((w->format.rate == 8000    ? 16000u
+                                                                  : w->format.rate == 16000 ? 24000u
+                                                                                            : 32000u) *
+                                                                 w->format.channels)));
     opus_encoder_ctl(ogg->encoder, OPUS_GET_LOOKAHEAD(&ahead));
     ogg->ahead = (unsigned)ahead * (48000 / w->format.rate);
     ogg->packet_samples = w->format.rate / 50;
@@ -117,7 +121,8 @@ static void put_sound(struct writer *w, int64_t granule, bool last)
         return;
     }
     put_packet(w, bytes, (size_t)len, granule, last);
-    if (++ogg->in_page >= PAGE_PACKETS || last) {
+    /* The first at once: without one, a file is none. */
+    if (++ogg->in_page >= PAGE_PACKETS || last || ogg->encoded == 960) {
         put_pages(w, true);
         writer_flush(w);
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "audio/codec.h"
 #include "audio/sound.h"
 #include "audio/writer.h"
 #include "sound.h"
@@ -264,6 +265,30 @@ START_TEST(bare_samples_play_by_their_name)
 }
 END_TEST
 
+START_TEST(bare_g722_plays_at_every_rate)
+{
+    static const unsigned wanted[] = {8000, 16000, 48000};
+    struct codec_encoder *encoder = codec_encoder_new(codec_find("G722", 8000, 1), 16000, NULL);
+    static uint8_t bytes[8000];
+    int16_t pcm[320];
+    double phase = 0;
+    struct sound *sound;
+
+    ck_assert_ptr_nonnull(encoder);
+    for (unsigned i = 0; i < 50; i++) {
+        sound_sine(pcm, 320, 1000, 16000, 8000, &phase);
+        ck_assert_int_eq(codec_encode(encoder, pcm, 320, bytes + i * 160, 160), 160);
+    }
+    codec_encoder_free(encoder);
+    sound = open_bytes(SOUND_G722, bytes, sizeof bytes, wanted[_i]);
+    ck_assert_uint_eq(sound_length_ms(sound), 1000);
+    ck_assert_int_eq(sound_seek(sound, 500), 0);
+    ck_assert_uint_eq(read_all(sound), wanted[_i] / 2);
+    ck_assert(sound_purity(got + wanted[_i] / 8, wanted[_i] / 4, 1000, wanted[_i]) > 25);
+    ck_assert(fabs(sound_tone(got + wanted[_i] / 8, wanted[_i] / 4, 1000, wanted[_i]) - 8000) < 500);
+}
+END_TEST
+
 START_TEST(what_cannot_be_played_is_said_in_words)
 {
     refused(SOUND_WAV, "", 0, "not a WAV file");
@@ -479,6 +504,7 @@ int main(void)
     tcase_add_test(tc, what_a_lower_rate_cannot_hold_is_gone);
     tcase_add_test(tc, a_jump_goes_to_its_millisecond);
     tcase_add_test(tc, bare_samples_play_by_their_name);
+    tcase_add_loop_test(tc, bare_g722_plays_at_every_rate, 0, 3);
     tcase_add_test(tc, what_cannot_be_played_is_said_in_words);
     tcase_add_loop_test(tc, opus_in_ogg_plays_at_every_rate, 0, 3);
     tcase_add_test(tc, a_jump_in_opus_goes_to_its_millisecond);
