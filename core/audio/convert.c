@@ -32,17 +32,37 @@ static unsigned common_divisor(unsigned a, unsigned b)
     return a;
 }
 
-/* One row; its sum is 1, so that silence and direct current stay what they are. */
+/* A pointer of a circle, moved on by the angle of another: an open file must not keep the loop waiting for sines. */
+struct pointer {
+    double x, y;
+};
+
+static struct pointer point(double angle)
+{
+    return (struct pointer){cos(angle), sin(angle)};
+}
+
+static void turn(struct pointer *p, struct pointer by)
+{
+    *p = (struct pointer){p->x * by.x - p->y * by.y, p->y * by.x + p->x * by.y};
+}
+
+/* One row: a sinc under a Blackman window, t input samples from its middle. Its sum is 1, so that silence and direct
+ * current stay what they are. */
 static void design(float *row, unsigned taps, double phase, double edge)
 {
-    double half = taps / 2.0, sum = 0;
+    double half = taps / 2.0, t = taps - 1 + phase - half, sum = 0;
+    struct pointer wave = point(2 * M_PI * edge * t), wave_step = point(-2 * M_PI * edge);
+    struct pointer window = point(M_PI * t / half), window_step = point(-M_PI / half);
 
-    for (unsigned i = 0; i < taps; i++) {
-        double t = taps - 1 - i + phase - half, x = M_PI * t / half;
-        double sinc = fabs(t) < 1e-9 ? 2 * edge : sin(2 * M_PI * edge * t) / (M_PI * t);
+    for (unsigned i = 0; i < taps; i++, t--) {
+        double sinc = fabs(t) < 1e-6 ? 2 * edge : wave.y / (M_PI * t);
+        double weight = sinc * (0.42 + 0.5 * window.x + 0.08 * (2 * window.x * window.x - 1));
 
-        row[i] = (float)(sinc * (0.42 + 0.5 * cos(x) + 0.08 * cos(2 * x)));
-        sum += row[i];
+        row[i] = (float)weight;
+        sum += weight;
+        turn(&wave, wave_step);
+        turn(&window, window_step);
     }
     for (unsigned i = 0; i < taps; i++)
         row[i] /= (float)sum;

@@ -96,8 +96,8 @@ static void spell_one(struct say_list *list, char c)
 
     if (c >= '0' && c <= '9') {
         say_add_number(list, "number/", (unsigned)(c - '0'));
-    } else if (isalpha((unsigned char)c)) {
-        letter[7] = (char)tolower((unsigned char)c);
+    } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') {
+        letter[7] = (char)(c | 0x20);
         say_add(list, letter);
     } else if (sign) {
         say_add(list, sign);

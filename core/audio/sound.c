@@ -58,13 +58,12 @@ int sound_refuse(struct sound_why *why, int err, const char *fmt, ...)
 
 static ssize_t read_fd(void *arg, uint64_t offset, void *bytes, size_t len)
 {
-    int fd = (int)(intptr_t)arg;
     ssize_t got;
 
-    if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
-        return -errno;
+    if (offset > INT64_MAX)
+        return 0;
     do
-        got = read(fd, bytes, len);
+        got = pread((int)(intptr_t)arg, bytes, len, (off_t)offset);
     while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
 }

@@ -33,8 +33,8 @@ struct sound;
  * .sln48; case apart. -ENOENT: none of ours. */
 int sound_kind_of(const char *name);
 
-/* A source out of a descriptor of a plain file, which stays the caller's and must outlive it. It reads with lseek() and
- * read(), so only one thread may use the descriptor. Returns 0 or a negative errno. */
+/* A source out of a descriptor of a plain file, which stays the caller's and must outlive it. It reads with pread():
+ * any number of sounds and threads may share the descriptor. Returns 0 or a negative errno. */
 int sound_from_fd(int fd, struct sound_source *source);
 
 /* The same of bytes in memory; both outlive it. */
