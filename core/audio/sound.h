@@ -1,7 +1,7 @@
 /* Sound files, whatever their kind, as mono sound of the rate that is wanted. They are read by a function or from a
  * descriptor that somebody else opened: the media process cannot open files. Any thread, each object by one at a time;
- * nothing is allocated between sound_open() and sound_close() but by a jump in Ogg and by a new link of an Ogg chain.
- */
+ * nothing is allocated between sound_open() and sound_close(), but in Ogg when the library's buffers grow (once or
+ * twice a file), by a jump, and by a new link of a chain. */
 #ifndef AUDIO_SOUND_H
 #define AUDIO_SOUND_H
 
