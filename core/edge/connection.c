@@ -163,11 +163,18 @@ static void watch_time(void *arg)
 /* --- bytes
  * ---------------------------------------------------------------------------------------------------------------- */
 
+/* RFC 5626 §3.5.1. One answer for all that one read brings: each would be a system call, and a record of TLS. */
+static void answer_pings(struct edge_connection *c)
+{
+    if (edge_source_take(c->edge, &c->peer, 1))
+        edge_connection_send(c, "\r\n", 2);
+}
+
 /* Cuts the bytes of one side into messages; false when the connection is over. */
 static bool each_message(struct edge_connection *c, struct edge_stream *from, const char *fresh, size_t len)
 {
     struct edge *edge = c->edge;
-    bool out = from == &c->outside;
+    bool out = from == &c->outside, pinged = false;
     struct slice bytes = edge_stream_join(from, fresh, len), message;
     enum edge_frame frame;
     const char *why;
@@ -179,8 +186,7 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
                 edge_hop_bad(c->listener, c, &c->peer, message, frame == EDGE_FRAME_LARGE ? 513 : 400, why);
             cut(c, why);
         } else if (frame == EDGE_FRAME_PING) {
-            if (out)
-                edge_connection_send(c, "\r\n", 2); /* RFC 5626 §3.5.1 */
+            pinged = out;
         } else if (!out) {
             edge_hop_out(edge, c, message.at, message.len);
         } else {
@@ -193,7 +199,9 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
             return false;
     }
     edge_stream_keep(from, bytes);
-    return true;
+    if (pinged)
+        answer_pings(c);
+    return !c->dead;
 }
 
 /* The peer's stream is broken, or over. */
@@ -334,13 +342,31 @@ static void warn_refused(struct edge *edge, const union addr *peer, const char *
              addr_ip_text(peer, ip), why, limit);
 }
 
-static bool has_room(struct edge *edge, const struct list *source, const union addr *peer)
+/* The stranger who has been silent longest goes for a user, or for whom we call: one message holds a place for hours.
+ */
+static bool make_room(struct edge *edge)
+{
+    struct edge_connection *least = NULL;
+
+    for (unsigned i = 0; i < edge->connections_max; i++) {
+        struct edge_connection *c = edge->connections[i];
+
+        if (c && !c->name && (!least || c->heard_us < least->heard_us) && !bans_trusts(edge->bans, &c->peer))
+            least = c;
+    }
+    if (least)
+        cut(least, "a user needs its place");
+    return least;
+}
+
+static bool has_room(struct edge *edge, const struct list *source, const union addr *peer, bool ours)
 {
     uint64_t hash = edge_source_hash(edge, peer);
     const struct edge_connection *c;
     unsigned count = 0;
 
-    if (edge->stats.connections >= edge->connections_max) {
+    if (edge->stats.connections >= edge->connections_max &&
+        !((ours || bans_trusts(edge->bans, peer)) && make_room(edge))) {
         warn_refused(edge, peer, "there are as many as the switch takes", edge->connections_max);
         return false;
     }
@@ -381,7 +407,7 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     bool tls = listener->transport == EDGE_TLS;
     struct edge_connection *c;
 
-    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer) ||
+    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer, name) ||
         (tls && !name && !may_have_tls(edge, peer))) {
         close(fd);
         return NULL;
