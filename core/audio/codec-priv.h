@@ -26,7 +26,7 @@ struct codec_kind {
     void (*loss)(void *state, unsigned percent); /* NULL: it does not mind */
 };
 
-extern const struct codec_kind codec_pcmu, codec_pcma;
+extern const struct codec_kind codec_pcmu, codec_pcma, codec_g722, codec_opus, codec_noise8, codec_noise16;
 
 /* A number among the parameters of SDP ("a=1; b=2"), names without case; fallback when it is not there or no number. */
 unsigned fmtp_number(const char *fmtp, const char *name, unsigned fallback);

@@ -3,15 +3,14 @@
 #include "audio/codec-priv.h"
 
 #include <ctype.h>
-#include <dlfcn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "audio/plugin.h"
 #include "audio/resample.h"
 
-static const struct codec_kind *const kinds[] = {&codec_pcmu, &codec_pcma};
+static const struct codec_kind *const kinds[] = {&codec_pcmu, &codec_pcma,   &codec_g722,
+                                                 &codec_opus, &codec_noise8, &codec_noise16};
 
 struct codec_decoder {
     const struct codec_kind *kind;

@@ -16,6 +16,23 @@ static inline void sound_sine(int16_t *pcm, size_t count, double hz, double rate
     }
 }
 
+/* Something like a voice: a pitch that glides, formants, four syllables a second. `at` counts samples. */
+static inline void sound_voice(int16_t *pcm, size_t count, double rate, double amplitude, size_t *at)
+{
+    for (size_t i = 0; i < count; i++, ++*at) {
+        double t = (double)*at / rate, pitch = 2 * M_PI * (130 * t - 15 / (2 * M_PI * 0.7) * cos(2 * M_PI * 0.7 * t));
+        double sum = 0, syllable = 0.5 - 0.5 * cos(2 * M_PI * 4 * t);
+
+        for (int k = 1; k <= 24; k++) {
+            double f = 130.0 * k, near = exp(-pow((f - 600) / 250, 2)) + 0.5 * exp(-pow((f - 1500) / 300, 2)) +
+                                         0.2 * exp(-pow((f - 2600) / 300, 2)) + 0.02;
+
+            sum += near * sin(k * pitch + k * k);
+        }
+        pcm[i] = (int16_t)lrint(amplitude * syllable * sum / 4);
+    }
+}
+
 /* White noise, the same for the same seed. */
 static inline void sound_noise(int16_t *pcm, size_t count, int amplitude, uint32_t *seed)
 {
@@ -67,6 +84,30 @@ static inline double sound_purity(const int16_t *pcm, size_t count, double hz, d
         total += fit * fit;
     }
     return 10 * log10(total / (rest + 1e-9));
+}
+
+/* dB of `sound` above its difference to `heard`, which is up to most samples behind: at the delay where it is best. */
+static inline double sound_snr(const int16_t *sound, const int16_t *heard, size_t count, size_t most, size_t *delay)
+{
+    double best = -1000;
+
+    for (size_t lag = 0; lag <= most; lag++) {
+        double rest = 0, total = 0, snr;
+
+        for (size_t i = 0; i + most < count; i++) {
+            double difference = (double)heard[i + lag] - sound[i];
+
+            rest += difference * difference;
+            total += (double)sound[i] * sound[i];
+        }
+        snr = 10 * log10((total + 1e-9) / (rest + 1e-9));
+        if (snr > best) {
+            best = snr;
+            if (delay)
+                *delay = lag;
+        }
+    }
+    return best;
 }
 
 #endif
