@@ -1,21 +1,24 @@
 /* Which tone a country knows. Constant tables and their look-up, on any thread.
  *
- * The values are those that ITU-T E.180 supplement 2 lists, as two or more public tables quote it, except:
- *   au  ring, busy and unobtainable tone: AS/CA S002, what customer equipment has to send; others not confirmed by it
- *   us  special information: "vacant code", by the figures that detectors of such tones are set to
- *   nz  call waiting and unobtainable tone: as quoted from TNA 102
- * Not confirmed by a second source, or not given by the supplement at all and chosen like those of the neighbours:
- *   congestion     fr (not in the supplement)
+ * The values follow ITU-T E.180 supplement 2, as public tables quote it. Confirmed by a second source of its own are
+ *   us, ca  all; special information is "vacant code", by the figures that detectors are set to
+ *   de      all, by an extract of the supplement
+ *   gb      dial, ringback, busy and congestion, by BT's description of its tones
+ *   au      ringback, busy and unobtainable tone: what AS/CA S002 has customer equipment send
+ *   jp      ringback and busy
+ * For the others one table of that origin was at hand. Doubtful, since it does not give them, gives something odd, or
+ * several are found; chosen like those of the neighbours:
+ *   congestion     fr; jp has none and uses its busy tone
  *   dial           au (413+438; 425 modulated by 25 is found too)
- *   call waiting   au, dk (the last group differs), fr (not in the supplement), gb (pauses of 2 to 5 s are found), jp,
- * no, pt information    es, fi, jp, no, nz, pt congestion of jp is its busy tone: it has no other. */
+ *   call waiting   au, dk, fr, gb (pauses of 3 and 4 s are found), jp, no, pt
+ *   information    es, fi, jp, no, nz (the unobtainable tone), pt */
 #include "audio/tone.h"
 
 #include <strings.h>
 
 /* clang-format off */
 #define ON(ms_, hz_) {.ms = (ms_), .hz = {(hz_), 0}}
-#define LOW(ms_, hz_) {.ms = (ms_), .hz = {(hz_), 0}, .level = -10}
+#define LOW(ms_, hz_, db_) {.ms = (ms_), .hz = {(hz_), 0}, .level = -(db_)}
 #define SUM(ms_, a_, b_) {.ms = (ms_), .hz = {(a_), (b_)}}
 #define MOD(ms_, a_, b_) {.ms = (ms_), .hz = {(a_), (b_)}, .modulated = true}
 #define OFF(ms_) {.ms = (ms_)}
@@ -51,7 +54,7 @@ static const struct country {
     /* ringback, busy, congestion, dial, call waiting, information */
     {"at", COUNTRY(PULSE(420, 1000, 5000), PULSE(420, 400, 400), PULSE(420, 200, 200), STEADY(420),
                    PULSE(420, 40, 1960), THREE(950, 1450, 1850))},
-    {"au", COUNTRY(DOUBLE_RING(400, 450), PULSE(425, 375, 375), TONE(ON(375, 425), OFF(375), LOW(375, 425), OFF(375)),
+    {"au", COUNTRY(DOUBLE_RING(400, 450), PULSE(425, 375, 375), TONE(ON(375, 425), OFF(375), LOW(375, 425, 10), OFF(375)),
                    TONE(SUM(0, 413, 438)), TWICE(425, 200, 200, 4400), PULSE(425, 2500, 500))},
     {"be", COUNTRY(PULSE(425, 1000, 3000), PULSE(425, 500, 500), PULSE(425, 167, 167), STEADY(425),
                    TWICE(1400, 175, 175, 3500), THREE(900, 1400, 1800))},
@@ -72,7 +75,7 @@ static const struct country {
                    TWICE(425, 150, 150, 8000), RISING)},
     {"fr", COUNTRY(PULSE(440, 1500, 3500), PULSE(440, 500, 500), PULSE(440, 250, 250), STEADY(440),
                    PULSE(440, 300, 10000), RISING)},
-    {"gb", COUNTRY(DOUBLE_RING(400, 450), PULSE(400, 375, 375), TONE(ON(400, 400), OFF(350), ON(225, 400), OFF(525)),
+    {"gb", COUNTRY(DOUBLE_RING(400, 450), PULSE(400, 375, 375), TONE(LOW(400, 400, 6), OFF(350), ON(225, 400), OFF(525)),
                    TONE(SUM(0, 350, 440)), PULSE(400, 100, 3000),
                    TONE(ON(330, 950), OFF(15), ON(330, 1400), OFF(15), ON(330, 1800), OFF(1000)))},
     {"hu", COUNTRY(PULSE(425, 1250, 3750), PULSE(425, 300, 300), PULSE(425, 300, 300), STEADY(425),

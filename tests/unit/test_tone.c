@@ -130,6 +130,17 @@ START_TEST(australia_has_every_second_congestion_tone_10_db_lower)
 }
 END_TEST
 
+START_TEST(britain_has_the_long_part_of_congestion_6_db_lower)
+{
+    size_t made;
+    int16_t *pcm = played(tone_find("gb", TONE_CONGESTION), 8000, 1500, &made);
+
+    ck_assert_double_eq_tol(DBM0(sound_rms(pcm + 800, 1600)), TONE_LEVEL - 6, 0.2);
+    ck_assert_double_eq_tol(DBM0(sound_rms(pcm + 750 * 8 + 100, 1600)), TONE_LEVEL, 0.2);
+    free(pcm);
+}
+END_TEST
+
 START_TEST(the_cadence_is_exact_after_five_minutes)
 {
     size_t made;
@@ -256,6 +267,7 @@ int main(void)
     tcase_add_loop_test(tc, what_is_played_has_the_frequencies_level_and_cadence_of_the_country, 0, COUNT_OF(known));
     tcase_add_test(tc, a_modulated_tone_has_its_side_tones);
     tcase_add_test(tc, australia_has_every_second_congestion_tone_10_db_lower);
+    tcase_add_test(tc, britain_has_the_long_part_of_congestion_6_db_lower);
     tcase_add_test(tc, the_cadence_is_exact_after_five_minutes);
     tcase_add_test(tc, nothing_clicks_where_sound_begins_and_ends);
     tcase_add_test(tc, a_steady_tone_stays_pure_and_as_loud_for_ten_minutes);
