@@ -40,8 +40,8 @@ static void set_amplitudes(struct tone_player *player, const struct tone_segment
     }
 }
 
-/* Begins a segment. A wave that has the frequency of the one before goes on with its phase. */
-static void enter(struct tone_player *player, unsigned at, const struct tone_segment *before)
+/* Begins a segment; its sound rises from nothing, so its phase may begin anew. */
+static void enter(struct tone_player *player, unsigned at)
 {
     const struct tone_segment *segment = &player->tone->segments[at];
 
@@ -54,8 +54,6 @@ static void enter(struct tone_player *player, unsigned at, const struct tone_seg
     for (unsigned i = 0; i < 2; i++) {
         double turn = 2 * M_PI * segment->hz[i] / player->rate;
 
-        if (before && before->hz[i] == segment->hz[i])
-            continue;
         player->wave[i].re = 1;
         player->wave[i].im = 0;
         player->wave[i].step_re = cos(turn);
@@ -73,7 +71,7 @@ int tone_start(struct tone_player *player, const struct tone *tone, unsigned rat
     player->rate = rate;
     player->ramp = RAMP_MS * (rate / 1000);
     player->gain = FULL * from_db(level - FULL_DBM0);
-    enter(player, 0, NULL);
+    enter(player, 0);
     return 0;
 }
 
@@ -131,7 +129,7 @@ size_t tone_play(struct tone_player *player, int16_t *pcm, size_t count)
         if (player->stopping || (player->at + 1u == player->tone->count && player->tone->once))
             player->ended = true;
         else
-            enter(player, (player->at + 1u) % player->tone->count, segment);
+            enter(player, (player->at + 1u) % player->tone->count);
     }
     return made;
 }

@@ -69,7 +69,8 @@ struct tone_player {
 int tone_start(struct tone_player *player, const struct tone *tone, unsigned rate, int level) MUST_USE;
 
 /* Makes up to `count` samples. Fewer mean that the tone is over (what is behind them is not written). Pauses are
- * silence and count. Phases run on from call to call; each sound rises and falls in 5 ms, inside of its own time. */
+ * silence and count. The phase runs on from call to call; each sound rises and falls in 5 ms, inside of its own time.
+ */
 size_t tone_play(struct tone_player *player, int16_t *pcm, size_t count);
 
 /* The sound falls from here on, and then the tone is over. */

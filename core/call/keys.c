@@ -53,7 +53,7 @@ int gather_start(struct gather *gather, const struct gather_rules *rules, struct
     gather->keys = keys;
     if (rules->no_type_ahead)
         keys_clear(keys);
-    gather->began_ms = gather->last_ms = now_ms;
+    gather->last_ms = now_ms;
     gather->play = true;
     return 0;
 }
@@ -137,7 +137,7 @@ enum gather_do gather_next(struct gather *gather, uint64_t now_ms)
             uint64_t ms = keys->ring[keys->first].ms;
             char pressed;
 
-            if (ms > gather->began_ms && too_late(gather, ms)) {
+            if (too_late(gather, ms)) {
                 number_ended(gather, false); /* the key is of the next number */
                 continue;
             }

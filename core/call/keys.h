@@ -64,7 +64,7 @@ struct gather {
     enum gather_result result;
     unsigned tried; /* prompts so far, the one that plays counted */
     bool playing, play, stop;
-    uint64_t began_ms, last_ms; /* last_ms: when the time ran anew, by a key or by the end of the prompt */
+    uint64_t last_ms; /* when the time ran anew, by a key or by the end of the prompt */
 };
 
 /* keys belongs to the call and lives on: what is typed behind a complete number stays in it for the next question.

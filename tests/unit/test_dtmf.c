@@ -204,11 +204,31 @@ START_TEST(noise_beside_the_key_is_borne)
     uint32_t seed = 7;
     int16_t *pcm = pair(941, 1336, amplitude(-10), amplitude(-10), 60, 60, 50, &count), noise;
 
-    for (size_t i = 0; i < count; i++) { /* 15 dB below each tone; and a voltage of its own */
+    for (size_t i = 0; i < count; i++) { /* 15 dB below each tone */
         sound_noise(&noise, 1, (int)(amplitude(-25) * 1.2), &seed);
-        pcm[i] = (int16_t)(pcm[i] + noise + 300);
+        pcm[i] = (int16_t)(pcm[i] + noise);
     }
     ck_assert_uint_eq(heard_of(pcm, count), 50);
+}
+END_TEST
+
+START_TEST(an_offset_from_zero_is_borne)
+{
+    size_t count;
+    int16_t *quiet = calloc(3 * SECOND, sizeof *quiet), *pcm = pair(941, 1336, 900, 900, 60, 60, 20, &count);
+    struct dtmf_detector *detector = dtmf_detector_new(false);
+
+    for (size_t i = 0; i < 3 * SECOND; i++)
+        quiet[i] = 600;
+    for (size_t i = 0; i < count; i++)
+        pcm[i] = (int16_t)(pcm[i] + 600);
+    listen(detector, quiet, 3 * SECOND);
+    ck_assert_uint_eq(downs, 0);
+    listen(detector, pcm, count);
+    ck_assert_uint_eq(downs, 20);
+    dtmf_detector_free(detector);
+    free(quiet);
+    free(pcm);
 }
 END_TEST
 
@@ -412,6 +432,7 @@ int main(void)
     tcase_add_test(tc, clicks_shorter_than_a_digit_are_none);
     tcase_add_test(tc, a_tone_one_and_a_half_percent_off_is_borne_and_far_off_is_not);
     tcase_add_test(tc, noise_beside_the_key_is_borne);
+    tcase_add_test(tc, an_offset_from_zero_is_borne);
     tcase_add_test(tc, ten_minutes_of_speech_are_no_keys);
     tcase_add_test(tc, music_is_no_keys);
     tcase_add_test(tc, call_progress_tones_are_no_keys);

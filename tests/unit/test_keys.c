@@ -192,6 +192,20 @@ START_TEST(the_time_of_the_key_counts_and_not_when_somebody_looks)
 }
 END_TEST
 
+START_TEST(keys_behind_a_timeout_begin_the_next_attempt)
+{
+    rules.min = 3;
+    rules.tries = 2;
+    starts();
+    prompt_is_heard_out();
+    type("12");
+    now += 5000; /* nobody looked meanwhile */
+    type("345#");
+    answer_is("345");
+    ck_assert_uint_eq(gather.tried, 2);
+}
+END_TEST
+
 START_TEST(it_is_asked_as_often_as_allowed)
 {
     rules.tries = 3;
@@ -356,6 +370,7 @@ int main(void)
     tcase_add_test(tc, what_was_typed_ahead_can_be_thrown_away);
     tcase_add_test(tc, keys_behind_a_complete_number_stay_for_the_next_question);
     tcase_add_test(tc, the_time_of_the_key_counts_and_not_when_somebody_looks);
+    tcase_add_test(tc, keys_behind_a_timeout_begin_the_next_attempt);
     tcase_add_test(tc, it_is_asked_as_often_as_allowed);
     tcase_add_test(tc, a_number_too_short_is_asked_again_without_its_keys);
     tcase_add_test(tc, a_number_too_short_fails_in_the_end);

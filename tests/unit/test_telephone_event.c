@@ -107,6 +107,7 @@ START_TEST(lost_ends_are_made_up_by_silence)
 {
     comes(8000, 7, 160, false);
     comes(8000, 7, 480, false);
+    comes(8000, 7, 320, false); /* overtaken */
     quiet(EVENT_QUIET_MS - 1);
     ck_assert_str_eq(story, "7v ");
     quiet(1);
@@ -169,6 +170,18 @@ START_TEST(a_long_key_in_segments_is_one_key)
     comes(timestamp, 9, 800, true);
     comes(timestamp, 9, 800, true);
     ck_assert_str_eq(story, "9v 9^16483 "); /* (2 * 65535 + 800) / 8 */
+}
+END_TEST
+
+START_TEST(the_same_key_a_segment_later_is_another_press)
+{
+    comes(8000, 9, 160, false);
+    comes(8000, 9, 800, true);
+    comes(8000 + 0xffff, 9, 800, true); /* its begin was lost, but the other has ended */
+    comes(8000 + 2 * 0xffff, 9, 160, false);
+    comes(8000 + 3 * 0xffff, 9, 160, false); /* no end came, but this has the marker */
+    comes(8000 + 3 * 0xffff, 9, 800, true);
+    ck_assert_str_eq(story, "9v 9^100 9v 9^100 9v 9^20 9v 9^100 ");
 }
 END_TEST
 
@@ -412,6 +425,7 @@ int main(void)
     tcase_add_test(tc, timestamps_may_wrap);
     tcase_add_test(tc, timestamps_that_begin_anew_are_followed);
     tcase_add_test(tc, a_long_key_in_segments_is_one_key);
+    tcase_add_test(tc, the_same_key_a_segment_later_is_another_press);
     tcase_add_test(tc, a_segment_that_was_lost_as_a_whole_is_counted);
     tcase_add_test(tc, each_clock_gives_the_same_length);
     tcase_add_test(tc, events_that_are_no_keys_are_ignored);
