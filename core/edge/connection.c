@@ -12,7 +12,8 @@
 #define READS_A_WAKE 1  /* then others have their turn, NTA first: it copies all that stands behind a message */
 #define LOST_MS 100     /* between the end of connections and the word of it */
 #define SHAKES_A_TURN 8 /* steps of TLS handshakes in one turn of the loop */
-#define SHAKE_TOKENS 20 /* a handshake costs us as much as so many messages */
+#define SHAKE_TOKENS 20 /* a handshake costs us as much as so many messages … */
+#define OPEN_TOKENS 2   /* … and a connection without one as these */
 #define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
 #define DESCRIPTORS_EACH 3       /* the peer's, ours to NTA, NTA's end of that */
 #define INSIDE_OUT_MAX (1 << 20) /* what one read can become; nothing more is read until NTA has taken it */
@@ -184,6 +185,8 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
         if (frame == EDGE_FRAME_BAD || frame == EDGE_FRAME_LARGE) {
             if (out && message.len)
                 edge_hop_bad(c->listener, c, &c->peer, message, frame == EDGE_FRAME_LARGE ? 513 : 400, why);
+            if (out && frame == EDGE_FRAME_BAD)
+                bans_garbage(edge->bans, &c->peer, true);
             cut(c, why);
         } else if (frame == EDGE_FRAME_PING) {
             pinged = out;
@@ -390,9 +393,10 @@ static uint64_t new_id(struct edge *edge)
     return (id & ~0xffffull) | edge->connection_next++;
 }
 
-/* May this peer have a TLS session? */
-static bool may_have_tls(struct edge *edge, const union addr *peer)
+static bool may_connect(struct edge *edge, const union addr *peer, bool tls)
 {
+    if (!tls)
+        return edge_source_take(edge, peer, OPEN_TOKENS);
     if (edge_tls_usable(edge->tls))
         return edge_source_take(edge, peer, SHAKE_TOKENS);
     edge_tls_failed(edge->tls, peer, "there is no certificate that can be used");
@@ -408,7 +412,7 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     struct edge_connection *c;
 
     if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer, name) ||
-        (tls && !name && !may_have_tls(edge, peer))) {
+        (!name && !may_connect(edge, peer, tls))) {
         close(fd);
         return NULL;
     }
