@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "audio/codec.h"
 #include "audio/dtmf.h"
 #include "sound.h"
 
@@ -84,6 +85,40 @@ START_TEST(every_key_is_heard_as_it_was_sent)
         ck_assert_uint_ge(lengths[i], 80);
         ck_assert_uint_le(lengths[i], 120);
     }
+    dtmf_detector_free(detector);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    unsigned clock, channels;
+} codecs[] = {{"PCMU", 8000, 1}, {"PCMA", 8000, 1}, {"G722", 8000, 1}, {"opus", 48000, 2}};
+
+START_TEST(keys_survive_every_codec)
+{
+    const struct codec_kind *kind = codec_find(codecs[_i].name, codecs[_i].clock, codecs[_i].channels);
+    struct codec_encoder *encoder = codec_encoder_new(kind, 8000, NULL);
+    struct codec_decoder *decoder = codec_decoder_new(kind, 8000, NULL);
+    struct dtmf_detector *detector = dtmf_detector_new(false);
+    struct dtmf_sender sender = {0};
+    static int16_t pcm[18 * 1600];
+    uint8_t payload[CODEC_PAYLOAD_MAX];
+
+    for (const char *key = "0123456789*#ABCD"; *key; key++)
+        ck_assert_int_eq(dtmf_send(&sender, *key, 0), 0);
+    dtmf_play(&sender, 8000, pcm, COUNT_OF(pcm));
+    for (size_t at = 0; at < COUNT_OF(pcm); at += 160) {
+        int16_t frame[CODEC_SAMPLES_MAX];
+        int len = codec_encode(encoder, pcm + at, 160, payload, sizeof payload);
+
+        ck_assert_int_gt(len, 0);
+        ck_assert_int_eq(codec_decode(decoder, payload, (size_t)len, frame, COUNT_OF(frame)), 160);
+        memcpy(pcm + at, frame, 160 * sizeof *pcm);
+    }
+    listen(detector, pcm, COUNT_OF(pcm));
+    ck_assert_str_eq(heard, "0123456789*#ABCD");
+    codec_encoder_free(encoder);
+    codec_decoder_free(decoder);
     dtmf_detector_free(detector);
 }
 END_TEST
@@ -423,6 +458,7 @@ int main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, every_key_is_heard_as_it_was_sent);
+    tcase_add_loop_test(tc, keys_survive_every_codec, 0, COUNT_OF(codecs));
     tcase_add_test(tc, a_queue_that_is_full_says_so);
     tcase_add_loop_test(tc, what_is_sent_has_its_two_frequencies_and_twist_at_each_rate, 0, 3);
     tcase_add_test(tc, levels_from_loud_to_faint_are_heard);
