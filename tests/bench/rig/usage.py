@@ -10,6 +10,12 @@ def cpu(pids):
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)  # clock_getcpuclockid(3), process clock
 
 
+def first_thread(pid):
+    """Seconds of CPU of the main thread of this process: of tandemd, the signalling thread."""
+    with open(f"/proc/{pid}/task/{pid}/schedstat", encoding="ascii") as f:
+        return int(f.read().split()[0]) / 1e9
+
+
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
         return [int(c) for c in f.read().split()]
