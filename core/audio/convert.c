@@ -5,12 +5,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "audio/fir.h"
+
 #define TAPS 32u              /* samples of the lower rate that one output sees */
 #define EDGE 0.45             /* of the lower rate: half of the amplitude is left here */
 #define FILTER_MAX (1u << 18) /* floats of one filter */
 #define CHUNK 480u            /* input samples that are filtered at once */
-
-typedef float vec __attribute__((vector_size(16)));
 
 struct convert {
     unsigned rises, falls; /* output and input samples of the same time, without a common divisor */
@@ -110,23 +110,6 @@ void convert_reset(struct convert *convert)
     convert->skip = 0;
 }
 
-static int16_t weigh(const float *filter, const float *heard, unsigned taps)
-{
-    vec even = {0}, odd = {0}, f[2], h[2];
-    float sum;
-
-    for (unsigned i = 0; i < taps; i += 8) {
-        memcpy(f, filter + i, sizeof f);
-        memcpy(h, heard + i, sizeof h);
-        even += f[0] * h[0];
-        odd += f[1] * h[1];
-    }
-    even += odd;
-    sum = even[0] + even[1] + even[2] + even[3];
-    sum += sum < 0 ? -0.5f : 0.5f;
-    return sum >= 32767 ? 32767 : sum <= -32768 ? -32768 : (int16_t)sum;
-}
-
 size_t convert_run(struct convert *convert, const int16_t *in, size_t count, int16_t *out)
 {
     unsigned before = convert->taps - 1;
@@ -138,7 +121,8 @@ size_t convert_run(struct convert *convert, const int16_t *in, size_t count, int
         for (unsigned i = 0; i < chunk; i++)
             convert->heard[before + i] = in[i];
         while (at < chunk) {
-            out[made++] = weigh(convert->filter + convert->phase * convert->taps, convert->heard + at, convert->taps);
+            out[made++] =
+                fir_sample(convert->filter + convert->phase * convert->taps, convert->heard + at, convert->taps);
             convert->phase += convert->falls;
             at += convert->phase / convert->rises;
             convert->phase %= convert->rises;

@@ -5,13 +5,13 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "audio/fir.h"
+
 #define TAPS 48u /* samples of the lower rate that one output sees; a multiple of the vector's width */
 #define RATIO_MAX 6u
 #define CHUNK 480u      /* input samples that are filtered at once */
 #define EDGE 0.4625     /* of the lower rate: half of the amplitude is left here */
 #define KAISER_BETA 7.0 /* 70 dB */
-
-typedef float vec __attribute__((vector_size(16)));
 
 struct resample {
     unsigned ratio;
@@ -69,23 +69,6 @@ void resample_free(struct resample *resample)
     free(resample);
 }
 
-static int16_t weigh(const float *filter, const float *heard, unsigned taps)
-{
-    vec even = {0}, odd = {0}, f[2], h[2];
-    float sum;
-
-    for (unsigned i = 0; i < taps; i += 8) {
-        memcpy(f, filter + i, sizeof f);
-        memcpy(h, heard + i, sizeof h);
-        even += f[0] * h[0];
-        odd += f[1] * h[1];
-    }
-    even += odd;
-    sum = even[0] + even[1] + even[2] + even[3];
-    sum += sum < 0 ? -0.5f : 0.5f;
-    return sum >= 32767 ? 32767 : sum <= -32768 ? -32768 : (int16_t)sum;
-}
-
 static size_t filter_chunk(struct resample *r, unsigned count, int16_t *out)
 {
     size_t made = 0;
@@ -93,10 +76,10 @@ static size_t filter_chunk(struct resample *r, unsigned count, int16_t *out)
     for (unsigned i = 0; i < count; i++) {
         if (r->rises) {
             for (unsigned phase = 0; phase < r->ratio; phase++)
-                out[made++] = weigh(r->filter + phase * TAPS, r->heard + i, TAPS);
+                out[made++] = fir_sample(r->filter + phase * TAPS, r->heard + i, TAPS);
         } else {
             if (r->phase == 0)
-                out[made++] = weigh(r->filter, r->heard + i, r->taps);
+                out[made++] = fir_sample(r->filter, r->heard + i, r->taps);
             r->phase = (r->phase + 1) % r->ratio;
         }
     }

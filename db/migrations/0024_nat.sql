@@ -1,36 +1,9 @@
 -- Phones behind routers: keep-alives, phones that stopped answering, SIP ALG.
 
--- settings whose value is a number say which ones they take
-ALTER TABLE config.known_setting ADD COLUMN least integer, ADD COLUMN most integer;
-COMMENT ON COLUMN config.known_setting.least IS 'Smallest number that it takes; NULL: it is no number, or checked elsewhere.';
-COMMENT ON COLUMN config.known_setting.most IS 'Largest number that it takes.';
-INSERT INTO config.known_setting (key, default_value, meaning, least, most) VALUES
-    ('phone_keepalive', '25', 'Seconds between two keep-alives to a registered phone behind a router, at most: routers that forget sooner are noticed, and asked more often; 0: none.', 0, 3600),
-    ('phone_keepalive_all', '0', '1: keep-alives go to all registered phones, not only to those behind routers.', 0, 1),
-    ('unreachable_after', '3', 'Keep-alives in a row that a phone may leave unanswered; then calls to it fail at once, until it answers or registers again; 0: it is called all the same.', 0, 100);
-
-CREATE FUNCTION config.check_setting_range() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-DECLARE
-    known config.known_setting;
-    fits  boolean;
-BEGIN
-    SELECT * INTO known FROM config.known_setting k WHERE k.key = NEW.key AND k.least IS NOT NULL;
-    IF NOT FOUND THEN
-        RETURN NEW;
-    END IF;
-    fits := NEW.value ~ '^[0-9]{1,9}$';
-    IF fits THEN -- before the cast
-        fits := NEW.value::integer BETWEEN known.least AND known.most;
-    END IF;
-    IF fits IS NOT TRUE THEN
-        RAISE EXCEPTION 'the setting "%" needs a number from % to %, not "%"', NEW.key, known.least, known.most, left(NEW.value, 60)
-            USING ERRCODE = 'check_violation', SCHEMA = 'config', TABLE = 'setting', HINT = known.meaning;
-    END IF;
-    RETURN NEW;
-END $$;
-COMMENT ON FUNCTION config.check_setting_range() IS 'Trigger: refuses a number that a setting cannot have, in words.';
-CREATE TRIGGER check_row_range BEFORE INSERT OR UPDATE ON config.setting
-    FOR EACH ROW EXECUTE FUNCTION config.check_setting_range();
+INSERT INTO config.known_setting (key, default_value, meaning, pattern, least, most, needs) VALUES
+    ('phone_keepalive', '25', 'Seconds between two keep-alives to a registered phone behind a router, at most: routers that forget sooner are noticed, and asked more often; 0: none.', '^[0-9]{1,7}$', 0, 3600, 'a number from 0 to 3600'),
+    ('phone_keepalive_all', '0', '1: keep-alives go to all registered phones, not only to those behind routers.', '^[0-9]{1,7}$', 0, 1, 'a number from 0 to 1'),
+    ('unreachable_after', '3', 'Keep-alives in a row that a phone may leave unanswered; then calls to it fail at once, until it answers or registers again; 0: it is called all the same.', '^[0-9]{1,7}$', 0, 100, 'a number from 0 to 100');
 
 ALTER TABLE live.binding ADD COLUMN keepalive_ms integer, ADD COLUMN unreachable_since timestamptz, ADD COLUMN sip_alg text;
 COMMENT ON COLUMN live.binding.keepalive_ms IS 'How long the router in front of the phone may be left without a message, as far as is known, in ms; NULL: no keep-alives.';

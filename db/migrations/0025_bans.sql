@@ -84,43 +84,34 @@ COMMENT ON COLUMN tandem.v_ban.until IS 'When it ends; empty: not before somebod
 COMMENT ON COLUMN tandem.v_ban.ends_in IS 'How long that is from now.';
 COMMENT ON COLUMN tandem.v_ban.node IS 'The switch that made it; 0: a person.';
 
-INSERT INTO config.known_setting (key, default_value, meaning) VALUES
-    ('ban_failures', '10', 'Wrong passwords or unknown names from one address, within ban_window, after which it is banned; 0: the switch bans nobody by itself.'),
-    ('ban_window', '600', 'Seconds within which these are counted.'),
-    ('ban_never', '127.0.0.0/8 ::1', 'Networks that the switch never bans by itself, with blanks between; none: there are no such.'),
-    ('account_rate', '200', 'Requests a second that one account may send (five seconds'' worth at once); what is above gets 503; 0: no limit.'),
-    ('nft_set', NULL, 'FAMILY TABLE NAME of nftables sets (NAME4 and NAME6 there) that get the banned networks too: inet filter tandem; not set: none.');
+INSERT INTO config.known_setting (key, default_value, meaning, pattern, least, most, needs) VALUES
+    ('ban_failures', '10', 'Wrong passwords or unknown names from one address, within ban_window, after which it is banned; 0: the switch bans nobody by itself.', '^[0-9]{1,6}$', 0, 999999, 'a number from 0 to 999999'),
+    ('ban_window', '600', 'Seconds within which these are counted.', '^[0-9]{1,6}$', 1, 999999, 'a number of seconds from 1 to 999999'),
+    ('ban_never', '127.0.0.0/8 ::1', 'Networks that the switch never bans by itself, with blanks between; none: there are no such.', NULL, NULL, NULL, NULL),
+    ('account_rate', '200', 'Requests a second that one account may send (five seconds'' worth at once); what is above gets 503; 0: no limit.', '^[0-9]{1,6}$', 0, 999999, 'a number from 0 to 999999'),
+    ('nft_set', NULL, 'FAMILY TABLE NAME of nftables sets (NAME4 and NAME6 there) that get the banned networks too: inet filter tandem; not set: none.', '^(inet|ip|ip6|bridge|netdev) [A-Za-z][A-Za-z0-9_.-]{0,62} [A-Za-z][A-Za-z0-9_.-]{0,61}$', NULL, NULL, 'FAMILY TABLE NAME, like inet filter tandem');
 
-CREATE FUNCTION config.check_admission() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+-- No pattern says what a network is.
+CREATE FUNCTION config.check_ban_never() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
-    needs text;
+    words text[] := regexp_split_to_array(btrim(NEW.value, ' ,'), '[ ,]+');
     word  text;
+    fits  boolean := cardinality(words) <= 64;
 BEGIN
-    IF NEW.key IN ('ban_failures', 'ban_window', 'account_rate') THEN
-        IF NEW.value !~ '^[0-9]{1,6}$' OR (NEW.key = 'ban_window' AND NEW.value ~ '^0+$') THEN
-            needs := CASE NEW.key WHEN 'ban_window' THEN 'a number of seconds from 1 to 999999' ELSE 'a number from 0 to 999999' END;
-        END IF;
-    ELSIF NEW.key = 'ban_never' AND NEW.value <> 'none' THEN
-        FOREACH word IN ARRAY regexp_split_to_array(btrim(NEW.value, ' ,'), '[ ,]+') LOOP
-            BEGIN
-                PERFORM word::cidr;
-            EXCEPTION WHEN invalid_text_representation THEN
-                needs := 'networks like 192.0.2.0/24 2001:db8::/32, at most 64, or none';
-            END;
-        END LOOP;
-        IF cardinality(regexp_split_to_array(btrim(NEW.value, ' ,'), '[ ,]+')) > 64 THEN
-            needs := 'networks like 192.0.2.0/24 2001:db8::/32, at most 64, or none';
-        END IF;
-    ELSIF NEW.key = 'nft_set' AND NEW.value !~ '^(inet|ip|ip6|bridge|netdev) [A-Za-z][A-Za-z0-9_.-]{0,62} [A-Za-z][A-Za-z0-9_.-]{0,61}$' THEN
-        needs := 'FAMILY TABLE NAME, like inet filter tandem';
-    END IF;
-    IF needs IS NOT NULL THEN
-        RAISE EXCEPTION 'the setting "%" needs %, not "%"', NEW.key, needs, left(NEW.value, 60)
+    FOREACH word IN ARRAY words LOOP
+        BEGIN
+            PERFORM word::cidr;
+        EXCEPTION WHEN invalid_text_representation THEN
+            fits := false;
+        END;
+    END LOOP;
+    IF NOT fits AND NEW.value <> 'none' THEN
+        RAISE EXCEPTION 'the setting "%" needs networks like 192.0.2.0/24 2001:db8::/32, at most 64, or none, not "%"', NEW.key, left(NEW.value, 60)
             USING ERRCODE = 'check_violation', SCHEMA = 'config', TABLE = 'setting',
                   HINT = (SELECT k.meaning FROM config.known_setting k WHERE k.key = NEW.key);
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION config.check_admission() IS 'Trigger: refuses settings about bans and rates that the switch cannot use, in words.';
-CREATE TRIGGER check_row_admission BEFORE INSERT OR UPDATE ON config.setting
-    FOR EACH ROW EXECUTE FUNCTION config.check_admission();
+COMMENT ON FUNCTION config.check_ban_never() IS 'Trigger: refuses a list of networks that the switch cannot read, in words.';
+CREATE TRIGGER check_row_ban_never BEFORE INSERT OR UPDATE ON config.setting
+    FOR EACH ROW WHEN (NEW.key = 'ban_never') EXECUTE FUNCTION config.check_ban_never();
