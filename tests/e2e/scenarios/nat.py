@@ -68,6 +68,10 @@ def a_linphone_and_a_baresip_behind_symmetric_routers_hear_each_other(t):
     _both_ways(t, {"symmetric": True}, {"symmetric": True}, kinds=("linphone", "baresip"))
 
 
+def a_linphone_and_a_baresip_behind_routers_that_keep_ports_hear_each_other(t):
+    _both_ways(t, None, None, kinds=("linphone", "baresip"))
+
+
 def phones_over_tcp_behind_symmetric_routers_hear_each_other(t):
     _both_ways(t, {"symmetric": True}, {"symmetric": True}, transport="tcp")
 
@@ -148,7 +152,7 @@ def a_phone_that_falls_silent_is_marked_and_calls_to_it_fail_at_once(t):
     _talk(a, c)
 
 
-def _server_behind(t, switch, stun=False, idle_s=0):
+def _server_behind(t, switch, stun=False, idle_s=0, kind="baresip"):
     """A switch in a private network whose router leads SIP and audio to it; a phone beside it, and one far away."""
     internet = t.internet()
     gate = internet.router("gate", PBX, lan="192.168.50", forgets_s=30)
@@ -163,7 +167,7 @@ def _server_behind(t, switch, stun=False, idle_s=0):
         tandem.wait_log("the public address is " + PBX.replace(".", r"\."))
     far = internet.behind(internet.router("west", WEST, forgets_s=30), "far")
     near = internet.behind(gate, "near", 30)
-    a = t.phone(account=t.account(), inside=far, tone=CALLER, server=f"{PBX}:5060", expires=3600)
+    a = t.phone(kind=kind, account=t.account(), inside=far, tone=CALLER, server=f"{PBX}:5060", expires=3600)
     b = t.phone(account=t.account(), inside=near, tone=CALLEE, server=f"{home.address}:5060", expires=3600)
     time.sleep(idle_s)
     _talk(a, b)
@@ -183,6 +187,10 @@ def _server_behind(t, switch, stun=False, idle_s=0):
 def a_switch_behind_a_router_says_its_public_address_outside_and_its_own_inside(t):
     _, tandem = _server_behind(t, f"public_host = {PBX}\n")
     assert re.search(rf"address +{PBX}", tandem.cli("status").stdout)
+
+
+def a_switch_behind_a_router_and_a_linphone_behind_another_hear_each_other(t):
+    _server_behind(t, f"public_host = {PBX}\n", kind="linphone")
 
 
 @scenario(seconds=300, long=True)
