@@ -155,7 +155,7 @@ const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, 
 
 unsigned edge_load(const struct edge *edge)
 {
-    unsigned most = 0;
+    unsigned most = edge->overload.on ? edge->overload.worst : 0; /* what datagrams wait, only they know */
 
     for (unsigned i = 0; i < edge->count; i++) {
         unsigned load = overload_load(&edge->overload, &edge->listeners[i].queue, 0);

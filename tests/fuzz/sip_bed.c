@@ -12,22 +12,19 @@
 #include "module/module-priv.h"
 #include "modules/registrar/registrar.h"
 #include "sip/sip-priv.h"
-#include "tests/loopback/mutate.h"
 #include "trace/trace.h"
 
 #define REALM "fuzz"
-#define MESSAGE 20000
 #define WAITING 16    /* messages to phones that have not been looked at */
 #define STEP_MS 34000 /* beyond timers B, D, F and H */
 #define STEPS 12
 #define MEMORY_SLACK (2u << 20)
 
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t __sanitizer_get_current_allocated_bytes(void);
 extern const struct module tandem_module; /* the registrar, linked in */
 
 struct text {
-    char data[MESSAGE];
+    char data[SIP_BED_MESSAGE];
     size_t len;
 };
 
@@ -163,7 +160,7 @@ static void seen(void *arg, const struct edge_seen *seen)
     if (bed->show)
         fprintf(stderr, "--- %s %s%s%s\n%.*s\n", seen->inbound ? "from" : "to", phone->user, seen->dropped ? ": " : "",
                 seen->dropped ? seen->dropped : "", (int)seen->len, seen->data);
-    if (seen->inbound || seen->dropped || seen->len >= MESSAGE)
+    if (seen->inbound || seen->dropped || seen->len >= SIP_BED_MESSAGE)
         return;
     text = strncmp(seen->data, "SIP/2.0 ", 8) == 0 ? &phone->response : &phone->request;
     memcpy(text->data, seen->data, seen->len);
@@ -206,7 +203,7 @@ static const char sdp[] = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 19
 
 static void add(struct text *out, const char *from, size_t len)
 {
-    if (len < MESSAGE - out->len) {
+    if (len < SIP_BED_MESSAGE - out->len) {
         memcpy(out->data + out->len, from, len);
         out->len += len;
         out->data[out->len] = '\0';
@@ -313,7 +310,7 @@ static void write_message(struct sip_bed *bed, unsigned from, const char *text, 
         return;
     body = memmem(out->data, out->len, "\r\n\r\n", 4);
     snprintf(number, sizeof number, "%zu", body ? out->len - (size_t)(body + 4 - out->data) : 0);
-    if (out->len + strlen(number) >= MESSAGE)
+    if (out->len + strlen(number) >= SIP_BED_MESSAGE)
         return;
     memmove(at + strlen(number), at + 1, out->len - (size_t)(at + 1 - out->data) + 1);
     memcpy(at, number, strlen(number));
@@ -340,7 +337,7 @@ static void sign(struct sip_bed *bed, unsigned from, struct text *m)
                "Authorization: Digest username=\"%s\", realm=\"" REALM "\", nonce=\"%s\", uri=\"%s\", response=\"%s\", "
                "cnonce=\"c\", nc=%s, qop=auth\r\n",
                given.username, given.nonce, given.uri, given.response, given.nc);
-    if (!end || m->len + used >= MESSAGE)
+    if (!end || m->len + used >= SIP_BED_MESSAGE)
         return;
     memmove(m->data + at + used, m->data + at, m->len - at + 1);
     memcpy(m->data + at, line, used);
@@ -536,124 +533,6 @@ void sip_bed_play(struct sip_bed *bed, const uint8_t *data, size_t size)
     settle(bed);
     bed->grown += (int64_t)__sanitizer_get_current_allocated_bytes() - (int64_t)before;
     must(bed->grown < (int64_t)MEMORY_SLACK, "memory does not grow from input to input");
-}
-
-/* --- damage ------------------------------------------------------------------------------------------------------ */
-
-/* The piece that the dice choose. */
-static void choose(struct dice *dice, const char *data, size_t size, size_t *from, size_t *len)
-{
-    unsigned count = 1, wanted;
-    const char *at = data, *end = data + size, *cut;
-
-    while ((cut = memmem(at, (size_t)(end - at), "%%\n", 3))) {
-        count++;
-        at = cut + 3;
-    }
-    wanted = dice_below(dice, count);
-    for (at = data; wanted; wanted--)
-        at = (const char *)memmem(at, (size_t)(end - at), "%%\n", 3) + 3;
-    cut = memmem(at, (size_t)(end - at), "%%\n", 3);
-    *from = (size_t)(at - data);
-    *len = cut ? (size_t)(cut - at) : (size_t)(end - at);
-}
-
-static const char *const words[] = {
-    "INVITE",
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "UPDATE",
-    "PRACK",
-    "INFO",
-    "MESSAGE",
-    "OPTIONS",
-    "REGISTER",
-    "REFER",
-    "SIP/2.0 ",
-    "%%\n@201+\n",
-    "%%\n@202\n",
-    "%%\n~34000\n",
-    "$b",
-    "$B",
-    "$z",
-    "$s",
-    "$V",
-    "$F",
-    "$T",
-    "$I",
-    "$N",
-    "$M",
-    "$K",
-    "$f",
-    "$t",
-    "$i",
-    "$n",
-    "$k",
-    "$r",
-    "$+",
-    "Require: 100rel\n",
-    "Supported: timer, 100rel\n",
-    "Session-Expires: 90;refresher=uas\n",
-    "Min-SE: 1800\n",
-    "RAck: 1 1 INVITE\n",
-    "RSeq: 1\n",
-    "Record-Route: <sip:127.0.0.1;lr>\n",
-    "Record-Route: <sip:a>;lr, <sip:b>\n",
-    "Route: <sip:127.0.0.1;lr>\n",
-    "Contact: *\n",
-    "Expires: 0\n",
-    "Content-Type: application/sdp\n",
-    "Content-Type: application/dtmf-relay\n",
-    "Content-Encoding: gzip\n",
-    "Replaces: x;to-tag=y;from-tag=z\n",
-    ";tag=",
-    ";branch=",
-    ";expires=",
-    ";q=",
-    ";rport",
-    "%0d%0a",
-    "\n ",
-};
-
-size_t sip_bed_mutate(uint8_t *data, size_t size, size_t max, unsigned seed)
-{
-    struct dice dice = {.state = seed * 2654435761ull + 1};
-    size_t from, len, out;
-    char *text;
-
-    if (!size || dice_chance(&dice, 35))
-        return LLVMFuzzerMutate(data, size, max);
-    choose(&dice, (const char *)data, size, &from, &len);
-    text = mem_new(MESSAGE + 3);
-    if (len > MESSAGE - 1000)
-        len = MESSAGE - 1000;
-    memcpy(text, data + from, len);
-    if (dice_chance(&dice, 20)) { /* a word somewhere */
-        const char *word = words[dice_below(&dice, COUNT_OF(words))];
-        size_t at = from + dice_below(&dice, (unsigned)len + 1);
-
-        if (size + strlen(word) <= max) {
-            memmove(data + at + strlen(word), data + at, size - at);
-            memcpy(data + at, word, strlen(word));
-            size += strlen(word);
-        }
-    } else if (dice_chance(&dice, 70)) { /* another piece in its place */
-        out = len ? mutate(&dice, text, len, MESSAGE) : 0;
-        if (size - len + out <= max) {
-            memmove(data + from + out, data + from + len, size - from - len);
-            memcpy(data + from, text, out);
-            size += out - len;
-        }
-    } else { /* once more, at the end */
-        if (size + 3 + len <= max) {
-            memcpy(data + size, "%%\n", 3);
-            memcpy(data + size + 3, text, len);
-            size += 3 + len;
-        }
-    }
-    free(text);
-    return size ? size : 1;
 }
 
 /* --- the switch -------------------------------------------------------------------------------------------------- */

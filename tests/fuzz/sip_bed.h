@@ -6,6 +6,8 @@
 
 #include "base/base.h"
 
+#define SIP_BED_MESSAGE 20000 /* bytes of one message at most */
+
 struct sip_bed;
 
 enum sip_side { SIDE_CALLER, SIDE_CALLEE }; /* accounts 201 and 202; 202 is registered */

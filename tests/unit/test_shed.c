@@ -382,6 +382,7 @@ START_TEST(the_kernel_says_how_long_a_datagram_has_waited)
         loop_fake_advance(t.loop, 400);
     }
     is_refused();
+    ck_assert_uint_ge(edge_load(t.edge), OVERLOAD_FIRST);
     ck_assert_ptr_nonnull(strstr(edge_overload_words(t.edge), "messages wait for"));
 }
 END_TEST
