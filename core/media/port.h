@@ -7,6 +7,7 @@
 #include "media/latch.h"
 #include "media/proto.h"
 #include "media/rtp.h"
+#include "media/secure.h"
 #include "media/silence.h"
 
 struct port;
@@ -44,6 +45,7 @@ struct port {
     int family;
     struct channel rtp, rtcp;
     struct latch latch;
+    struct secure in, out; /* SRTP from and to the far side */
     struct proto_remote remote;
     struct proto_local local;
     union addr rtcp_source;
@@ -74,6 +76,8 @@ void port_detach(struct port *port);
 
 void port_set_remote(struct port *port, const struct proto_remote *remote);
 void port_set_local(struct port *port, const struct proto_local *local);
+/* SRTP from now on: in for what comes, out for what goes (suite 0: plain). */
+void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out);
 void port_set_direction(struct port *port, enum stream_dir dir);
 /* Silence and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);

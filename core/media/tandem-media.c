@@ -14,6 +14,7 @@
 #include "media/control.h"
 #include "media/range.h"
 #include "media/sandbox.h"
+#include "media/secure.h"
 
 static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "Relays the audio of Tandem's calls. Usually tandemd or systemd starts it.\n\n"
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
                                       .silence_ms = 2000,
                                       .rest_ms = RANGE_REST_US / 1000};
     struct loop_watch *on_term, *on_int;
+    struct secure encryption = {NULL};
     struct control *control;
     struct loop *loop;
     int done;
@@ -237,6 +239,7 @@ int main(int argc, char **argv)
     tzset();                  /* no file can be opened later */
     signal(SIGPIPE, SIG_IGN); /* standard error may have died with tandemd */
     raise_file_limit();
+    (void)secure_setup(&encryption); /* it opens files too; what it says is in the log */
     loop = loop_new();
     if (start_with_signals_blocked(loop, &options, &control) < 0) {
         loop_free(loop);
@@ -251,5 +254,6 @@ int main(int argc, char **argv)
     loop_unwatch(on_term);
     loop_unwatch(on_int);
     loop_free(loop);
+    secure_clear(&encryption);
     return 0;
 }
