@@ -2,6 +2,7 @@
  * begins its numbers anew. Media threads; knows no ports. */
 #include "media/secure.h"
 
+#include <arpa/inet.h>
 #include <srtp2/srtp.h>
 
 #include "base/id.h"
@@ -107,7 +108,7 @@ static void note_source(struct secure *way, uint32_t ssrc)
         if (way->ssrcs[i] == ssrc)
             return;
     if (way->ssrc_count == SECURE_SSRCS)
-        srtp_remove_stream(way->ctx, way->ssrcs[way->ssrc_next]);
+        srtp_remove_stream(way->ctx, htonl(way->ssrcs[way->ssrc_next])); /* as it stands in packets */
     else
         way->ssrc_count++;
     way->ssrcs[way->ssrc_next] = ssrc;

@@ -69,6 +69,7 @@ class Phone(ear.Ear):
         os.makedirs(os.path.join(self.home, "rec"), exist_ok=True)
         audio.write_tone(os.path.join(self.home, "tone.wav"), tone)
         rtp_first = ports[3] + ports[3] % 2
+        self.rtp_ports = range(rtp_first, ports[-1] + 1)
         self._write("config", CONFIG.format(host=host, interface=host.strip("[]"), home=self.home, sip=self.sip,
                                             control=self.control, rtp_first=rtp_first, rtp_last=ports[-1]))
         if certificate:
