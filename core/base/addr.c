@@ -101,45 +101,6 @@ bool addr_is_private(const union addr *a)
             four >> 16 == 0xA9FE || four >> 22 == (100u << 2 | 1));
 }
 
-static const uint8_t *ip_bytes(const union addr *a, unsigned *bits)
-{
-    *bits = a->sa.sa_family == AF_INET6 ? 128 : 32;
-    return a->sa.sa_family == AF_INET6 ? a->in6.sin6_addr.s6_addr : (const uint8_t *)&a->in.sin_addr;
-}
-
-int addr_parse_network(const char *text, struct addr_network *out)
-{
-    const char *slash = strchr(text, '/');
-    char ip[ADDR_TEXT];
-    const uint8_t *bytes;
-    unsigned most;
-    uint64_t bits;
-
-    if (!slash || (size_t)(slash - text) >= sizeof ip)
-        return -EINVAL;
-    str_copy_n(ip, sizeof ip, text, (size_t)(slash - text));
-    if (addr_parse_ip(ip, 0, &out->net) < 0)
-        return -EINVAL;
-    bytes = ip_bytes(&out->net, &most);
-    if (str_to_u64(slash + 1, most, &bits) < 0)
-        return -ERANGE;
-    for (unsigned bit = (unsigned)bits; bit < most; bit++)
-        if (bytes[bit / 8] & (0x80u >> bit % 8))
-            return -EDOM;
-    out->bits = (unsigned)bits;
-    return 0;
-}
-
-bool addr_in_network(const struct addr_network *network, const union addr *a)
-{
-    unsigned most, own, whole = network->bits / 8, rest = network->bits % 8;
-    const uint8_t *net = ip_bytes(&network->net, &most), *ip = ip_bytes(a, &own);
-
-    if (network->net.sa.sa_family != a->sa.sa_family || memcmp(net, ip, whole) != 0)
-        return false;
-    return !rest || ((net[whole] ^ ip[whole]) >> (8 - rest)) == 0;
-}
-
 /* Dotted decimal; inet_ntop() goes through printf, and this runs several times a message. */
 static void ip4_text(const union addr *a, char *out)
 {

@@ -30,15 +30,6 @@ bool addr_same_ip(const union addr *a, const union addr *b);
 bool addr_is_any(const union addr *a);
 /* An address that means nothing in the internet: RFC 1918, 6598 and 4193, loopback, link-local. */
 bool addr_is_private(const union addr *a);
-/* A network: the address with all bits behind the first `bits` zero; its port means nothing. */
-struct addr_network {
-    union addr net;
-    unsigned bits;
-};
-/* "192.0.2.0/24". 0, -EINVAL (it is no such text), -ERANGE (the prefix is too long), -EDOM (an address in a network).
- */
-int addr_parse_network(const char *text, struct addr_network *out);
-bool addr_in_network(const struct addr_network *network, const union addr *a);
 /* "192.0.2.1", "2001:db8::1". Returns out. */
 const char *addr_ip_text(const union addr *a, char out[ADDR_TEXT]);
 /* "192.0.2.1:5060", "[2001:db8::1]:5060". Returns out. */

@@ -70,9 +70,9 @@ int network_parse(const char *text, struct network *out)
         return -EINVAL;
     bits = most_bits(&addr);
     if (slash && str_to_u64(slash + 1, bits, &bits) < 0)
-        return -EINVAL;
+        return -ERANGE;
     *out = network_of(&addr, (unsigned)bits);
-    return addr_same_ip(&out->addr, &addr) ? 0 : -EINVAL;
+    return addr_same_ip(&out->addr, &addr) ? 0 : -EDOM;
 }
 
 const char *network_text(const struct network *network, char out[NETWORK_TEXT])

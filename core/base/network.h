@@ -11,8 +11,8 @@ struct network {
 
 #define NETWORK_TEXT (ADDR_TEXT + 4)
 
-/* "192.0.2.0/24", "2001:db8::/32", or an address alone, which is a network of one. 0; -EINVAL: no network, or bits are
- * set behind the prefix. */
+/* "192.0.2.0/24", "2001:db8::/32", or an address alone, which is a network of one. 0; -EINVAL: it is no such text;
+ * -ERANGE: the prefix is too long; -EDOM: an address in a network. */
 int network_parse(const char *text, struct network *out);
 /* The network of so many bits that addr is in. */
 struct network network_of(const union addr *addr, unsigned bits);

@@ -4,7 +4,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
-#include "base/addr.h"
+#include "base/network.h"
 #include "base/log.h"
 
 #define CONFIG_FILE_MAX (1u << 20) /* bytes */
@@ -40,7 +40,7 @@ enum config_clients { CONFIG_CLIENTS_OFF, CONFIG_CLIENTS_REQUEST, CONFIG_CLIENTS
 
 /* digest_network = 192.0.2.0/24 md5: what phones of this network are offered. The longest match wins. */
 struct config_network {
-    struct addr_network network;
+    struct network network;
     struct config_digests digests;
 };
 
@@ -77,7 +77,7 @@ struct config {
     char public_host[64];     /* "": the address that the STUN server sees, or the local one used towards each phone */
     char stun_server[256];    /* "host" or "host:port"; "": none */
     unsigned stun_interval_s; /* how often the public address is looked for; default 300 */
-    struct addr_network locals[CONFIG_LOCALS_MAX]; /* local_network lines; the private networks when there are none */
+    struct network locals[CONFIG_LOCALS_MAX]; /* local_network lines; the private networks when there are none */
     unsigned local_count;
     bool no_locals;  /* local_network = none */
     char *database;  /* conninfo or URI; NULL: none */

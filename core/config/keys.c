@@ -256,14 +256,14 @@ static int set_yes_no(struct config_reader *r, const struct key *key, char *valu
     return 0;
 }
 
-static int read_network(struct config_reader *r, const char *key, const char *text, struct addr_network *out)
+static int read_network(struct config_reader *r, const char *key, const char *text, struct network *out)
 {
-    switch (addr_parse_network(text, out)) {
+    switch (network_parse(text, out)) {
     case 0:
         return 0;
     case -ERANGE:
         return config_fail(r, "%s: %s is no prefix length from 0 to %u", key, strchr(text, '/'),
-                           out->net.sa.sa_family == AF_INET6 ? 128u : 32u);
+                           strchr(text, ':') ? 128u : 32u);
     case -EDOM:
         return config_fail(r, "%s: %s is an address in a network, not a network", key, text);
     default:
@@ -484,7 +484,7 @@ int config_complete(struct config_reader *r)
     }
     if (!c->local_count && !c->no_locals)
         for (size_t i = 0; i < COUNT_OF(private_networks); i++)
-            addr_parse_network(private_networks[i], &c->locals[c->local_count++]);
+            network_parse(private_networks[i], &c->locals[c->local_count++]);
     return check_tls(r);
 }
 
@@ -494,7 +494,7 @@ const struct config_digests *config_digests_for(const struct config *c, const st
     const struct config_network *best = NULL;
 
     for (unsigned i = 0; i < c->network_count && addr_is_set(peer); i++)
-        if (addr_in_network(&c->networks[i].network, peer) &&
+        if (network_has(&c->networks[i].network, peer) &&
             (!best || c->networks[i].network.bits > best->network.bits))
             best = &c->networks[i];
     return best ? &best->digests : listen ? &listen->digests : &c->digests;

@@ -10,10 +10,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "db/conn.h"
-#include "db/copy.h"
-#include "db/live-priv.h"
-#include "db/rows.h"
+#include "db/feed-priv.h"
 
 #define COALESCE_MS 100
 #define POLL_MS 10000                    /* also finds out that the database says nothing any more */
@@ -21,46 +18,6 @@
 #define LOAD_ALL_MS 120000               /* everything */
 #define REVERT_LATE_MS 50                /* the clock of the database decides */
 #define REPORT_EACH_US (25 * 1000000ull) /* each third poll, even when there is nothing new to say */
-
-struct waiter {
-    struct list node;
-    struct feed *feed;
-    struct loop_timer timer;
-    uint64_t load; /* satisfied by this load or a later one */
-    void (*fn)(void *arg, int err);
-    void *arg;
-};
-
-/* What the server has been asked and has not answered. */
-enum asked { NOTHING, LISTEN, REVERT, LOAD, REPORT };
-
-struct feed {
-    struct db *db;
-    struct loop *loop;
-    unsigned node;
-    struct conn conn;
-    struct copy *copy;  /* on disk */
-    uint64_t copied_us; /* when the copy was written that is in force (wall clock); 0: the database has been heard */
-    bool replaying;
-    struct loop_timer coalesce, poll, deadline;
-    struct loop_timer revert; /* a change goes back then unless somebody confirms it */
-    struct list waiters;
-    uint64_t loads; /* started so far; the number of the running one */
-    enum asked asked;
-    bool loading_all, again, loaded, revert_due;
-    bool pending;          /* what was read last goes back unless somebody confirms it */
-    bool unkept;           /* the local copy lacks something that was read, because it was pending */
-    bool read_all;         /* the running load found that touched rows are not enough */
-    unsigned results;      /* of the running load, by number */
-    struct snapshot *next; /* being built; NULL while nothing has changed */
-    uint64_t number;       /* generation that the running load has read */
-    uint64_t refused;      /* generation that was refused; 0: none */
-    struct fault fault;    /* of the running load */
-    struct fault standing; /* of the refused generation */
-    char why[512];
-    bool report_failed; /* said once a connection */
-    uint64_t reported, reported_refused, reported_us;
-};
 
 /* What a load's statements give, in order. */
 enum { RESULT_BEGIN, RESULT_GENERATION, RESULT_ACCOUNTS, RESULT_DEVICES, RESULT_SETTINGS, RESULT_ACLS, RESULT_COMMIT };
@@ -75,56 +32,6 @@ bool feed_ready(const struct feed *feed)
 const char *feed_why(const struct feed *feed)
 {
     return feed_ready(feed) || !feed->conn.why[0] ? feed->why : feed->conn.why;
-}
-
-/* --- those who wait ----------------------------------------------------------------------------------------------- */
-
-static void waiter_end(struct waiter *waiter, int err)
-{
-    loop_timer_stop(waiter->feed->loop, &waiter->timer);
-    list_unlink(&waiter->node);
-    waiter->fn(waiter->arg, err);
-    free(waiter);
-}
-
-static void waiter_timeout(void *arg)
-{
-    waiter_end(arg, -ETIMEDOUT);
-}
-
-/* Ends those whose load is done. A callback may add or time out others: start over after each. */
-static void end_waiters(struct feed *feed, uint64_t load_number, int err)
-{
-    struct waiter *waiter;
-    bool found;
-
-    do {
-        found = false;
-        LIST_FOR_EACH(waiter, &feed->waiters, node)
-        {
-            if (waiter->load > load_number)
-                continue;
-            waiter_end(waiter, err);
-            found = true;
-            break;
-        }
-    } while (found);
-}
-
-void feed_wait(struct feed *feed, unsigned deadline_ms, void (*fn)(void *, int), void *arg)
-{
-    struct waiter *waiter = mem_new(sizeof *waiter);
-
-    waiter->feed = feed;
-    waiter->load = feed->loads + 1; /* the running load may have begun before what the caller waits for */
-    waiter->fn = fn;
-    waiter->arg = arg;
-    list_append(&feed->waiters, &waiter->node);
-    loop_timer_start(feed->loop, &waiter->timer, deadline_ms, waiter_timeout, waiter);
-    if (feed->asked != NOTHING)
-        feed->again = true;
-    else if (feed_ready(feed))
-        loop_timer_start(feed->loop, &feed->coalesce, 0, feed->coalesce.fn, feed);
 }
 
 /* The snapshot being built: empty for a full load, else a copy of the one in force, made at the first touched row. */
@@ -347,7 +254,7 @@ static void load_done(struct feed *feed)
     feed->loaded = true;
     feed->again = feed->again || (feed->unkept && !feed->pending); /* for the local copy */
     db_refresh_state(feed->db);
-    end_waiters(feed, number, refused ? -EINVAL : 0);
+    feed_end_waiters(feed, number, refused ? -EINVAL : 0);
     if (feed->asked == NOTHING && feed->conn.up && !report(feed))
         next_question(feed);
 }
@@ -597,8 +504,7 @@ void feed_close(struct feed *feed)
     loop_timer_stop(feed->loop, &feed->poll);
     loop_timer_stop(feed->loop, &feed->deadline);
     loop_timer_stop(feed->loop, &feed->revert);
-    while (!list_empty(&feed->waiters))
-        waiter_end(LIST_ENTRY(feed->waiters.next, struct waiter, node), -ETIMEDOUT);
+    feed_end_waiters(feed, UINT64_MAX, -ETIMEDOUT);
     copy_close(feed->copy);
     snapshot_free(feed->next);
     free(feed);

@@ -34,8 +34,9 @@ static struct slice contact_place(struct slice value)
 
     p = p ? p + 1 : value.at;
     p = memchr(p, ':', (size_t)(end - p)); /* behind the scheme */
-    if (!p++)
+    if (!p)
         return (struct slice){0};
+    p++;
     at = memchr(p, '@', (size_t)(end - p));
     p = at ? at + 1 : p;
     for (at = p; at < end && !strchr(";>?, \t", *at); at++)

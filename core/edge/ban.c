@@ -15,8 +15,9 @@
 #define SETS 1024 /* of four sources each */
 #define TRUST_SETS 4096
 #define WAYS 4
-#define TRUST_S 7200  /* longer than nearly all registrations are valid */
-#define UNPROVEN_S 60 /* and so long it does not come again */
+#define TRUST_S 7200       /* longer than nearly all registrations are valid */
+#define UNPROVEN_EACH_S 20 /* begin in a second: each is a line of the log, a row and an event */
+#define UNPROVEN_S 60      /* and so long it does not come again */
 #define GARBAGE_WINDOW_S 10
 #define GARBAGE_MAX 200 /* in that time: no device does this by mistake for long */
 #define FORGET_S 86400  /* a step back for so long a time without offence */
@@ -56,6 +57,8 @@ struct bans {
     ban_fn fn;
     void *arg;
     unsigned failures, window_s, never_count;
+    unsigned unproven; /* that have begun in this second */
+    uint32_t unproven_s;
     struct network never[BAN_NEVER_MAX];
     /* One table for each kind of offence: garbage of forged sources must not push wrong passwords out. */
     struct suspect wrong[SETS][WAYS], garbage[SETS][WAYS];
@@ -369,6 +372,16 @@ static unsigned next_step(const struct bans *bans, const struct ban *before)
     return before->step + 1 > days ? before->step + 1 - (unsigned)days : 0;
 }
 
+/* A flood of forged addresses costs no more than so many bans; the rest is dropped one by one. */
+static bool may_begin_unproven(struct bans *bans)
+{
+    if (bans->unproven_s != now_s(bans)) {
+        bans->unproven_s = now_s(bans);
+        bans->unproven = 0;
+    }
+    return bans->unproven++ < UNPROVEN_EACH_S;
+}
+
 static void begin(struct bans *bans, const union addr *source, enum ban_reason reason, bool proven, const char *account,
                   const char *detail)
 {
@@ -383,6 +396,8 @@ static void begin(struct bans *bans, const union addr *source, enum ban_reason r
     if (before && before->ban.reason == BAN_BY_HAND)
         return; /* over, or it would not have come here */
     if (before && !proven && ban.since_us < before->ban.until_us + UNPROVEN_S * US)
+        return;
+    if (!proven && !may_begin_unproven(bans))
         return;
     if (before)
         ban.step = proven && before->ban.proven ? next_step(bans, &before->ban) : before->ban.step;

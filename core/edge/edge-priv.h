@@ -128,7 +128,7 @@ struct edge {
     union addr core, inner; /* NTA, and our own loopback address */
     union addr core_stream; /* where NTA takes connections */
     char core_text[ADDR_TEXT], inner_text[ADDR_TEXT], core_stream_text[ADDR_TEXT];
-    struct addr_network local_networks[EDGE_LOCAL_NETWORKS];
+    struct network local_networks[EDGE_LOCAL_NETWORKS];
     size_t local_network_count;
     union addr public[2], public_before[2]; /* IPv4, IPv6; before the last change */
     int inner_fd;

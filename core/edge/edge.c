@@ -229,7 +229,7 @@ static int local_for(struct edge *edge, const union addr *peer, union addr *out)
 static bool is_local(const struct edge *edge, const union addr *peer)
 {
     for (size_t i = 0; i < edge->local_network_count; i++)
-        if (addr_in_network(&edge->local_networks[i], peer))
+        if (network_has(&edge->local_networks[i], peer))
             return true;
     return false;
 }

@@ -3,7 +3,7 @@
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
-#include "base/addr.h"
+#include "base/network.h"
 #include "base/loop.h"
 #include "edge/ban.h"
 
@@ -50,9 +50,9 @@ struct edge_tls_config {
 struct edge_config {
     const struct edge_listen *listens;
     size_t count;
-    const struct addr_network *locals; /* our own networks: their phones get our local address; copied */
-    size_t local_count;                /* at most EDGE_LOCAL_NETWORKS */
-    uint8_t key[16];                   /* for flow tokens and branches; keep it over restarts */
+    const struct network *locals; /* our own networks: their phones get our local address; copied */
+    size_t local_count;           /* at most EDGE_LOCAL_NETWORKS */
+    uint8_t key[16];              /* for flow tokens and branches; keep it over restarts */
     size_t max_message;    /* bytes from outside; larger ones are dropped (0: 16384). NTA gets up to 1 KB more. */
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
     unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
@@ -194,7 +194,7 @@ void edge_set_lost(struct edge *edge, loop_fn lost, void *arg);
 /* False when no listener has TLS. */
 bool edge_tls_get_state(const struct edge *edge, struct edge_tls_state *out);
 /* Reads the certificates anew, also when no file has changed. done runs once, in a later turn: good when every file is
- * as it should be. 0, -ENOENT or -EBUSY. */
+ * as it should be; also when the edge closes. 0, -ENOENT or -EBUSY. */
 int edge_tls_reload(struct edge *edge, void (*done)(void *arg, bool good), void *arg);
 
 /* Keeps the way to a phone open (RFC 5626 §4.4 from our side): over datagrams OPTIONS with this Request-URI, because

@@ -195,3 +195,18 @@ size_t edge_text_reply(const struct edge_text *text, unsigned status, const char
     put(&w, "Content-Length: 0\r\n\r\n", 21);
     return w.full ? 0 : w.used;
 }
+
+void edge_text_unfold(char *data, size_t len)
+{
+    char *p = data, *end = data + len, *nl;
+
+    for (; (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1) {
+        if (nl == p || (nl == p + 1 && *p == '\r'))
+            return; /* the header ends */
+        if (nl + 1 == end || (nl[1] != ' ' && nl[1] != '\t'))
+            continue;
+        nl[0] = ' ';
+        if (nl[-1] == '\r')
+            nl[-1] = ' ';
+    }
+}

@@ -402,8 +402,9 @@ struct slice edge_text_user(struct slice uri)
     end = uri.at + uri.len;
     p = memchr(uri.at, ':', uri.len);
     scheme.len = p ? (size_t)(p - uri.at) : 0;
-    if (!p++)
+    if (!p)
         return (struct slice){0};
+    p++;
     stop = memchr(p, '@', (size_t)(end - p));
     if (edge_text_same(scheme, SLICE("tel")))
         stop = end;

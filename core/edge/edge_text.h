@@ -67,6 +67,10 @@ const char *edge_text_unreadable(const struct edge_text *text, unsigned *status)
  * blank in its place, which the caller frees, or NULL when there is none in the header. */
 char *edge_text_without_nuls(const char *data, size_t len);
 
+/* Puts every header of a message on one line, blanks where its line ends were (RFC 3261 §7.3.1): NTA takes them for a
+ * part of some values, and writes them into its own messages. The length stays. */
+void edge_text_unfold(char *data, size_t len);
+
 /* The header at *cursor (start with text->headers); false at the end. Only on a message that edge_text_scan() liked. */
 bool edge_text_header(const struct edge_text *text, const char **cursor, struct edge_header *out);
 /* Header names have no case and some have a short form: edge_text_is(name, "via", 'v'). */

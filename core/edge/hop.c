@@ -46,6 +46,7 @@ static const char *to_core(struct edge *edge, struct edge_connection *by, size_t
 
     if (len == 0)
         return drop(&edge->stats.dropped_size, "it is too large with our Via on top");
+    edge_text_unfold(edge->out, len);
     if (by)
         error = edge_connection_to_core(by, edge->out, len);
     else if (edge->feed)

@@ -209,13 +209,22 @@ static void free_all(struct edge_tls *tls)
     free(tls);
 }
 
+/* Whoever ordered it is told. */
+static void tell_done(struct edge_tls *tls, bool good)
+{
+    void (*done)(void *, bool) = tls->done;
+
+    tls->done = NULL;
+    if (done)
+        done(tls->done_arg, good);
+}
+
 static void looked(void *arg)
 {
     struct edge_tls *tls = arg;
-    void (*done)(void *, bool) = tls->done;
+    bool forced = tls->forced;
 
     tls->busy = tls->forced = false;
-    tls->done = NULL;
     if (tls->closed) {
         free_all(tls);
         return;
@@ -227,9 +236,13 @@ static void looked(void *arg)
     } else if (loop_now_us(tls->loop) >= tls->warn_us) {
         warn_of_expiry(tls);
     }
+    if (tls->done && !forced) { /* the order came while this look was under way */
+        tls->forced = true;
+        look(tls);
+        return;
+    }
     wait_for_change(tls);
-    if (done)
-        done(tls->done_arg, !tls_set_problem(tls, tls->set));
+    tell_done(tls, !tls_set_problem(tls, tls->set));
 }
 
 static void look(void *arg)
@@ -242,12 +255,14 @@ static void look(void *arg)
 
 int edge_tls_load(struct edge_tls *tls, void (*done)(void *arg, bool good), void *arg)
 {
-    if (tls->busy)
+    if (tls->done)
         return -EBUSY;
-    loop_timer_stop(tls->loop, &tls->watch);
-    tls->forced = true;
     tls->done = done;
     tls->done_arg = arg;
+    if (tls->busy)
+        return 0;
+    loop_timer_stop(tls->loop, &tls->watch);
+    tls->forced = true;
     look(tls);
     return 0;
 }
@@ -311,6 +326,7 @@ void edge_tls_free(struct edge_tls *tls)
     if (!tls)
         return;
     loop_timer_stop(tls->loop, &tls->watch);
+    tell_done(tls, false);
     if (tls->busy)
         tls->closed = true; /* a worker has it */
     else

@@ -21,7 +21,8 @@ bool edge_tls_usable(const struct edge_tls *tls);
 void edge_tls_state(const struct edge_tls *tls, struct edge_tls_state *out);
 /* For the counters: a handshake came to nothing. */
 void edge_tls_failed(struct edge_tls *tls, const union addr *peer, const char *why);
-/* Reads all files now. Returns 0, and then done(arg, whether all is well) runs once; -EBUSY: that is being done. */
+/* Reads all files now. Returns 0, and then done(arg, whether all is well) runs once, at the latest when this ends;
+ * -EBUSY: somebody else waits for that. */
 int edge_tls_load(struct edge_tls *tls, void (*done)(void *arg, bool good), void *arg);
 
 /* Takes what must go to the other side. 0, or what is wrong: then the session is over. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -237,6 +238,7 @@ int main(int argc, char **argv)
         options.threads = cores > 0 && cores < 256 ? (unsigned)cores : 1;
     }
     tzset();                  /* no file can be opened later */
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN); /* standard error may have died with tandemd */
     raise_file_limit();
     (void)secure_setup(&encryption); /* it opens files too; what it says is in the log */

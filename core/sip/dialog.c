@@ -71,6 +71,24 @@ int dialog_address(struct dialog *dialog, const char *user, bool sips, union add
     return result;
 }
 
+/* The URIs of a list as others sent it, which is all that a route set has of it (RFC 3261 §12.1); an lr that stands
+ * outside of the brackets, where nobody would look for it, is meant for the URI. The library does the same when it
+ * turns a list round, but there takes the parameters of one entry for those of the next, which may have none, and
+ * crashes. */
+static sip_route_t *uris_of(su_home_t *home, const sip_route_t *list)
+{
+    sip_route_t *uris = sip_route_dup(home, list);
+
+    for (sip_route_t *r = uris; r; r = r->r_next) {
+        const char *first = r->r_params ? r->r_params[0] : NULL;
+
+        if (first && !r->r_url->url_params && strncasecmp(first, "lr", 2) == 0 && (!first[2] || first[2] == '='))
+            r->r_url->url_params = "lr";
+        r->r_params = NULL;
+    }
+    return uris;
+}
+
 static int set_route(struct dialog *dialog, nta_leg_t *leg, const sip_route_t *behind, const sip_contact_t *target)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
@@ -81,7 +99,7 @@ static int set_route(struct dialog *dialog, nta_leg_t *leg, const sip_route_t *b
     if (result == 0)
         routes = sip_route_make(home, text);
     if (routes) {
-        routes->r_next = sip_route_dup(home, behind);
+        routes->r_next = uris_of(home, behind);
         backwards = sip_route_reverse(home, (sip_record_route_t *)routes);
     }
     /* Only this call replaces a route set that is there already; it expects Record-Route order and turns it round. */
@@ -100,7 +118,8 @@ int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_r
                        const sip_contact_t *target)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
-    int result = set_route(dialog, leg, recorded ? sip_route_reverse(home, recorded) : NULL, target);
+    int result = set_route(
+        dialog, leg, recorded ? sip_route_reverse(home, uris_of(home, (const sip_route_t *)recorded)) : NULL, target);
 
     su_home_deinit(home);
     return result;

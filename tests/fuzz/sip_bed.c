@@ -599,6 +599,7 @@ static const char *const words[] = {
     "RAck: 1 1 INVITE\n",
     "RSeq: 1\n",
     "Record-Route: <sip:127.0.0.1;lr>\n",
+    "Record-Route: <sip:a>;lr, <sip:b>\n",
     "Route: <sip:127.0.0.1;lr>\n",
     "Contact: *\n",
     "Expires: 0\n",

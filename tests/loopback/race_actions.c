@@ -369,7 +369,7 @@ static void switch_drains(struct race_run *run, struct race_phone *at)
 
 #define GONE                                                                                                           \
     " connection-lost phone-silent no-ack no-answer unreachable cancelled normal operator session-expired "            \
-    "far-failure unavailable "
+    "far-failure unavailable contact-unreachable "
 
 const struct race_action race_actions[] = {
     {.name = "the caller cancels",

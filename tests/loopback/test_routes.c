@@ -109,6 +109,35 @@ START_TEST(a_phone_is_called_by_the_path_of_its_registration)
 }
 END_TEST
 
+/* RFC 3261 §20.30 has the lr in the URI, inside of the brackets; a list in which only some entries have it outside was
+ * more than the library could turn round. */
+START_TEST(an_lr_outside_of_the_brackets_is_meant_for_the_uri)
+{
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    const struct message *m;
+
+    a->extra = "Record-Route: <sip:192.0.2.1>;lr, <sip:192.0.2.2>\r\n";
+    ua_invite(a, "202", NULL);
+    a->extra = NULL;
+    m = must(ua_wait(b, "INVITE"));
+    b->extra = "Record-Route: <sip:192.0.2.7>;x, <sip:192.0.2.8>;lr, <sip:192.0.2.9;lr>\r\n";
+    ua_reply(b, m, 200, "OK", NULL);
+    b->extra = NULL;
+    m = must(ua_wait(b, "ACK"));
+    goes_by(m, "<sip:192.0.2.9;lr>", "<sip:192.0.2.8;lr>");
+    ua_ack(a, must(ua_wait(a, "200")));
+    ck_assert_int_eq(ua_request(b, "BYE", NULL), 200);
+    m = must(ua_wait(a, "BYE"));
+    goes_by(m, "<sip:192.0.2.1;lr>", "<sip:192.0.2.2>");
+    ua_reply(a, m, 200, "OK", NULL);
+    bed_until(bed, bed->pbx->call_count == 0);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("routes");
@@ -119,6 +148,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_phone_that_names_a_new_contact_in_a_call_is_asked_there);
     tcase_add_test(tc, requests_to_phones_behind_proxies_have_the_recorded_route_in_its_order);
+    tcase_add_test(tc, an_lr_outside_of_the_brackets_is_meant_for_the_uri);
     tcase_add_test(tc, a_phone_is_called_by_the_path_of_its_registration);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -19,8 +19,10 @@ static struct {
 static void on_news(void *arg, const struct ban *ban, enum ban_news news)
 {
     heard.last = *ban;
-    ++*(news == BAN_BEGINS ? &heard.begins : news == BAN_ENDS ? &heard.ends : news == BAN_LIFTED ? &heard.lifted
-                                                                                              : &heard.forgotten);
+    ++*(news == BAN_BEGINS   ? &heard.begins
+        : news == BAN_ENDS   ? &heard.ends
+        : news == BAN_LIFTED ? &heard.lifted
+                             : &heard.forgotten);
 }
 
 static void setup(void)
@@ -161,6 +163,21 @@ START_TEST(strangers_that_are_many_push_no_trusted_source_out)
 }
 END_TEST
 
+START_TEST(a_flood_of_forged_scanners_makes_few_bans)
+{
+    char ip[32];
+
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(ip, sizeof ip, "10.0.%u.%u", i >> 8, i & 255);
+        bans_scanner(bans, at(ip), false, "scanner");
+    }
+    ck_assert_uint_eq(heard.begins, 20);
+    pass_s(1);
+    bans_scanner(bans, at("192.0.2.1"), false, "scanner");
+    ck_assert_uint_eq(heard.begins, 21);
+}
+END_TEST
+
 START_TEST(the_table_is_bounded_and_keeps_what_people_put_there)
 {
     struct ban mine = {.reason = BAN_BY_HAND, .proven = true};
@@ -170,7 +187,7 @@ START_TEST(the_table_is_bounded_and_keeps_what_people_put_there)
     ck_assert_int_eq(bans_add(bans, &mine), 0);
     for (unsigned i = 0; i < 20000; i++) {
         snprintf(ip, sizeof ip, "10.%u.%u.1", i >> 8, i & 255);
-        bans_scanner(bans, at(ip), false, "scanner");
+        bans_scanner(bans, at(ip), true, "scanner");
     }
     ck_assert_uint_eq(bans_count(bans), 4096 + 1);
     ck_assert(bans_has(bans, at("192.0.2.200"), true));
@@ -277,6 +294,7 @@ int main(void)
     tcase_add_test(tc, a_forged_source_is_banned_for_a_minute_and_heard_for_a_minute);
     tcase_add_test(tc, trust_lasts_two_hours_and_goes_before_everything);
     tcase_add_test(tc, strangers_that_are_many_push_no_trusted_source_out);
+    tcase_add_test(tc, a_flood_of_forged_scanners_makes_few_bans);
     tcase_add_test(tc, the_table_is_bounded_and_keeps_what_people_put_there);
     tcase_add_test(tc, nobody_bans_nearly_everybody);
     tcase_add_test(tc, garbage_bans_when_there_is_very_much);

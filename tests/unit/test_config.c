@@ -131,7 +131,7 @@ static bool is_local(const struct config *c, const char *ip)
 
     ck_assert_int_eq(addr_parse_ip(ip, 0, &peer), 0);
     for (unsigned i = 0; i < c->local_count; i++)
-        local = local || addr_in_network(&c->locals[i], &peer);
+        local = local || network_has(&c->locals[i], &peer);
     return local;
 }
 

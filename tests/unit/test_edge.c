@@ -170,6 +170,17 @@ START_TEST(a_request_and_its_response_make_the_round_trip)
 }
 END_TEST
 
+START_TEST(nta_gets_each_header_on_one_line_and_the_body_as_it_was)
+{
+    to_edge("MESSAGE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n ;branch=z9hG4bKf\r\nRecord-Route: sip:x\r\n , sip:y\n"
+            "\t;lr\r\nSubject:\r\n \r\n there\r\nContent-Length: 9\r\n\r\na\r\n b\r\n c");
+    receive(t.nta);
+    ck_assert_ptr_nonnull(strstr(t.got, "\r\nRecord-Route: sip:x   , sip:y \t;lr\r\nSubject:      there\r\n"));
+    ck_assert_ptr_nonnull(strstr(t.got, "\r\n\r\na\r\n b\r\n c"));
+    ck_assert_str_eq(t.dropped, "");
+}
+END_TEST
+
 static void request_from_nta(const char *method, const char *token)
 {
     char route[128], message[1024];
@@ -561,6 +572,7 @@ int main(void)
     tcase_add_checked_fixture(flow, setup, teardown);
     tcase_set_timeout(flow, 60);
     tcase_add_test(flow, a_request_and_its_response_make_the_round_trip);
+    tcase_add_test(flow, nta_gets_each_header_on_one_line_and_the_body_as_it_was);
     tcase_add_test(flow, a_request_of_ntas_goes_out_through_its_flow_and_the_response_back);
     tcase_add_test(flow, a_response_to_somebody_elses_request_is_dropped);
     tcase_add_test(flow, a_bad_flow_is_answered_with_430_at_once);

@@ -42,13 +42,13 @@ static int open_socket(const char *ip, union addr *at)
 static struct edge *open_edge(const char *public_host, const char *local)
 {
     struct edge_listen listen = {.transport = EDGE_UDP};
-    struct addr_network network;
+    struct network network;
     struct edge_config config = {.listens = &listen, .count = 1, .locals = &network, .local_count = local != NULL};
     struct edge_hooks hooks = {&t, on_message};
     struct edge *edge;
 
     if (local)
-        ck_assert_int_eq(addr_parse_network(local, &network), 0);
+        ck_assert_int_eq(network_parse(local, &network), 0);
     ck_assert_int_eq(addr_parse_ip("127.0.0.1", 0, &listen.bind), 0);
     str_copy(listen.public_host, sizeof listen.public_host, public_host);
     memcpy(config.key, test_key, sizeof config.key);

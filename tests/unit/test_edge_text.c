@@ -179,6 +179,7 @@ START_TEST(a_header_that_is_missing_has_no_tag_and_no_user)
 {
     ck_assert_ptr_null(edge_text_tag((struct slice){0}).at);
     ck_assert_ptr_null(edge_text_user((struct slice){0}).at);
+    ck_assert_ptr_null(edge_text_user(SLICE("no-scheme")).at);
 }
 END_TEST
 

@@ -70,15 +70,16 @@ class Line:
                 self._rest = self._rest[end:]
 
     def wait(self, timeout=10.0):
-        """The next message."""
+        """The next response; the last BYE of a load may still come before it."""
         with selectors.DefaultSelector() as selector:
             selector.register(self, selectors.EVENT_READ)
             end = time.monotonic() + timeout
             while time.monotonic() < end:
-                messages = self.receive()
-                if messages:
-                    return messages[0]
-                selector.select(end - time.monotonic())
+                for message in self.receive():
+                    if message.startswith("SIP/2.0 "):
+                        return message
+                    reply(self, message, "200 OK")
+                selector.select(max(0, end - time.monotonic()))
         raise TimeoutError("the switch does not answer")
 
     @property

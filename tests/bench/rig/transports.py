@@ -86,23 +86,28 @@ def _connections(plan, make, home):
     return "CPU a registration on a new connection, {}", found, {}
 
 
-def _idle(plan, switch):
-    count = 100 if plan.quick else 500
-    found = {"tcp": [], "tls": []}
-    for transport, results in found.items():
-        before, lines = 0, []
-        for wanted in (count // 5, count):  # the first ones fill what the heap has free
-            before, had = usage.memory(switch.pids[:1])["own"], len(lines)
-            for _ in range(wanted):
-                line = phones.Line(_server(switch, transport), transport, switch.account[2])
-                line.request("REGISTER", f"sip:{line.server}", f"idle{id(line)}", 1, f"<sip:{line.user}@{line.server}>")
-                line.wait()  # a challenge: it has spoken, and stays
-                lines.append(line)
-            time.sleep(1)
-        results.append((usage.memory(switch.pids[:1])["own"] - before) / (len(lines) - had))
-        for line in lines:
-            line.close()
-        time.sleep(1)
+def _idle(plan, make, home):
+    """Each in a switch that has done nothing else: what calls have left in the heap would be taken first."""
+    found = {}
+    for transport in ("tcp", "tls"):
+        where, lines = os.path.join(home, f"idle-{transport}"), []
+        os.mkdir(where)
+        plan.say(f"memory of idle connections over {transport.upper()}")
+        switch = make(where)
+        try:
+            for wanted in (100, 200 if plan.quick else 1000):
+                before = usage.memory(switch.pids[:1])["own"]
+                for _ in range(wanted):
+                    line = phones.Line(_server(switch, transport), transport, switch.account[2])
+                    line.request("REGISTER", f"sip:{line.server}", f"idle{len(lines)}", 1, f"<sip:{line.user}@{line.server}>")
+                    line.wait()  # a challenge: it has spoken, and stays
+                    lines.append(line)
+                time.sleep(1)
+            found[transport] = [(usage.memory(switch.pids[:1])["own"] - before) / wanted]
+        finally:
+            for line in lines:
+                line.close()
+            switch.close()
     return found
 
 
@@ -110,13 +115,17 @@ def rows(plan, make, home, row):
     where = os.path.join(home, "transports")
     os.mkdir(where)
     result = []
-    switch = make(where, switch="connections_per_source = 2000\nsource_rate = 0\n")
+
+    def unlimited(place, **options):
+        return make(place, switch="connections_per_source = 2000\nsource_rate = 0\n", **options)
+
+    switch = unlimited(where)
     try:
         tables = [_calls(plan, switch), _registers(plan, switch)]
-        idle = _idle(plan, switch)
     finally:
         switch.close()
-    tables.append(_connections(plan, lambda place, **options: make(place, switch="source_rate = 0\n", **options), where))
+    tables.append(_connections(plan, unlimited, where))
+    idle = _idle(plan, unlimited, where)
     for what, found, lost in tables:
         base = next(iter(found.values()))
         for name, values in found.items():

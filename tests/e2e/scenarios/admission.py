@@ -339,6 +339,24 @@ def an_access_list_that_cannot_work_is_refused_in_words(t):
         assert tandem.sql(f"SELECT acl_allows('x', '{address}')")[0][0] == ("t" if allowed else "f"), address
 
 
+def access_lists_go_back_with_the_rest_of_the_configuration(t):
+    tandem = _open(t)
+    name, _ = t.account()
+    before = tandem.sql("SELECT number FROM config.generation")[0][0]
+    tandem.sql("SELECT set_acl('shop', 'allow 127.9.2.0/24', 'udp')")
+    tandem.cli("account", "set", name, "--acl", "shop")
+    with_list = tandem.sql("SELECT number FROM config.generation")[0][0]
+    assert not _heard(_stranger(t, "127.9.3.3"))
+    tandem.cli("config", "rollback", before)
+    assert _heard(_stranger(t, "127.9.3.3")) and not tandem.records("SELECT 1 FROM v_acl")
+    tandem.cli("config", "rollback", with_list)
+    assert not _heard(_stranger(t, "127.9.3.3"))
+    assert tandem.sql(f"SELECT acl FROM v_account WHERE name = '{name}'")[0][0] == "shop"
+    assert "account_acl_is_there" in _refused(tandem, "DELETE FROM config.acl")
+    exported = tandem.cli("account", "export").stdout
+    assert "shop" in exported, exported
+
+
 # --- rates ---
 
 def an_account_that_sends_too_much_costs_others_nothing(t):
