@@ -45,8 +45,8 @@ extern const char leg_crypto_no_tls[];
 /* Ports, addresses and keys for the live streams of an offer of ours (answered NULL), or of our answer to `answered`.
  * 0, -EAGAIN (no port), -EACCES (leg_crypto_fill()). */
 int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_desc *answered);
-void leg_media_apply(struct leg *leg);                        /* remote and local are agreed: tell the media process */
-void leg_media_release(struct leg *leg);                      /* all ports back; leg_recorded() follows */
+void leg_media_apply(struct leg *leg);   /* remote and local are agreed: tell the media process */
+void leg_media_release(struct leg *leg); /* all ports back; leg_recorded() follows */
 void leg_recorded(struct leg *leg);
 
 /* leg_silence.c */

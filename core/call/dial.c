@@ -492,9 +492,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             sent = route_send(leg, offer);
             if (sent == 0)
                 continue;
-            cause = sent == -EAGAIN   ? CAUSE_NO_MEDIA
-                    : sent == -EACCES ? CAUSE_NO_ENCRYPTION
-                                      : CAUSE_UNREACHABLE;
+            cause = sent == -EAGAIN ? CAUSE_NO_MEDIA : sent == -EACCES ? CAUSE_NO_ENCRYPTION : CAUSE_UNREACHABLE;
             log_warn("a call to %s could not be sent: %s", leg->number,
                      sent == -EACCES ? leg_crypto_no_tls : strerror(-sent));
         }

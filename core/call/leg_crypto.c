@@ -6,7 +6,8 @@
 #include "base/id.h"
 #include "call/call-priv.h"
 
-const char leg_crypto_no_tls[] = "encrypted audio is required (srtp), but this phone's signalling is not encrypted (TLS)";
+const char leg_crypto_no_tls[] =
+    "encrypted audio is required (srtp), but this phone's signalling is not encrypted (TLS)";
 
 static enum srtp_mode mode_of(const struct leg *leg)
 {

@@ -170,8 +170,8 @@ static void print_legs(const struct cli *cli, const json_t *legs)
         snprintf(lost, sizeof lost, "%lld", (long long)json_num(leg, "lost_packets"));
         snprintf(jitter, sizeof jitter, "%.1f ms", (double)json_num(leg, "jitter_us") / 1000);
         table_row(&table, (const char *const[]){party, json_str(leg, "peer"), seconds_text(leg, "ring_ms", rang),
-                                                seconds_text(leg, "talk_ms", talked), codec, in, out,
-                                                lost, jitter, json_str(leg, "cause_text")});
+                                                seconds_text(leg, "talk_ms", talked), codec, in, out, lost, jitter,
+                                                json_str(leg, "cause_text")});
     }
     table_print(&table, cli);
 }

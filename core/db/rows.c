@@ -10,7 +10,7 @@
 /* Columns of config.account a and config.device d, in the order in which they are taken below. */
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
-    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "   \
+    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
     "a.srtp, a.srtp_without_tls"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 

@@ -1,5 +1,5 @@
-/* SRTP keys as values (RFC 3711, RFC 4568, RFC 7714): the suites, a master key with its salt, and what one a=crypto line
- * of a session description says. Any thread; knows neither SDP text nor libsrtp. Keys are secrets: never log. */
+/* SRTP keys as values (RFC 3711, RFC 4568, RFC 7714): the suites, a master key with its salt, and what one a=crypto
+ * line of a session description says. Any thread; knows neither SDP text nor libsrtp. Keys are secrets: never log. */
 #ifndef MEDIA_CRYPTO_H
 #define MEDIA_CRYPTO_H
 
@@ -21,8 +21,8 @@ enum suite {
 /* Also part of the protocol to the media process: fixed layout. All zero: no encryption. */
 struct srtp_key {
     uint64_t mki;
-    uint8_t suite;   /* enum suite */
-    uint8_t mki_len; /* bytes of the mki in each packet; 0: none */
+    uint8_t suite;              /* enum suite */
+    uint8_t mki_len;            /* bytes of the mki in each packet; 0: none */
     uint8_t key[SUITE_KEY_MAX]; /* master key, then master salt: suite_key_len() bytes */
     uint8_t reserved[2];
 };

@@ -40,8 +40,8 @@ void crypto_answer(struct media_desc *answer, const struct media_desc *offer, co
  * was anything to change. */
 bool crypto_insist(struct media_desc *offer);
 
-/* Does the answer to this stream of our offer fit it as to encryption? NULL, or why not: words that follow "media stream
- * 1 (audio)". */
+/* Does the answer to this stream of our offer fit it as to encryption? NULL, or why not: words that follow "media
+ * stream 1 (audio)". */
 const char *crypto_check_answer(const struct stream_desc *offer, const struct stream_desc *answer);
 
 /* Local and remote stream as they were agreed, whoever offered: leaves the one pair of keys that is in force, or none

@@ -8,7 +8,7 @@
 #include "base/id.h"
 #include "base/log.h"
 
-#define WINDOW 1024       /* packets back that a late one is still told from a repeated one */
+#define WINDOW 1024        /* packets back that a late one is still told from a repeated one */
 #define RESTART_PACKETS 25 /* in a row that are older than the window: half a second of speech */
 #define RTP_HEAD 12
 #define RTCP_HEAD 8

@@ -1,5 +1,5 @@
-/* SRTP and SRTCP (RFC 3711, RFC 7714) of one port in one direction, by libsrtp2. Each object by one thread at a time; no
- * sockets. Contexts are made when keys come, never for a packet. */
+/* SRTP and SRTCP (RFC 3711, RFC 7714) of one port in one direction, by libsrtp2. Each object by one thread at a time;
+ * no sockets. Contexts are made when keys come, never for a packet. */
 #ifndef MEDIA_SECURE_H
 #define MEDIA_SECURE_H
 

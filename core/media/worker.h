@@ -79,7 +79,7 @@ struct worker {
     struct event_base *base;
     struct event *wake, *tick;
     struct list ports;
-    _Alignas(8) uint8_t packet[65536];                  /* the packet in hand: no datagram is longer */
+    _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 

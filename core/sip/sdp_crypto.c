@@ -39,8 +39,8 @@ static bool read_base64(const char *text, size_t len, uint8_t *out, size_t want)
 static void write_base64(const uint8_t *data, size_t len, char *out)
 {
     for (size_t i = 0; i < len; i += 3) {
-        uint32_t bits = (uint32_t)data[i] << 16 | (i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0) |
-                        (i + 2 < len ? data[i + 2] : 0);
+        uint32_t bits =
+            (uint32_t)data[i] << 16 | (i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0) | (i + 2 < len ? data[i + 2] : 0);
 
         for (unsigned k = 0; k < 4; k++)
             *out++ = k > len - i ? '=' : alphabet[bits >> (18 - 6 * k) & 63];
@@ -104,8 +104,7 @@ static const char *read_key(const char *text, size_t len, struct srtp_key *key)
         text = bar + 1;
         next = memchr(text, '|', (size_t)(end - text));
         len = (size_t)((next ? next : end) - text);
-        if (memchr(text, ':', len) ? key->mki_len || !read_mki(text, len, key)
-                                   : part > 0 || !read_lifetime(text, len))
+        if (memchr(text, ':', len) ? key->mki_len || !read_mki(text, len, key) : part > 0 || !read_lifetime(text, len))
             return "the lifetime or the identifier (MKI) of its key makes no sense";
         bar = next;
     }

@@ -1,5 +1,6 @@
 /* From parsed SDP to stream descriptions: payload types get names, directions and addresses find their stream. What no
- * stream description has room for (ICE, BUNDLE, fingerprints …) ends here. Any thread; resolves no names and knows no calls. */
+ * stream description has room for (ICE, BUNDLE, fingerprints …) ends here. Any thread; resolves no names and knows no
+ * calls. */
 #include <strings.h>
 
 #include "sip/sdp-priv.h"

@@ -16,7 +16,7 @@ struct fact {
     uint64_t started_us, answered_us, sip_status;
     /* The leg, likewise. */
     const char *party, *leg_account, *call_id, *codec;
-    const char *srtp; /* suite of its encrypted audio; "plain": no longer encrypted */
+    const char *srtp;    /* suite of its encrypted audio; "plain": no longer encrypted */
     uint64_t outbound;   /* 1: we called it */
     uint64_t leg_status; /* SIP status that ended it */
     union addr peer;

@@ -107,10 +107,10 @@ static json_t *leg_json(const struct trace_leg *leg)
     }
     if (leg->counted) {
         const struct media_stats *s = &leg->stats;
-        json_t *media =
-            json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets, "tx_packets",
-                      (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped", (json_int_t)s->dropped,
-                      "rejected", (json_int_t)s->rejected, "jitter_us", (json_int_t)s->jitter_us, "first_rx_ms", (json_int_t)s->first_rx_ms);
+        json_t *media = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets,
+                                  "tx_packets", (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped",
+                                  (json_int_t)s->dropped, "rejected", (json_int_t)s->rejected, "jitter_us",
+                                  (json_int_t)s->jitter_us, "first_rx_ms", (json_int_t)s->first_rx_ms);
 
         if (addr_is_set(&s->source))
             json_object_set_new(media, "source", json_string(addr_text(&s->source, peer)));

@@ -16,9 +16,9 @@ static struct secure anchor;
 /* A phone with what it has for SRTP. */
 struct phone {
     struct ua *ua;
-    struct crypto ours;      /* the line that it says */
-    struct secure out, in;   /* suite 0: plain */
-    struct message peer;     /* the last description of the switch */
+    struct crypto ours;    /* the line that it says */
+    struct secure out, in; /* suite 0: plain */
+    struct message peer;   /* the last description of the switch */
     uint16_t seq;
     uint8_t key_number;
 };

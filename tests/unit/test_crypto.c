@@ -227,8 +227,7 @@ static const struct crypto_keys *some_keys(void)
     return &keys;
 }
 
-#define OURS                                                                                                           \
-    " 1:AEAD_AES_128_GCM 2:AEAD_AES_256_GCM 3:AES_CM_128_HMAC_SHA1_80 4:AES_CM_128_HMAC_SHA1_32"
+#define OURS " 1:AEAD_AES_128_GCM 2:AEAD_AES_256_GCM 3:AES_CM_128_HMAC_SHA1_80 4:AES_CM_128_HMAC_SHA1_32"
 
 START_TEST(our_offers_say_all_suites_first_and_the_one_in_force_later)
 {
@@ -256,8 +255,7 @@ START_TEST(our_offers_say_all_suites_first_and_the_one_in_force_later)
     first->streams[1].refused = true;
     ck_assert_uint_eq(audio->crypto_count, 1);
     crypto_offer(again, first, CRYPTO_MAY, some_keys());
-    ck_assert_str_eq(keys_text(again),
-                     "audio RTP/SAVP 3:AES_CM_128_HMAC_SHA1_80; video RTP/AVP" OURS "; image udptl");
+    ck_assert_str_eq(keys_text(again), "audio RTP/SAVP 3:AES_CM_128_HMAC_SHA1_80; video RTP/AVP" OURS "; image udptl");
     ck_assert(srtp_key_same(&again->streams[0].crypto[0].key, &audio->crypto[0].key));
     desc_free(first);
     desc_free(answer);

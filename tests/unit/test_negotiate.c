@@ -394,9 +394,10 @@ START_TEST(answers_are_checked_in_words)
         struct media_desc *offer = desc_of(cases[i].offer), *answer = desc_of(cases[i].answer);
         char why[200] = "";
 
-        ck_assert_int_eq(negotiate_check_answer(offer, answer, why, sizeof why), !cases[i].words                  ? 0
-                                                                                : strstr(cases[i].words, "key") ? -EACCES
-                                                                                                                : -EPROTO);
+        ck_assert_int_eq(negotiate_check_answer(offer, answer, why, sizeof why), !cases[i].words ? 0
+                                                                                 : strstr(cases[i].words, "key")
+                                                                                     ? -EACCES
+                                                                                     : -EPROTO);
         ck_assert_msg(strstr(why, cases[i].words ? cases[i].words : "") != NULL, "case %zu: %s", i, why);
         desc_free(offer);
         desc_free(answer);

@@ -1,5 +1,5 @@
-/* SRTP as the media process does it, held against the RFCs: a second implementation on OpenSSL, itself checked with their
- * literal vectors, must make the same packets; and what a port may let in. */
+/* SRTP as the media process does it, held against the RFCs: a second implementation on OpenSSL, itself checked with
+ * their literal vectors, must make the same packets; and what a port may let in. */
 #include <check.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
