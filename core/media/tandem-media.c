@@ -245,6 +245,7 @@ int main(int argc, char **argv)
     loop = loop_new();
     if (start_with_signals_blocked(loop, &options, &control) < 0) {
         loop_free(loop);
+        secure_clear(&encryption);
         return 1;
     }
     on_term = loop_signal(loop, SIGTERM, stop, loop);

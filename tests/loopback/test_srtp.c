@@ -517,6 +517,16 @@ START_TEST(keys_that_cannot_be_used_are_refused_in_words)
 }
 END_TEST
 
+static void setup(void)
+{
+    ck_assert_int_eq(secure_setup(&anchor), 0);
+}
+
+static void teardown(void)
+{
+    secure_clear(&anchor);
+}
+
 int main(void)
 {
     Suite *suite = suite_create("srtp");
@@ -524,8 +534,8 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    if (secure_setup(&anchor) < 0)
-        return EXIT_FAILURE;
+    tcase_add_checked_fixture(tc, setup,
+                              teardown); /* in the test's own process: the library does not like to be forked */
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, each_leg_has_keys_of_its_own_and_both_hear, 1, SUITE_COUNT);
     tcase_add_loop_test(tc, a_plain_phone_and_an_encrypted_one_hear_each_other, 0, 2);
@@ -544,6 +554,5 @@ int main(void)
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    secure_clear(&anchor);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
