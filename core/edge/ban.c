@@ -10,14 +10,15 @@
 #include "base/log.h"
 
 #define BUCKETS 4096
-#define AUTOMATIC_MAX 4096 /* the oldest goes: a flood of forged addresses must not fill the memory */
+#define PROVEN_MAX 4096  /* the oldest goes: an attacker with many addresses must not fill the memory */
+#define UNPROVEN_MAX 256 /* a table of their own: forged addresses must not push out who is proven */
 #define BY_HAND_MAX 4096
 #define SETS 1024 /* of four sources each */
 #define TRUST_SETS 4096
 #define WAYS 4
-#define TRUST_S 7200       /* longer than nearly all registrations are valid */
-#define UNPROVEN_EACH_S 20 /* begin in a second: each is a line of the log, a row and an event */
-#define UNPROVEN_S 60      /* and so long it does not come again */
+#define TRUST_S 7200        /* longer than nearly all registrations are valid */
+#define UNPROVEN_AT_ONCE 20 /* begin, and then one in a second: each is a line of the log, a row and two events */
+#define UNPROVEN_S 60       /* and so long it does not come again */
 #define GARBAGE_WINDOW_S 10
 #define GARBAGE_MAX 200 /* in that time: no device does this by mistake for long */
 #define FORGET_S 86400  /* a step back for so long a time without offence */
@@ -50,14 +51,14 @@ struct bans {
     struct loop_timer sweep;
     uint8_t key[16];
     struct list buckets[BUCKETS];
-    struct list automatic, by_hand;
-    unsigned automatic_count, by_hand_count;
+    struct list by_hand, proven, unproven;
+    unsigned by_hand_count, proven_count, unproven_count;
     /* Prefix lengths that occur: of IPv4 from 0, of IPv6 from 33. Each costs a lookup one hash. */
     unsigned lengths[33 + 129];
     ban_fn fn;
     void *arg;
     unsigned failures, window_s, never_count;
-    unsigned unproven; /* that have begun in this second */
+    unsigned unproven_begun; /* less one for each second since */
     uint32_t unproven_s;
     struct network never[BAN_NEVER_MAX];
     /* One table for each kind of offence: garbage of forged sources must not push wrong passwords out. */
@@ -126,12 +127,23 @@ static void tell(struct bans *bans, const struct ban *ban, enum ban_news news)
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
+static struct list *kind_of(struct bans *bans, const struct ban *ban, unsigned **count)
+{
+    bool by_hand = ban->reason == BAN_BY_HAND;
+
+    *count = by_hand ? &bans->by_hand_count : ban->proven ? &bans->proven_count : &bans->unproven_count;
+    return by_hand ? &bans->by_hand : ban->proven ? &bans->proven : &bans->unproven;
+}
+
 static void drop(struct bans *bans, struct entry *entry)
 {
+    unsigned *number;
+
     list_unlink(&entry->in_bucket);
     list_unlink(&entry->in_order);
     --*length_of(bans, &entry->ban.network);
-    --*(entry->ban.reason == BAN_BY_HAND ? &bans->by_hand_count : &bans->automatic_count);
+    kind_of(bans, &entry->ban, &number);
+    --*number;
     free(entry);
 }
 
@@ -143,10 +155,18 @@ static void drop_and_tell(struct bans *bans, struct entry *entry, enum ban_news 
     tell(bans, &ban, news);
 }
 
+/* How long it is remembered after its end: for its step, and for the peace after one that is not proven. */
+static uint64_t memory_us(const struct ban *ban)
+{
+    if (ban->reason == BAN_BY_HAND)
+        return 0;
+    return (ban->proven || ban->step ? (ban->step + 1) * FORGET_S : UNPROVEN_S) * US;
+}
+
 static void sweep(void *arg)
 {
     struct bans *bans = arg;
-    struct list *const lists[] = {&bans->automatic, &bans->by_hand};
+    struct list *const lists[] = {&bans->by_hand, &bans->proven, &bans->unproven};
     uint64_t now = loop_wall_us(bans->loop);
     struct entry *entry, *tmp;
 
@@ -159,27 +179,29 @@ static void sweep(void *arg)
                 entry->over = true;
                 tell(bans, &entry->ban, BAN_ENDS);
             }
-            if (entry->ban.reason == BAN_BY_HAND || entry->ban.until_us + (entry->ban.step + 1) * FORGET_S * US <= now)
+            if (entry->ban.until_us + memory_us(&entry->ban) <= now)
                 drop_and_tell(bans, entry, BAN_FORGOTTEN);
         }
-    if (bans->automatic_count + bans->by_hand_count)
+    if (bans->by_hand_count + bans->proven_count + bans->unproven_count)
         loop_timer_start(bans->loop, &bans->sweep, SWEEP_MS, sweep, bans);
 }
 
 static struct entry *put(struct bans *bans, const struct ban *ban)
 {
     struct entry *entry = find(bans, &ban->network);
+    unsigned *number;
+    struct list *list = kind_of(bans, ban, &number);
 
     if (entry)
         drop(bans, entry);
-    if (ban->reason != BAN_BY_HAND && bans->automatic_count >= AUTOMATIC_MAX)
-        drop_and_tell(bans, LIST_ENTRY(bans->automatic.next, struct entry, in_order), BAN_FORGOTTEN);
+    if (ban->reason != BAN_BY_HAND && *number >= (ban->proven ? PROVEN_MAX : UNPROVEN_MAX))
+        drop_and_tell(bans, LIST_ENTRY(list->next, struct entry, in_order), BAN_FORGOTTEN);
     entry = mem_new(sizeof *entry);
     entry->ban = *ban;
     entry->over = !in_force(bans, ban);
     list_append(&bans->buckets[hash(bans, &ban->network) % BUCKETS], &entry->in_bucket);
-    list_append(ban->reason == BAN_BY_HAND ? &bans->by_hand : &bans->automatic, &entry->in_order);
-    ++*(ban->reason == BAN_BY_HAND ? &bans->by_hand_count : &bans->automatic_count);
+    list_append(list, &entry->in_order);
+    ++*number;
     ++*length_of(bans, &ban->network);
     if (!loop_timer_running(&bans->sweep))
         loop_timer_start(bans->loop, &bans->sweep, SWEEP_MS, sweep, bans);
@@ -246,7 +268,7 @@ static const struct ban *look_up(struct bans *bans, const union addr *source, bo
 
 bool bans_has(struct bans *bans, const union addr *source, bool stream)
 {
-    return bans->automatic_count + bans->by_hand_count > 0 && look_up(bans, source, stream);
+    return bans->by_hand_count + bans->proven_count + bans->unproven_count > 0 && look_up(bans, source, stream);
 }
 
 const struct ban *bans_of(struct bans *bans, const union addr *source)
@@ -256,7 +278,7 @@ const struct ban *bans_of(struct bans *bans, const union addr *source)
 
 void bans_each(struct bans *bans, ban_fn fn, void *arg)
 {
-    struct list *const lists[] = {&bans->by_hand, &bans->automatic};
+    struct list *const lists[] = {&bans->by_hand, &bans->proven, &bans->unproven};
     const struct entry *entry;
 
     for (size_t i = 0; i < COUNT_OF(lists); i++)
@@ -375,11 +397,14 @@ static unsigned next_step(const struct bans *bans, const struct ban *before)
 /* A flood of forged addresses costs no more than so many bans; the rest is dropped one by one. */
 static bool may_begin_unproven(struct bans *bans)
 {
-    if (bans->unproven_s != now_s(bans)) {
-        bans->unproven_s = now_s(bans);
-        bans->unproven = 0;
-    }
-    return bans->unproven++ < UNPROVEN_EACH_S;
+    uint32_t passed = now_s(bans) - bans->unproven_s;
+
+    bans->unproven_s += passed;
+    bans->unproven_begun -= passed < bans->unproven_begun ? passed : bans->unproven_begun;
+    if (bans->unproven_begun >= UNPROVEN_AT_ONCE)
+        return false;
+    bans->unproven_begun++;
+    return true;
 }
 
 static void begin(struct bans *bans, const union addr *source, enum ban_reason reason, bool proven, const char *account,
@@ -400,7 +425,7 @@ static void begin(struct bans *bans, const union addr *source, enum ban_reason r
     if (!proven && !may_begin_unproven(bans))
         return;
     if (before)
-        ban.step = proven && before->ban.proven ? next_step(bans, &before->ban) : before->ban.step;
+        ban.step = before->ban.proven ? next_step(bans, &before->ban) : before->ban.step;
     ban.until_us += (proven ? ban_step_s(ban.step) : UNPROVEN_S) * US;
     str_copy(ban.account, sizeof ban.account, account);
     str_clean_utf8(ban.account);
@@ -438,6 +463,7 @@ void bans_garbage(struct bans *bans, const union addr *source, bool stream)
 
 void bans_set_policy(struct bans *bans, const struct ban_policy *policy)
 {
+    struct list *const lists[] = {&bans->proven, &bans->unproven};
     struct entry *entry, *tmp;
 
     bans->failures = policy->failures;
@@ -445,11 +471,12 @@ void bans_set_policy(struct bans *bans, const struct ban_policy *policy)
     bans->never_count = policy->never_count < BAN_NEVER_MAX ? policy->never_count : BAN_NEVER_MAX;
     for (unsigned i = 0; i < bans->never_count; i++)
         bans->never[i] = policy->never[i];
-    LIST_FOR_EACH_SAFE(entry, tmp, &bans->automatic, in_order)
-    {
-        if (is_exempt(bans, &entry->ban.network))
-            drop_and_tell(bans, entry, BAN_LIFTED);
-    }
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        LIST_FOR_EACH_SAFE(entry, tmp, lists[i], in_order)
+        {
+            if (is_exempt(bans, &entry->ban.network))
+                drop_and_tell(bans, entry, BAN_LIFTED);
+        }
 }
 
 void bans_listen(struct bans *bans, ban_fn fn, void *arg)
@@ -464,8 +491,9 @@ struct bans *bans_new(struct loop *loop, const uint8_t key[16])
 
     bans->loop = loop;
     memcpy(bans->key, key, sizeof bans->key);
-    list_init(&bans->automatic);
     list_init(&bans->by_hand);
+    list_init(&bans->proven);
+    list_init(&bans->unproven);
     for (size_t i = 0; i < BUCKETS; i++)
         list_init(&bans->buckets[i]);
     return bans;
@@ -473,12 +501,14 @@ struct bans *bans_new(struct loop *loop, const uint8_t key[16])
 
 void bans_free(struct bans *bans)
 {
+    struct list *lists[3];
+
     if (!bans)
         return;
+    lists[0] = &bans->by_hand, lists[1] = &bans->proven, lists[2] = &bans->unproven;
     loop_timer_stop(bans->loop, &bans->sweep);
-    while (!list_empty(&bans->automatic))
-        drop(bans, LIST_ENTRY(bans->automatic.next, struct entry, in_order));
-    while (!list_empty(&bans->by_hand))
-        drop(bans, LIST_ENTRY(bans->by_hand.next, struct entry, in_order));
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        while (!list_empty(lists[i]))
+            drop(bans, LIST_ENTRY(lists[i]->next, struct entry, in_order));
     free(bans);
 }

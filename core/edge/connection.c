@@ -12,7 +12,8 @@
 #define READS_A_WAKE 1  /* then others have their turn, NTA first: it copies all that stands behind a message */
 #define LOST_MS 100     /* between the end of connections and the word of it */
 #define SHAKES_A_TURN 8 /* steps of TLS handshakes in one turn of the loop */
-#define SHAKE_TOKENS 20 /* a handshake costs us as much as so many messages */
+#define SHAKE_TOKENS 20 /* a handshake costs us as much as so many messages … */
+#define OPEN_TOKENS 2   /* … and a connection without one as these */
 #define DESCRIPTORS_RESERVED 512 /* for everything that is no connection */
 #define DESCRIPTORS_EACH 3       /* the peer's, ours to NTA, NTA's end of that */
 #define INSIDE_OUT_MAX (1 << 20) /* what one read can become; nothing more is read until NTA has taken it */
@@ -163,11 +164,18 @@ static void watch_time(void *arg)
 /* --- bytes
  * ---------------------------------------------------------------------------------------------------------------- */
 
+/* RFC 5626 §3.5.1. One answer for all that one read brings: each would be a system call, and a record of TLS. */
+static void answer_pings(struct edge_connection *c)
+{
+    if (edge_source_take(c->edge, &c->peer, 1))
+        edge_connection_send(c, "\r\n", 2);
+}
+
 /* Cuts the bytes of one side into messages; false when the connection is over. */
 static bool each_message(struct edge_connection *c, struct edge_stream *from, const char *fresh, size_t len)
 {
     struct edge *edge = c->edge;
-    bool out = from == &c->outside;
+    bool out = from == &c->outside, pinged = false;
     struct slice bytes = edge_stream_join(from, fresh, len), message;
     enum edge_frame frame;
     const char *why;
@@ -177,10 +185,11 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
         if (frame == EDGE_FRAME_BAD || frame == EDGE_FRAME_LARGE) {
             if (out && message.len)
                 edge_hop_bad(c->listener, c, &c->peer, message, frame == EDGE_FRAME_LARGE ? 513 : 400, why);
+            if (out && frame == EDGE_FRAME_BAD)
+                bans_garbage(edge->bans, &c->peer, true);
             cut(c, why);
         } else if (frame == EDGE_FRAME_PING) {
-            if (out)
-                edge_connection_send(c, "\r\n", 2); /* RFC 5626 §3.5.1 */
+            pinged = out;
         } else if (!out) {
             edge_hop_out(edge, c, message.at, message.len);
         } else {
@@ -193,7 +202,9 @@ static bool each_message(struct edge_connection *c, struct edge_stream *from, co
             return false;
     }
     edge_stream_keep(from, bytes);
-    return true;
+    if (pinged)
+        answer_pings(c);
+    return !c->dead;
 }
 
 /* The peer's stream is broken, or over. */
@@ -334,13 +345,31 @@ static void warn_refused(struct edge *edge, const union addr *peer, const char *
              addr_ip_text(peer, ip), why, limit);
 }
 
-static bool has_room(struct edge *edge, const struct list *source, const union addr *peer)
+/* The stranger who has been silent longest goes for a user, or for whom we call: one message holds a place for hours.
+ */
+static bool make_room(struct edge *edge)
+{
+    struct edge_connection *least = NULL;
+
+    for (unsigned i = 0; i < edge->connections_max; i++) {
+        struct edge_connection *c = edge->connections[i];
+
+        if (c && !c->name && (!least || c->heard_us < least->heard_us) && !bans_trusts(edge->bans, &c->peer))
+            least = c;
+    }
+    if (least)
+        cut(least, "a user needs its place");
+    return least;
+}
+
+static bool has_room(struct edge *edge, const struct list *source, const union addr *peer, bool ours)
 {
     uint64_t hash = edge_source_hash(edge, peer);
     const struct edge_connection *c;
     unsigned count = 0;
 
-    if (edge->stats.connections >= edge->connections_max) {
+    if (edge->stats.connections >= edge->connections_max &&
+        !((ours || bans_trusts(edge->bans, peer)) && make_room(edge))) {
         warn_refused(edge, peer, "there are as many as the switch takes", edge->connections_max);
         return false;
     }
@@ -364,9 +393,10 @@ static uint64_t new_id(struct edge *edge)
     return (id & ~0xffffull) | edge->connection_next++;
 }
 
-/* May this peer have a TLS session? */
-static bool may_have_tls(struct edge *edge, const union addr *peer)
+static bool may_connect(struct edge *edge, const union addr *peer, bool tls)
 {
+    if (!tls)
+        return edge_source_take(edge, peer, OPEN_TOKENS);
     if (edge_tls_usable(edge->tls))
         return edge_source_take(edge, peer, SHAKE_TOKENS);
     edge_tls_failed(edge->tls, peer, "there is no certificate that can be used");
@@ -381,8 +411,8 @@ struct edge_connection *edge_connection_new(struct edge_listener *listener, int 
     bool tls = listener->transport == EDGE_TLS;
     struct edge_connection *c;
 
-    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer) ||
-        (tls && !name && !may_have_tls(edge, peer))) {
+    if ((!name && edge_not_admitted(listener, peer, true)) || !has_room(edge, source, peer, name) ||
+        (!name && !may_connect(edge, peer, tls))) {
         close(fd);
         return NULL;
     }

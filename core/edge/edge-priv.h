@@ -26,7 +26,13 @@ struct edge_flow {
 };
 
 /* Under the key: flow tokens and branches never share an input. */
-enum edge_mac { EDGE_MAC_FLOW = 'F', EDGE_MAC_BRANCH = 'B', EDGE_MAC_BRANCH_2543 = 'O', EDGE_MAC_PING = 'P' };
+enum edge_mac {
+    EDGE_MAC_FLOW = 'F',
+    EDGE_MAC_BRANCH = 'B',
+    EDGE_MAC_BRANCH_2543 = 'O',
+    EDGE_MAC_PING = 'P',
+    EDGE_MAC_TAG = 'T'
+};
 
 struct edge_listener;
 struct edge_connection;
@@ -57,6 +63,7 @@ struct edge_listener {
     int fd;
     struct loop_watch *watch;
     struct loop_timer pause; /* streams: no more descriptors just now */
+    struct overload_queue queue;
     struct acl_rules *acls;
     unsigned acl_count;
 };
@@ -150,6 +157,7 @@ struct edge {
     uint64_t shakes_turn;    /* the turn of the loop in which … */
     unsigned shakes;         /* … so many handshakes have gone on */
     uint64_t shake_quiet_us; /* no more warnings about failed handshakes until then */
+    uint64_t own_quiet_us;   /* nor about messages of our own SIP stack */
     struct list sources[EDGE_SOURCES];
     struct overload overload;
     char overload_words[160]; /* of its last beginning or end */
@@ -174,6 +182,8 @@ struct edge {
 
 /* flow.c */
 void edge_flow_encode(const uint8_t key[16], const struct edge_flow *flow, char token[EDGE_FLOW_TEXT]);
+/* Did edge_tag() make it? */
+bool edge_tag_is_ours(const uint8_t key[16], struct slice tag);
 /* Returns 0 or -EINVAL. */
 int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow *out);
 /* "z9hG4bK" and 16 hex digits: the same for all messages of one client transaction and its ACK and CANCEL. */
@@ -222,8 +232,8 @@ const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, 
                       const struct edge_via *via);
 /* A request with this branch of ours has been passed on. */
 void edge_passed(struct edge *edge, const char *branch);
-/* There is work: the loop's lag is watched for a while. */
-void edge_busy(struct edge *edge);
+/* There is work on this listener: its queue and the loop's lag are watched for a while. */
+void edge_busy(struct edge_listener *listener);
 
 /* udp.c */
 void edge_batch_init(struct edge_batch *batch);

@@ -171,8 +171,14 @@ int edge_route(const struct edge *edge, const char *token, char *out, size_t siz
 /* host:port (IPv6 in brackets) under which the peer of this flow reaches us: for Contact. 0 or negative errno. */
 int edge_public_host(const struct edge *edge, const char *token, char *out, size_t size);
 
+/* A new tag for a dialog of ours, which an overloaded edge knows by it. Random, and hard to guess. */
+#define EDGE_TAG_TEXT 33
+void edge_tag(const struct edge *edge, char out[EDGE_TAG_TEXT]);
+
 /* What else than waiting messages loads the switch, in percent of what is allowed; what: static words. */
 void edge_set_load(struct edge *edge, unsigned percent, const char *what);
+/* The load now, of the busiest listener, in percent of what is allowed. */
+unsigned edge_load(const struct edge *edge);
 /* Numbers, with blanks or commas between, that users can always call. */
 void edge_set_emergency(struct edge *edge, const char *numbers);
 struct overload;

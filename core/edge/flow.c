@@ -1,4 +1,4 @@
-/* Flow tokens and branches: what the edge must recognise later travels inside the messages, under a MAC, so that
+/* Flow tokens, branches and tags: what the edge must recognise later travels inside the messages, under a MAC, so that
  * nothing is remembered. Any thread; pure functions. It must not know sockets. */
 #include <arpa/inet.h>
 
@@ -85,6 +85,29 @@ int edge_flow_decode(const uint8_t key[16], struct slice token, struct edge_flow
         memcpy(&out->peer.in.sin_addr, raw + 4, 4);
     }
     return 0;
+}
+
+#define TAG_RANDOM 16 /* characters in front of the MAC */
+
+void edge_tag(const struct edge *edge, char out[EDGE_TAG_TEXT])
+{
+    uint64_t sum;
+
+    random_token(out, TAG_RANDOM);
+    sum = mac(edge->key, EDGE_MAC_TAG, out, TAG_RANDOM);
+    hex_text(&sum, sizeof sum, out + TAG_RANDOM);
+}
+
+bool edge_tag_is_ours(const uint8_t key[16], struct slice tag)
+{
+    char expected[2 * sizeof(uint64_t) + 1];
+    uint64_t sum;
+
+    if (tag.len < EDGE_TAG_TEXT - 1)
+        return false;
+    sum = mac(key, EDGE_MAC_TAG, tag.at, TAG_RANDOM);
+    hex_text(&sum, sizeof sum, expected);
+    return mem_same_secret(expected, tag.at + TAG_RANDOM, EDGE_TAG_TEXT - 1 - TAG_RANDOM);
 }
 
 /* Hashes one more part; parts cannot run into each other because each is hashed alone first. */

@@ -220,7 +220,7 @@ bool edge_hop_in(struct edge_listener *from, struct edge_connection *by, const u
     }
     edge->stats.in++;
     edge->stats.in_bytes += len;
-    edge_busy(edge);
+    edge_busy(from);
     if (!edge_source_take(edge, peer, 1))
         seen.dropped = drop(&edge->stats.dropped_rate, "its sender exceeds the limit for one source");
     else if (is_keep_alive(data, len))
@@ -343,6 +343,17 @@ static void refuse(struct outbound *o)
         to_core(edge, o->by && !o->by->dead ? o->by : NULL, len);
 }
 
+/* A stranger can bring it about: an answer to a thousand Vias in one line has a thousand lines. */
+static void warn_of_own(struct edge *edge, const char *why)
+{
+    uint64_t now = loop_now_us(edge->loop);
+
+    if (now < edge->own_quiet_us)
+        return;
+    edge->own_quiet_us = now + 10000000;
+    log_warn("edge: dropped a message of our own SIP stack, please report this: %s", why);
+}
+
 void edge_hop_out(struct edge *edge, struct edge_connection *by, const char *data, size_t len)
 {
     const union addr nowhere = {.sa.sa_family = AF_UNSPEC};
@@ -356,7 +367,7 @@ void edge_hop_out(struct edge *edge, struct edge_connection *by, const char *dat
         seen.dropped = "it has no Via that can be read";
     if (seen.dropped) {
         edge->stats.dropped_malformed++;
-        log_warn("edge: dropped a message of our own SIP stack, please report this: %s", seen.dropped);
+        warn_of_own(edge, seen.dropped);
         show(edge, &seen);
         return;
     }

@@ -12,36 +12,37 @@ static uint64_t wait_of(const struct overload *o, uint64_t waited_us)
     return waited_us > o->lag_us ? waited_us : o->lag_us;
 }
 
-void overload_note(struct overload *o, uint64_t waited_us, uint64_t now_us)
+void overload_note(const struct overload *o, struct overload_queue *queue, uint64_t waited_us, uint64_t now_us)
 {
     uint64_t waited = wait_of(o, waited_us);
 
-    if (now_us - o->window_us >= OVERLOAD_WINDOW_US) {
-        if (o->messages >= OVERLOAD_MANY && o->least_us * 100 >= OVERLOAD_WAIT_US * OVERLOAD_FIRST)
-            o->stands = true;
-        o->window_us = now_us;
-        o->least_us = waited;
-        o->messages = 0;
+    if (now_us - queue->window_us >= OVERLOAD_WINDOW_US) {
+        if (queue->messages >= OVERLOAD_MANY && queue->least_us * 100 >= OVERLOAD_WAIT_US * OVERLOAD_FIRST)
+            queue->stands = true;
+        queue->window_us = now_us;
+        queue->least_us = waited;
+        queue->messages = 0;
     }
-    if (waited < o->least_us)
-        o->least_us = waited;
-    o->messages++;
+    if (waited < queue->least_us)
+        queue->least_us = waited;
+    queue->messages++;
     if (waited < OVERLOAD_GONE_US)
-        o->stands = false;
+        queue->stands = false;
 }
 
-unsigned overload_load(const struct overload *o, uint64_t waited_us)
+unsigned overload_load(const struct overload *o, const struct overload_queue *queue, uint64_t waited_us)
 {
-    uint64_t percent = o->stands ? wait_of(o, waited_us) * 100 / OVERLOAD_WAIT_US : 0;
+    uint64_t percent = queue->stands ? wait_of(o, waited_us) * 100 / OVERLOAD_WAIT_US : 0;
 
     if (percent > 10000)
         percent = 10000;
     return percent > o->outer ? (unsigned)percent : o->outer;
 }
 
-bool overload_refuses(struct overload *o, enum overload_class class, uint64_t waited_us, uint64_t now_us)
+bool overload_refuses(struct overload *o, const struct overload_queue *queue, enum overload_class class,
+                      uint64_t waited_us, uint64_t now_us)
 {
-    unsigned load = overload_load(o, waited_us);
+    unsigned load = overload_load(o, queue, waited_us);
 
     if (load < from[class])
         return false;

@@ -24,16 +24,20 @@ enum overload_class {
     OVERLOAD_REGISTRATION,   /* and whatever else is no call and belongs to none */
     OVERLOAD_CALL,           /* a new call of a user */
     OVERLOAD_PROVEN_CALL,    /* the same, when its challenge has been answered: half the work is done */
-    OVERLOAD_STRANGE_DIALOG, /* what a stranger says belongs to a call: it may be true */
+    OVERLOAD_STRANGE_DIALOG, /* what a stranger says belongs to a call, with a tag of ours */
     OVERLOAD_NEVER,          /* what belongs to a call, and calls for help */
 };
 #define OVERLOAD_FIRST 50 /* percent: below this nobody is refused */
 
+/* Of one listener: a message that was in time on one socket says nothing of those that wait in another. */
+struct overload_queue {
+    bool stands;        /* waiting counts */
+    uint64_t window_us; /* when this window began */
+    uint64_t least_us;  /* what any message of it has waited at least … */
+    unsigned messages;  /* … and how many there were */
+};
+
 struct overload {
-    bool stands;            /* the queue: waiting counts */
-    uint64_t window_us;     /* when this window began */
-    uint64_t least_us;      /* what any message of it has waited at least … */
-    unsigned messages;      /* … and how many there were */
     uint64_t lag_us;        /* how late the loop was at its last tick: what streams and timers wait */
     unsigned outer;         /* percent: transactions, memory */
     const char *outer_what; /* static words */
@@ -46,11 +50,12 @@ struct overload {
 #define OVERLOAD_CALM_US 5000000
 
 /* Each message is noted before it is judged. */
-void overload_note(struct overload *o, uint64_t waited_us, uint64_t now_us);
-/* Load in percent for a message that has waited so long. */
-unsigned overload_load(const struct overload *o, uint64_t waited_us);
-/* Is a request of this class refused, that has waited so long? Counts it. */
-bool overload_refuses(struct overload *o, enum overload_class class, uint64_t waited_us, uint64_t now_us);
+void overload_note(const struct overload *o, struct overload_queue *queue, uint64_t waited_us, uint64_t now_us);
+/* Load in percent for a message that has waited so long in this queue. */
+unsigned overload_load(const struct overload *o, const struct overload_queue *queue, uint64_t waited_us);
+/* Is a request of this class refused, that has waited so long in this queue? Counts it. */
+bool overload_refuses(struct overload *o, const struct overload_queue *queue, enum overload_class class,
+                      uint64_t waited_us, uint64_t now_us);
 /* Once a tick. True when the overload has ended with this. */
 bool overload_tick(struct overload *o, uint64_t late_us, uint64_t now_us);
 

@@ -41,10 +41,12 @@ static void tick(void *arg)
     loop_timer_start(edge->loop, &edge->tick, TICK_MS, tick, edge);
 }
 
-void edge_busy(struct edge *edge)
+void edge_busy(struct edge_listener *listener)
 {
+    struct edge *edge = listener->edge;
+
     edge->busy_us = loop_now_us(edge->loop);
-    overload_note(&edge->overload, edge->waited_us, edge->busy_us);
+    overload_note(&edge->overload, &listener->queue, edge->waited_us, edge->busy_us);
     if (edge->tick_due_us)
         return;
     edge->tick_due_us = edge->busy_us + TICK_MS * 1000;
@@ -78,19 +80,19 @@ static bool is_emergency(const struct edge *edge, const struct edge_text *text)
 static enum overload_class class_of(const struct edge *edge, const struct edge_text *text, const union addr *peer)
 {
     bool known = bans_trusts(edge->bans, peer);
+    struct slice tag = edge_text_tag(text->to);
 
-    if (edge_text_same(text->method, SLICE("ACK")) || edge_text_same(text->method, SLICE("CANCEL")) ||
-        edge_text_tag(text->to).at)
-        return known ? OVERLOAD_NEVER : OVERLOAD_STRANGE_DIALOG;
-    if (!known)
-        return OVERLOAD_STRANGER;
+    if (!known) /* what it says of a call is only heard with the tag that it had from us */
+        return edge_tag_is_ours(edge->key, tag) ? OVERLOAD_STRANGE_DIALOG : OVERLOAD_STRANGER;
+    if (edge_text_same(text->method, SLICE("ACK")) || edge_text_same(text->method, SLICE("CANCEL")) || tag.at)
+        return OVERLOAD_NEVER;
     if (!edge_text_same(text->method, SLICE("INVITE")))
         return OVERLOAD_REGISTRATION;
     return is_emergency(edge, text) ? OVERLOAD_NEVER : text->credentials ? OVERLOAD_PROVEN_CALL : OVERLOAD_CALL;
 }
 
 /* A request that NTA has taken already comes again because its 100 was late: refusing it would end a call that is being
- * set up. So the newest of those that passed are remembered. */
+ * set up. So the newest of those that passed are remembered; of a stranger NTA has taken none. */
 static uint64_t *passed_slot(struct edge *edge, const char *branch, uint64_t *hash)
 {
     *hash = siphash(edge->key, branch, strlen(branch));
@@ -110,6 +112,8 @@ static bool has_passed(struct edge *edge, const struct edge_text *text, const st
     char branch[EDGE_BRANCH_TEXT];
     uint64_t hash;
 
+    if (!bans_trusts(edge->bans, peer))
+        return false;
     edge_branch(edge->key, text, via, peer, branch);
     return *passed_slot(edge, branch, &hash) == hash;
 }
@@ -135,15 +139,30 @@ const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, 
     bool was_on = edge->overload.on;
     char retry[40];
 
-    if (overload_load(&edge->overload, edge->waited_us) < OVERLOAD_FIRST || has_passed(edge, text, via, &flow->peer) ||
-        !overload_refuses(&edge->overload, class_of(edge, text, &flow->peer), edge->waited_us, loop_now_us(edge->loop)))
+    if (overload_load(&edge->overload, &from->queue, edge->waited_us) < OVERLOAD_FIRST ||
+        has_passed(edge, text, via, &flow->peer) ||
+        !overload_refuses(&edge->overload, &from->queue, class_of(edge, text, &flow->peer), edge->waited_us,
+                          loop_now_us(edge->loop)))
         return NULL;
     if (!was_on)
         say_begin(edge, edge->waited_us);
     snprintf(retry, sizeof retry, "Retry-After: %u\r\n",
              RETRY_MIN_S + (unsigned)(edge->overload.refused % RETRY_SPREAD_S));
-    edge_answer(from, flow, text, 503, "Service Unavailable: overload", retry);
+    if (text->answerable)
+        edge_answer(from, flow, text, 503, "Service Unavailable: overload", retry);
     return "the switch is overloaded";
+}
+
+unsigned edge_load(const struct edge *edge)
+{
+    unsigned most = 0;
+
+    for (unsigned i = 0; i < edge->count; i++) {
+        unsigned load = overload_load(&edge->overload, &edge->listeners[i].queue, 0);
+
+        most = load > most ? load : most;
+    }
+    return most;
 }
 
 void edge_set_load(struct edge *edge, unsigned percent, const char *what)

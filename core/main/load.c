@@ -149,7 +149,7 @@ json_t *load_status(void *arg)
     const struct overload *o = edge_overload(load->edge);
 
     return json_pack("{s:b,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I}", "overloaded", o->on, "why",
-                     edge_overload_words(load->edge), "percent", (int)overload_load(o, 0), "wait_ms",
+                     edge_overload_words(load->edge), "percent", (int)edge_load(load->edge), "wait_ms",
                      (json_int_t)(o->lag_us / 1000), "memory_mb", (json_int_t)(load->used >> 20), "max_memory_mb",
                      (json_int_t)(load->limit >> 20), "transactions", (json_int_t)load->transactions,
                      "max_transactions", (json_int_t)TRANSACTIONS_MAX, "refused", (json_int_t)o->refused_all);

@@ -34,6 +34,7 @@ struct media {
     bool started_by_us; /* the process we are connected to */
     int pid;
     bool closing, replaced;
+    bool missed;   /* it has been told that nobody has started one */
     bool pretend;  /* there is no process: client_pretend.c */
     bool checking; /* the pool will be looked at at the end of this turn */
     unsigned started, delay_ms;

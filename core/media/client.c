@@ -94,6 +94,7 @@ static void granted(struct media *media, const struct proto_count *m)
     media->state = MEDIA_UP;
     media->up_us = loop_now_us(media->loop);
     loop_timer_stop(media->loop, &media->retry);
+    media->missed = false;
     log_info("media process %d is ready with %u ports", media->pid, media->pools[0].count + media->pools[1].count);
     if (media->hooks.up)
         media->hooks.up(media->hooks.arg);
@@ -240,6 +241,11 @@ static void start(struct media *media)
 {
     pid_t pid;
 
+    if (!media->config.program && !media->missed) {
+        media->missed = true; /* once: it tries again all the time */
+        log_warn("there is no media process on %s; no call has audio until one is started (see program in [media])",
+                 media->config.socket_path);
+    }
     if (!media->config.program || !media_reap(media))
         return;
     pid = media_start_program(&media->config);

@@ -44,6 +44,7 @@ static void note_failure(struct agent *agent, const struct digest_credentials *g
     agent->stats.auth_failed++;
     log_info("authentication as %s failed %s", given->username, detail);
     bus_publish(agent->pbx->bus, &event);
+    bans_wrong_answer(edge_bans(agent->edge), source, given->username);
 }
 
 /* Who this authentication user is, if it is anybody: an account, or a device of one. */
@@ -141,7 +142,6 @@ bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr 
     const msg_auth_t *const lists[] = {sip->sip_authorization, sip->sip_proxy_authorization};
     struct digest_credentials given[CREDENTIALS_MAX];
     const char *why[CREDENTIALS_MAX];
-    const char *wrong = NULL; /* who was tried last with a wrong answer */
     unsigned tried = 0, ours = 0;
     bool stale = false;
 
@@ -164,9 +164,7 @@ bool auth_request(struct agent *agent, msg_t *msg, sip_t *sip, const union addr 
         }
     for (unsigned i = 0; i < tried; i++)
         if (why[i] && (!ours || strcmp(given[i].realm, realm) == 0))
-            note_failure(agent, &given[i], source, why[i]), wrong = given[i].username;
-    if (wrong)
-        bans_wrong_answer(edge_bans(agent->edge), source, wrong);
+            note_failure(agent, &given[i], source, why[i]);
     challenge(agent, msg, sip, source, stale);
     return false;
 }

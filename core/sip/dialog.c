@@ -27,8 +27,8 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
 /* Tags carry the node, so that a request which lands on another switch says where it belongs. */
 void dialog_tag(const struct agent *agent, char out[DIALOG_TAG])
 {
-    random_token(out, 16);
-    snprintf(out + 16, DIALOG_TAG - 16, "-n%u", agent->pbx->node);
+    edge_tag(agent->edge, out);
+    snprintf(out + EDGE_TAG_TEXT - 1, DIALOG_TAG - EDGE_TAG_TEXT + 1, "-n%u", agent->pbx->node);
 }
 
 void user_text(const char *user, char *out, size_t size)

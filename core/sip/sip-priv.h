@@ -238,7 +238,7 @@ int dialog_sdp(struct dialog *dialog, const struct media_desc *desc, char *out, 
 int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why_size);
 /* A new tag of ours. NTA must know it from the moment its leg is made: of a leg that gets its tag later, it takes
  * requests without To tag to be in the dialog. */
-#define DIALOG_TAG 32
+#define DIALOG_TAG 48
 void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
 /* The user part of a URI of ours, escaped; what does not fit is left out, and no escape is cut in two. */
 void user_text(const char *user, char *out, size_t size);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "bed.h"
+#include "edge/ban.h"
+#include "main/daemon.h"
 #include "sip/agent.h"
 #include "wire.h"
 
@@ -229,10 +231,11 @@ START_TEST(and_take_the_same_time)
         qsort(took[kind], TRIES, sizeof took[kind][0], by_value);
     for (unsigned kind = 1; kind < 4; kind++)
         for (size_t q = 0; q < COUNT_OF(quantiles); q++) {
-            double one = (double)took[0][TRIES * quantiles[q] / 100], other = (double)took[kind][TRIES * quantiles[q] / 100];
+            double one = (double)took[0][TRIES * quantiles[q] / 100],
+                   other = (double)took[kind][TRIES * quantiles[q] / 100];
 
-            ck_assert_msg(other > one * 0.9 && other < one * 1.1, "%u%% of %u: %.1f us, of 0: %.1f us", quantiles[q], kind,
-                          other / 1000, one / 1000);
+            ck_assert_msg(other > one * 0.9 && other < one * 1.1, "%u%% of %u: %.1f us, of 0: %.1f us", quantiles[q],
+                          kind, other / 1000, one / 1000);
         }
 }
 END_TEST
@@ -354,6 +357,8 @@ END_TEST
 
 START_TEST(many_guesses_in_one_request_are_all_noted)
 {
+    const struct ban_policy policy = {.failures = 4, .window_s = 600};
+    struct bans *bans = edge_bans(daemon_edge(bed->daemon));
     struct answer guess = good("a", "00000001");
     char value[1024], lines[8192] = "";
     size_t used = 0;
@@ -368,10 +373,25 @@ START_TEST(many_guesses_in_one_request_are_all_noted)
     }
     guess.secret = "secret-of-201"; /* right, but behind too many wrong ones */
     str_append(lines, sizeof lines, &used, "Authorization: %s\r\n", wire_digest(&guess, value, sizeof value));
+    bans_set_policy(bans, &policy);
     agent_get_stats(bed->pbx->sip, &before);
     ck_assert_int_eq(asks(lines)->status, 401);
     agent_get_stats(bed->pbx->sip, &after);
     ck_assert_uint_eq(after.auth_failed, before.auth_failed + 4);
+    ck_assert_uint_eq(bans_count(bans), 1); /* each counts, not each request */
+}
+END_TEST
+
+START_TEST(a_challenge_leaves_nothing_behind)
+{
+    struct agent_stats stats;
+
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(asks(NULL)->status, 401);
+    ck_assert_int_eq(wire_status(phone, &(struct ask){.method = "INVITE", .uri = "sip:202@tandem"}), 401);
+    agent_get_stats(bed->pbx->sip, &stats);
+    ck_assert_uint_eq(stats.nta_incoming, 0);
+    ck_assert_uint_eq(stats.nta_legs, 0);
 }
 END_TEST
 
@@ -416,6 +436,7 @@ int main(void)
     tcase_add_test(tcase, requests_may_overtake_each_other);
     tcase_add_test(tcase, one_good_set_of_credentials_is_enough);
     tcase_add_test(tcase, many_guesses_in_one_request_are_all_noted);
+    tcase_add_test(tcase, a_challenge_leaves_nothing_behind);
     tcase_add_test(tcase, forbidden_is_said_only_to_who_proved_who_he_is);
     tcase_add_test(tcase, ack_and_cancel_are_never_challenged);
     suite_add_tcase(suite, tcase);

@@ -163,18 +163,56 @@ START_TEST(strangers_that_are_many_push_no_trusted_source_out)
 }
 END_TEST
 
-START_TEST(a_flood_of_forged_scanners_makes_few_bans)
+/* From so many addresses that have not been seen before. */
+static void forge(unsigned from, unsigned count)
 {
     char ip[32];
 
-    for (unsigned i = 0; i < 5000; i++) {
-        snprintf(ip, sizeof ip, "10.0.%u.%u", i >> 8, i & 255);
+    for (unsigned i = from; i < from + count; i++) {
+        snprintf(ip, sizeof ip, "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
         bans_scanner(bans, at(ip), false, "scanner");
     }
+}
+
+START_TEST(a_flood_of_forged_scanners_makes_few_bans)
+{
+    forge(0, 5000);
     ck_assert_uint_eq(heard.begins, 20);
-    pass_s(1);
-    bans_scanner(bans, at("192.0.2.1"), false, "scanner");
-    ck_assert_uint_eq(heard.begins, 21);
+    for (unsigned i = 1; i <= 3600; i++) {
+        pass_s(1);
+        forge(i * 30 + 5000, 30);
+    }
+    ck_assert_uint_le(heard.begins, 20 + 3600);
+    pass_s(200);
+    ck_assert_uint_eq(heard.forgotten, heard.begins);
+    forge(0, 30);
+    ck_assert_uint_eq(bans_count(bans), 20);
+}
+END_TEST
+
+START_TEST(forged_addresses_push_out_no_ban_that_was_earned)
+{
+    guess("192.0.2.1", 3);
+    for (unsigned i = 0; i < 7200; i++) {
+        pass_s(1);
+        forge(i * 25, 25);
+    }
+    guess("192.0.2.1", 3);
+    ck_assert_uint_eq(lasts_s(), 300); /* its second */
+}
+END_TEST
+
+START_TEST(who_forges_his_own_address_gets_no_shorter_ban)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        guess("192.0.2.1", 3);
+        pass_s(lasts_s() + 61);
+        bans_scanner(bans, at("192.0.2.1"), false, "scanner");
+        ck_assert_uint_eq(lasts_s(), 60);
+        pass_s(61);
+    }
+    guess("192.0.2.1", 3);
+    ck_assert_uint_eq(lasts_s(), 14400); /* the fourth */
 }
 END_TEST
 
@@ -295,6 +333,8 @@ int main(void)
     tcase_add_test(tc, trust_lasts_two_hours_and_goes_before_everything);
     tcase_add_test(tc, strangers_that_are_many_push_no_trusted_source_out);
     tcase_add_test(tc, a_flood_of_forged_scanners_makes_few_bans);
+    tcase_add_test(tc, forged_addresses_push_out_no_ban_that_was_earned);
+    tcase_add_test(tc, who_forges_his_own_address_gets_no_shorter_ban);
     tcase_add_test(tc, the_table_is_bounded_and_keeps_what_people_put_there);
     tcase_add_test(tc, nobody_bans_nearly_everybody);
     tcase_add_test(tc, garbage_bans_when_there_is_very_much);

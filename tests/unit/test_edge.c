@@ -283,6 +283,31 @@ START_TEST(a_bad_flow_is_answered_with_430_at_once)
 }
 END_TEST
 
+static void count_line(void *arg, enum log_level level, const char *line)
+{
+    ++*(unsigned *)arg;
+}
+
+/* A stranger can make them: an answer repeats all Vias of its request, each in a line of its own. */
+START_TEST(answers_that_cannot_be_sent_do_not_flood_the_log)
+{
+    struct edge_stats stats = {0};
+    unsigned lines = 0;
+
+    log_set_sink(count_line, &lines);
+    log_set_level(LOG_LEVEL_WARN);
+    for (unsigned i = 0; i < 50; i++)
+        from_nta("SIP/2.0 401 no\r\nVia: nonsense\r\n\r\n");
+    for (unsigned i = 0; i < 2000 && stats.dropped_malformed < 50; i++) {
+        loop_turn(t.loop, 1);
+        edge_get_stats(t.edge, &stats);
+    }
+    log_set_sink(NULL, NULL);
+    ck_assert_uint_eq(stats.dropped_malformed, 50);
+    ck_assert_uint_eq(lines, 1);
+}
+END_TEST
+
 START_TEST(what_does_not_come_from_nta_is_not_sent_on)
 {
     char token[EDGE_FLOW_TEXT], message[1024], route[128];
@@ -576,6 +601,7 @@ int main(void)
     tcase_add_test(flow, a_request_of_ntas_goes_out_through_its_flow_and_the_response_back);
     tcase_add_test(flow, a_response_to_somebody_elses_request_is_dropped);
     tcase_add_test(flow, a_bad_flow_is_answered_with_430_at_once);
+    tcase_add_test(flow, answers_that_cannot_be_sent_do_not_flood_the_log);
     tcase_add_test(flow, what_does_not_come_from_nta_is_not_sent_on);
     tcase_add_test(flow, a_forged_flow_token_is_refused);
     tcase_add_test(flow, a_flow_survives_a_restart_with_the_same_key_only);

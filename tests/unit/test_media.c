@@ -156,6 +156,21 @@ START_TEST(a_stranger_gives_way_as_soon_as_the_sdp_address_talks)
 }
 END_TEST
 
+START_TEST(a_stranger_who_is_believed_gives_way_to_no_other_stranger)
+{
+    struct latch latch = new_latch("192.0.2.1:4000", "192.0.2.9:5060");
+
+    stranger_comes(&latch);
+    for (uint16_t seq = 1; seq <= 5; seq++)
+        hear(&latch, "203.0.113.5:4000", seq, 9 * SECOND);
+    ck_assert_int_eq(latch.rank, LATCH_STRANGER);
+    for (uint16_t seq = 1; seq < 500; seq++) {
+        ck_assert_int_eq(hear(&latch, "198.51.100.66:4000", seq, 9 * SECOND + seq * SECOND / 50), LATCH_DROP);
+        ck_assert_int_eq(hear(&latch, "203.0.113.5:4000", seq + 5, 9 * SECOND + seq * SECOND / 50), LATCH_TAKE);
+    }
+}
+END_TEST
+
 START_TEST(after_silence_the_same_host_may_come_from_another_port_at_once)
 {
     struct latch latch = new_latch("10.0.0.1:4000", "192.0.2.9:5060");
@@ -500,6 +515,7 @@ int main(void)
     tcase_add_test(tc, a_gap_another_ssrc_or_another_port_starts_the_five_again);
     tcase_add_test(tc, a_stranger_with_a_payload_type_nobody_agreed_on_is_never_believed);
     tcase_add_test(tc, a_stranger_gives_way_as_soon_as_the_sdp_address_talks);
+    tcase_add_test(tc, a_stranger_who_is_believed_gives_way_to_no_other_stranger);
     tcase_add_test(tc, after_silence_the_same_host_may_come_from_another_port_at_once);
     tcase_add_test(tc, after_silence_the_old_source_is_taken_back_at_once);
     tcase_add_test(tc, once_the_known_host_was_heard_a_stranger_is_refused_however_long_it_is_silent);

@@ -899,6 +899,28 @@ START_TEST(a_killed_process_is_noticed_told_and_replaced)
 }
 END_TEST
 
+static void count_missing(void *arg, enum log_level level, const char *line)
+{
+    *(unsigned *)arg += strstr(line, "there is no media process on ") != NULL;
+}
+
+START_TEST(a_process_that_nobody_starts_is_missed_once)
+{
+    unsigned lines = 0;
+
+    log_set_sink(count_missing, &lines);
+    log_set_level(LOG_LEVEL_WARN);
+    t.media = open_client(false);
+    TURN_UNTIL(lines == 1);
+    for (uint64_t until = clock_ms() + 1500; clock_ms() < until;)
+        loop_turn(t.loop, 20);
+    ck_assert_uint_eq(lines, 1);
+    t.process = start_process("60", "20000", "2", false);
+    TURN_UNTIL(media_is_up(t.media));
+    log_set_sink(NULL, NULL);
+}
+END_TEST
+
 START_TEST(the_process_ends_when_no_controller_comes)
 {
     t.process = start_process("1", "2000", "1", false);
@@ -1161,6 +1183,7 @@ int main(void)
     tcase_add_test(running, garbage_on_the_control_socket_drops_only_the_talker);
     tcase_add_test(running, a_second_process_refuses_the_path_and_a_stale_socket_is_replaced);
     tcase_add_test(life, a_killed_process_is_noticed_told_and_replaced);
+    tcase_add_test(life, a_process_that_nobody_starts_is_missed_once);
     tcase_add_test(life, the_process_ends_when_no_controller_comes);
     tcase_add_test(life, media_close_without_keep_ends_what_it_started);
     srunner_run_all(runner, CK_NORMAL);

@@ -6,20 +6,22 @@
 #include "edge_messages.h"
 
 /* A queue that has stood for a while. */
-static struct overload standing(void)
+static struct overload_queue standing(void)
 {
-    struct overload o = {0};
+    const struct overload o = {0};
+    struct overload_queue queue = {0};
 
     for (unsigned i = 0; i <= 2 * OVERLOAD_MANY + 2; i++)
-        overload_note(&o, 90000, 1000000 + i * OVERLOAD_WINDOW_US / OVERLOAD_MANY);
-    return o;
+        overload_note(&o, &queue, 90000, 1000000 + i * OVERLOAD_WINDOW_US / OVERLOAD_MANY);
+    return queue;
 }
 
 /* --- the rules ---------------------------------------------------------------------------------------------------- */
 
 START_TEST(the_longer_messages_wait_the_more_are_turned_away_and_calls_last)
 {
-    struct overload o = standing();
+    struct overload_queue queue = standing();
+    struct overload o = {0};
     const struct {
         uint64_t waited_us;
         int refused; /* classes, from OVERLOAD_STRANGER on */
@@ -28,7 +30,7 @@ START_TEST(the_longer_messages_wait_the_more_are_turned_away_and_calls_last)
 
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (int class = OVERLOAD_STRANGER; class <= OVERLOAD_NEVER; class ++)
-            ck_assert_msg(overload_refuses(&o, (enum overload_class) class, cases[i].waited_us, 1) ==
+            ck_assert_msg(overload_refuses(&o, &queue, (enum overload_class) class, cases[i].waited_us, 1) ==
                               (class < cases[i].refused),
                           "class %d after %u us", class, (unsigned)cases[i].waited_us);
 }
@@ -36,24 +38,26 @@ END_TEST
 
 START_TEST(a_late_loop_counts_like_a_message_that_waited)
 {
-    struct overload o = standing();
+    struct overload_queue queue = standing();
+    struct overload o = {0};
 
     overload_tick(&o, 80000, 1);
-    ck_assert(overload_refuses(&o, OVERLOAD_REGISTRATION, 0, 2));
-    ck_assert(!overload_refuses(&o, OVERLOAD_CALL, 0, 2));
+    ck_assert(overload_refuses(&o, &queue, OVERLOAD_REGISTRATION, 0, 2));
+    ck_assert(!overload_refuses(&o, &queue, OVERLOAD_CALL, 0, 2));
     overload_tick(&o, 1000, 3);
-    ck_assert(!overload_refuses(&o, OVERLOAD_REGISTRATION, 0, 4));
+    ck_assert(!overload_refuses(&o, &queue, OVERLOAD_REGISTRATION, 0, 4));
 }
 END_TEST
 
 START_TEST(it_is_over_when_nobody_was_refused_for_five_seconds)
 {
-    struct overload o = standing();
+    struct overload_queue queue = standing();
+    struct overload o = {0};
 
-    ck_assert(overload_refuses(&o, OVERLOAD_CALL, 300000, 1000000));
+    ck_assert(overload_refuses(&o, &queue, OVERLOAD_CALL, 300000, 1000000));
     ck_assert(o.on);
     ck_assert(!overload_tick(&o, 0, 5900000));
-    ck_assert(overload_refuses(&o, OVERLOAD_CALL, 300000, 5950000));
+    ck_assert(overload_refuses(&o, &queue, OVERLOAD_CALL, 300000, 5950000));
     ck_assert(!overload_tick(&o, 0, 10900000));
     ck_assert(overload_tick(&o, 0, 10950000));
     ck_assert(!o.on && !overload_tick(&o, 0, 20000000));
@@ -64,36 +68,39 @@ END_TEST
 
 START_TEST(a_moment_in_which_the_program_stood_still_turns_nobody_away)
 {
+    struct overload_queue queue = {0};
     struct overload o = {0};
     uint64_t now = 1000000;
 
     for (unsigned i = 0; i < 100; i++) /* much has waited long, all of it read in one moment */
-        overload_note(&o, 400000 - i * 1000, now);
-    ck_assert(!overload_refuses(&o, OVERLOAD_STRANGER, 400000, now));
-    overload_note(&o, 100, now += 1000); /* and then it is as ever */
-    overload_note(&o, 100, now += 400000);
-    ck_assert(!overload_refuses(&o, OVERLOAD_STRANGER, 400000, now));
+        overload_note(&o, &queue, 400000 - i * 1000, now);
+    ck_assert(!overload_refuses(&o, &queue, OVERLOAD_STRANGER, 400000, now));
+    overload_note(&o, &queue, 100, now += 1000); /* and then it is as ever */
+    overload_note(&o, &queue, 100, now += 400000);
+    ck_assert(!overload_refuses(&o, &queue, OVERLOAD_STRANGER, 400000, now));
 }
 END_TEST
 
 START_TEST(a_few_messages_that_wait_are_no_overload)
 {
+    struct overload_queue queue = {0};
     struct overload o = {0};
 
     for (unsigned i = 0; i < 50; i++)
-        overload_note(&o, 90000, i * OVERLOAD_WINDOW_US / 10);
-    ck_assert(!overload_refuses(&o, OVERLOAD_STRANGER, 90000, 20000000));
+        overload_note(&o, &queue, 90000, i * OVERLOAD_WINDOW_US / 10);
+    ck_assert(!overload_refuses(&o, &queue, OVERLOAD_STRANGER, 90000, 20000000));
 }
 END_TEST
 
 START_TEST(the_queue_stands_until_one_message_was_in_time)
 {
-    struct overload o = standing();
+    struct overload_queue queue = standing();
+    struct overload o = {0};
 
-    overload_note(&o, OVERLOAD_GONE_US, 2000000);
-    ck_assert(overload_refuses(&o, OVERLOAD_STRANGER, 90000, 2000000));
-    overload_note(&o, OVERLOAD_GONE_US - 1, 2000001);
-    ck_assert(!overload_refuses(&o, OVERLOAD_STRANGER, 90000, 2000001));
+    overload_note(&o, &queue, OVERLOAD_GONE_US, 2000000);
+    ck_assert(overload_refuses(&o, &queue, OVERLOAD_STRANGER, 90000, 2000000));
+    overload_note(&o, &queue, OVERLOAD_GONE_US - 1, 2000001);
+    ck_assert(!overload_refuses(&o, &queue, OVERLOAD_STRANGER, 90000, 2000001));
 }
 END_TEST
 
@@ -121,8 +128,8 @@ static int open_socket(union addr *at)
 
 static void setup(void)
 {
-    struct edge_listen listen = {.transport = EDGE_UDP};
-    struct edge_config config = {.listens = &listen, .count = 1};
+    struct edge_listen listens[] = {{.transport = EDGE_UDP}, {.transport = EDGE_UDP}};
+    struct edge_config config = {.listens = listens, .count = COUNT_OF(listens)};
     struct edge_hooks hooks = {.message = on_message};
 
     memset(&t, 0, sizeof t);
@@ -130,7 +137,8 @@ static void setup(void)
     t.loop = loop_new_fake();
     t.nta = open_socket(&t.nta_at);
     t.phone = open_socket(&t.phone_at);
-    addr_parse_ip("127.0.0.1", 0, &listen.bind);
+    for (size_t i = 0; i < COUNT_OF(listens); i++)
+        addr_parse_ip("127.0.0.1", 0, &listens[i].bind);
     memcpy(config.key, test_key, sizeof config.key);
     ck_assert_int_eq(edge_open(t.loop, &config, &hooks, &t.edge), 0);
     edge_set_core(t.edge, &t.nta_at);
@@ -273,6 +281,47 @@ START_TEST(a_request_that_was_taken_is_not_refused_when_it_comes_again)
 }
 END_TEST
 
+/* In a call, a phone may have come to another network, and has not authenticated from there. */
+START_TEST(only_a_tag_of_ours_makes_a_stranger_more_than_a_stranger)
+{
+    char tag[EDGE_TAG_TEXT], to[60];
+
+    edge_tag(t.edge, tag);
+    snprintf(to, sizeof to, ";tag=%s-n1", tag);
+    edge_set_load(t.edge, 160, "memory");
+    send_request("BYE", "201", "a", to);
+    passes("BYE");
+    to[6] ^= 1;
+    send_request("BYE", "201", "b", to);
+    is_refused();
+    send_request("BYE", "201", "c", ";tag=2");
+    is_refused();
+    send_request("CANCEL", "201", "d", "");
+    is_refused();
+}
+END_TEST
+
+/* One branch for everything costs a flooder nothing. */
+START_TEST(a_stranger_gets_nothing_past_the_limit_by_sending_it_again)
+{
+    send_request("INVITE", "201", "a", "");
+    passes("INVITE");
+    edge_set_load(t.edge, 60, "memory");
+    send_request("INVITE", "201", "a", "");
+    is_refused();
+}
+END_TEST
+
+START_TEST(a_confirmation_is_never_answered)
+{
+    edge_set_load(t.edge, 10000, "memory");
+    send_request("ACK", "201", "a", ";tag=2");
+    send_request("OPTIONS", "201", "b", "");
+    is_refused();
+    ck_assert_ptr_nonnull(strstr(t.got, "CSeq: 1 OPTIONS"));
+}
+END_TEST
+
 START_TEST(the_confirmation_of_a_503_goes_no_further)
 {
     edge_set_load(t.edge, 300, "memory");
@@ -297,6 +346,20 @@ START_TEST(beginning_and_end_are_told_in_words)
     loop_fake_advance(t.loop, 6000);
     ck_assert_msg(strncmp(edge_overload_words(t.edge), "over: 1 request", 15) == 0, "%s", edge_overload_words(t.edge));
     ck_assert(!edge_overload(t.edge)->on);
+}
+END_TEST
+
+/* Whoever sends to another port, or by TCP, says nothing of the queue that all others stand in. */
+START_TEST(a_message_that_is_in_time_elsewhere_does_not_end_the_overload)
+{
+    struct edge_listener *busy = &t.edge->listeners[0], *idle = &t.edge->listeners[1];
+
+    busy->queue = standing();
+    edge_busy(idle);
+    ck_assert(busy->queue.stands);
+    t.edge->waited_us = 90000;
+    ck_assert_uint_eq(overload_load(&t.edge->overload, &busy->queue, t.edge->waited_us), 90);
+    ck_assert_uint_eq(overload_load(&t.edge->overload, &idle->queue, t.edge->waited_us), 0);
 }
 END_TEST
 
@@ -339,6 +402,10 @@ int main(void)
     tcase_add_test(wire, a_user_can_call_for_help_however_busy_the_switch_is);
     tcase_add_test(wire, a_stranger_cannot_call_for_help_past_the_limit);
     tcase_add_test(wire, a_request_that_was_taken_is_not_refused_when_it_comes_again);
+    tcase_add_test(wire, only_a_tag_of_ours_makes_a_stranger_more_than_a_stranger);
+    tcase_add_test(wire, a_stranger_gets_nothing_past_the_limit_by_sending_it_again);
+    tcase_add_test(wire, a_confirmation_is_never_answered);
+    tcase_add_test(wire, a_message_that_is_in_time_elsewhere_does_not_end_the_overload);
     tcase_add_test(wire, the_confirmation_of_a_503_goes_no_further);
     tcase_add_test(wire, beginning_and_end_are_told_in_words);
     tcase_add_test(wire, the_kernel_says_how_long_a_datagram_has_waited);

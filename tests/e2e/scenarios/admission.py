@@ -1,7 +1,9 @@
 """Who is heard at all: bans, access lists, rates. Attackers have loopback addresses of their own (127.9.0.0/16)."""
 
+import contextlib
 import os
 import secrets
+import select
 import socket
 
 from harness import proc, sip
@@ -285,6 +287,16 @@ def a_flood_of_garbage_is_banned(t):
 
 
 # --- access lists ---
+
+def connections_count_against_the_rate_of_their_source(t):
+    tandem = _open(t, switch="source_rate = 10\n")
+    with contextlib.ExitStack() as stack:
+        mine = [stack.enter_context(socket.create_connection(("127.0.0.1", tandem.port), timeout=5, source_address=("127.9.0.7", 0)))
+                for _ in range(40)]
+        assert _heard(_stranger(t, "127.9.0.8"))
+        closed = [s for s in mine if select.select([s], [], [], 0)[0]]
+        assert 20 <= len(closed) < 40, len(closed)  # two messages each, of twenty at once
+
 
 def a_listener_hears_only_whom_its_list_allows(t):
     tandem = _open(t)

@@ -80,11 +80,13 @@ def started_by_root_it_binds_a_low_port_and_keeps_nothing_of_root(t):
     _give(tandem, "state", "run", "tls")
     tandem.start()
     uid = str(pwd.getpwnam(USER).pw_uid)
+    groups = os.getgrouplist(USER, pwd.getpwnam(USER).pw_gid)  # those of the user, none of whoever started it
     media = wait_until("the media process", tandem.media_pid)
     for pid in (tandem.program.pid, media):
         for thread in _threads(pid):
             assert thread["Uid"].split() == [uid] * 4, thread["Uid"]
             assert thread["Gid"].split() == [str(pwd.getpwnam(USER).pw_gid)] * 4, thread["Gid"]
+            assert thread["Groups"].split() == [str(g) for g in sorted(groups)], thread["Groups"]
             assert int(thread["CapEff"], 16) == 0 and int(thread["CapPrm"], 16) == 0, thread
         assert _status(pid)["NoNewPrivs"] == "1"
     # The low port works, and calls have audio.
