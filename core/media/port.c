@@ -157,7 +157,7 @@ static void take_rtp(struct port *port, uint8_t *packet, size_t len, const struc
 /* Before anything is believed of it: nobody gets heard by a packet that he could not have made, or has made before. */
 static bool is_genuine(struct port *port, uint8_t *packet, size_t *len, bool rtcp)
 {
-    if (!secure_is_on(&port->in) || secure_open(&port->in, packet, len, rtcp))
+    if (!port->in_is_srtp || secure_open(&port->in, packet, len, rtcp))
         return true;
     port->stats.rejected++;
     return false;
@@ -275,7 +275,7 @@ static const uint8_t *sealed(struct port *port, const uint8_t *packet, size_t *l
 {
     uint8_t *copy = port->worker->sealed;
 
-    if (!secure_is_on(&port->out))
+    if (!port->out_is_srtp)
         return packet;
     memcpy(copy, packet, *len);
     return secure_seal(&port->out, copy, len, rtcp) ? copy : NULL;
@@ -409,6 +409,8 @@ void port_set_keys(struct port *port, const struct srtp_key *in, const struct sr
 {
     int in_err = secure_set(&port->in, in, true), out_err = secure_set(&port->out, out, false);
 
+    port->in_is_srtp = secure_is_on(&port->in);
+    port->out_is_srtp = secure_is_on(&port->out);
     if (in_err < 0 || out_err < 0)
         log_error("the keys for an encrypted stream cannot be used: it is silent");
 }

@@ -45,14 +45,14 @@ struct port {
     int family;
     struct channel rtp, rtcp;
     struct latch latch;
-    struct secure in, out; /* SRTP from and to the far side */
     struct proto_remote remote;
     struct proto_local local;
     union addr rtcp_source;
     uint64_t rtcp_heard_us;
     enum stream_dir dir; /* what may flow: as commanded, within what the far side said */
     enum stream_dir commanded;
-    bool accepts[128]; /* payload types that were negotiated */
+    bool in_is_srtp, out_is_srtp; /* beside what each packet needs: plain ones do not touch the rest of it */
+    bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
     struct rtp_count count;
@@ -63,6 +63,7 @@ struct port {
     uint64_t sound_us, rtcp_us; /* last RTP that was taken; last RTCP */
     struct silence silence;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
+    struct secure in, out;
 };
 
 struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd) MUST_USE;

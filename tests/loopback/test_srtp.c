@@ -289,7 +289,8 @@ static void offer_again(struct scene *s, const char *attributes, bool reaches_b)
     ua_ack(s->a.ua, &s->a.peer);
     line = line_of(&s->a.peer, 0);
     ck_assert(srtp_key_same(&line.key, &before_a.key));
-    use(&s->a, &line);
+    if (!srtp_key_same(&s->a.out.key, &s->a.ours.key))
+        use(&s->a, &line);
 }
 
 START_TEST(hold_and_resume_keep_keys_and_count)
@@ -297,7 +298,7 @@ START_TEST(hold_and_resume_keep_keys_and_count)
     struct scene s = scene_open(UA_TLS, UA_TLS);
 
     call(&s, "RTP/SAVP", (enum suite)_i, "RTP/AVP", 0);
-    for (int i = 0; i < 12; i++) /* over the end of the numbers */
+    for (int i = 0; i < 20; i++) /* over the end of the numbers */
         both_hear(&s.a, &s.b);
     offer_again(&s, "a=sendonly\r\n", true);
     ck_assert(hears(&s.b, &s.a, 200));
