@@ -181,7 +181,7 @@ bool secure_seal(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
 static int try_suite(enum suite suite)
 {
     struct srtp_key key = {.suite = (uint8_t)suite};
-    struct secure out = {NULL}, in = {NULL};
+    struct secure out = {.ctx = NULL}, in = {.ctx = NULL};
     _Alignas(8) uint8_t packet[64 + SECURE_OVERHEAD] = {0x80, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5};
     _Alignas(8) uint8_t report[64 + SECURE_OVERHEAD] = {0x80, 201, 0, 1, 1, 2, 3, 4};
     size_t len = 64, report_len = 8;

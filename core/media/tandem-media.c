@@ -223,7 +223,7 @@ int main(int argc, char **argv)
                                       .silence_ms = 2000,
                                       .rest_ms = RANGE_REST_US / 1000};
     struct loop_watch *on_term, *on_int;
-    struct secure encryption = {NULL};
+    struct secure encryption = {.ctx = NULL};
     struct control *control;
     struct loop *loop;
     int done;

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 {
     unsigned calls = argc > 1 ? (unsigned)atoi(argv[1]) : 200, seconds = argc > 2 ? (unsigned)atoi(argv[2]) : 5;
     struct load load = {.side_count = 2 * calls, .suite = argc > 4 ? suite_by_name(argv[4], strlen(argv[4])) : 0};
-    struct secure anchor = {NULL};
+    struct secure anchor = {.ctx = NULL};
     char program[512], dir[] = "/tmp/tandem-rtp-load.XXXXXX", path[64], lock[80];
     const char *build = getenv("TANDEM_BUILD");
     struct media_status status;

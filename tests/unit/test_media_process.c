@@ -641,7 +641,7 @@ START_TEST(sound_and_reports_are_protected_on_the_encrypted_side_only)
 {
     struct pair *p = talking_pair();
     struct srtp_key theirs = key_of((enum suite)_i, 1), ours = key_of((enum suite)_i, 100);
-    struct secure out = {NULL}, in = {NULL};
+    struct secure out = {.ctx = NULL}, in = {.ctx = NULL};
     struct sealed packet, report = {.data = {0x80, 201, 0, 1, 9, 9, 9, 'r'}, .len = 8};
     union addr dest = *media_port_addr(p->a.port);
     size_t len;
@@ -686,7 +686,7 @@ START_TEST(nobody_is_believed_before_he_has_shown_the_key)
 {
     struct phone alice = phone_new("127.0.0.1"), beside = phone_new("127.0.0.1"), bob = phone_new("127.0.0.1");
     struct srtp_key theirs = key_of(SUITE_AEAD_AES_128_GCM, 1), ours = key_of(SUITE_AEAD_AES_128_GCM, 100);
-    struct secure out = {NULL};
+    struct secure out = {.ctx = NULL};
     struct watched a, b;
     struct sealed packet;
 

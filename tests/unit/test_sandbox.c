@@ -91,7 +91,7 @@ static int encrypts(void)
 {
     for (unsigned suite = SUITE_NONE + 1; suite < SUITE_COUNT; suite++) {
         struct srtp_key key = {.suite = (uint8_t)suite, .key = {7}};
-        struct secure out = {NULL}, in = {NULL};
+        struct secure out = {.ctx = NULL}, in = {.ctx = NULL};
         _Alignas(8) uint8_t packet[172 + SECURE_OVERHEAD] = {0x80, 8, 0, 1};
         size_t len = 172;
 
@@ -128,7 +128,7 @@ static int inside(int (*act)(void), bool on_other)
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
         struct other other = {.act = act};
-        struct secure anchor = {NULL};
+        struct secure anchor = {.ctx = NULL};
         pthread_t thread;
 
         if (secure_setup(&anchor) < 0 || pipe(other.go) < 0 || pthread_create(&thread, NULL, other_thread, &other) != 0 || sandbox_enter() < 0)

@@ -376,7 +376,7 @@ END_TEST
 
 START_TEST(a_key_that_cannot_be_used_lets_nothing_through)
 {
-    struct secure way = {NULL};
+    struct secure way = {.ctx = NULL};
     struct srtp_key key = {.suite = SUITE_COUNT};
     struct packet p = rtp(1, 1);
 
