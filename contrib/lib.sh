@@ -6,7 +6,7 @@ JOBS=$(nproc 2>/dev/null || echo 2)
 
 # What each purpose needs, as Debian 12 names it.
 PACKAGES_BUILD=(autoconf automake libtool pkg-config make gcc libc6-dev check libevent-dev libsofia-sip-ua-dev libpq-dev
-    libsrtp2-dev libspandsp-dev liblua5.4-dev libssl-dev libjansson-dev
+    libsrtp2-dev libspandsp-dev libopus-dev libopusfile-dev libogg-dev liblua5.4-dev libssl-dev libjansson-dev
     libseccomp-dev)
 PACKAGES_RUN=(postgresql postgresql-client python3 openssl ca-certificates)
 PACKAGES_DEMO=(baresip-core)

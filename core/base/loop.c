@@ -257,7 +257,8 @@ void loop_turn(struct loop *loop, int max_ms)
             wait_us = left;
     }
     if (loop->later_count || wait_us == 0) {
-        event_base_loop(loop->base, EVLOOP_NONBLOCK);
+        /* Without ONCE it would go on as long as any descriptor is readable, and timers and run_later() would wait. */
+        event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     } else if (wait_us == UINT64_MAX) {
         event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
     } else {

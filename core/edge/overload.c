@@ -1,5 +1,4 @@
-/* Decides whom an overloaded switch turns away. Signalling thread. It must not know messages: overload_in.c reads them.
- */
+/* Decides whom an overloaded switch turns away. Signalling thread. It must not know messages: shed.c reads them. */
 #include "edge/overload.h"
 
 /* From this load on a class is refused, in percent. */
@@ -9,7 +8,7 @@ static const unsigned from[] = {
 
 static uint64_t wait_of(const struct overload *o, uint64_t waited_us)
 {
-    return waited_us > o->lag_us ? waited_us : o->lag_us;
+    return waited_us ? waited_us : o->lag_us;
 }
 
 void overload_note(const struct overload *o, struct overload_queue *queue, uint64_t waited_us, uint64_t now_us)
@@ -17,17 +16,18 @@ void overload_note(const struct overload *o, struct overload_queue *queue, uint6
     uint64_t waited = wait_of(o, waited_us);
 
     if (now_us - queue->window_us >= OVERLOAD_WINDOW_US) {
-        if (queue->messages >= OVERLOAD_MANY && queue->least_us * 100 >= OVERLOAD_WAIT_US * OVERLOAD_FIRST)
-            queue->stands = true;
+        uint64_t of = queue->stands ? queue->most_us : queue->messages >= OVERLOAD_MANY ? queue->least_us : 0;
+
+        queue->stands = of * 100 >= OVERLOAD_WAIT_US * OVERLOAD_FIRST;
         queue->window_us = now_us;
-        queue->least_us = waited;
+        queue->least_us = queue->most_us = waited;
         queue->messages = 0;
     }
     if (waited < queue->least_us)
         queue->least_us = waited;
+    if (waited > queue->most_us)
+        queue->most_us = waited;
     queue->messages++;
-    if (waited < OVERLOAD_GONE_US)
-        queue->stands = false;
 }
 
 unsigned overload_load(const struct overload *o, const struct overload_queue *queue, uint64_t waited_us)

@@ -13,10 +13,10 @@
 #define OVERLOAD_WAIT_US 100000 /* 100 percent: a fifth of T1 */
 
 /* Any program stands still for a moment now and then, and what has waited meanwhile is soon done. A queue that stands
- * is one in which nothing of a window was in time, though there was much; it has gone when one message was. */
+ * is one in which nothing of a window was in time, though there was much. It has gone when everything of a window was:
+ * while some are turned away, it is short now and then. */
 #define OVERLOAD_WINDOW_US 300000
 #define OVERLOAD_MANY 20 /* messages in a window */
-#define OVERLOAD_GONE_US 20000
 
 /* In the order in which they are turned away. */
 enum overload_class {
@@ -31,14 +31,14 @@ enum overload_class {
 
 /* Of one listener: a message that was in time on one socket says nothing of those that wait in another. */
 struct overload_queue {
-    bool stands;        /* waiting counts */
-    uint64_t window_us; /* when this window began */
-    uint64_t least_us;  /* what any message of it has waited at least … */
-    unsigned messages;  /* … and how many there were */
+    bool stands;                /* waiting counts */
+    uint64_t window_us;         /* when this window began */
+    uint64_t least_us, most_us; /* what messages of it have waited at least, and at most … */
+    unsigned messages;          /* … and how many there were */
 };
 
 struct overload {
-    uint64_t lag_us;        /* how late the loop was at its last tick: what streams and timers wait */
+    uint64_t lag_us;        /* how late the loop was at its last tick: what messages wait that bring no time */
     unsigned outer;         /* percent: transactions, memory */
     const char *outer_what; /* static words */
     uint64_t calm_us;       /* since when nobody has been refused; 0: never was anybody, or it has been told */

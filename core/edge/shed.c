@@ -121,7 +121,7 @@ static bool has_passed(struct edge *edge, const struct edge_text *text, const st
 static void say_begin(struct edge *edge, uint64_t waited_us)
 {
     const struct overload *o = &edge->overload;
-    uint64_t waited = waited_us > o->lag_us ? waited_us : o->lag_us;
+    uint64_t waited = waited_us ? waited_us : o->lag_us;
 
     if (o->outer > waited * 100 / OVERLOAD_WAIT_US)
         snprintf(edge->overload_words, sizeof edge->overload_words,

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audio/plugin.h"
 #include "base/log.h"
 #include "media/control.h"
 #include "media/range.h"
@@ -27,6 +28,7 @@ static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "  --orphan SECONDS   carry on this long without tandemd (default 600)\n"
                            "  --silence-ms MS    a source this quiet may be replaced by another (default 2000)\n"
                            "  --rest-ms MS       so long a port is not used again (default 5000)\n"
+                           "  --codecs DIR       codec plug-ins, each a codec_NAME.so (default " TANDEM_CODECDIR ")\n"
                            "  --no-sandbox       no list of allowed system calls (for debuggers)\n"
                            "  --log LEVEL        error, warn, info or debug (default info)\n"
                            "  --help, --version\n";
@@ -89,6 +91,7 @@ enum {
     OPT_ORPHAN,
     OPT_SILENCE,
     OPT_REST,
+    OPT_CODECS,
     OPT_NO_SANDBOX,
     OPT_LOG,
     OPT_HELP,
@@ -104,6 +107,7 @@ static const struct option long_options[] = {
     {"orphan", required_argument, NULL, OPT_ORPHAN},
     {"silence-ms", required_argument, NULL, OPT_SILENCE},
     {"rest-ms", required_argument, NULL, OPT_REST},
+    {"codecs", required_argument, NULL, OPT_CODECS},
     {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"log", required_argument, NULL, OPT_LOG},
     {"help", no_argument, NULL, OPT_HELP},
@@ -112,7 +116,7 @@ static const struct option long_options[] = {
 };
 
 /* Returns 0 to go on, 1 when all is done, negative when the options are wrong (said on standard error). */
-static int read_options(int argc, char **argv, struct control_options *options)
+static int read_options(int argc, char **argv, struct control_options *options, const char **codecs)
 {
     int option, err = 0;
 
@@ -141,6 +145,9 @@ static int read_options(int argc, char **argv, struct control_options *options)
             break;
         case OPT_REST:
             err = number("rest-ms", optarg, 60000, &options->rest_ms);
+            break;
+        case OPT_CODECS:
+            *codecs = optarg;
             break;
         case OPT_NO_SANDBOX:
             options->no_sandbox = true;
@@ -186,6 +193,14 @@ static void enter_sandbox(void)
         log_info("only what audio needs can be asked of the kernel from now on");
 }
 
+static void say_of_codec(bool bad, const char *line)
+{
+    if (bad)
+        log_warn("%s", line);
+    else
+        log_info("%s", line);
+}
+
 static void stop(void *arg, int signum, unsigned what)
 {
     loop_stop(arg);
@@ -224,12 +239,13 @@ int main(int argc, char **argv)
                                       .rest_ms = RANGE_REST_US / 1000};
     struct loop_watch *on_term, *on_int;
     struct secure encryption = {.ctx = NULL};
+    const char *codecs = TANDEM_CODECDIR;
     struct control *control;
     struct loop *loop;
     int done;
 
     log_setup("tandem-media", LOG_LEVEL_INFO);
-    done = read_options(argc, argv, &options);
+    done = read_options(argc, argv, &options, &codecs);
     if (done)
         return done < 0 ? 2 : 0;
     if (!options.threads) {
@@ -242,6 +258,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* standard error may have died with tandemd */
     raise_file_limit();
     (void)secure_setup(&encryption); /* it opens files too; what it says is in the log */
+    plugin_load(codecs, say_of_codec);
     loop = loop_new();
     if (start_with_signals_blocked(loop, &options, &control) < 0) {
         loop_free(loop);

@@ -327,6 +327,40 @@ START_TEST(work_that_makes_work_is_finished_too)
 }
 END_TEST
 
+static void count_ready(void *arg, int fd, unsigned what)
+{
+    ++*(unsigned *)arg; /* and leaves it readable */
+}
+
+static void count_later(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+START_TEST(a_descriptor_that_is_always_readable_holds_up_nothing_else)
+{
+    struct loop *loop = loop_new();
+    struct loop_timer timer = {0};
+    unsigned ready = 0, later = 0, fired = 0;
+    struct loop_watch *watch;
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    watch = loop_watch(loop, ends[0], LOOP_READ, count_ready, &ready);
+    loop_timer_start(loop, &timer, 0, count_later, &fired);
+    loop_later(loop, count_later, &later);
+    loop_turn(loop, 1000);
+    ck_assert_uint_eq(ready, 1);
+    ck_assert_uint_eq(later, 1);
+    ck_assert_uint_eq(fired, 1);
+    loop_unwatch(watch);
+    loop_free(loop);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loop");
@@ -334,6 +368,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_add_test(loop, a_descriptor_that_is_always_readable_holds_up_nothing_else);
     tcase_add_test(loop, timers_fire_once_in_order_of_time);
     tcase_add_test(loop, many_timers_keep_order_whatever_is_stopped);
     tcase_add_test(loop, work_put_off_runs_before_the_next_timer);

@@ -104,6 +104,17 @@ static int encrypts(void)
     return 0;
 }
 
+static int file_of_before = -1; /* that somebody passed in */
+
+static int reads_and_writes_a_file_that_is_open(void)
+{
+    char c = 0;
+
+    if (pwrite(file_of_before, "a", 1, 5) != 1 || pread(file_of_before, &c, 1, 5) != 1)
+        return errno;
+    return c == 'a' ? 0 : EIO;
+}
+
 struct other {
     int (*act)(void);
     int go[2], result;
@@ -131,7 +142,8 @@ static int inside(int (*act)(void), bool on_other)
         struct secure anchor = {.ctx = NULL};
         pthread_t thread;
 
-        if (secure_setup(&anchor) < 0 || pipe(other.go) < 0 || pthread_create(&thread, NULL, other_thread, &other) != 0 || sandbox_enter() < 0)
+        if (secure_setup(&anchor) < 0 || pipe(other.go) < 0 ||
+            pthread_create(&thread, NULL, other_thread, &other) != 0 || sandbox_enter() < 0)
             _exit(255);
         if (!on_other)
             _exit(act());
@@ -165,7 +177,7 @@ static int (*const forbidden[])(void) = {opens_a_file,
                                          opens_a_raw_socket,
                                          talks_to_local_programs,
                                          looks_into_its_parent};
-static int (*const needed[])(void) = {opens_udp, takes_memory, encrypts};
+static int (*const needed[])(void) = {opens_udp, takes_memory, reads_and_writes_a_file_that_is_open, encrypts};
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 START_TEST(what_media_does_not_need_is_refused_to_every_thread)
@@ -177,8 +189,11 @@ END_TEST
 
 START_TEST(what_media_needs_goes_on)
 {
+    file_of_before = memfd_create("sound", MFD_CLOEXEC);
+    ck_assert_int_ge(file_of_before, 0);
     ck_assert_int_eq(inside(needed[_i], false), 0);
     ck_assert_int_eq(inside(needed[_i], true), 0);
+    close(file_of_before);
 }
 END_TEST
 

@@ -5,6 +5,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "edge/tls-priv.h"
 #include "edge_messages.h"
 #include "../loopback/certificate.h"
 #include "tls_client.h"
@@ -616,6 +617,20 @@ START_TEST(strangers_keep_no_user_out_by_holding_all_connections)
 }
 END_TEST
 
+/* The system's OpenSSL may forbid both as well; another one does not. */
+START_TEST(old_versions_and_new_handshakes_are_ruled_out_by_the_switch_itself)
+{
+    const SSL_CTX *ctx;
+
+    open_usual();
+    for (unsigned i = 0; i < 2; i++) {
+        ctx = t.edge->tls->set->slots[i].ctx;
+        ck_assert_int_eq(SSL_CTX_get_min_proto_version((SSL_CTX *)(uintptr_t)ctx), TLS1_2_VERSION);
+        ck_assert(SSL_CTX_get_options(ctx) & SSL_OP_NO_RENEGOTIATION);
+    }
+}
+END_TEST
+
 START_TEST(who_opens_connections_for_garbage_is_banned)
 {
     const struct ban_policy policy = {.failures = 10, .window_s = 600};
@@ -1169,6 +1184,7 @@ int main(void)
     tcase_add_test(tc, half_a_record_has_ten_seconds);
     tcase_add_test(tc, a_keep_alive_that_comes_in_two_pieces_does_no_harm);
     tcase_add_test(tc, thousands_of_keep_alives_at_once_get_few_answers);
+    tcase_add_test(tc, old_versions_and_new_handshakes_are_ruled_out_by_the_switch_itself);
     tcase_add_test(tc, who_opens_connections_for_garbage_is_banned);
     tcase_add_test(tc, keep_alives_count_against_the_limit_of_a_source);
     tcase_add_test(tc, one_address_has_so_many_connections_and_no_more);

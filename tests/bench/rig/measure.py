@@ -235,6 +235,22 @@ def relay(plan, switch, home):
     return rows
 
 
+def audio(plan):
+    """Codecs, resampling and jitter buffer, in memory alone: µs for each packet of 20 ms."""
+    program = os.path.join(plan.build, "tests", "bench", "audio_cost")
+    if not os.access(program, os.X_OK):
+        plan.notes.append("tests/bench/audio_cost is not built: no rows on sound")
+        return []
+    found = []
+    for i in range(plan.runs):
+        plan.say(f"sound, run {i + 1}")
+        done = subprocess.run([program, "20" if plan.quick else "60"], capture_output=True, text=True, check=True)
+        found.append(json.loads(done.stdout))
+    there, back = "G.711 to G.722, narrowband", "G.722 to G.711, narrowband"
+    return [*(_row("audio", what, "µs", [r[what] for r in found]) for what in found[0]),
+            _row("audio", "G.711 and G.722, mean of both ways", "µs", [(r[there] + r[back]) / 2 for r in found], budget=10)]
+
+
 def _edge_runs(plan, home, count, runs, load):
     """CPU in ms of both, in turns: {"bare": [result, …], "edge": […]}."""
     found = {"bare": [], "edge": []}
@@ -328,6 +344,8 @@ def all_rows(plan, make, home, whole):
         rows += data.rows(plan, make, home, _row)
     if whole and plan.wants("tls"):
         rows += transports.rows(plan, make, home, _row)
+    if whole and plan.wants("audio"):
+        rows += audio(plan)
     if whole and plan.wants("edge"):
         rows += edge_cost(plan, where)
     return rows
