@@ -32,10 +32,21 @@ void leg_offer_forget(struct leg *leg);
 enum dial_status dial_status_of(enum cause cause);
 int dial_rank(enum cause cause);
 
+/* leg_crypto.c */
+/* What the far side offers, as its account may take it. 0, or -EACCES with why, in words. */
+int leg_crypto_admit(struct leg *leg, struct media_desc *offer, char *why, size_t why_size);
+/* Keys for what we say: an offer (answered NULL) or the answer to `answered`. 0, or -EACCES (leg_crypto_no_tls). */
+int leg_crypto_fill(struct leg *leg, struct media_desc *desc, const struct media_desc *answered);
+/* leg->local and leg->remote are agreed: only the keys in force stay in them. */
+void leg_crypto_agree(struct leg *leg);
+extern const char leg_crypto_no_tls[];
+
 /* leg_media.c */
-int leg_media_fill(struct leg *leg, struct media_desc *desc); /* ports and addresses for the live streams. 0, -EAGAIN */
-void leg_media_apply(struct leg *leg);                        /* remote and local are agreed: tell the media process */
-void leg_media_release(struct leg *leg);                      /* all ports back; leg_recorded() follows */
+/* Ports, addresses and keys for the live streams of an offer of ours (answered NULL), or of our answer to `answered`.
+ * 0, -EAGAIN (no port), -EACCES (leg_crypto_fill()). */
+int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_desc *answered);
+void leg_media_apply(struct leg *leg);   /* remote and local are agreed: tell the media process */
+void leg_media_release(struct leg *leg); /* all ports back; leg_recorded() follows */
 void leg_recorded(struct leg *leg);
 
 /* leg_silence.c */

@@ -174,8 +174,12 @@ static void call_judged(void *arg, enum verdict verdict, enum cause cause, const
 static void start_call(void *arg)
 {
     struct call *call = arg;
+    char why[128];
 
     call->start_pending = false;
+    if (caller_waits(call) && call->caller->remote_offer &&
+        leg_crypto_admit(call->caller, call->caller->remote_offer, why, sizeof why) < 0)
+        leg_end(call->caller, CAUSE_NO_ENCRYPTION, WHO_SWITCH, why);
     if (caller_waits(call))
         call->hook_walk = hook_start(call->pbx->hooks, HOOK_CALL, call, call_judged, call);
     if (call->hook_walk && !caller_waits(call)) { /* the hook ended the call and deferred all the same */
@@ -214,6 +218,7 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     leg->usage = in->usage;
     leg->media_host = in->media_host;
     leg->signalling = in->signalling;
+    leg->secure_flow = in->secure_flow;
     addr_text(&in->signalling, leg->peer);
     str_copy(leg->number, sizeof leg->number, in->from_number);
     str_copy(leg->name, sizeof leg->name, in->from_name);

@@ -60,6 +60,7 @@ struct call_incoming {
     union addr media_host, signalling;
     unsigned hops;
     bool secure;
+    bool secure_flow; /* its signalling is encrypted (TLS) */
     bool anonymous;
 };
 

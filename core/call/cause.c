@@ -37,6 +37,10 @@ static const struct cause_info causes[CAUSE_COUNT] = {
     [CAUSE_NO_COMMON_CODEC] = {"no-common-codec", 488, "Not Acceptable Here", 88,
                                "The two sides have no audio codec in common.",
                                "Enable one codec on both phones: PCMA (G.711) works everywhere."},
+    [CAUSE_NO_ENCRYPTION] = {"no-encryption", 488, "Not Acceptable Here", 88,
+                             "The phone and the switch have no common encryption of the audio.",
+                             "Compare the phone's setting of SRTP with `tandem account show` (srtp); keys are only "
+                             "exchanged over TLS."},
     [CAUSE_BAD_SDP] = {"bad-sdp", 488, "Not Acceptable Here", 88,
                        "The phone's description of its media could not be understood.",
                        "The message is in `tandem call ID --raw`."},

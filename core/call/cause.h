@@ -22,6 +22,7 @@ enum cause {
     CAUSE_FORBIDDEN, /* the account may not do this */
     CAUSE_VETOED,    /* a module refused the attempt */
     CAUSE_NO_COMMON_CODEC,
+    CAUSE_NO_ENCRYPTION, /* one side wants encrypted audio, and the other does not, or not in the same way */
     CAUSE_BAD_SDP,
     CAUSE_BAD_REQUEST,
     CAUSE_NOT_SUPPORTED,

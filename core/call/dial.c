@@ -492,10 +492,12 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             sent = route_send(leg, offer);
             if (sent == 0)
                 continue;
-            cause = sent == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_UNREACHABLE;
-            log_warn("a call to %s could not be sent: %s", leg->number, strerror(-sent));
+            cause = sent == -EAGAIN ? CAUSE_NO_MEDIA : sent == -EACCES ? CAUSE_NO_ENCRYPTION : CAUSE_UNREACHABLE;
+            log_warn("a call to %s could not be sent: %s", leg->number,
+                     sent == -EACCES ? leg_crypto_no_tls : strerror(-sent));
         }
-        leg_end(leg, cause, WHO_SWITCH, NULL); /* noted as a failure by branch_changed() when it was a branch */
+        /* noted as a failure by branch_changed() when it was a branch */
+        leg_end(leg, cause, WHO_SWITCH, cause == CAUSE_NO_ENCRYPTION ? leg_crypto_no_tls : NULL);
         if (!leg->control)
             note_failure(dial, cause, WHO_SWITCH, NULL);
     }

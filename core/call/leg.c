@@ -2,6 +2,7 @@
  * goes out passes leg->ops. */
 #include "call/leg.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -42,6 +43,9 @@ static void leg_destroy(void *obj)
     desc_free(leg->our_offer);
     desc_free(leg->accepted_offer);
     desc_free(leg->told);
+    if (leg->keys)
+        explicit_bzero(leg->keys, sizeof *leg->keys);
+    free(leg->keys);
     obj_unref(leg->account, "leg");
     obj_unref(leg->call, "leg");
     leg->pbx->leg_count--;
@@ -133,6 +137,7 @@ void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_de
         desc_set_codecs(&leg->remote->streams[i], agreed->streams[i].codecs, agreed->streams[i].codec_count);
     for (unsigned i = 0; i < leg->remote->count && i < local->count; i++)
         keep_mutual(&leg->remote->streams[i], &local->streams[i]);
+    leg_crypto_agree(leg);
     leg_media_apply(leg);
 }
 
@@ -150,7 +155,7 @@ int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc
         return result;
     leg_replace_desc(&leg->our_offer, desc_copy(offer));
     leg_replace_desc(&leg->told, desc_copy(offer));
-    result = leg_media_fill(leg, leg->our_offer);
+    result = leg_media_fill(leg, leg->our_offer, NULL);
     if (result < 0)
         return result;
     leg_move(leg, LEG_CALLING);
@@ -186,7 +191,7 @@ int leg_early(struct leg *leg, int status, const struct media_desc *answer)
     if ((leg->state != LEG_OFFERED && leg->state != LEG_RINGING) || leg->early || leg->late_offer)
         return -EALREADY;
     local = desc_copy(answer);
-    result = leg_media_fill(leg, local);
+    result = leg_media_fill(leg, local, leg->remote_offer);
     if (result < 0) {
         desc_free(local);
         return result;
@@ -222,7 +227,7 @@ int leg_answer(struct leg *leg, const struct media_desc *answer)
     result = answer_desc(leg, answer, &local);
     if (result < 0)
         return result;
-    result = leg_media_fill(leg, local);
+    result = leg_media_fill(leg, local, leg->late_offer ? NULL : leg->remote_offer);
     if (result == 0)
         result = leg->ops->answer(leg, local);
     if (result < 0) {
@@ -331,6 +336,12 @@ void leg_on_ringing(struct leg *leg, int status)
         tell_control(leg, LEG_CHANGE_RINGING);
 }
 
+bool leg_on_offer_unfit(struct leg *leg)
+{
+    return (leg->state == LEG_CALLING || leg->state == LEG_RINGING) && leg->our_offer && !leg->early &&
+           crypto_insist(leg->our_offer);
+}
+
 int leg_on_early(struct leg *leg, int status, const struct media_desc *answer)
 {
     char why[128];
@@ -372,11 +383,13 @@ void leg_on_answer(struct leg *leg, const struct media_desc *answer)
     struct media_desc *local;
     const struct stream_desc *audio;
     char why[128];
+    int result = 0;
 
     if (leg->state != LEG_CALLING && leg->state != LEG_RINGING)
         return;
-    if (!answer || negotiate_check_answer(leg->our_offer, answer, why, sizeof why) < 0) {
-        leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, answer ? why : "the answer has no SDP");
+    if (!answer || (result = negotiate_check_answer(leg->our_offer, answer, why, sizeof why)) < 0) {
+        leg_end(leg, result == -EACCES ? CAUSE_NO_ENCRYPTION : CAUSE_BAD_SDP, WHO_SWITCH,
+                answer ? why : "the answer has no SDP");
         return;
     }
     audio = desc_audio((struct media_desc *)(uintptr_t)answer);
@@ -413,14 +426,29 @@ static void end_judged(void *arg, enum verdict verdict, enum cause cause, const 
     leg->end_handled = verdict == VERDICT_HANDLED;
 }
 
+static bool insisted_on_keys(const struct leg *leg)
+{
+    const struct stream_desc *audio = desc_audio(leg->our_offer);
+
+    return audio && audio->must_encrypt;
+}
+
 void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail)
 {
+    char words[128];
+
     if (!leg_is_alive(leg))
         return;
     if (leg == leg->call->caller && !leg->inbound) { /* we called it, but it is who calls */
         who = who == WHO_CALLEE ? WHO_CALLER : who;
         if (cause == CAUSE_NORMAL && !leg->call->answered_us)
             cause = CAUSE_CANCELLED;
+    }
+    if (cause == CAUSE_NO_COMMON_CODEC && leg->state < LEG_UP && insisted_on_keys(leg)) {
+        cause = CAUSE_NO_ENCRYPTION;
+        snprintf(words, sizeof words, "the phone refused encrypted audio, which its account requires (%.60s)",
+                 detail && *detail ? detail : "without words");
+        detail = words;
     }
     obj_ref(leg, "ended");
     /* An end cannot wait: a hook that defers here is taken as having passed. */

@@ -10,6 +10,7 @@
 #include "call/data.h"
 #include "db/snapshot.h"
 #include "media/media.h"
+#include "media/negotiate_crypto.h"
 
 struct bridge;
 struct call;
@@ -112,6 +113,9 @@ struct leg {
     char *headers;              /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
     union addr media_host;      /* our address as this phone sees it */
     union addr signalling;      /* where its signalling comes from */
+    bool secure_flow;           /* its signalling is encrypted (TLS) */
+    enum suite srtp[2];         /* by which its audio, its video is encrypted; SUITE_NONE: it is not */
+    struct crypto_keys *keys;   /* ours; NULL: none needed so far */
     unsigned stream_count;
     struct leg_stream streams[MEDIA_STREAMS_MAX];
     struct media_port *ports[2];       /* audio, video; owned. streams[] point at them */
@@ -157,8 +161,8 @@ struct leg {
  */
 struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, struct account *account) MUST_USE;
 
-/* Sends it out: takes media ports, offers `offer` (addresses filled in here). 0, -EAGAIN (no media port), other errno.
- */
+/* Sends it out: takes media ports, offers `offer` (addresses and keys filled in here). 0, -EAGAIN (no media port),
+ * -EACCES (its account requires encrypted audio, and its signalling is not encrypted), other errno. */
 int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 /* 180 to 183 to the far side; the same status twice in a row is sent once. -EALREADY when a final response went out. */
 int leg_ring(struct leg *leg, int status);
@@ -196,6 +200,9 @@ bool leg_is_alive(const struct leg *leg);                 /* not ENDING, not GON
  */
 
 void leg_on_ringing(struct leg *leg, int status);
+/* The far side refused what we offered when we dialled (488 and the like). True: our_offer is another one now, which is
+ * to be sent to it. Some phones with encryption take it only when it is not left to them. */
+bool leg_on_offer_unfit(struct leg *leg);
 /* A provisional response with the answer to our offer; another one may follow, when the far side has ended what sent
  * this. 0; -EINVAL: it does not fit the offer and counts as ringing; -ENOTCONN: nobody waits for it. */
 int leg_on_early(struct leg *leg, int status, const struct media_desc *answer);

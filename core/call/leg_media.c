@@ -26,7 +26,7 @@ static struct media_port *port_for(struct leg *leg, enum stream_kind kind)
     return *port;
 }
 
-int leg_media_fill(struct leg *leg, struct media_desc *desc)
+int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_desc *answered)
 {
     unsigned seen[2] = {0, 0}; /* one audio and one video stream are relayed */
 
@@ -49,7 +49,7 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc)
         s->rtcp_mux = false;
     }
     leg->stream_count = desc->count;
-    return 0;
+    return leg_crypto_fill(leg, desc, answered);
 }
 
 static void note_hold(struct leg *leg, const struct stream_desc *remote)
@@ -82,6 +82,8 @@ void leg_media_apply(struct leg *leg)
         if (!mine->port || remote->refused || local->refused)
             continue;
         used[remote->kind == STREAM_VIDEO] = true;
+        media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
+                        local->crypto_count ? &local->crypto[0].key : NULL); /* before it is told where to send */
         media_port_remote(mine->port, remote, &leg->signalling);
         media_port_local(mine->port, local);
         media_port_direction(mine->port, dir_mirror(remote->dir) & local->dir);

@@ -24,7 +24,7 @@ int leg_answer_offer(struct leg *leg, const struct media_desc *answer)
     else if ((result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL,
                                               audio ? audio->codec_count : 0, DIR_SENDRECV, &local)) < 0)
         return result;
-    result = leg_media_fill(leg, local);
+    result = leg_media_fill(leg, local, leg->remote_offer);
     if (result < 0) {
         desc_free(local);
         return result;
@@ -97,7 +97,7 @@ int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_o
     if (leg->offered || leg->our_offer || (leg->offer_open && !again))
         return -EBUSY;
     leg_replace_desc(&leg->our_offer, desc_copy(offer));
-    result = leg_media_fill(leg, leg->our_offer);
+    result = leg_media_fill(leg, leg->our_offer, NULL);
     if (result == 0)
         result = leg->offer_open ? -EBUSY : leg->ops->offer(leg, leg->our_offer);
     if (result < 0 && !(again && result == -EBUSY)) {
@@ -350,12 +350,18 @@ static void offer_judged(void *arg, enum verdict verdict, enum cause cause, cons
 void leg_on_offer(struct leg *leg, const struct media_desc *offer)
 {
     struct leg *peer = bridge_peer(leg);
+    char why[128];
 
     if (leg->state != LEG_UP && !leg->early)
         return;
     leg_on_offer_withdrawn(leg);
     leg_replace_desc(&leg->remote_offer, desc_copy(offer));
     leg->offer_open = true;
+    if (leg_crypto_admit(leg, leg->remote_offer, why, sizeof why) < 0) {
+        log_info("%s changes its media, which is refused: %s", leg->number, why);
+        leg_refuse_offer(leg, CAUSE_NO_ENCRYPTION);
+        return;
+    }
     /* Glare: ours, or the other side's that is on its way here. One of ours that waits for another try is in nobody's
      * way, and that of our INVITE was answered early. */
     if ((leg->our_offer && leg->state == LEG_UP && !loop_timer_running(&leg->offer_timer)) ||

@@ -196,8 +196,13 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
         o->branches[o->branch_count++] = obj_ref(leg, "originate");
         sent = route_send(leg, offer);
         if (sent < 0) {
-            log_warn("a call to %s could not be sent: %s", leg->number, strerror(-sent));
-            leg_end(leg, sent == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_UNREACHABLE, WHO_SWITCH, NULL);
+            log_warn("a call to %s could not be sent: %s", leg->number,
+                     sent == -EACCES ? leg_crypto_no_tls : strerror(-sent));
+            leg_end(leg,
+                    sent == -EAGAIN   ? CAUSE_NO_MEDIA
+                    : sent == -EACCES ? CAUSE_NO_ENCRYPTION
+                                      : CAUSE_UNREACHABLE,
+                    WHO_SWITCH, sent == -EACCES ? leg_crypto_no_tls : NULL);
         }
     }
     desc_free(offer);

@@ -434,10 +434,11 @@ const struct cli_command cmd_account = {
     "  import FILE [--dry-run]                    adds and changes accounts as a CSV file says (- is standard input)\n"
     "  export [FILE]                              writes them as CSV, without secrets\n\n"
     "Properties: --name TEXT (what other phones display), --enabled yes|no, --context NAME, --max-contacts N,\n"
-    "--max-call S, --session-timers on|accept|off, --session-expires S, --session-min-se S; the value default of the "
-    "last\n"
-    "four means: as the switch. --acl NAME: an access list of the addresses that may use it (default: "
-    "none).\n\n" SECRETS_HELP "A change has come into force, or it is said why not, when the command ends.",
+    "--max-call S, --session-timers on|accept|off, --session-expires S, --session-min-se S, --srtp\n"
+    "off|optional|required (encrypted audio); the value default of the last five means: as the switch.\n"
+    "--srtp-without-tls yes|no: its keys may travel unencrypted. --acl NAME: an access list of the addresses that may\n"
+    "use it (default: none).\n\n" SECRETS_HELP
+    "A change has come into force, or it is said why not, when the command ends.",
     run_account};
 const struct cli_command cmd_device = {
     "device", "device add|set|show|list|del|password|enable|disable|import|export [...]",

@@ -23,7 +23,9 @@ const struct entity entity_account = {
                {"--session-timers", "session_timers", "session timers", "text", true, false, false},
                {"--session-expires", "session_expires", "session expires", "integer", true, false, true},
                {"--session-min-se", "session_min_se", "session at least", "integer", true, false, true},
-               {"--acl", "acl", "access list", "text", true, false, false}},
+               {"--acl", "acl", "access list", "text", true, false, false},
+               {"--srtp", "srtp", "encrypted audio", "text", true, false, false},
+               {"--srtp-without-tls", "srtp_without_tls", "keys without TLS", "boolean", false, false, false}},
     .add = "SELECT tandem.add_account(name => $1, secret => $2) WHERE $3::text IS NULL",
     .del = "SELECT tandem.remove_account($1)",
     .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_account v " WANTED(

@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-#define FIELDS_MAX 12
+#define FIELDS_MAX 16
 
 struct field {
     const char *option; /* "--name"; NULL: only shown */

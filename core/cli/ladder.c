@@ -303,6 +303,10 @@ static void print_media(const struct cli *cli, const json_t *leg)
             (long long)json_num(media, "lost"), (long long)json_num(media, "dropped"),
             (long long)json_num(media, "jitter_us") / 1000, (long long)json_num(media, "jitter_us") / 100 % 10,
             (long long)json_num(media, "tx_packets"));
+    if (*json_str(leg, "srtp"))
+        fprintf(cli->out, "; encrypted with %s", json_str(leg, "srtp"));
+    if (json_num(media, "rejected"))
+        fprintf(cli->out, ", %lld without its key, damaged or repeated", (long long)json_num(media, "rejected"));
     if (json_num(media, "rx_packets") == 0 && json_num(media, "tx_packets") > 0)
         fprintf(cli->out, " %s(nothing came from this phone)%s", colour(cli, RED), colour(cli, PLAIN));
     putc('\n', cli->out);

@@ -160,16 +160,18 @@ static void print_legs(const struct cli *cli, const json_t *legs)
     table_init(&table, heads, COUNT_OF(heads));
     json_array_foreach(legs, i, leg)
     {
-        char party[160], rang[32], talked[32], in[24], out[24], lost[24], jitter[24];
+        char party[160], rang[32], talked[32], codec[64], in[24], out[24], lost[24], jitter[24];
 
         snprintf(party, sizeof party, "%s %s", json_yes(leg, "inbound") ? "from" : "to", json_str(leg, "party"));
+        snprintf(codec, sizeof codec, "%s%s%s", json_str(leg, "codec"), *json_str(leg, "srtp") ? ", " : "",
+                 json_str(leg, "srtp"));
         snprintf(in, sizeof in, "%lld", (long long)json_num(leg, "rx_packets"));
         snprintf(out, sizeof out, "%lld", (long long)json_num(leg, "tx_packets"));
         snprintf(lost, sizeof lost, "%lld", (long long)json_num(leg, "lost_packets"));
         snprintf(jitter, sizeof jitter, "%.1f ms", (double)json_num(leg, "jitter_us") / 1000);
         table_row(&table, (const char *const[]){party, json_str(leg, "peer"), seconds_text(leg, "ring_ms", rang),
-                                                seconds_text(leg, "talk_ms", talked), json_str(leg, "codec"), in, out,
-                                                lost, jitter, json_str(leg, "cause_text")});
+                                                seconds_text(leg, "talk_ms", talked), codec, in, out, lost, jitter,
+                                                json_str(leg, "cause_text")});
     }
     table_print(&table, cli);
 }

@@ -62,6 +62,10 @@ static void run_show(struct core_part *core, struct console_request *request, js
         json_object_set_new(json, "session_expires", json_integer(account->session.expires));
     if (account->session.min_se)
         json_object_set_new(json, "session_min_se", json_integer(account->session.min_se));
+    if (account->srtp != SRTP_AS_SWITCH)
+        json_object_set_new(json, "srtp", json_string(srtp_mode_name(account->srtp)));
+    if (account->srtp_without_tls)
+        json_object_set_new(json, "srtp_without_tls", json_true());
     json_object_set_new(json, "legs", json_integer(legs));
     console_reply(request, json);
 }

@@ -18,6 +18,7 @@ enum record_kind {
     RECORD_CALL_OPEN_2,  /* and the dialplan */
     RECORD_CALL_CLOSE_2, /* and the dialplan, and the cause as a number */
     RECORD_LEG_2,        /* and the cause as a number */
+    RECORD_LEG_3,        /* and the encryption of its audio */
     RECORD_CALL_VARS = 20,
     RECORD_KINDS,
 };

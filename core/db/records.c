@@ -59,6 +59,10 @@ static const struct record_form forms[RECORD_KINDS] = {
                       "INSERT INTO record.leg (" LEG ", cause_code) VALUES (" LEG_VALUES
                       ", $25) ON CONFLICT (id, started_at) DO NOTHING",
                       25},
+    [RECORD_LEG_3] = {"leg_3",
+                      "INSERT INTO record.leg (" LEG ", cause_code, srtp, srtp_rejected) VALUES (" LEG_VALUES
+                      ", $25, $26, $27) ON CONFLICT (id, started_at) DO NOTHING",
+                      27},
     [RECORD_EVENT] = {"event",
                       "INSERT INTO record.event (id, call_id, leg_id, node, at, kind, detail) VALUES ($1, $2, $3, $4, "
                       "$5, $6, $7) ON CONFLICT (id, at) DO NOTHING",
@@ -199,7 +203,7 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
 
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l)
 {
-    begin(out, RECORD_LEG_2);
+    begin(out, RECORD_LEG_3);
     put_uuid(out, &l->id);
     put_uuid(out, &l->call_id);
     put_u64(out, origin->node);
@@ -225,6 +229,8 @@ void record_encode_leg(struct record_bytes *out, const struct record_origin *ori
     put_u64(out, l->dropped_packets);
     put_u64(out, l->jitter_us);
     put_status(out, l->cause_code);
+    put_text(out, l->srtp);
+    put_u64(out, l->srtp_rejected);
 }
 
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e)

@@ -39,7 +39,9 @@ struct record_leg {
     const char *codec;
     uint64_t rx_packets, tx_packets, lost_packets, dropped_packets;
     uint32_t jitter_us;
-    int cause_code; /* Q.850; 0: none */
+    int cause_code;   /* Q.850; 0: none */
+    const char *srtp; /* suite by which its audio was encrypted, or NULL */
+    uint64_t srtp_rejected;
 };
 
 struct record_event {

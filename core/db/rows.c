@@ -10,7 +10,8 @@
 /* Columns of config.account a and config.device d, in the order in which they are taken below. */
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
-    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl"
+    "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
+    "a.srtp, a.srtp_without_tls"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
@@ -107,6 +108,10 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
         return "its session_expires or session_min_se is not a time in seconds";
     if (str_copy(account->acl, sizeof account->acl, PQgetvalue(r, row, 13)) < 0)
         return "the name of its access list is too long";
+    account->srtp = srtp_mode_parse(PQgetvalue(r, row, 14));
+    if (account->srtp == SRTP_AS_SWITCH && !PQgetisnull(r, row, 14))
+        return "its srtp is neither off nor optional nor required";
+    account->srtp_without_tls = strcmp(PQgetvalue(r, row, 15), "t") == 0;
     return NULL;
 }
 

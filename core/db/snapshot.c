@@ -310,3 +310,28 @@ struct session_policy session_policy_resolve(const struct snapshot *s, const str
         policy.expires = policy.min_se;
     return policy;
 }
+
+/* --- encryption of the audio ------------------------------------------------------------------------------------- */
+
+static const char *const srtp_names[] = {
+    [SRTP_AS_SWITCH] = "", [SRTP_OFF] = "off", [SRTP_OPTIONAL] = "optional", [SRTP_REQUIRED] = "required"};
+
+enum srtp_mode srtp_mode_parse(const char *text)
+{
+    for (size_t i = 0; i < COUNT_OF(srtp_names); i++)
+        if (strcmp(text, srtp_names[i]) == 0)
+            return (enum srtp_mode)i;
+    return SRTP_AS_SWITCH;
+}
+
+const char *srtp_mode_name(enum srtp_mode mode)
+{
+    return srtp_names[mode];
+}
+
+enum srtp_mode srtp_mode_resolve(const struct snapshot *s, enum srtp_mode own)
+{
+    if (own == SRTP_AS_SWITCH && s)
+        own = srtp_mode_parse(snapshot_setting(s, "srtp", "optional"));
+    return own == SRTP_AS_SWITCH ? SRTP_OPTIONAL : own;
+}

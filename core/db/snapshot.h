@@ -18,6 +18,14 @@ struct session_policy {
     unsigned expires, min_se;
 };
 
+/* Encryption of the audio (SRTP) towards the phones of an account. */
+enum srtp_mode {
+    SRTP_AS_SWITCH, /* the setting srtp decides */
+    SRTP_OFF,
+    SRTP_OPTIONAL, /* when the phone can, and its signalling is encrypted */
+    SRTP_REQUIRED, /* no call without */
+};
+
 #define MAX_CALL_AS_SWITCH UINT32_MAX
 
 /* An account of the configuration: who may register and call. Counted ("account"). HA1s equal a password: never log. */
@@ -32,7 +40,9 @@ struct account {
     unsigned max_contacts; /* bindings at a time */
     unsigned max_call;     /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
     struct session_policy session;
-    char acl[64]; /* access list of the addresses that may use it; "": all */
+    enum srtp_mode srtp;
+    bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
+    char acl[64];          /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */
@@ -95,6 +105,12 @@ unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsi
 enum session_mode session_mode_parse(const char *text);
 /* "off", "accept", "on"; "" for SESSION_AS_SWITCH. */
 const char *session_mode_name(enum session_mode mode);
+/* "off", "optional", "required"; anything else is SRTP_AS_SWITCH. */
+enum srtp_mode srtp_mode_parse(const char *text);
+/* "" for SRTP_AS_SWITCH. */
+const char *srtp_mode_name(enum srtp_mode mode);
+/* `own`, or what the setting srtp says, or SRTP_OPTIONAL. snapshot may be NULL. */
+enum srtp_mode srtp_mode_resolve(const struct snapshot *snapshot, enum srtp_mode own);
 /* `own` (NULL: nothing of its own) with every field that it leaves open filled in from the settings session_timers,
  * session_expires (1800) and session_min_se (90). min_se is never below 90, and expires never below min_se. */
 struct session_policy session_policy_resolve(const struct snapshot *snapshot, const struct session_policy *own);

@@ -92,6 +92,8 @@ static void write_leg(struct records *records, const struct leg *leg)
         .dropped_packets = stats->dropped,
         .jitter_us = stats->jitter_us,
         .cause_code = cause->q850,
+        .srtp = leg->srtp[0] ? suite_name(leg->srtp[0]) : NULL,
+        .srtp_rejected = stats->rejected,
     };
 
     db_record_leg(records->pbx->db, &row);

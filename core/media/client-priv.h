@@ -57,6 +57,7 @@ struct media_port {
     int family;
     union addr addr;
     enum media_port_state state;
+    bool has_keys; /* it was told some, so it is told when they are over */
     media_event_fn on_event;
     media_released_fn done;
     void *arg, *done_arg;

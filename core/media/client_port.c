@@ -96,6 +96,21 @@ void media_port_local(struct media_port *port, const struct stream_desc *local)
     m->codec_count = put_codecs(m->codecs, local);
 }
 
+void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out)
+{
+    struct proto_keys *m;
+
+    if (port->state != PORT_TAKEN || (!in && !out && !port->has_keys))
+        return;
+    port->has_keys = in || out;
+    m = wire_add(port->media->wire, PROTO_KEYS);
+    m->id = port->id;
+    if (in)
+        m->in = *in;
+    if (out)
+        m->out = *out;
+}
+
 void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
     command(port, PROTO_DIRECTION, dir);

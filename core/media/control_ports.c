@@ -267,6 +267,19 @@ void ports_local(struct control *control, const struct proto_local *m)
     post(control, entry, job);
 }
 
+void ports_keys(struct control *control, const struct proto_keys *m)
+{
+    struct entry *entry = in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_KEYS, entry->id, entry->port);
+    job->keys.in = m->in;
+    job->keys.out = m->out;
+    post(control, entry, job);
+}
+
 void ports_watch(struct control *control, const struct proto_watch *m)
 {
     struct entry *entry = in_use(control, m->id);

@@ -22,7 +22,10 @@ struct media_desc *desc_copy(const struct media_desc *from)
     for (unsigned i = 0; i < from->count; i++) {
         desc->streams[i] = from->streams[i];
         desc->streams[i].codecs = NULL;
+        desc->streams[i].crypto = NULL;
+        desc->streams[i].crypto_count = 0;
         desc_set_codecs(&desc->streams[i], from->streams[i].codecs, from->streams[i].codec_count);
+        desc_set_crypto(&desc->streams[i], from->streams[i].crypto, from->streams[i].crypto_count);
     }
     return desc;
 }
@@ -31,8 +34,10 @@ void desc_free(struct media_desc *desc)
 {
     if (!desc)
         return;
-    for (unsigned i = 0; i < desc->count; i++)
+    for (unsigned i = 0; i < desc->count; i++) {
         free(desc->streams[i].codecs);
+        desc_set_crypto(&desc->streams[i], NULL, 0);
+    }
     free(desc);
 }
 
@@ -47,6 +52,21 @@ void desc_set_codecs(struct stream_desc *stream, const struct codec *codecs, uns
     free(stream->codecs);
     stream->codecs = copy;
     stream->codec_count = count;
+}
+
+void desc_set_crypto(struct stream_desc *stream, const struct crypto *crypto, unsigned count)
+{
+    struct crypto *copy = NULL;
+
+    if (count) {
+        copy = mem_new(count * sizeof *copy);
+        memcpy(copy, crypto, count * sizeof *copy);
+    }
+    if (stream->crypto)
+        explicit_bzero(stream->crypto, stream->crypto_count * sizeof *stream->crypto);
+    free(stream->crypto);
+    stream->crypto = copy;
+    stream->crypto_count = count;
 }
 
 const struct codec *desc_codec_by_pt(const struct stream_desc *stream, unsigned pt)

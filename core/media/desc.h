@@ -4,6 +4,7 @@
 #define MEDIA_DESC_H
 
 #include "base/addr.h"
+#include "media/crypto.h"
 
 enum stream_kind { STREAM_AUDIO, STREAM_VIDEO, STREAM_TEXT, STREAM_IMAGE, STREAM_APPLICATION, STREAM_MESSAGE, STREAM_OTHER };
 
@@ -34,6 +35,10 @@ struct stream_desc {
     unsigned codec_count;
     struct codec *codecs; /* owned; NULL when codec_count is 0 */
     char formats[64]; /* the format list as it stood, for protocols without payload types */
+    unsigned crypto_count;
+    struct crypto *crypto;    /* SRTP keys, best first (RFC 4568); owned; NULL when crypto_count is 0 */
+    bool must_encrypt;        /* our own offer or answer: an answer without keys is none */
+    const char *crypto_fault; /* why an a=crypto line is not among them, in words for ever; NULL: none was left out */
 };
 
 struct media_desc {
@@ -47,6 +52,8 @@ struct media_desc *desc_copy(const struct media_desc *from) MUST_USE; /* NULL gi
 void desc_free(struct media_desc *desc);
 /* Replaces the stream's codec list by a copy. */
 void desc_set_codecs(struct stream_desc *stream, const struct codec *codecs, unsigned count);
+/* Replaces the stream's keys by a copy; the old ones are wiped. crypto may point into them. */
+void desc_set_crypto(struct stream_desc *stream, const struct crypto *crypto, unsigned count);
 
 const struct codec *desc_codec_by_pt(const struct stream_desc *stream, unsigned pt);
 /* Same encoding: name without case, rate, channels. */

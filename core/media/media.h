@@ -31,6 +31,7 @@ struct media_stats {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t lost;          /* by RTP sequence numbers, received direction */
     uint64_t dropped;       /* wrong source, not RTP, unknown payload type */
+    uint64_t rejected;      /* of an encrypted stream: not from whoever has the key, damaged, or sent again */
     uint32_t jitter_us;     /* RFC 3550 §6.4.1 interarrival jitter */
     uint32_t first_rx_ms;   /* after the remote was set; 0: nothing came */
     union addr source;      /* latched; unset: none */
@@ -79,6 +80,9 @@ const union addr *media_port_addr(const struct media_port *port);
 void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling);
 /* What we said to it: it sends with these payload types, whatever numbers it gave to the codecs itself (RFC 3264 §5.1). */
 void media_port_local(struct media_port *port, const struct stream_desc *local);
+/* SRTP: what comes in is under `in`, what goes out under `out` (NULL both: plain). Before media_port_remote(), so that
+ * nothing goes to a new address under old keys. A key that is the same as before goes on counting where it was. */
+void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out);
 /* May media flow to (SEND) and be taken from (RECV) the far side; default both. Hold is this. */
 void media_port_direction(struct media_port *port, enum stream_dir dir);
 /* a and b hear each other from now on; each leaves the bridge it was in. Payload types are mapped by codec name between

@@ -2,6 +2,8 @@
  * gives no addresses: whoever owns the ports puts them into the result. */
 #include "media/negotiate.h"
 
+#include "media/negotiate_crypto.h"
+
 #include <stdio.h>
 #include <strings.h>
 
@@ -43,15 +45,16 @@ bool codec_known(const struct codec *codec)
     return false;
 }
 
-static bool is_plain_rtp(const char *proto)
+/* Encrypted or not: that each leg settles for itself. */
+static bool is_rtp(const char *proto)
 {
-    return strcasecmp(proto, "RTP/AVP") == 0 || strcasecmp(proto, "RTP/AVPF") == 0;
+    return strcasecmp(proto, "RTP/AVP") == 0 || strcasecmp(proto, "RTP/AVPF") == 0 || crypto_proto_is_secure(proto);
 }
 
 static bool can_relay(const struct stream_desc *stream)
 {
     return !stream->refused && (stream->kind == STREAM_AUDIO || stream->kind == STREAM_VIDEO) &&
-           is_plain_rtp(stream->proto);
+           is_rtp(stream->proto) && (stream->crypto_count || !crypto_proto_is_secure(stream->proto));
 }
 
 /* The stream as an answer to `from` begins: same place, same words, refused. */
@@ -327,13 +330,15 @@ int negotiate_check_answer(const struct media_desc *offer, const struct media_de
             wrong = "is accepted by the answer, but the offer had refused it";
         else if (strcasecmp(o->media, a->media) != 0)
             wrong = "is of another kind in the answer than in the offer";
-        else if (strcasecmp(o->proto, a->proto) != 0 && !(is_plain_rtp(o->proto) && is_plain_rtp(a->proto)))
+        else if (strcasecmp(o->proto, a->proto) != 0 && !(is_rtp(o->proto) && is_rtp(a->proto)))
             wrong = "has another transport in the answer than in the offer";
+        else if (crypto_check_answer(o, a))
+            wrong = crypto_check_answer(o, a);
         else if (!share_a_format(o, a))
             wrong = "has no codec in the answer that was offered";
         if (wrong) {
             snprintf(why, why_size, "media stream %u (%s) %s", i + 1, o->media, wrong);
-            return -EPROTO;
+            return wrong == crypto_check_answer(o, a) ? -EACCES : -EPROTO;
         }
     }
     return 0;

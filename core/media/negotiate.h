@@ -11,8 +11,8 @@
  * audio codec that may be relayed unseen.) */
 bool codec_known(const struct codec *codec);
 
-/* The offer for another leg: the first audio and the first video stream over RTP/AVP or RTP/AVPF (offered on as RTP/AVP)
- * that have a known codec, in the order of their m-lines, with their known codecs, payload types, fmtp, ptime and
+/* The offer for another leg: the first audio and the first video stream over RTP (plain or encrypted; offered on as
+ * RTP/AVP without keys: what that leg does about encryption is its own, negotiate_crypto.h) that have a known codec, in the order of their m-lines, with their known codecs, payload types, fmtp, ptime and
  * direction. Other streams are left out: what cannot be relayed is nothing that the other leg need know of. Addresses are
  * left unset: the caller puts its own ports there. Returns 0, or -ENOENT when there is no audio in it (488). */
 int negotiate_relay_offer(const struct media_desc *offer, struct media_desc **out);
@@ -48,7 +48,7 @@ struct media_desc *negotiate_local_offer(const struct codec *codecs, unsigned co
 extern const struct codec negotiate_default_codecs[];
 extern const unsigned negotiate_default_codec_count;
 
-/* Is `answer` a valid answer to `offer`? 0, or -EPROTO with why. It may name more codecs than were offered (RFC 3264
+/* Is `answer` a valid answer to `offer`? 0, -EPROTO with why, or -EACCES with why (its keys do not fit). It may name more codecs than were offered (RFC 3264
  * §6.1); they are not in use. */
 int negotiate_check_answer(const struct media_desc *offer, const struct media_desc *answer, char *why, size_t why_size);
 

@@ -11,6 +11,8 @@ static void copy_stream(struct stream_desc *to, const struct stream_desc *from)
 {
     *to = *from;
     to->codecs = NULL;
+    to->crypto = NULL; /* keys belong to one leg */
+    to->crypto_count = 0;
     memset(&to->rtp, 0, sizeof to->rtp);
     memset(&to->rtcp, 0, sizeof to->rtcp);
     desc_set_codecs(to, from->codecs, from->codec_count);

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -34,6 +35,8 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 
 void port_free(struct port *port)
 {
+    secure_clear(&port->in);
+    secure_clear(&port->out);
     free(port);
 }
 
@@ -151,6 +154,15 @@ static void take_rtp(struct port *port, uint8_t *packet, size_t len, const struc
     sink->rtp(sink, packet, len, head);
 }
 
+/* Before anything is believed of it: nobody gets heard by a packet that he could not have made, or has made before. */
+static bool is_genuine(struct port *port, uint8_t *packet, size_t *len, bool rtcp)
+{
+    if (!port->in_is_srtp || secure_open(&port->in, packet, len, rtcp))
+        return true;
+    port->stats.rejected++;
+    return false;
+}
+
 /* from == NULL: the kernel has checked the source. */
 static void rtp_socket_packet(struct port *port, uint8_t *packet, size_t len, const union addr *from, uint64_t now_us)
 {
@@ -158,9 +170,12 @@ static void rtp_socket_packet(struct port *port, uint8_t *packet, size_t len, co
     struct rtp_head head;
 
     if (kind == PACKET_RTCP && len >= 8 && (!from || from_rtp_host(port, from))) { /* rtcp-mux, RFC 5761 */
-        take_rtcp(port, packet, len, now_us);
+        if (is_genuine(port, packet, &len, true))
+            take_rtcp(port, packet, len, now_us);
         return;
     }
+    if (kind == PACKET_RTP && !is_genuine(port, packet, &len, false))
+        return;
     if (kind != PACKET_RTP || rtp_parse(packet, len, &head) < 0) {
         port->stats.dropped++;
         return;
@@ -220,13 +235,20 @@ static void rtcp_ready(evutil_socket_t fd, short what, void *arg)
     socklen_t from_len = sizeof from;
     uint64_t now_us = worker_now(worker);
     ssize_t n = recvfrom(port->rtcp.fd, worker->packet, sizeof worker->packet, 0, &from.sa, &from_len);
+    size_t len = (size_t)n;
 
     if (n < 0) {
         port->refused += errno == ECONNREFUSED;
         return;
     }
-    if (n >= 8 && packet_kind(worker->packet, (size_t)n) == PACKET_RTCP && rtcp_source_is_good(port, &from, now_us))
-        take_rtcp(port, worker->packet, (size_t)n, now_us);
+    if (len < 8 || packet_kind(worker->packet, len) != PACKET_RTCP) {
+        port->stats.dropped++;
+        return;
+    }
+    if (!is_genuine(port, worker->packet, &len, true))
+        return;
+    if (rtcp_source_is_good(port, &from, now_us))
+        take_rtcp(port, worker->packet, len, now_us);
     else
         port->stats.dropped++;
 }
@@ -248,9 +270,21 @@ static bool send_to(struct port *port, struct channel *channel, const union addr
     return n >= 0;
 }
 
+/* The packet as it goes out; NULL: it cannot. */
+static const uint8_t *sealed(struct port *port, const uint8_t *packet, size_t *len, bool rtcp)
+{
+    uint8_t *copy = port->worker->sealed;
+
+    if (!port->out_is_srtp)
+        return packet;
+    memcpy(copy, packet, *len);
+    return secure_seal(&port->out, copy, len, rtcp) ? copy : NULL;
+}
+
 bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len)
 {
-    if (!(port->dir & DIR_SEND) || !send_to(port, &port->rtp, latch_target(&port->latch), packet, len))
+    if (!(port->dir & DIR_SEND) || !(packet = sealed(port, packet, &len, false)) ||
+        !send_to(port, &port->rtp, latch_target(&port->latch), packet, len))
         return false;
     port->stats.tx_packets++;
     port->stats.tx_bytes += len;
@@ -262,6 +296,9 @@ bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len)
     const struct latch *latch = &port->latch;
     union addr to;
 
+    packet = sealed(port, packet, &len, true);
+    if (!packet)
+        return false;
     if (port->remote.rtcp_mux)
         return send_to(port, &port->rtp, latch_target(latch), packet, len);
     if (addr_is_set(&port->rtcp_source)) {
@@ -366,6 +403,16 @@ void port_set_local(struct port *port, const struct proto_local *local)
     relay_remap(port);
     port_refresh_accepts(port);
     port->rate = clock_rate(port, port->stats.pt);
+}
+
+void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out)
+{
+    int in_err = secure_set(&port->in, in, true), out_err = secure_set(&port->out, out, false);
+
+    port->in_is_srtp = secure_is_on(&port->in);
+    port->out_is_srtp = secure_is_on(&port->out);
+    if (in_err < 0 || out_err < 0)
+        log_error("the keys for an encrypted stream cannot be used: it is silent");
 }
 
 void port_set_direction(struct port *port, enum stream_dir dir)

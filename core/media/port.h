@@ -7,6 +7,7 @@
 #include "media/latch.h"
 #include "media/proto.h"
 #include "media/rtp.h"
+#include "media/secure.h"
 #include "media/silence.h"
 
 struct port;
@@ -50,7 +51,8 @@ struct port {
     uint64_t rtcp_heard_us;
     enum stream_dir dir; /* what may flow: as commanded, within what the far side said */
     enum stream_dir commanded;
-    bool accepts[128]; /* payload types that were negotiated */
+    bool in_is_srtp, out_is_srtp; /* beside what each packet needs: plain ones do not touch the rest of it */
+    bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
     struct rtp_count count;
@@ -61,6 +63,7 @@ struct port {
     uint64_t sound_us, rtcp_us; /* last RTP that was taken; last RTCP */
     struct silence silence;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
+    struct secure in, out;
 };
 
 struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd) MUST_USE;
@@ -74,6 +77,8 @@ void port_detach(struct port *port);
 
 void port_set_remote(struct port *port, const struct proto_remote *remote);
 void port_set_local(struct port *port, const struct proto_local *local);
+/* SRTP from now on: in for what comes, out for what goes (suite 0: plain). */
+void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out);
 void port_set_direction(struct port *port, enum stream_dir dir);
 /* Silence and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);

@@ -6,8 +6,8 @@
 
 #include "media/media.h"
 
-#define PROTO_VERSION 3u
-_Static_assert(sizeof(struct media_stats) == 88, "media_stats is part of the protocol: raise PROTO_VERSION with it");
+#define PROTO_VERSION 4u
+_Static_assert(sizeof(struct media_stats) == 96, "media_stats is part of the protocol: raise PROTO_VERSION with it");
 
 enum proto_kind {
     /* the controller says */
@@ -22,7 +22,8 @@ enum proto_kind {
     PROTO_UNBRIDGE,
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
-    PROTO_END,   /* the process ends */
+    PROTO_KEYS,
+    PROTO_END, /* the process ends */
     /* the media process says */
     PROTO_WELCOME, /* answer to PROTO_HELLO; PROTO_LISTED for each port in use and PROTO_LIST_END follow */
     PROTO_LISTED,
@@ -86,6 +87,12 @@ struct proto_local { /* LOCAL: the numbers that the far side was told to send wi
     uint64_t id;
     uint64_t codec_count;
     struct proto_codec codecs[MEDIA_CODECS_MAX];
+};
+
+struct proto_keys { /* KEYS: suite 0 is plain */
+    struct proto_head head;
+    uint64_t id;
+    struct srtp_key in, out;
 };
 
 struct proto_watch { /* WATCH */

@@ -16,6 +16,7 @@
 #include "media/control.h"
 #include "media/range.h"
 #include "media/sandbox.h"
+#include "media/secure.h"
 
 static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "Relays the audio of Tandem's calls. Usually tandemd or systemd starts it.\n\n"
@@ -237,6 +238,7 @@ int main(int argc, char **argv)
                                       .silence_ms = 2000,
                                       .rest_ms = RANGE_REST_US / 1000};
     struct loop_watch *on_term, *on_int;
+    struct secure encryption = {.ctx = NULL};
     const char *codecs = TANDEM_CODECDIR;
     struct control *control;
     struct loop *loop;
@@ -255,10 +257,12 @@ int main(int argc, char **argv)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN); /* standard error may have died with tandemd */
     raise_file_limit();
+    (void)secure_setup(&encryption); /* it opens files too; what it says is in the log */
     plugin_load(codecs, say_of_codec);
     loop = loop_new();
     if (start_with_signals_blocked(loop, &options, &control) < 0) {
         loop_free(loop);
+        secure_clear(&encryption);
         return 1;
     }
     on_term = loop_signal(loop, SIGTERM, stop, loop);
@@ -270,5 +274,6 @@ int main(int argc, char **argv)
     loop_unwatch(on_term);
     loop_unwatch(on_int);
     loop_free(loop);
+    secure_clear(&encryption);
     return 0;
 }

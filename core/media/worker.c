@@ -119,6 +119,9 @@ static void do_job(struct worker *worker, const struct job *job)
     case JOB_LOCAL:
         port_set_local(job->port, &job->local);
         break;
+    case JOB_KEYS:
+        port_set_keys(job->port, &job->keys.in, &job->keys.out);
+        break;
     case JOB_DIRECTION:
         port_set_direction(job->port, (enum stream_dir)job->value);
         break;
@@ -153,6 +156,8 @@ static void woken(evutil_socket_t fd, short what, void *arg)
         log_error("a media thread cannot read its wake-up: %s", strerror(errno));
     while ((job = inbox_take(&worker->inbox)) != NULL) {
         do_job(worker, job);
+        if (job->kind == JOB_KEYS)
+            explicit_bzero(&job->keys, sizeof job->keys);
         free(job);
     }
 }

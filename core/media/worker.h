@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "media/proto.h"
+#include "media/secure.h"
 
 struct port;
 struct event;
@@ -19,6 +20,7 @@ enum job_kind {
     JOB_RELEASE, /* answered by JOB_RELEASED */
     JOB_REMOTE,
     JOB_LOCAL,
+    JOB_KEYS,
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
@@ -42,6 +44,9 @@ struct job {
         struct proto_remote remote;
         struct proto_local local;
         struct media_stats stats;
+        struct {
+            struct srtp_key in, out;
+        } keys;
         struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
@@ -74,7 +79,8 @@ struct worker {
     struct event_base *base;
     struct event *wake, *tick;
     struct list ports;
-    uint8_t packet[65536]; /* the packet in hand: no datagram is longer */
+    _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */
+    _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 
 /* Returns 0 or negative errno. control gets what the worker has to say. */

@@ -12,6 +12,7 @@
 #include "call/vars.h"
 #include "db/store.h"
 #include "media/negotiate.h"
+#include "media/negotiate_crypto.h"
 #include "script/script.h"
 #include "script/simulate-priv.h"
 
@@ -325,10 +326,12 @@ static struct leg *begin_call(struct simulation *sim)
         .contact = "",
         .headers = config->headers,
         .offer = offer,
+        .secure_flow = true, /* nothing is sent: whatever an account requires, this phone can */
         .hops = 70,
     };
     struct leg *leg;
 
+    crypto_offer(offer, NULL, CRYPTO_MAY, &(const struct crypto_keys){{{{0}}}});
     addr_parse_ip("127.0.0.1", 0, &in.media_host);
     addr_parse_ip("127.0.0.1", 5060, &in.signalling);
     simulate_step(sim, "%s calls %s in context %s", config->from, config->to, in.context);

@@ -6,7 +6,10 @@
 #include "base/obj.h"
 #include "call/route.h"
 #include "media/negotiate.h"
+#include "media/negotiate_crypto.h"
 #include "script/simulate-priv.h"
+
+static const struct crypto_keys no_secret; /* nothing is ever encrypted with it */
 
 #define RING_MS 500
 #define DECIDE_MS 2500 /* from ringing to what a person does */
@@ -176,6 +179,7 @@ static void decides(void *arg)
         refuses(phone, 488);
         return;
     }
+    crypto_answer(answer, phone->leg->our_offer, NULL, CRYPTO_MAY, &no_secret);
     loop_timer_start(phone->sim->loop, &phone->timer, phone->assumed.talk_s * UINT64_C(1000), hangs_up, phone);
     leg_on_answer(phone->leg, answer);
     desc_free(answer);
@@ -212,6 +216,7 @@ static int prepare(struct leg *leg, const struct endpoint *to)
     phone->assumed = simulate_assumed(phone->sim, leg->number);
     leg->usage = phone;
     addr_parse_ip("127.0.0.1", 0, &leg->media_host);
+    leg->secure_flow = true;
     return 0;
 }
 
@@ -256,8 +261,10 @@ static void takes_offer(void *arg)
     if (negotiate_local_answer(phone->leg->our_offer, negotiate_default_codecs, negotiate_default_codec_count,
                                DIR_SENDRECV, &answer) < 0)
         leg_on_offer_refused(phone->leg, 488);
-    else
+    else {
+        crypto_answer(answer, phone->leg->our_offer, NULL, CRYPTO_MAY, &no_secret);
         leg_on_offer_answered(phone->leg, answer);
+    }
     desc_free(answer);
 }
 

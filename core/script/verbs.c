@@ -100,6 +100,7 @@ static void answer(lua_State *L, struct script_run *run, struct leg *leg)
     if (result < 0) {
         enum cause cause = result == -ENOENT   ? CAUSE_NO_COMMON_CODEC
                            : result == -EAGAIN ? CAUSE_NO_MEDIA
+                           : result == -EACCES ? CAUSE_NO_ENCRYPTION
                                                : CAUSE_INTERNAL;
 
         end_call(L, run, cause, WHO_SWITCH, NULL);

@@ -389,6 +389,7 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     }
     dialog->leg = obj_ref(leg, "dialog");
     leg->usage = dialog;
+    leg->secure_flow = flow_is_secure(agent, flow);
     restore_session(dialog, saved);
     return 0;
 }

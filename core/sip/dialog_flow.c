@@ -14,9 +14,16 @@ static bool is_sips(const struct dialog *dialog)
     return strncmp(dialog->contact, "<sips:", 6) == 0;
 }
 
+/* Keys of its audio are in its messages, and were to be read by nobody. */
+static bool has_keys(const struct leg *leg)
+{
+    return leg && leg->secure_flow && (leg->srtp[0] || leg->srtp[1]) &&
+           !(leg->account && leg->account->srtp_without_tls);
+}
+
 static bool may_use(const struct dialog *dialog, const char *flow)
 {
-    return !is_sips(dialog) || flow_is_secure(dialog->agent, flow);
+    return (!is_sips(dialog) && !has_keys(dialog->leg)) || flow_is_secure(dialog->agent, flow);
 }
 
 /* Our Contact on the new flow: the transport or our address may be another. */

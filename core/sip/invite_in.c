@@ -243,6 +243,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         dialog->reliability = REL_ALWAYS;
     else if (sip_has_feature(sip->sip_supported, "100rel"))
         dialog->reliability = REL_WITH_SDP;
+    in.secure_flow = flow_is_secure(agent, message_flow(sip));
     in.secure = sip->sip_request->rq_url->url_type == url_sips;
     if (dialog_address(dialog, dialled, in.secure, &in.media_host) < 0 || make_nta_leg(dialog, sip) < 0) {
         refuse_early(agent, msg, CAUSE_INTERNAL, "the way back to the phone is not known");

@@ -112,6 +112,7 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     snprintf(dialog->remote, sizeof dialog->remote, "<%s>", to->uri);
     edge_flow_peer(agent->edge, flow, NULL, &leg->signalling);
     addr_text(&leg->signalling, leg->peer);
+    leg->secure_flow = flow_is_secure(agent, flow);
     str_copy(leg->contact, sizeof leg->contact, to->uri);
     str_copy(leg->sip_call_id, sizeof leg->sip_call_id, dialog->call_id);
     dialog->leg = obj_ref(leg, "dialog");
@@ -151,6 +152,19 @@ static bool retry_422(struct dialog *dialog, const sip_t *sip)
     if (!sip || dialog->cancelled || !dialog->leg->our_offer ||
         dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0 ||
         !session_raise(&dialog->session, message_terms(sip).min_se))
+        return false;
+    early_forget(dialog);
+    late_watch(dialog, CAUSE_NORMAL);
+    return send_invite(dialog, sdp) == 0;
+}
+
+/* The same INVITE again with another offer, when there is one. */
+static bool retry_488(struct dialog *dialog, int status)
+{
+    char sdp[4096];
+
+    if ((status != 488 && status != 606 && status != 415) || dialog->cancelled || !leg_on_offer_unfit(dialog->leg) ||
+        dialog_sdp(dialog, dialog->leg->our_offer, sdp, sizeof sdp) < 0)
         return false;
     early_forget(dialog);
     late_watch(dialog, CAUSE_NORMAL);
@@ -290,6 +304,8 @@ static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip
         return 0;
     }
     if (status == 422 && retry_422(dialog, sip))
+        return 0;
+    if (retry_488(dialog, status))
         return 0;
     if (sip && sip->sip_status)
         refusal_detail(dialog->agent, sip, status,

@@ -16,4 +16,11 @@ bool sdp_proto_is_rtp(const char *proto);
 /* Reads the decimal number at *p, which must end at the text's end or at a byte of `ends`, and moves *p behind it. */
 bool sdp_number(const char **p, const char *ends, uint64_t max, uint64_t *out);
 
+#define SDP_CRYPTO_MAX 160
+/* Reads what stands behind "a=crypto:" (RFC 4568 §9.1). NULL, or why it cannot be used: constant words that hold
+ * nothing of the line; out has no key then. */
+const char *sdp_crypto_read(const char *value, struct crypto *out);
+/* The other way. Returns its length. */
+int sdp_crypto_write(const struct crypto *crypto, char out[SDP_CRYPTO_MAX]);
+
 #endif

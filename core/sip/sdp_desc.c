@@ -1,5 +1,6 @@
 /* From parsed SDP to stream descriptions: payload types get names, directions and addresses find their stream. What no
- * stream description has room for (ICE, BUNDLE, keys …) ends here. Any thread; resolves no names and knows no calls. */
+ * stream description has room for (ICE, BUNDLE, fingerprints …) ends here. Any thread; resolves no names and knows no
+ * calls. */
 #include <strings.h>
 
 #include "sip/sdp-priv.h"
@@ -187,6 +188,29 @@ static void copy_formats(char *out, size_t size, const char *formats)
     }
 }
 
+/* One key a suite, as long as each has a tag of its own: the first of them. */
+static void take_crypto(struct stream_desc *stream, const struct sdp_attribute *attributes, unsigned count)
+{
+    struct crypto found[SUITE_COUNT];
+    unsigned kept = 0;
+
+    for (const struct sdp_attribute *a = attributes; a < attributes + count && kept < COUNT_OF(found); a++) {
+        const char *fault;
+        bool known = false;
+
+        if (!a->value || strcasecmp(a->name, "crypto") != 0)
+            continue;
+        fault = sdp_crypto_read(a->value, &found[kept]);
+        for (unsigned i = 0; i < kept && !fault; i++)
+            known |= found[i].tag == found[kept].tag || found[i].key.suite == found[kept].key.suite;
+        if (fault && !stream->crypto_fault)
+            stream->crypto_fault = fault;
+        kept += !fault && !known;
+    }
+    desc_set_crypto(stream, found, kept);
+    explicit_bzero(found, sizeof found);
+}
+
 static bool is_multicast(const union addr *a)
 {
     if (a->sa.sa_family == AF_INET6)
@@ -258,6 +282,7 @@ static int take_stream(const struct sdp *sdp, const struct sdp_media *media, str
         note_attributes(&said, media->attributes, media->attribute_count);
         take_codecs(stream, &said, media->formats);
         take_rtcp(stream, said.rtcp);
+        take_crypto(stream, media->attributes, media->attribute_count);
         stream->rtcp_mux = said.rtcp_mux;
         stream->ptime = said.maxptime && said.ptime > said.maxptime ? said.maxptime : said.ptime;
     }

@@ -89,6 +89,16 @@ static void put_rtcp(struct writer *w, const struct stream_desc *stream)
     end_line(w);
 }
 
+static void put_crypto(struct writer *w, const struct crypto *crypto)
+{
+    char text[SDP_CRYPTO_MAX];
+
+    sdp_crypto_write(crypto, text);
+    put(w, "a=crypto:%s", text);
+    end_line(w);
+    explicit_bzero(text, sizeof text);
+}
+
 static void put_stream(struct writer *w, const struct stream_desc *stream, const union addr *session_address)
 {
     static const char *const words[] = {"inactive", "sendonly", "recvonly", "sendrecv"}; /* as enum stream_dir */
@@ -104,6 +114,8 @@ static void put_stream(struct writer *w, const struct stream_desc *stream, const
     }
     for (unsigned i = 0; i < stream->codec_count; i++)
         put_codec(w, &stream->codecs[i]);
+    for (unsigned i = 0; i < stream->crypto_count; i++)
+        put_crypto(w, &stream->crypto[i]);
     if (stream->ptime) {
         put(w, "a=ptime:%u", stream->ptime);
         end_line(w);

@@ -126,6 +126,7 @@ static void note_leg(struct trace_leg *leg, struct fact *fact)
     NOTE(leg->party, &fact->party);
     NOTE(leg->account, &fact->leg_account);
     NOTE(leg->codec, &fact->codec);
+    NOTE(leg->srtp, &fact->srtp);
     NOTE(leg->call_id, &fact->call_id);
     leg->inbound = !fact->outbound;
     if (addr_is_set(&fact->peer))
@@ -137,6 +138,7 @@ static void note_leg(struct trace_leg *leg, struct fact *fact)
                                       .tx_packets = fact->tx_packets,
                                       .lost = fact->lost,
                                       .dropped = fact->dropped,
+                                      .rejected = fact->rejected,
                                       .jitter_us = (uint32_t)fact->jitter_us,
                                       .first_rx_ms = (uint32_t)fact->first_rx_ms,
                                       .source = fact->source};
@@ -213,6 +215,8 @@ static void fact_of_leg(const struct leg *leg, struct fact *fact)
     fact->leg_account = leg->account ? leg->account->name : NULL;
     fact->call_id = leg->sip_call_id[0] ? leg->sip_call_id : NULL;
     fact->codec = leg->codec;
+    if (leg->codec[0])
+        fact->srtp = leg->srtp[0] ? suite_name(leg->srtp[0]) : "plain";
     fact->outbound = !leg->inbound;
     if (addr_is_set(&leg->signalling))
         fact->peer = leg->signalling;
@@ -225,6 +229,7 @@ static void fact_of_counters(const struct media_stats *stats, struct fact *fact)
     fact->tx_packets = stats->tx_packets;
     fact->lost = stats->lost;
     fact->dropped = stats->dropped;
+    fact->rejected = stats->rejected;
     fact->jitter_us = stats->jitter_us;
     fact->first_rx_ms = stats->first_rx_ms;
     fact->source = stats->source;

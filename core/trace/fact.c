@@ -15,12 +15,13 @@ struct field {
 static const struct field texts[] = {
     FIELD('k', kind),  FIELD('c', cause),       FIELD('w', who),     FIELD('a', account), FIELD('d', detail),
     FIELD('f', from),  FIELD('n', from_name),   FIELD('t', to),      FIELD('x', context), FIELD('b', answered_by),
-    FIELD('p', party), FIELD('u', leg_account), FIELD('i', call_id), FIELD('o', codec),
+    FIELD('p', party), FIELD('u', leg_account), FIELD('i', call_id), FIELD('o', codec),   FIELD('e', srtp),
 };
 static const struct field numbers[] = {
     FIELD('S', started_us), FIELD('A', answered_us), FIELD('Q', sip_status), FIELD('O', outbound),
     FIELD('s', leg_status), FIELD('M', counted),     FIELD('R', rx_packets), FIELD('T', tx_packets),
     FIELD('L', lost),       FIELD('D', dropped),     FIELD('J', jitter_us),  FIELD('F', first_rx_ms),
+    FIELD('E', rejected),
 };
 static const struct field ids[] = {FIELD('C', call), FIELD('G', leg)};
 static const struct field addrs[] = {FIELD('P', peer), FIELD('X', source)};

@@ -16,11 +16,12 @@ struct fact {
     uint64_t started_us, answered_us, sip_status;
     /* The leg, likewise. */
     const char *party, *leg_account, *call_id, *codec;
+    const char *srtp;    /* suite of its encrypted audio; "plain": no longer encrypted */
     uint64_t outbound;   /* 1: we called it */
     uint64_t leg_status; /* SIP status that ended it */
     union addr peer;
     uint64_t counted; /* 1: the counters of its media are in */
-    uint64_t rx_packets, tx_packets, lost, dropped, jitter_us, first_rx_ms;
+    uint64_t rx_packets, tx_packets, lost, dropped, rejected, jitter_us, first_rx_ms;
     union addr source;
 };
 

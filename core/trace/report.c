@@ -95,6 +95,8 @@ static json_t *leg_json(const struct trace_leg *leg)
     if (addr_is_set(&leg->peer))
         json_object_set_new(json, "peer", json_string(addr_text(&leg->peer, peer)));
     set_text(json, "codec", leg->codec);
+    if (strcmp(leg->srtp, "plain") != 0)
+        set_text(json, "srtp", leg->srtp);
     set_text(json, "account", leg->account);
     if (leg->ended) {
         json_object_set_new(json, "cause", json_string(cause_info(leg->cause)->id));
@@ -105,10 +107,10 @@ static json_t *leg_json(const struct trace_leg *leg)
     }
     if (leg->counted) {
         const struct media_stats *s = &leg->stats;
-        json_t *media =
-            json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets, "tx_packets",
-                      (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped", (json_int_t)s->dropped,
-                      "jitter_us", (json_int_t)s->jitter_us, "first_rx_ms", (json_int_t)s->first_rx_ms);
+        json_t *media = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets,
+                                  "tx_packets", (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped",
+                                  (json_int_t)s->dropped, "rejected", (json_int_t)s->rejected, "jitter_us",
+                                  (json_int_t)s->jitter_us, "first_rx_ms", (json_int_t)s->first_rx_ms);
 
         if (addr_is_set(&s->source))
             json_object_set_new(media, "source", json_string(addr_text(&s->source, peer)));

@@ -96,6 +96,30 @@ static void no_common_codec(struct why *why)
     why_do(why, "Enable one codec on both phones: PCMA (G.711) works everywhere.");
 }
 
+static void no_encryption(struct why *why)
+{
+    static const char prefix[] = "no common encryption: ";
+    const json_t *leg = guilty_leg(why);
+    const char *detail = why_str(leg, "detail"), *party = why_str(leg, "party");
+
+    if (strncmp(detail, prefix, sizeof prefix - 1) == 0)
+        detail += sizeof prefix - 1;
+    why_say(why, "The call failed because the audio of %s could not be encrypted as it should: %s.", party,
+            *detail ? detail : "the phone and the switch have no common encryption");
+    if (strstr(detail, "(TLS)"))
+        why_do(why,
+               "Let the phone register over TLS: else everybody on the way reads the keys. Where nobody can listen, "
+               "`tandem account set %s --srtp-without-tls yes` allows it all the same.",
+               party);
+    else if (strstr(detail, "srtp is off"))
+        why_do(why, "Switch SRTP off in the phone, or allow it: `tandem account set %s --srtp optional`.", party);
+    else
+        why_do(why,
+               "Switch SRTP with SDES on in the phone (AES_CM_128_HMAC_SHA1_80 works everywhere), or require it no "
+               "longer: `tandem account set %s --srtp optional`.",
+               party);
+}
+
 static void phone_silent(struct why *why)
 {
     const json_t *leg = guilty_leg(why);
@@ -190,6 +214,7 @@ static const struct {
     void (*say)(struct why *why);
 } special[] = {
     {"no-common-codec", no_common_codec},
+    {"no-encryption", no_encryption},
     {"phone-silent", phone_silent},
     {"unreachable", unreachable},
     {"contact-unreachable", contact_unreachable},

@@ -1,7 +1,7 @@
-/* rtp_load CALLS SECONDS [tandem-media]: what relaying costs. Opens CALLS bridged pairs of ports through the client
- * half, sends 50 packets a second and direction with 160-byte payloads, and prints JSON: CPU of the media process per
- * relayed packet (user and system, from its CPU clock), that of the load itself (one send and one recv a packet),
- * packets, loss. */
+/* rtp_load CALLS SECONDS [tandem-media [SUITE]]: what relaying costs, between phones that encrypt with this suite
+ * (none: plain). Opens CALLS bridged pairs of ports through the client half, sends 50 packets a second and direction
+ * with 160-byte payloads, and prints JSON: CPU of the media process per relayed packet (user and system, from its CPU
+ * clock), that of the load itself (one send and one recv a packet, and one encryption), packets, loss. */
 #include "config.h"
 
 #include <stdio.h>
@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "media/media.h"
+#include "media/secure.h"
 
 #define FRAME_US 20000u
 #define SLICES 20u /* a frame's packets are spread over so many points in time, as those of real phones are */
@@ -23,6 +24,7 @@ struct side {
     int fd;
     union addr addr;
     uint16_t seq;
+    struct secure out; /* of the phone */
 };
 
 struct load {
@@ -31,6 +33,7 @@ struct load {
     struct side *sides; /* 2i and 2i+1 are bridged */
     unsigned side_count;
     uint64_t sent, received;
+    enum suite suite;
 };
 
 static uint64_t clock_us(clockid_t clock)
@@ -63,6 +66,15 @@ static void open_side(struct load *load, struct side *side)
         loop_turn(load->loop, 5);
     }
     d.rtp = side->addr;
+    if (load->suite) {
+        struct srtp_key theirs = {.suite = (uint8_t)load->suite}, ours = theirs;
+
+        theirs.key[0] = (uint8_t)(1 + side->fd);
+        ours.key[1] = (uint8_t)(1 + side->fd);
+        if (secure_set(&side->out, &theirs, false) < 0)
+            exit(1);
+        media_port_keys(side->port, &theirs, &ours);
+    }
     media_port_remote(side->port, &d, NULL);
     if (connect(side->fd, &media_port_addr(side->port)->sa, len) < 0)
         perror("rtp_load: connect");
@@ -79,7 +91,7 @@ static void receive(struct load *load)
 
 static void send_slice(struct load *load, unsigned slice)
 {
-    uint8_t packet[172] = {0x80, 8};
+    _Alignas(8) uint8_t packet[172 + SECURE_OVERHEAD] = {0x80, 8};
 
     for (unsigned i = slice; i < load->side_count; i += SLICES) {
         struct side *side = &load->sides[i];
@@ -87,7 +99,16 @@ static void send_slice(struct load *load, unsigned slice)
         packet[2] = (uint8_t)(side->seq >> 8);
         packet[3] = (uint8_t)side->seq;
         side->seq++;
-        load->sent += send(side->fd, packet, sizeof packet, 0) == sizeof packet;
+        if (load->suite) {
+            size_t len = 172;
+
+            packet[0] = 0x80;
+            memset(packet + 12, 0xd5, 160);
+            if (secure_seal(&side->out, packet, &len, false))
+                load->sent += send(side->fd, packet, len, 0) == (ssize_t)len;
+            continue;
+        }
+        load->sent += send(side->fd, packet, 172, 0) == 172;
     }
 }
 
@@ -136,7 +157,8 @@ static void start(struct load *load, const char *program, const char *path)
 int main(int argc, char **argv)
 {
     unsigned calls = argc > 1 ? (unsigned)atoi(argv[1]) : 200, seconds = argc > 2 ? (unsigned)atoi(argv[2]) : 5;
-    struct load load = {.side_count = 2 * calls};
+    struct load load = {.side_count = 2 * calls, .suite = argc > 4 ? suite_by_name(argv[4], strlen(argv[4])) : 0};
+    struct secure anchor = {.ctx = NULL};
     char program[512], dir[] = "/tmp/tandem-rtp-load.XXXXXX", path[64], lock[80];
     const char *build = getenv("TANDEM_BUILD");
     struct media_status status;
@@ -153,7 +175,9 @@ int main(int argc, char **argv)
     if (!mkdtemp(dir))
         return 1;
     snprintf(path, sizeof path, "%s/media", dir);
-    start(&load, argc > 3 ? argv[3] : program, path);
+    if (load.suite && secure_setup(&anchor) < 0)
+        return 1;
+    start(&load, argc > 3 && argv[3][0] ? argv[3] : program, path);
     load.sides = calloc(load.side_count ? load.side_count : 1, sizeof *load.sides);
     if (!load.sides)
         return 1;
@@ -177,9 +201,11 @@ int main(int argc, char **argv)
            calls, seconds, (unsigned long long)load.sent, (unsigned long long)load.received,
            (unsigned long long)(load.sent - load.received),
            load.received ? (double)cpu_us / (double)load.received : 0.0,
-           load.received ? (double)own_us / (double)load.received : 0.0, (double)cpu_us / (seconds ? seconds : 1) / 10000.0);
+           load.received ? (double)own_us / (double)load.received : 0.0,
+           (double)cpu_us / (seconds ? seconds : 1) / 10000.0);
     for (unsigned i = 0; i < load.side_count; i++) {
         media_port_release(load.sides[i].port, NULL, NULL);
+        secure_clear(&load.sides[i].out);
         close(load.sides[i].fd);
     }
     media_close(load.media, false);

@@ -555,6 +555,8 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"UPDATE config.account SET ha1_md5 = '\\x00'", "account_ha1_md5_is_16_bytes"},
         {"UPDATE config.account SET max_call = -1", "from 0 (no limit) to 604800"},
         {"UPDATE config.account SET session_timers = 'sometimes'", "session_timers is on, accept or off"},
+        {"UPDATE config.account SET srtp = 'sometimes'", "srtp is off, optional or required"},
+        {"SELECT set_setting('srtp', 'yes')", "off, optional or required"},
         {"UPDATE config.account SET session_expires = 60", "from 90 to 86400"},
         {"UPDATE config.account SET session_expires = 600, session_min_se = 900",
          "session_min_se 900 above session_expires 600"},

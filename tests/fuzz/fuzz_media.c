@@ -11,7 +11,15 @@
 #include "media/control-priv.h"
 #include "media/client-priv.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    static struct secure anchor;
+
+    return secure_setup(&anchor);
+}
 
 #define PACKET 32768u
 #define TURNS 1

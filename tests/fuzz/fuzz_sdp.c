@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "media/negotiate.h"
+#include "media/negotiate_crypto.h"
 #include "sip/sdp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,6 +29,9 @@ static void same_stream(const struct stream_desc *a, const struct stream_desc *b
         must(codec_same(&a->codecs[i], &b->codecs[i]) && a->codecs[i].pt == b->codecs[i].pt &&
                  strcmp(a->codecs[i].fmtp, b->codecs[i].fmtp) == 0,
              "same codecs");
+    must(a->crypto_count == b->crypto_count, "same number of keys");
+    for (unsigned i = 0; i < a->crypto_count; i++)
+        must(a->crypto[i].tag == b->crypto[i].tag && srtp_key_same(&a->crypto[i].key, &b->crypto[i].key), "same keys");
 }
 
 static struct media_desc *understand(const char *text, size_t len, bool must_work)
@@ -70,19 +74,39 @@ static void write_and_compare(const struct media_desc *desc)
     desc_free(again);
 }
 
-static void negotiate(const struct media_desc *offer)
+static void agree(struct media_desc *local, struct media_desc *remote)
 {
+    for (unsigned i = 0; i < local->count && i < remote->count; i++) {
+        struct stream_desc *ours = &local->streams[i], *theirs = &remote->streams[i];
+
+        if (ours->refused || theirs->refused)
+            continue;
+        crypto_agree(ours, theirs);
+        must(ours->crypto_count == theirs->crypto_count && ours->crypto_count <= 1, "one pair of keys or none");
+        must(!ours->crypto_count || ours->crypto[0].key.suite == theirs->crypto[0].key.suite, "of one suite");
+    }
+}
+
+static void negotiate(struct media_desc *offer)
+{
+    static const struct crypto_keys keys;
     struct media_desc *relayed, *answer, *back;
     char why[120];
 
+    crypto_admit(offer, CRYPTO_MAY, why, sizeof why);
     if (negotiate_relay_offer(offer, &relayed) < 0)
         return;
+    crypto_offer(relayed, NULL, CRYPTO_MUST, &keys);
     must(negotiate_local_answer(relayed, NULL, 0, DIR_SENDRECV, &answer) == 0, "what is relayed can be answered");
+    crypto_answer(answer, relayed, NULL, CRYPTO_MAY, &keys);
     must(negotiate_check_answer(relayed, answer, why, sizeof why) == 0, "our answer is valid");
     must(negotiate_relay_answer(offer, answer, &back) == 0, "the answer can be relayed back");
+    crypto_answer(back, offer, NULL, CRYPTO_MAY, &keys);
     must(negotiate_check_answer(offer, back, why, sizeof why) == 0, "the relayed answer is valid");
     for (unsigned i = 0; i < back->count; i++)
         must((back->streams[i].dir & ~dir_mirror(offer->streams[i].dir)) == 0, "the direction is within the offer");
+    agree(relayed, answer);
+    agree(back, offer);
     desc_free(relayed);
     desc_free(answer);
     desc_free(back);

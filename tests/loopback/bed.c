@@ -22,6 +22,7 @@ static void happened(void *arg, const struct event *event)
     if (event->kind == EVENT_LEG_RECORDED) {
         bed->legs_recorded++;
         bed->last_stats = event->leg->stats;
+        bed->rejected += event->leg->stats.rejected;
         return;
     }
     bed->calls_ended++;
@@ -108,6 +109,17 @@ void bed_session_policy(struct bed *bed, const char *name, const struct session_
     struct account *account = make_account(name);
 
     account->session = *policy;
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_srtp(struct bed *bed, const char *name, enum srtp_mode mode, bool without_tls)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account->srtp = mode;
+    account->srtp_without_tls = without_tls;
     snapshot_put_account(snapshot, account);
     db_set_snapshot(bed->pbx->db, snapshot);
 }

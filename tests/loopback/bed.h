@@ -30,6 +30,7 @@ struct bed {
     uint64_t last_talk_ms;
     unsigned calls_ended, legs_recorded;
     struct media_stats last_stats;
+    uint64_t rejected; /* packets without their key, of all legs */
     struct bus_subscription *subscription;
 };
 
@@ -63,6 +64,8 @@ bool bed_has_ip6(void);
 void bed_setting(struct bed *bed, const char *key, const char *value);
 /* An account gets a session timer policy of its own. */
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
+/* What an account does about encrypted audio. */
+void bed_srtp(struct bed *bed, const char *name, enum srtp_mode mode, bool without_tls);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \

@@ -107,6 +107,10 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }
 
+void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out)
+{
+}
+
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
     port->silent_ms = silent_ms;

@@ -57,6 +57,10 @@ void media_port_local(struct media_port *port, const struct stream_desc *local)
 {
 }
 
+void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out)
+{
+}
+
 void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }

@@ -681,7 +681,7 @@ START_TEST(every_record_survives_the_way_through_bytes)
     ck_assert_str_eq(params[19], "486");
     record_encode_leg(&b, &origin, &leg);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG_2);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG_3);
     ck_assert_str_eq(params[19], "9223372036854775807");
     record_encode_event(&b, &origin, &event);
     r = (struct spool_record){.data = b.data, .len = b.len};
@@ -697,7 +697,7 @@ START_TEST(records_of_older_versions_are_still_understood)
 {
     static const struct {
         uint8_t kind, fields;
-    } old[] = {{RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24}};
+    } old[] = {{RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24}, {RECORD_LEG_2, 25}};
 
     for (size_t i = 0; i < COUNT_OF(old); i++) {
         uint8_t bytes[64] = {old[i].kind, old[i].fields};

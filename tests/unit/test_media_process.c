@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "media/media.h"
 #include "media/proto.h"
+#include "media/secure.h"
 #include "media/wire.h"
 
 #define DEADLINE_MS 8000
@@ -602,6 +603,126 @@ START_TEST(stun_and_dtls_are_counted_as_dropped)
 }
 END_TEST
 
+/* --- encryption --------------------------------------------------------------------------------------------------- */
+
+static struct srtp_key key_of(enum suite suite, uint8_t first)
+{
+    struct srtp_key key = {.suite = (uint8_t)suite};
+
+    for (size_t i = 0; i < suite_key_len(suite); i++)
+        key.key[i] = (uint8_t)(first + i);
+    return key;
+}
+
+struct sealed {
+    _Alignas(8) uint8_t data[200 + SECURE_OVERHEAD];
+    size_t len;
+};
+
+static struct sealed packet_under(struct secure *way, struct phone *phone, char mark)
+{
+    struct sealed p = {.data = {0x80, 8, (uint8_t)(phone->seq >> 8), (uint8_t)phone->seq, 0, 0, 0, 0, 9, 9, 9, 9},
+                       .len = 172};
+
+    p.data[12] = (uint8_t)mark;
+    phone->seq++;
+    ck_assert(secure_seal(way, p.data, &p.len, false));
+    return p;
+}
+
+static void send_sealed(struct phone *phone, const struct watched *to, const struct sealed *p)
+{
+    const union addr *dest = media_port_addr(to->port);
+
+    ck_assert_int_eq(sendto(phone->rtp, p->data, p->len, 0, &dest->sa, addr_len(dest)), (ssize_t)p->len);
+}
+
+START_TEST(sound_and_reports_are_protected_on_the_encrypted_side_only)
+{
+    struct pair *p = talking_pair();
+    struct srtp_key theirs = key_of((enum suite)_i, 1), ours = key_of((enum suite)_i, 100);
+    struct secure out = {.ctx = NULL}, in = {.ctx = NULL};
+    struct sealed packet, report = {.data = {0x80, 201, 0, 1, 9, 9, 9, 'r'}, .len = 8};
+    union addr dest = *media_port_addr(p->a.port);
+    size_t len;
+
+    ck_assert_int_eq(secure_set(&out, &theirs, false), 0);
+    ck_assert_int_eq(secure_set(&in, &ours, true), 0);
+    media_port_keys(p->a.port, &theirs, &ours);
+    do { /* until the keys are in force */
+        packet = packet_under(&out, &p->alice, 'k');
+        send_sealed(&p->alice, &p->a, &packet);
+        loop_turn(t.loop, 2);
+    } while (!(try_receive(p->bob.rtp, heard, sizeof heard) == 172 && heard[12] == 'k'));
+    send_packet(&p->bob, &p->b, 8, 'm');
+    TURN_UNTIL((len = try_receive(p->alice.rtp, packet.data, 200)) > 172);
+    ck_assert(secure_open(&in, packet.data, &len, false));
+    ck_assert_uint_eq(len, 172);
+    ck_assert_int_eq(packet.data[12], 'm');
+    addr_set_port(&dest, (uint16_t)(addr_port(&dest) + 1));
+    ck_assert(secure_seal(&out, report.data, &report.len, true));
+    send_rtcp(p->alice.rtcp, &p->a, 1, 'x'); /* plain: not for bob */
+    ck_assert_int_gt(sendto(p->alice.rtcp, report.data, report.len, 0, &dest.sa, addr_len(&dest)), 8);
+    TURN_UNTIL(try_receive(p->bob.rtcp, heard, sizeof heard) == 8);
+    ck_assert_int_eq(heard[7], 'r');
+    send_rtcp(p->bob.rtcp, &p->b, 1, 's');
+    TURN_UNTIL((len = try_receive(p->alice.rtcp, packet.data, 200)) > 8);
+    ck_assert(secure_open(&in, packet.data, &len, true));
+    ck_assert_int_eq(packet.data[7], 's');
+    media_port_keys(p->a.port, NULL, NULL);
+    do {
+        send_packet(&p->alice, &p->a, 8, 'p');
+        loop_turn(t.loop, 2);
+    } while (!(try_receive(p->bob.rtp, heard, sizeof heard) == 172 && heard[12] == 'p'));
+    end_pair(p);
+    ck_assert_uint_ge(p->a.final.rejected, 1);
+    ck_assert_uint_eq(p->b.final.rejected, 0);
+    secure_clear(&out);
+    secure_clear(&in);
+}
+END_TEST
+
+START_TEST(nobody_is_believed_before_he_has_shown_the_key)
+{
+    struct phone alice = phone_new("127.0.0.1"), beside = phone_new("127.0.0.1"), bob = phone_new("127.0.0.1");
+    struct srtp_key theirs = key_of(SUITE_AEAD_AES_128_GCM, 1), ours = key_of(SUITE_AEAD_AES_128_GCM, 100);
+    struct secure out = {.ctx = NULL};
+    struct watched a, b;
+    struct sealed packet;
+
+    ck_assert_int_eq(secure_set(&out, &theirs, false), 0);
+    take(&a, AF_INET);
+    take(&b, AF_INET);
+    media_port_keys(a.port, &theirs, &ours);
+    set_remote(&a, &alice, NULL);
+    set_remote(&b, &bob, NULL);
+    media_bridge(a.port, b.port);
+    do { /* until all commands have been done */
+        send_packet(&bob, &b, 8, 'b');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(alice.rtp, heard, sizeof heard));
+    for (int i = 0; i < 20; i++)
+        send_packet(&beside, &a, 8, 'x'); /* of her own host, but without her key */
+    packet = packet_under(&out, &alice, 'a');
+    send_sealed(&alice, &a, &packet);
+    expect_rtp(&bob, 8, 'a');
+    TURN_UNTIL(a.latched);
+    ck_assert(addr_same(&a.at_latch.source, &alice.addr));
+    send_sealed(&beside, &a, &packet); /* what she sent, again and from elsewhere */
+    packet = packet_under(&out, &alice, 'c');
+    send_sealed(&alice, &a, &packet);
+    expect_rtp(&bob, 8, 'c');
+    ck_assert_int_eq(a.latched, 1);
+    release(&a);
+    release(&b);
+    ck_assert_uint_ge(a.final.rejected, 20);
+    secure_clear(&out);
+    phone_free(&alice);
+    phone_free(&beside);
+    phone_free(&bob);
+}
+END_TEST
+
 /* --- latching
  * ---------------------------------------------------------------------------------------------------------------- */
 
@@ -1021,8 +1142,11 @@ int main(void)
     Suite *suite = suite_create("media process");
     TCase *running = tcase_create("running"), *impatient = tcase_create("impatient"), *life = tcase_create("life");
     SRunner *runner = srunner_create(suite);
+    static struct secure anchor;
     int failed;
 
+    if (secure_setup(&anchor) < 0)
+        return EXIT_FAILURE;
     suite_add_tcase(suite, running);
     suite_add_tcase(suite, impatient);
     suite_add_tcase(suite, life);
@@ -1042,6 +1166,8 @@ int main(void)
     tcase_add_test(running, a_held_side_neither_hears_nor_is_heard_as_told);
     tcase_add_test(running, counters_are_right_and_loss_is_seen);
     tcase_add_test(running, stun_and_dtls_are_counted_as_dropped);
+    tcase_add_loop_test(running, sound_and_reports_are_protected_on_the_encrypted_side_only, 1, SUITE_COUNT);
+    tcase_add_test(running, nobody_is_believed_before_he_has_shown_the_key);
     tcase_add_test(running, a_stranger_is_heard_when_the_phone_does_not_come);
     tcase_add_test(running, a_stranger_is_never_heard_while_the_phone_talks);
     tcase_add_test(impatient, a_phone_whose_nat_binding_changes_is_heard_again_after_silence);

@@ -382,7 +382,8 @@ START_TEST(answers_are_checked_in_words)
          "1 media streams where the offer has 2"},
         {"m=audio 0 RTP/AVP 0\n", "m=audio 1 RTP/AVP 0\n", "stream 1 (audio) is accepted"},
         {"m=audio 1 RTP/AVP 0\n", "m=image 1 udptl t38\n", "another kind"},
-        {"m=audio 1 RTP/AVP 0\n", "m=audio 1 RTP/SAVP 0\n", "another transport"},
+        {"m=audio 1 RTP/AVP 0\n", "m=audio 1 RTP/SAVP 0\n", "no usable key"},
+        {"m=audio 1 RTP/AVP 0\n", "m=audio 1 UDP/TLS/RTP/SAVP 0\n", "another transport"},
         {"m=audio 1 RTP/AVP 0\n", "m=audio 1 RTP/AVP 8\n", "no codec"},
         {"m=image 1 udptl t38\n", "m=image 1 udptl t37\n", "no codec"},
         {"m=audio 1 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n",
@@ -393,7 +394,10 @@ START_TEST(answers_are_checked_in_words)
         struct media_desc *offer = desc_of(cases[i].offer), *answer = desc_of(cases[i].answer);
         char why[200] = "";
 
-        ck_assert_int_eq(negotiate_check_answer(offer, answer, why, sizeof why), cases[i].words ? -EPROTO : 0);
+        ck_assert_int_eq(negotiate_check_answer(offer, answer, why, sizeof why), !cases[i].words ? 0
+                                                                                 : strstr(cases[i].words, "key")
+                                                                                     ? -EACCES
+                                                                                     : -EPROTO);
         ck_assert_msg(strstr(why, cases[i].words ? cases[i].words : "") != NULL, "case %zu: %s", i, why);
         desc_free(offer);
         desc_free(answer);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "media/sandbox.h"
+#include "media/secure.h"
 
 /* Each returns 0 when it worked, errno otherwise. */
 static int opens_a_file(void)
@@ -85,6 +86,24 @@ static int takes_memory(void)
     return small && large ? 0 : errno;
 }
 
+/* Keys come while calls run, long after the sandbox was entered. */
+static int encrypts(void)
+{
+    for (unsigned suite = SUITE_NONE + 1; suite < SUITE_COUNT; suite++) {
+        struct srtp_key key = {.suite = (uint8_t)suite, .key = {7}};
+        struct secure out = {.ctx = NULL}, in = {.ctx = NULL};
+        _Alignas(8) uint8_t packet[172 + SECURE_OVERHEAD] = {0x80, 8, 0, 1};
+        size_t len = 172;
+
+        if (secure_set(&out, &key, false) < 0 || secure_set(&in, &key, true) < 0 ||
+            !secure_seal(&out, packet, &len, false) || !secure_open(&in, packet, &len, false))
+            return EPERM;
+        secure_clear(&out);
+        secure_clear(&in);
+    }
+    return 0;
+}
+
 static int file_of_before = -1; /* that somebody passed in */
 
 static int reads_and_writes_a_file_that_is_open(void)
@@ -120,9 +139,11 @@ static int inside(int (*act)(void), bool on_other)
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
         struct other other = {.act = act};
+        struct secure anchor = {.ctx = NULL};
         pthread_t thread;
 
-        if (pipe(other.go) < 0 || pthread_create(&thread, NULL, other_thread, &other) != 0 || sandbox_enter() < 0)
+        if (secure_setup(&anchor) < 0 || pipe(other.go) < 0 ||
+            pthread_create(&thread, NULL, other_thread, &other) != 0 || sandbox_enter() < 0)
             _exit(255);
         if (!on_other)
             _exit(act());
@@ -142,6 +163,7 @@ START_TEST(a_build_with_a_sanitizer_has_no_sandbox_and_says_so)
     ck_assert_int_eq(sandbox_enter(), -ENOSYS);
     (void)inside;
     ck_assert_int_eq(opens_udp(), 0);
+    (void)encrypts;
 }
 END_TEST
 #endif
@@ -155,7 +177,7 @@ static int (*const forbidden[])(void) = {opens_a_file,
                                          opens_a_raw_socket,
                                          talks_to_local_programs,
                                          looks_into_its_parent};
-static int (*const needed[])(void) = {opens_udp, takes_memory, reads_and_writes_a_file_that_is_open};
+static int (*const needed[])(void) = {opens_udp, takes_memory, reads_and_writes_a_file_that_is_open, encrypts};
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 START_TEST(what_media_does_not_need_is_refused_to_every_thread)

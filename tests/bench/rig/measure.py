@@ -209,21 +209,30 @@ def recorder(plan, make, home):
 
 
 def relay(plan, switch, home):
-    """CPU a relayed packet, with rtp_load as both phones of 200 calls."""
+    """CPU a relayed packet, with rtp_load as both phones of 200 calls: plain, and encrypted on both sides; in turns."""
     program = os.path.join(plan.build, "tests", "bench", "rtp_load")
     if not os.access(program, os.X_OK):
         plan.notes.append("tests/bench/rtp_load is not built: no row on relaying")
         return []
-    found = []
+    suites = {"": [], "AEAD_AES_128_GCM": [], "AES_CM_128_HMAC_SHA1_80": []}
     for _ in range(plan.runs):
-        plan.say(f"{switch.name}: relaying 200 calls")
-        done = subprocess.run([program, "200", "3" if plan.quick else "10"], capture_output=True, text=True, check=True,
-                              env=dict(os.environ, TANDEM_BUILD=plan.build))
-        found.append(json.loads(done.stdout))
-    lost = sum(r["lost"] for r in found) / sum(r["sent"] for r in found)
-    return [_row(switch.name, "CPU a relayed RTP packet, 200 calls", "µs", [r["cpu_us_per_packet"] for r in found],
-                 [r["load_us_per_packet"] for r in found], budget=switch.budget("packet"),
-                 remark=f"{100 * lost:.3g} % lost; instead of SIPp: what the load itself costs")]
+        for suite, found in suites.items():
+            plan.say(f"{switch.name}: relaying 200 calls {suite}")
+            done = subprocess.run([program, "200", "3" if plan.quick else "10", "", *([suite] if suite else [])],
+                                  capture_output=True, text=True, check=True, env=dict(os.environ, TANDEM_BUILD=plan.build))
+            found.append(json.loads(done.stdout))
+    rows = []
+    for suite, found in suites.items():
+        lost = sum(r["lost"] for r in found) / sum(r["sent"] for r in found)
+        what = f"the same from {suite} to {suite}" if suite else "CPU a relayed RTP packet, 200 calls"
+        rows.append(_row(switch.name, what, "µs", [r["cpu_us_per_packet"] for r in found],
+                         [r["load_us_per_packet"] for r in found], budget=None if suite else switch.budget("packet"),
+                         remark=f"{100 * lost:.3g} % lost; instead of SIPp: what the load itself costs"))
+        if suite:
+            more = [a["cpu_us_per_packet"] - b["cpu_us_per_packet"] for a, b in zip(found, suites[""])]
+            rows.append(_row(switch.name, f"{suite} adds to a packet (opened and protected)", "µs", more,
+                             budget=switch.budget("srtp") if "GCM" in suite else None))
+    return rows
 
 
 def audio(plan):

@@ -1,0 +1,209 @@
+/* Protection of packets, a thin layer over libsrtp2: which keys, how many sources, and a way out for a source that
+ * begins its numbers anew. Media threads; knows no ports. */
+#include "media/secure.h"
+
+#include <arpa/inet.h>
+#include <srtp2/srtp.h>
+
+#include "base/id.h"
+#include "base/log.h"
+
+#define WINDOW 1024        /* packets back that a late one is still told from a repeated one */
+#define RESTART_PACKETS 25 /* in a row that are older than the window: half a second of speech */
+#define RTP_HEAD 12
+#define RTCP_HEAD 8
+
+_Static_assert(SECURE_OVERHEAD >= SRTP_MAX_TRAILER_LEN + 4, "libsrtp2 writes behind the packet");
+
+/* --- keys --------------------------------------------------------------------------------------------------------- */
+
+static void suite_policy(enum suite suite, srtp_policy_t *policy)
+{
+    switch (suite) {
+    case SUITE_AEAD_AES_128_GCM:
+        srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy->rtp);
+        srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy->rtcp);
+        break;
+    case SUITE_AEAD_AES_256_GCM:
+        srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy->rtp);
+        srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy->rtcp);
+        break;
+    case SUITE_AES_CM_128_HMAC_SHA1_32: /* SRTCP keeps the long tag (RFC 4568 §6.2.2) */
+        srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy->rtp);
+        srtp_crypto_policy_set_rtcp_default(&policy->rtcp);
+        break;
+    default:
+        srtp_crypto_policy_set_rtp_default(&policy->rtp);
+        srtp_crypto_policy_set_rtcp_default(&policy->rtcp);
+    }
+}
+
+static int make(struct secure *way)
+{
+    uint8_t key[SUITE_KEY_MAX], mki[MKI_MAX];
+    srtp_master_key_t master = {.key = key, .mki_id = mki, .mki_size = way->key.mki_len};
+    srtp_master_key_t *masters[] = {&master};
+    srtp_policy_t policy = {.window_size = WINDOW};
+    int err;
+
+    memcpy(key, way->key.key, sizeof key);
+    for (unsigned i = 0; i < way->key.mki_len; i++)
+        mki[i] = (uint8_t)(way->key.mki >> 8 * (way->key.mki_len - 1u - i));
+    suite_policy((enum suite)way->key.suite, &policy);
+    policy.ssrc.type = way->inbound ? ssrc_any_inbound : ssrc_any_outbound;
+    if (way->key.mki_len) {
+        policy.keys = masters;
+        policy.num_master_keys = 1;
+    } else {
+        policy.key = key;
+    }
+    err = srtp_create(&way->ctx, &policy) == srtp_err_status_ok ? 0 : -EINVAL;
+    if (err < 0)
+        way->ctx = NULL;
+    explicit_bzero(key, sizeof key);
+    return err;
+}
+
+void secure_clear(struct secure *way)
+{
+    if (way->ctx)
+        srtp_dealloc(way->ctx);
+    explicit_bzero(way, sizeof *way);
+}
+
+int secure_set(struct secure *way, const struct srtp_key *key, bool inbound)
+{
+    if (srtp_key_same(&way->key, key))
+        return way->ctx || key->suite == SUITE_NONE ? 0 : -EINVAL;
+    secure_clear(way);
+    if (key->suite == SUITE_NONE)
+        return 0;
+    way->key = *key;
+    way->inbound = inbound;
+    if (key->suite >= SUITE_COUNT || key->mki_len > MKI_MAX)
+        return -EINVAL;
+    return make(way);
+}
+
+/* --- sources ------------------------------------------------------------------------------------------------------ */
+
+static uint32_t word(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put_word(uint8_t *p, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* The library keeps a state for each SSRC and would do so without end. */
+static void note_source(struct secure *way, uint32_t ssrc)
+{
+    if (way->ssrc_count && way->last_ssrc == ssrc)
+        return;
+    way->last_ssrc = ssrc;
+    for (unsigned i = 0; i < way->ssrc_count; i++)
+        if (way->ssrcs[i] == ssrc)
+            return;
+    if (way->ssrc_count == SECURE_SSRCS)
+        srtp_remove_stream(way->ctx, htonl(way->ssrcs[way->ssrc_next])); /* as it stands in packets */
+    else
+        way->ssrc_count++;
+    way->ssrcs[way->ssrc_next] = ssrc;
+    way->ssrc_next = (way->ssrc_next + 1) % SECURE_SSRCS;
+}
+
+/* --- packets ------------------------------------------------------------------------------------------------------ */
+
+bool secure_open(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
+{
+    bool gcm = way->key.suite == SUITE_AEAD_AES_128_GCM || way->key.suite == SUITE_AEAD_AES_256_GCM;
+    size_t least = (rtcp ? RTCP_HEAD + 4u : RTP_HEAD) + (gcm ? 16u : 4u) + way->key.mki_len;
+    int length = (int)*len;
+    srtp_err_status_t status;
+
+    if (!way->ctx || *len < least || *len > UINT16_MAX)
+        return false;
+    status = rtcp ? srtp_unprotect_rtcp_mki(way->ctx, packet, &length, way->key.mki_len > 0)
+                  : srtp_unprotect_mki(way->ctx, packet, &length, way->key.mki_len > 0);
+    if (status != srtp_err_status_ok || length < 0)
+        return false;
+    *len = (size_t)length;
+    note_source(way, word(packet + (rtcp ? 4 : 8)));
+    return true;
+}
+
+/* A phone that begins its numbers anew under the same SSRC cannot be understood behind SRTP: a number may not be used
+ * twice under one key, and the count of its wraps is known to both sides. As another source it can. */
+static void renumbered(struct secure *way, uint32_t ssrc)
+{
+    if (way->restarted.ssrc != ssrc) {
+        way->restarted.ssrc = ssrc;
+        way->restarted.salt = 0;
+        way->restarted.count = 0;
+    }
+    if (++way->restarted.count < RESTART_PACKETS)
+        return;
+    way->restarted.count = 0;
+    random_bytes(&way->restarted.salt, sizeof way->restarted.salt);
+}
+
+bool secure_seal(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
+{
+    size_t place = rtcp ? 4 : 8;
+    int length = (int)*len;
+    srtp_err_status_t status;
+    uint32_t ssrc, sent;
+
+    if (!way->ctx || *len < (rtcp ? RTCP_HEAD : RTP_HEAD) || *len > UINT16_MAX)
+        return false;
+    ssrc = sent = word(packet + place);
+    if (way->restarted.salt && way->restarted.ssrc == ssrc)
+        put_word(packet + place, sent = ssrc ^ way->restarted.salt);
+    note_source(way, sent);
+    status = rtcp ? srtp_protect_rtcp(way->ctx, packet, &length) : srtp_protect(way->ctx, packet, &length);
+    if (status != srtp_err_status_ok) {
+        if (!rtcp && status == srtp_err_status_replay_old)
+            renumbered(way, ssrc);
+        return false;
+    }
+    if (!rtcp && way->restarted.ssrc == ssrc)
+        way->restarted.count = 0;
+    *len = (size_t)length;
+    return true;
+}
+
+/* --- the start ---------------------------------------------------------------------------------------------------- */
+
+/* There and back under each suite: what the library loads when it is first used, it has loaded then. */
+static int try_suite(enum suite suite)
+{
+    struct srtp_key key = {.suite = (uint8_t)suite};
+    struct secure out = {.ctx = NULL}, in = {.ctx = NULL};
+    _Alignas(8) uint8_t packet[64 + SECURE_OVERHEAD] = {0x80, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5};
+    _Alignas(8) uint8_t report[64 + SECURE_OVERHEAD] = {0x80, 201, 0, 1, 1, 2, 3, 4};
+    size_t len = 64, report_len = 8;
+    bool works = secure_set(&out, &key, false) == 0 && secure_set(&in, &key, true) == 0 &&
+                 secure_seal(&out, packet, &len, false) && secure_open(&in, packet, &len, false) && len == 64 &&
+                 packet[12] == 5 && secure_seal(&out, report, &report_len, true) &&
+                 secure_open(&in, report, &report_len, true) && report_len == 8;
+
+    secure_clear(&out);
+    secure_clear(&in);
+    return works ? 0 : -ENOTSUP;
+}
+
+int secure_setup(struct secure *anchor)
+{
+    const struct srtp_key key = {.suite = SUITE_AEAD_AES_128_GCM};
+    int err = srtp_init() == srtp_err_status_ok && secure_set(anchor, &key, true) == 0 ? 0 : -ENOTSUP;
+
+    for (int suite = SUITE_NONE + 1; suite < SUITE_COUNT && err == 0; suite++) {
+        err = try_suite((enum suite)suite);
+    }
+    if (err < 0)
+        log_error("audio cannot be encrypted: libsrtp2 does not work, or lacks a suite");
+    return err;
+}

@@ -1,0 +1,48 @@
+/* SRTP and SRTCP (RFC 3711, RFC 7714) of one port in one direction, by libsrtp2. Each object by one thread at a time;
+ * no sockets. Contexts are made when keys come, never for a packet. */
+#ifndef MEDIA_SECURE_H
+#define MEDIA_SECURE_H
+
+#include "media/crypto.h"
+
+struct srtp_ctx_t_;
+
+#define SECURE_OVERHEAD 160u /* bytes that sealing may add */
+#define SECURE_SSRCS 32u     /* sources that are remembered; the oldest gives way */
+
+/* Zeroed: plain. */
+struct secure {
+    struct srtp_ctx_t_ *ctx; /* NULL with a key: it could not be made, and nothing passes */
+    struct srtp_key key;
+    bool inbound;
+    uint32_t ssrcs[SECURE_SSRCS], last_ssrc;
+    unsigned ssrc_count, ssrc_next;
+    struct {
+        uint32_t ssrc; /* a source whose numbers went back */
+        uint32_t salt; /* what its SSRC is changed by since then; 0: nothing yet */
+        unsigned count;
+    } restarted; /* outbound */
+};
+
+/* Once a process, before any other call here and before the sandbox: the library opens files and loads code, and keeps
+ * both only as long as there is a context. That is what `anchor` is for: it stays until the process ends. Returns 0 or
+ * -ENOTSUP (logged); what is to be encrypted is then not sent at all. */
+int secure_setup(struct secure *anchor);
+
+/* From now on under this key (suite 0: plain). The same key as before changes nothing. Returns 0 or -EINVAL: nothing
+ * passes then. */
+int secure_set(struct secure *way, const struct srtp_key *key, bool inbound);
+void secure_clear(struct secure *way);
+
+static inline bool secure_is_on(const struct secure *way)
+{
+    return way->key.suite != SUITE_NONE;
+}
+
+/* In place, packet aligned to 4 bytes; *len becomes that of the plain packet. False: damaged, not under this key, or
+ * seen before. */
+bool secure_open(struct secure *way, uint8_t *packet, size_t *len, bool rtcp);
+/* In place, with room for SECURE_OVERHEAD bytes more. False: it cannot be sent (its number was used before). */
+bool secure_seal(struct secure *way, uint8_t *packet, size_t *len, bool rtcp);
+
+#endif
