@@ -18,6 +18,7 @@
 #define RCVBUF_RTCP (16 * 1024)
 #define RTCP_SILENCE_US 15000000u /* three of RFC 3550's five-second intervals */
 #define LEFT_SILENCE_US 60000000u
+#define SPOKEN_US 1000000u
 
 struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 {
@@ -122,6 +123,8 @@ static void take_rtcp(struct port *port, const uint8_t *packet, size_t len, uint
 {
     struct sink *sink, *next;
 
+    if (!reports_take(port, packet, len, now_us))
+        return;
     port->rtcp_us = now_us;
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtcp(sink, packet, len);
@@ -483,10 +486,20 @@ void port_tick(struct port *port, uint64_t now_us)
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
     look_for_silence(port, now_us);
+    reports_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);
     }
+}
+
+/* Does sound go to the far side just now? */
+static bool is_spoken_to(const struct port *port)
+{
+    const struct port *from = port->bridge.to;
+
+    return (from && from != port && from->sound_us && worker_now(port->worker) - from->sound_us < SPOKEN_US) ||
+           voice_has_other(port, from ? &from->bridge.source : NULL);
 }
 
 void port_get_stats(const struct port *port, struct media_stats *out)
@@ -499,4 +512,6 @@ void port_get_stats(const struct port *port, struct media_stats *out)
     out->first_rx_ms = !port->first_us ? 0 : wait ? (uint32_t)wait : 1;
     if (port->latch.rank != LATCH_NONE)
         out->source = port->latch.source;
+    out->speaks = is_spoken_to(port);
+    reports_stats(port, out);
 }
