@@ -37,17 +37,19 @@ enum event_kind {
     EVENT_UNBANNED,    /* detail: which */
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
-    EVENT_CONFIG,   /* another configuration is in force; detail: its generation */
-    EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
-    EVENT_OVERLOAD, /* it began or is over; detail: in words */
+    EVENT_CONFIG,      /* another configuration is in force; detail: its generation */
+    EVENT_RECORDER,    /* the flight recorder stopped writing or writes again; detail: which and why */
+    EVENT_OVERLOAD,    /* it began or is over; detail: in words */
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */
+    EVENT_LEG_POOR,       /* its audio has been poor for a while; detail: which way, and what ails it */
+    EVENT_LEG_CLEAR,      /* no more */
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };
-#define EVENT_BIT(kind) (1u << (kind))
-#define EVENT_ALL 0xFFFFFFFFu
+#define EVENT_BIT(kind) (UINT64_C(1) << (kind))
+#define EVENT_ALL UINT64_MAX
 
 struct event {
     enum event_kind kind;
@@ -64,7 +66,7 @@ typedef void (*bus_fn)(void *arg, const struct event *event);
 
 struct bus *bus_new(struct loop *loop) MUST_USE;
 void bus_free(struct bus *bus);
-struct bus_subscription *bus_subscribe(struct bus *bus, uint32_t kinds, bus_fn fn, void *arg) MUST_USE;
+struct bus_subscription *bus_subscribe(struct bus *bus, uint64_t kinds, bus_fn fn, void *arg) MUST_USE;
 void bus_unsubscribe(struct bus_subscription *subscription); /* NULL allowed */
 void bus_publish(struct bus *bus, const struct event *event);
 const char *event_name(enum event_kind kind); /* "call-new", "leg-ringing" … */
