@@ -6,7 +6,7 @@
 
 #include "media/media.h"
 
-#define PROTO_VERSION 4u
+#define PROTO_VERSION 5u
 _Static_assert(sizeof(struct media_stats) == 96, "media_stats is part of the protocol: raise PROTO_VERSION with it");
 
 enum proto_kind {
@@ -41,7 +41,7 @@ enum proto_bye { PROTO_BYE_REPLACED = 1, PROTO_BYE_VERSION, PROTO_BYE_ENDING };
 
 struct proto_head {
     uint16_t kind, size;
-    uint32_t reserved; /* 0; keeps what follows aligned */
+    uint32_t fds; /* so many descriptors came beside it, see wire_add_fd() */
 };
 
 struct proto_hello { /* HELLO, WELCOME */
