@@ -140,6 +140,7 @@ struct leg {
     bool held;          /* the far side does not receive or does not send */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
+    struct list plays;       /* play.c: what is played to it */
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic; 0: not yet */
     uint64_t started_wall_us;
     enum cause cause;

@@ -118,6 +118,7 @@ static void released(void *arg, const struct media_stats *stats)
 
 void leg_media_release(struct leg *leg)
 {
+    leg_plays_end(leg);
     leg->ports_releasing++; /* so that a callback from inside release does not finish it early */
     leg->stream_count = 0;
     for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {

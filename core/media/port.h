@@ -38,6 +38,7 @@ struct bridge {
     bool events[128];     /* payload types in that are keys */
     bool decoded;         /* source speaks there, and packets stay here */
     bool foreign;         /* because of the codec that comes */
+    bool muted;           /* the other port's voice is for one source alone */
     bool keying;          /* because keys go as sound */
     struct source source; /* of the other port's voice */
     unsigned rate;        /* at which source listens here; 0: not yet */
@@ -69,6 +70,7 @@ struct port {
     struct list sinks;
     struct bridge bridge;
     struct hearing *hearing; /* NULL: nobody listens to what its far side says */
+    struct list players;     /* play.c */
     struct voice *voice;     /* NULL: never said anything of its own */
     struct rtp_count count;
     struct media_stats stats; /* the plain counters of it */
