@@ -12,6 +12,8 @@ static void media_event(void *arg, const struct media_event *event)
 
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
+    else if (event->kind == MEDIA_KEY)
+        leg_on_key(leg, &event->key);
     else
         leg_silence_news(leg, event); /* only audio is watched */
 }

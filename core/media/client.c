@@ -211,6 +211,9 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_RELEASED:
         media_port_released(media, (const void *)m);
         break;
+    case PROTO_KEY:
+        media_port_key(media, (const void *)m);
+        break;
     case PROTO_PLAYED:
         media_port_played(media, (const void *)m);
         break;

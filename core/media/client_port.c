@@ -243,6 +243,15 @@ void media_port_event(struct media *media, const struct proto_event *m)
         port->on_event(port->arg, &event);
 }
 
+void media_port_key(struct media *media, const struct proto_key *m)
+{
+    struct media_port *port = idmap_get(&media->ids, m->id);
+    struct media_event event = {.kind = MEDIA_KEY, .key = {.key = m->key, .up = m->up, .ms = m->ms}};
+
+    if (port && port->state == PORT_TAKEN && port->on_event && key_event(m->key) >= 0)
+        port->on_event(port->arg, &event);
+}
+
 void media_port_released(struct media *media, const struct proto_event *m)
 {
     struct media_port *port = idmap_get(&media->ids, m->id);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/keys.h"
 #include "media/play.h"
 #include "media/hearing.h"
 #include "media/worker.h"
@@ -388,6 +389,7 @@ static void agreed(struct port *port)
     port_refresh_accepts(port);
     hearing_refresh(port);
     voice_refresh(port);
+    keys_refresh(port);
 }
 
 static void refresh_direction(struct port *port)
@@ -486,6 +488,7 @@ void port_tick(struct port *port, uint64_t now_us)
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
     look_for_silence(port, now_us);
+    keys_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);

@@ -45,6 +45,13 @@ struct bridge {
     struct event_reader keys;
 };
 
+/* keys.c */
+struct port_keys {
+    struct sink sink;
+    bool events[128]; /* payload types that are telephone events */
+    struct event_reader reader;
+};
+
 struct channel {
     int fd;
     struct event *event;
@@ -69,6 +76,7 @@ struct port {
     bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
+    struct port_keys keys;
     struct hearing *hearing; /* NULL: nobody listens to what its far side says */
     struct list players;     /* play.c */
     struct voice *voice;     /* NULL: never said anything of its own */

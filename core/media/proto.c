@@ -17,8 +17,8 @@ size_t proto_size(unsigned kind)
         [PROTO_EVENT] = sizeof(struct proto_event),       [PROTO_RELEASED] = sizeof(struct proto_event),
         [PROTO_PIECE] = sizeof(struct proto_piece),       [PROTO_PLAY] = sizeof(struct proto_play),
         [PROTO_PLAY_STOP] = sizeof(struct proto_command), [PROTO_MUSIC] = sizeof(struct proto_command),
-        [PROTO_PLAYED] = sizeof(struct proto_played),     [PROTO_STATUS] = sizeof(struct proto_status),
-        [PROTO_BYE] = sizeof(struct proto_bye_message),
+        [PROTO_KEY] = sizeof(struct proto_key),           [PROTO_PLAYED] = sizeof(struct proto_played),
+        [PROTO_STATUS] = sizeof(struct proto_status),     [PROTO_BYE] = sizeof(struct proto_bye_message),
     };
 
     return kind < PROTO_KINDS ? sizes[kind] : 0;

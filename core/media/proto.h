@@ -38,6 +38,7 @@ enum proto_kind {
     PROTO_EVENT,
     PROTO_RELEASED,
     PROTO_PLAYED, /* what PROTO_PLAY began is over by itself */
+    PROTO_KEY,    /* the far side presses a key */
     PROTO_STATUS, /* once a second while something changes */
     PROTO_BYE,    /* why this controller is dropped */
     PROTO_KINDS,
@@ -138,6 +139,14 @@ struct proto_played { /* PLAYED */
     uint32_t reserved;
     uint64_t ms; /* of sound */
     char why[120];
+};
+
+struct proto_key { /* KEY: as struct key_report */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t ms;
+    char key;
+    uint8_t up, reserved[2];
 };
 
 struct proto_port { /* LISTED, GRANT */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "media/pace.h"
+#include "base/key.h"
 #include "media/proto.h"
 #include "media/secure.h"
 
@@ -36,6 +37,7 @@ enum job_kind {
     JOB_RELEASED,
     JOB_EVENT, /* value: enum media_event_kind */
     JOB_PLAYED,
+    JOB_KEY,
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
 };
 
@@ -51,6 +53,7 @@ struct job {
         struct proto_local local;
         struct proto_play play;
         struct proto_played played;
+        struct key_report key;
         struct media_stats stats;
         struct {
             struct srtp_key in, out;
