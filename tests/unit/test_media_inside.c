@@ -97,9 +97,10 @@ START_TEST(a_running_call_allocates_nothing_per_packet)
     relay_bridge(s.ports[0], s.ports[1]);
     talk_on(&s, talks, 20);
     before = allocations;
-    ck_assert_uint_gt(before, 0); /* they are counted at all */
     talk_on(&s, talks, 500);
-    ck_assert_uint_eq(allocations, before);
+    before = allocations - before;
+    ck_assert_uint_eq(before, 0);
+    ck_assert_uint_gt(allocations, 0); /* they are counted at all */
     ck_assert(pair[0] == pair[1] || (s.ports[0]->hearing && s.ports[1]->hearing));
     for (unsigned i = 0; i < 2; i++)
         codec_encoder_free(talks[i].encoder);
