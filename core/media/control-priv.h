@@ -18,6 +18,7 @@ struct entry {
     bool releasing;
     unsigned worker;
     struct entry *peer; /* bridged with; itself: echo */
+    struct mix_place *place; /* of the conference that it is in; NULL: none */
     struct port *port;  /* NULL until taken; belongs to its worker's thread */
 };
 
@@ -36,11 +37,14 @@ struct control {
     struct range ranges[2]; /* IPv4, IPv6 */
     struct idmap ids;
     struct list ready, used;
+    struct list places; /* control_mix.c */
     unsigned ready_count, used_count;
     uint64_t last_id;
     struct {
         struct entry *entry; /* on its way to another worker: commands wait; NULL: none */
+        unsigned to;         /* that worker */
         struct entry *with;  /* to be bridged with when it is there */
+        struct job *then;    /* or, owned: what it is to do there */
     } move;
     uint64_t told_packets;
     unsigned told_used;
@@ -62,6 +66,18 @@ void ports_command(struct control *control, const struct proto_command *m);
 void ports_remote(struct control *control, const struct proto_remote *m);
 void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
+/* What control_mix.c needs of control_ports.c: the port that is in use under this id, or NULL; a job for it; and its
+ * move to another worker, where it does `then` (owned). */
+struct entry *ports_find(struct control *control, uint64_t id);
+void ports_post(struct control *control, const struct entry *entry, struct job *job);
+void ports_move(struct control *control, struct entry *entry, unsigned to, struct job *then);
+void ports_unpair(struct entry *entry);
+
+/* control_mix.c */
+void ports_mix(struct control *control, const struct proto_mix *m);
+/* It ends, or is bridged: it is in no conference any more. */
+void place_leave(struct control *control, struct entry *entry);
+void places_clear(struct control *control);
 void ports_watch(struct control *control, const struct proto_watch *m);
 uint64_t ports_relayed(const struct control *control);
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/mix.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -348,6 +349,7 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
+    mix_leave(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
     port->rtp.event = port->rtcp.event = NULL;

@@ -11,6 +11,7 @@
 #include "media/silence.h"
 
 struct port;
+struct mix_member;
 struct worker;
 struct event;
 
@@ -55,6 +56,7 @@ struct port {
     bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
+    struct mix_member *member; /* of a conference; NULL: in none */
     struct rtp_count count;
     struct media_stats stats; /* the plain counters of it */
     uint32_t rate;            /* clock of payload type stats.pt */

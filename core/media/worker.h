@@ -24,6 +24,7 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_MIX,
     JOB_WATCH,
     JOB_LEFT, /* value: its controller has gone (true) or it has one again */
     JOB_STOP,
@@ -47,6 +48,10 @@ struct job {
         struct {
             struct srtp_key in, out;
         } keys;
+        struct {
+            uint64_t room; /* 0: out of its room */
+            unsigned flags;
+        } mix;
         struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
@@ -79,6 +84,7 @@ struct worker {
     struct event_base *base;
     struct event *wake, *tick;
     struct list ports;
+    struct list rooms; /* mix.c */
     _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
