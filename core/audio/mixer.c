@@ -2,10 +2,10 @@
  * thread. Knows no ports; its loops are plain enough for the compiler to make vectors of them. */
 #include "audio/mixer.h"
 
-#define TALK_LEVEL 88u   /* about -47 dB below full scale: louder than a quiet room */
-#define TALK_REST 50     /* frames: pauses between words are part of talking */
-#define LOUDER 4u        /* a challenger has to be 6 dB louder than whom it replaces */
-#define CHANGES_MAX 2    /* replacements in one frame */
+#define TALK_LEVEL 88u /* about -47 dB below full scale: louder than a quiet room */
+#define TALK_REST 50   /* frames: pauses between words are part of talking */
+#define LOUDER 4u      /* a challenger has to be 6 dB louder than whom it replaces */
+#define CHANGES_MAX 2  /* replacements in one frame */
 #define KNEE 24576.0f
 #define ROOM (32767.0f - KNEE)
 

@@ -5,9 +5,9 @@
 
 #include "base/base.h"
 
-#define MIXER_TALKERS 8         /* who are heard at once */
-#define MIXER_SAMPLES_MAX 320   /* 20 ms at 16000 a second */
-#define MIXER_HOLD 25           /* frames for which a choice stands */
+#define MIXER_TALKERS 8          /* who are heard at once */
+#define MIXER_SAMPLES_MAX 320    /* 20 ms at 16000 a second */
+#define MIXER_HOLD 25            /* frames for which a choice stands */
 #define MIXER_UNITY INT32_C(256) /* a gain of 1 */
 
 /* What one party says, as the choice sees it. Zeroed memory is a party that has said nothing yet. */

@@ -17,9 +17,9 @@ struct entry {
     bool granted; /* the present controller may take it */
     bool releasing;
     unsigned worker;
-    struct entry *peer; /* bridged with; itself: echo */
+    struct entry *peer;      /* bridged with; itself: echo */
     struct mix_place *place; /* of the conference that it is in; NULL: none */
-    struct port *port;  /* NULL until taken; belongs to its worker's thread */
+    struct port *port;       /* NULL until taken; belongs to its worker's thread */
 };
 
 struct control {
