@@ -170,6 +170,8 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    if (run->in_conference && run->call->caller)
+        conference_leave(run->call->caller, CONFERENCE_GONE);
     list_unlink(&run->node);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);

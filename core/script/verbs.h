@@ -30,6 +30,8 @@ struct script_run *function_run(lua_State *L, const char *function, bool wait);
 struct leg *verb_leg(lua_State *L, struct script_run **run);
 /* Raises when a yield is not possible here: ask before starting anything that would answer later. */
 void verb_may_wait(lua_State *L, const struct script_run *run);
+/* Answers the caller, unless that has happened; raises when it cannot be. */
+void verb_answered(lua_State *L, struct script_run *run, struct leg *leg);
 /* Yields to the loop; `then` runs when run_resume() was called. Use as `return verb_wait(…)`. */
 int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then);
 /* The run again, in `then`. Raises when it was ended meanwhile. */
@@ -40,6 +42,8 @@ json_t *json_at(lua_State *L, int arg);
 
 /* dial_verb.c */
 int verb_dial(lua_State *L);
+/* conference_verb.c */
+int verb_conference(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
 /* log_verb.c: call:log() for upvalue string.format */
