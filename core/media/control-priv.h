@@ -68,8 +68,8 @@ void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
 /* What control_mix.c needs of control_ports.c: the port that is in use under this id, or NULL; a job for it; and its
  * move to another worker, where it does `then` (owned). */
-struct entry *ports_find(struct control *control, uint64_t id);
-void ports_post(struct control *control, const struct entry *entry, struct job *job);
+struct entry *port_in_use(struct control *control, uint64_t id);
+void port_post(struct control *control, const struct entry *entry, struct job *job);
 void ports_move(struct control *control, struct entry *entry, unsigned to, struct job *then);
 void ports_unpair(struct entry *entry);
 

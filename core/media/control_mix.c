@@ -40,7 +40,7 @@ void place_leave(struct control *control, struct entry *entry)
     if (!place)
         return;
     entry->place = NULL;
-    ports_post(control, entry, mix_job(entry, 0, 0));
+    port_post(control, entry, mix_job(entry, 0, 0));
     if (--place->count > 0)
         return;
     list_unlink(&place->node);
@@ -49,7 +49,7 @@ void place_leave(struct control *control, struct entry *entry)
 
 void ports_mix(struct control *control, const struct proto_mix *m)
 {
-    struct entry *entry = ports_find(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
 
     if (!entry)
         return;
@@ -59,12 +59,12 @@ void ports_mix(struct control *control, const struct proto_mix *m)
         return;
     if (!entry->place) {
         ports_unpair(entry);
-        ports_post(control, entry, job_new(JOB_UNBRIDGE, entry->id, entry->port));
+        port_post(control, entry, job_new(JOB_UNBRIDGE, entry->id, entry->port));
         entry->place = place_of(control, m->room, entry->worker);
         entry->place->count++;
     }
     if (entry->worker == entry->place->worker)
-        ports_post(control, entry, mix_job(entry, m->room, m->flags));
+        port_post(control, entry, mix_job(entry, m->room, m->flags));
     else
         ports_move(control, entry, entry->place->worker, mix_job(entry, m->room, m->flags));
 }

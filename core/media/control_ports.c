@@ -16,7 +16,7 @@ static struct range *range_of(struct control *control, int family)
     return &control->ranges[family == AF_INET6];
 }
 
-void ports_post(struct control *control, const struct entry *entry, struct job *job)
+void port_post(struct control *control, const struct entry *entry, struct job *job)
 {
     inbox_post(&control->workers[entry->worker]->inbox, job);
 }
@@ -26,7 +26,7 @@ static void post_simple(struct control *control, const struct entry *entry, enum
     struct job *job = job_new(kind, entry->id, entry->port);
 
     job->value = value;
-    ports_post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 /* --- opening and closing
@@ -161,7 +161,7 @@ static void post_bridge(struct control *control, struct entry *a, struct entry *
     struct job *job = job_new(JOB_BRIDGE, a->id, a->port);
 
     job->other = b->port;
-    ports_post(control, a, job);
+    port_post(control, a, job);
 }
 
 /* Until it is there the controller's commands wait, so that their order stays; packets wait in the sockets. */
@@ -203,13 +203,13 @@ static void moved(struct control *control, struct entry *entry)
     if (with && with->peer == entry)
         post_bridge(control, with, entry);
     if (control->move.then)
-        ports_post(control, entry, control->move.then);
+        port_post(control, entry, control->move.then);
     memset(&control->move, 0, sizeof control->move);
     if (control_wire(control))
         wire_pause(control_wire(control), false);
 }
 
-struct entry *ports_find(struct control *control, uint64_t id)
+struct entry *port_in_use(struct control *control, uint64_t id)
 {
     struct entry *entry = idmap_get(&control->ids, id);
 
@@ -233,7 +233,7 @@ void ports_command(struct control *control, const struct proto_command *m)
         post_simple(control, entry, JOB_DIRECTION, m->value);
         break;
     case PROTO_BRIDGE:
-        other = ports_find(control, m->value);
+        other = port_in_use(control, m->value);
         if (other && other != entry && other->family)
             bridge(control, entry, other);
         break;
@@ -257,31 +257,31 @@ void ports_command(struct control *control, const struct proto_command *m)
 
 void ports_remote(struct control *control, const struct proto_remote *m)
 {
-    struct entry *entry = ports_find(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_REMOTE, entry->id, entry->port);
     job->remote = *m;
-    ports_post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_local(struct control *control, const struct proto_local *m)
 {
-    struct entry *entry = ports_find(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_LOCAL, entry->id, entry->port);
     job->local = *m;
-    ports_post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_keys(struct control *control, const struct proto_keys *m)
 {
-    struct entry *entry = ports_find(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -289,12 +289,12 @@ void ports_keys(struct control *control, const struct proto_keys *m)
     job = job_new(JOB_KEYS, entry->id, entry->port);
     job->keys.in = m->in;
     job->keys.out = m->out;
-    ports_post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_watch(struct control *control, const struct proto_watch *m)
 {
-    struct entry *entry = ports_find(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -302,7 +302,7 @@ void ports_watch(struct control *control, const struct proto_watch *m)
     job = job_new(JOB_WATCH, entry->id, entry->port);
     job->watch.silent_ms = m->silent_ms;
     job->watch.lifeless_ms = m->lifeless_ms;
-    ports_post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_new_controller(struct control *control)

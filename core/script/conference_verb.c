@@ -233,6 +233,6 @@ int verb_conference(lua_State *L)
     plan = lua_newuserdatauv(L, sizeof *plan, 0);
     memset(plan, 0, sizeof *plan);
     read_options(L, run->call->pbx, plan);
-    verb_answered(L, run, leg);
+    verb_answer_first(L, run, leg);
     return plan->moderator || !conference_asks(&plan->terms) ? go_in(L, run, leg, plan) : ask(L, run, plan);
 }

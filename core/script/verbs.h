@@ -31,7 +31,7 @@ struct leg *verb_leg(lua_State *L, struct script_run **run);
 /* Raises when a yield is not possible here: ask before starting anything that would answer later. */
 void verb_may_wait(lua_State *L, const struct script_run *run);
 /* Answers the caller, unless that has happened; raises when it cannot be. */
-void verb_answered(lua_State *L, struct script_run *run, struct leg *leg);
+void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg);
 /* Yields to the loop; `then` runs when run_resume() was called. Use as `return verb_wait(…)`. */
 int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then);
 /* The run again, in `then`. Raises when it was ended meanwhile. */
