@@ -27,6 +27,7 @@ enum {
     RESULT_DEVICES,
     RESULT_SETTINGS,
     RESULT_ACLS,
+    RESULT_MUSIC,
     RESULT_ROOMS,
     RESULT_COMMIT
 };
@@ -79,6 +80,12 @@ static void take_rooms(struct feed *feed, const PGresult *r)
 {
     if (PQntuples(r))
         rows_rooms(building(feed), r, &feed->fault);
+}
+
+static void take_music(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_music(building(feed), r);
 }
 
 /* --- loads -------------------------------------------------------------------------------------------------------- */
@@ -312,6 +319,10 @@ static void take_load_result(struct feed *feed, const PGresult *r)
     case RESULT_ROOMS:
         if (!feed->read_all)
             take_rooms(feed, r);
+        break;
+    case RESULT_MUSIC:
+        if (!feed->read_all)
+            take_music(feed, r);
         break;
     default:
         break;

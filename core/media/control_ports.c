@@ -348,6 +348,19 @@ static void tell(struct control *control, enum proto_kind kind, const struct job
     m->stats = job->stats;
 }
 
+static void tell_key(struct control *control, const struct job *job)
+{
+    struct proto_key *m;
+
+    if (!control_wire(control))
+        return;
+    m = wire_add(control_wire(control), PROTO_KEY);
+    m->id = job->id;
+    m->key = job->key.key;
+    m->up = job->key.up;
+    m->ms = job->key.ms;
+}
+
 static void from_worker(struct control *control, const struct job *job)
 {
     struct entry *entry = idmap_get(&control->ids, job->id);
@@ -363,6 +376,14 @@ static void from_worker(struct control *control, const struct job *job)
         tell(control, PROTO_RELEASED, job);
         control->load[entry->worker]--;
         close_entry(control, entry);
+        break;
+    case JOB_KEY:
+        if (!entry->releasing)
+            tell_key(control, job);
+        break;
+    case JOB_PLAYED:
+        if (!entry->releasing)
+            play_over(control, job);
         break;
     case JOB_DETACHED:
         moved(control, entry);
@@ -389,7 +410,7 @@ static void inbox_ready(void *arg, int fd, unsigned what)
         log_error("the media threads cannot be heard: %s", strerror(errno));
     while ((job = inbox_take(&control->inbox)) != NULL) {
         from_worker(control, job);
-        free(job);
+        job_free(job);
     }
 }
 

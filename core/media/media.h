@@ -4,6 +4,7 @@
 #define MEDIA_MEDIA_H
 
 #include "base/addr.h"
+#include "base/key.h"
 #include "base/loop.h"
 #include "media/desc.h"
 
@@ -49,11 +50,13 @@ enum media_event_kind {
     /* Of a port in a conference: */
     MEDIA_TALKS, /* it is heard talking */
     MEDIA_QUIET, /* not any more, for a second */
+    MEDIA_KEY,      /* the far side presses a key: `key`; no stats */
 };
 
 struct media_event {
     enum media_event_kind kind;
     struct media_stats stats;
+    struct key_report key;
 };
 
 typedef void (*media_event_fn)(void *arg, const struct media_event *event);

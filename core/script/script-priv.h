@@ -50,6 +50,7 @@ struct script_run {
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct leg_play *play;  /* it waits for this, or it goes on behind its back; NULL: nothing plays */
     struct db_query *query; /* it waits for this; NULL: for none */
     struct {                /* its answer, while the script is resumed with it */
         int err;
@@ -58,6 +59,12 @@ struct script_run {
     } answered;
     bool in_conference;       /* it waits for its caller to leave one */
     enum conference_why left; /* and that is why */
+    struct {
+        uint64_t ms;
+        unsigned missing;
+        bool barged; /* a key ended it */
+        char why[200];
+    } played;
     struct {
         enum dial_status status;
         enum cause cause;

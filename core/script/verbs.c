@@ -242,7 +242,9 @@ void verbs_push(lua_State *L)
         {"header", verb_header},
         {"on_hangup", verb_on_hangup},
         {"ring", verb_ring},
+        {"play", verb_play},
         {"sleep", verb_sleep},
+        {"tone", verb_tone},
         {"conference", verb_conference},
         {NULL, NULL},
     };

@@ -25,13 +25,13 @@ struct script_run *verb_run(lua_State *L);
 /* The run whose code runs now, for functions beside the call object. Raises while the dialplan is loaded, in on_hangup
  * handlers when `wait`, and when the script is being unwound. */
 struct script_run *function_run(lua_State *L, const char *function, bool wait);
+/* Answers, if that has not happened; ends the call when that is impossible. */
+void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg);
 /* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended and when the
  * script is being unwound. */
 struct leg *verb_leg(lua_State *L, struct script_run **run);
 /* Raises when a yield is not possible here: ask before starting anything that would answer later. */
 void verb_may_wait(lua_State *L, const struct script_run *run);
-/* Answers the caller, unless that has happened; raises when it cannot be. */
-void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg);
 /* Yields to the loop; `then` runs when run_resume() was called. Use as `return verb_wait(…)`. */
 int verb_wait(lua_State *L, struct script_run *run, lua_KFunction then);
 /* The run again, in `then`. Raises when it was ended meanwhile. */
@@ -46,6 +46,9 @@ int verb_dial(lua_State *L);
 int verb_conference(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
+/* play_verb.c */
+int verb_play(lua_State *L);
+int verb_tone(lua_State *L);
 /* log_verb.c: call:log() for upvalue string.format */
 int verb_log(lua_State *L);
 

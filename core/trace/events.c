@@ -62,6 +62,7 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_CONFERENCE_JOINED:
     case EVENT_CONFERENCE_LEFT:
     case EVENT_CONFERENCE_CHANGED:
+    case EVENT_SOUND_MISSING:
         str_append(out, size, &used, "%s", detail);
         return true;
     case EVENT_BRIDGE_JOINED:
