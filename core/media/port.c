@@ -11,6 +11,7 @@
 #include "media/keys.h"
 #include "media/play.h"
 #include "media/hearing.h"
+#include "media/mix.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -364,6 +365,7 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
+    mix_leave(port);
     voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
@@ -389,6 +391,7 @@ static void agreed(struct port *port)
     port_refresh_accepts(port);
     hearing_refresh(port);
     voice_refresh(port);
+    mix_refresh(port);
     keys_refresh(port);
 }
 

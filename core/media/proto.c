@@ -19,6 +19,7 @@ size_t proto_size(unsigned kind)
         [PROTO_PLAY_STOP] = sizeof(struct proto_command), [PROTO_MUSIC] = sizeof(struct proto_command),
         [PROTO_KEY] = sizeof(struct proto_key),           [PROTO_PLAYED] = sizeof(struct proto_played),
         [PROTO_STATUS] = sizeof(struct proto_status),     [PROTO_BYE] = sizeof(struct proto_bye_message),
+        [PROTO_MIX] = sizeof(struct proto_mix),
     };
 
     return kind < PROTO_KINDS ? sizes[kind] : 0;

@@ -27,6 +27,7 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_MIX,
     JOB_WATCH,
     JOB_LEFT,      /* value: its controller has gone (true) or it has one again */
     JOB_PLAY,      /* list */
@@ -58,6 +59,10 @@ struct job {
         struct {
             struct srtp_key in, out;
         } keys;
+        struct {
+            uint64_t room; /* 0: out of its room */
+            unsigned flags;
+        } mix;
         struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
@@ -91,6 +96,7 @@ struct worker {
     struct event_base *base;
     struct event *wake, *tick;
     struct list ports;
+    struct list rooms; /* mix.c */
     struct pace pace;
     struct list stations;                                /* station.h */
     _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */

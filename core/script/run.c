@@ -171,6 +171,8 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    if (run->in_conference && run->call->caller)
+        conference_leave(run->call->caller, CONFERENCE_GONE);
     if (run->play)
         leg_play_stop(run->play);
     list_unlink(&run->node);

@@ -2,6 +2,7 @@
 #ifndef SCRIPT_SCRIPT_PRIV_H
 #define SCRIPT_SCRIPT_PRIV_H
 
+#include "call/conference.h"
 #include "script/extension.h"
 #include "script/files.h"
 #include "script/guard.h"
@@ -56,6 +57,8 @@ struct script_run {
         const char *message;
         const struct db_result *result;
     } answered;
+    bool in_conference;       /* it waits for its caller to leave one */
+    enum conference_why left; /* and that is why */
     struct {
         uint64_t ms;
         unsigned missing;
