@@ -46,6 +46,8 @@ struct media {
     unsigned taken_count;
     struct idmap ids;
     uint64_t packets;
+    struct list recordings; /* of media_recording */
+    uint64_t last_recording;
 };
 
 enum media_port_state { PORT_READY, PORT_TAKEN, PORT_RELEASING, PORT_LOST };
@@ -75,6 +77,12 @@ void media_port_released(struct media *media, const struct proto_event *m);
 void media_ports_lost(struct media *media);
 /* media_close(): whatever is left is freed, and who waits for a release is told. */
 void media_ports_free(struct media *media);
+
+/* client_record.c */
+void media_record_ended(struct media *media, const struct proto_recorded *m);
+void media_records_lost(struct media *media);
+/* media_close(): whoever waits for an end is told. */
+void media_records_free(struct media *media);
 
 /* client_pretend.c: a port of a client that only pretends. */
 struct media_port *media_pretend_port(struct media *media, int family);
