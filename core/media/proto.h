@@ -46,7 +46,7 @@ enum proto_bye { PROTO_BYE_REPLACED = 1, PROTO_BYE_VERSION, PROTO_BYE_ENDING };
 
 struct proto_head {
     uint16_t kind, size;
-    uint32_t reserved; /* 0; keeps what follows aligned */
+    uint32_t fds; /* so many descriptors came beside it, see wire_add_fd() */
 };
 
 struct proto_hello { /* HELLO, WELCOME */
