@@ -32,6 +32,7 @@ typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flo
                                  unsigned max);
 
 struct originates;
+struct recordings;
 struct store;
 
 struct pbx {
@@ -44,6 +45,7 @@ struct pbx {
     char dialplan[17]; /* beginning of the hash of the dialplan in force, in hex; "": none */
     struct originates *originates; /* calls that it is asked to make; NULL: none (originate.h) */
     struct store *store;           /* what the dialplan keeps; NULL: nothing */
+    struct recordings *recordings; /* recording.h; NULL: nothing can be recorded */
     void *script;
     const struct script_ops *script_ops; /* NULL: no dialplan */
     const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */

@@ -82,7 +82,7 @@ void media_ports_free(struct media *media);
 void media_record_ended(struct media *media, const struct proto_recorded *m);
 void media_records_lost(struct media *media);
 /* media_close(): whoever waits for an end is told. */
-void media_records_free(struct media *media);
+void media_records_free(struct media *media, bool keep);
 
 /* client_pretend.c: a port of a client that only pretends. */
 struct media_port *media_pretend_port(struct media *media, int family);

@@ -391,7 +391,7 @@ void media_close(struct media *media, bool keep)
     loop_timer_stop(media->loop, &media->again);
     loop_timer_stop(media->loop, &media->retry);
     media->state = MEDIA_DOWN;
-    media_records_free(media);
+    media_records_free(media, keep);
     media_ports_free(media);
     loop_later(media->loop, free_now, media); /* a hook of ours may be on the stack */
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/id.h"
 #include "media/client-priv.h"
 #include "media/recording.h"
 
@@ -124,8 +124,9 @@ void media_records_lost(struct media *media)
     lose(recording);
 }
 
-void media_records_free(struct media *media)
+void media_records_free(struct media *media, bool keep)
 {
     while (!list_empty(&media->recordings))
-        was_lost(LIST_ENTRY(media->recordings.next, struct media_recording, node));
+        finish(LIST_ENTRY(media->recordings.next, struct media_recording, node),
+               &(struct media_recorded){.why = keep ? MEDIA_RECORD_LEFT : MEDIA_RECORD_LOST});
 }

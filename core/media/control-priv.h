@@ -3,6 +3,7 @@
 #define MEDIA_CONTROL_PRIV_H
 
 #include "media/control.h"
+#include "media/file_thread.h"
 #include "media/idmap.h"
 #include "media/range.h"
 #include "media/wire.h"
@@ -38,6 +39,8 @@ struct control {
     struct list ready, used;
     unsigned ready_count, used_count;
     uint64_t last_id;
+    struct file_thread *files;
+    unsigned recordings; /* that have not ended */
     struct {
         struct entry *entry; /* on its way to another worker: commands wait; NULL: none */
         struct entry *with;  /* to be bridged with when it is there */
@@ -63,7 +66,16 @@ void ports_remote(struct control *control, const struct proto_remote *m);
 void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
 void ports_watch(struct control *control, const struct proto_watch *m);
+/* NULL: no such port, or one that ends. */
+struct entry *ports_in_use(struct control *control, uint64_t id);
+/* To the thread of the port. */
+void ports_post(struct control *control, const struct entry *entry, struct job *job);
 uint64_t ports_relayed(const struct control *control);
+
+/* control_record.c. Owns fd; -1: none came. */
+void records_start(struct control *control, const struct proto_record *m, int fd);
+void records_command(struct control *control, const struct proto_command *m);
+void records_ended(struct control *control, const struct job *job);
 
 /* NULL when nobody controls us. */
 struct wire *control_wire(const struct control *control);

@@ -16,7 +16,7 @@ static struct range *range_of(struct control *control, int family)
     return &control->ranges[family == AF_INET6];
 }
 
-static void post(struct control *control, const struct entry *entry, struct job *job)
+void ports_post(struct control *control, const struct entry *entry, struct job *job)
 {
     inbox_post(&control->workers[entry->worker]->inbox, job);
 }
@@ -26,7 +26,7 @@ static void post_simple(struct control *control, const struct entry *entry, enum
     struct job *job = job_new(kind, entry->id, entry->port);
 
     job->value = value;
-    post(control, entry, job);
+    ports_post(control, entry, job);
 }
 
 /* --- opening and closing
@@ -160,7 +160,7 @@ static void post_bridge(struct control *control, struct entry *a, struct entry *
     struct job *job = job_new(JOB_BRIDGE, a->id, a->port);
 
     job->other = b->port;
-    post(control, a, job);
+    ports_post(control, a, job);
 }
 
 static void bridge(struct control *control, struct entry *a, struct entry *b)
@@ -198,7 +198,7 @@ static void moved(struct control *control, struct entry *entry)
         wire_pause(control_wire(control), false);
 }
 
-static struct entry *in_use(struct control *control, uint64_t id)
+struct entry *ports_in_use(struct control *control, uint64_t id)
 {
     struct entry *entry = idmap_get(&control->ids, id);
 
@@ -222,7 +222,7 @@ void ports_command(struct control *control, const struct proto_command *m)
         post_simple(control, entry, JOB_DIRECTION, m->value);
         break;
     case PROTO_BRIDGE:
-        other = in_use(control, m->value);
+        other = ports_in_use(control, m->value);
         if (other && other != entry && other->family)
             bridge(control, entry, other);
         break;
@@ -245,31 +245,31 @@ void ports_command(struct control *control, const struct proto_command *m)
 
 void ports_remote(struct control *control, const struct proto_remote *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = ports_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_REMOTE, entry->id, entry->port);
     job->remote = *m;
-    post(control, entry, job);
+    ports_post(control, entry, job);
 }
 
 void ports_local(struct control *control, const struct proto_local *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = ports_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_LOCAL, entry->id, entry->port);
     job->local = *m;
-    post(control, entry, job);
+    ports_post(control, entry, job);
 }
 
 void ports_keys(struct control *control, const struct proto_keys *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = ports_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -277,12 +277,12 @@ void ports_keys(struct control *control, const struct proto_keys *m)
     job = job_new(JOB_KEYS, entry->id, entry->port);
     job->keys.in = m->in;
     job->keys.out = m->out;
-    post(control, entry, job);
+    ports_post(control, entry, job);
 }
 
 void ports_watch(struct control *control, const struct proto_watch *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = ports_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -290,7 +290,7 @@ void ports_watch(struct control *control, const struct proto_watch *m)
     job = job_new(JOB_WATCH, entry->id, entry->port);
     job->watch.silent_ms = m->silent_ms;
     job->watch.lifeless_ms = m->lifeless_ms;
-    post(control, entry, job);
+    ports_post(control, entry, job);
 }
 
 void ports_new_controller(struct control *control)
@@ -340,7 +340,9 @@ static void from_worker(struct control *control, const struct job *job)
 {
     struct entry *entry = idmap_get(&control->ids, job->id);
 
-    if (!entry)
+    if (job->kind == JOB_RECORDED)
+        records_ended(control, job);
+    if (job->kind == JOB_RECORDED || !entry)
         return;
     switch (job->kind) {
     case JOB_EVENT:
@@ -404,6 +406,9 @@ int ports_init(struct control *control)
     while (!instance) /* ids differ from those of an earlier process: a late message of it finds nothing */
         random_bytes(&instance, sizeof instance);
     control->last_id = (uint64_t)instance << 32;
+    err = file_thread_start(&control->files, NULL);
+    if (err < 0)
+        return err;
     range_init(&control->ranges[0], &options->bind4, options->port_low, options->port_high);
     range_init(&control->ranges[1], &options->bind6, options->port_low, options->port_high);
     control->ranges[0].rest_us = control->ranges[1].rest_us = options->rest_ms * UINT64_C(1000);
@@ -432,6 +437,7 @@ void ports_clear(struct control *control)
     close_entry(control, entry);
     free(control->workers);
     free(control->load);
+    file_thread_stop(control->files); /* what recordings of the ports had left to write */
     idmap_clear(&control->ids);
     range_clear(&control->ranges[0]);
     range_clear(&control->ranges[1]);

@@ -21,8 +21,8 @@ struct file {
     struct list all;  /* in thread.files; LOCK: thread.lock */
     struct file_thread *thread;
     int fd;
-    atomic_bool queued;        /* on the list, or about to be */
-    atomic_size_t head, tail;  /* bytes put in and taken out since the beginning */
+    atomic_bool queued;       /* on the list, or about to be */
+    atomic_size_t head, tail; /* bytes put in and taken out since the beginning */
     atomic_int error;
     uint64_t end;
     bool ended; /* LOCK: thread.lock */

@@ -23,8 +23,8 @@ enum proto_kind {
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
-    PROTO_RECORD,        /* with a descriptor; answered by PROTO_RECORDED when it has ended */
-    PROTO_RECORD_STOP,   /* id: the port's; value: the recording's */
+    PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
+    PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
     PROTO_RECORD_PAUSE,
     PROTO_RECORD_RESUME,
     PROTO_END, /* the process ends */

@@ -69,6 +69,8 @@ static void end(struct recording *recording, enum media_record_why why, int err)
     close_peer(recording);
     if (recording->opened)
         hearing_close(port, recording->rate);
+    if (recording->plan.what != MEDIA_RECORD_LEG)
+        port->taps--;
     if (recording->beeps)
         voice_remove(port, &recording->beep);
     if (port->worker)
@@ -200,7 +202,8 @@ static bool beep(struct source *source, int16_t *pcm, unsigned rate, uint64_t du
     int16_t sound[VOICE_SAMPLES_MAX] = {0};
     size_t wanted = rate / 50, made;
 
-    if (recording->tone.rate != rate && tone_start(&recording->tone, tone_find(NULL, TONE_RECORD), rate, TONE_LEVEL) < 0)
+    if (recording->tone.rate != rate &&
+        tone_start(&recording->tone, tone_find(NULL, TONE_RECORD), rate, TONE_LEVEL) < 0)
         made = 0;
     else
         made = tone_play(&recording->tone, sound, wanted);
@@ -254,6 +257,8 @@ void record_start(struct recording *recording, struct port *port)
     recording->port = port;
     recording->rate = wide ? hearing_best_rate(port) : 8000;
     list_append(&port->recordings, &recording->node);
+    if (recording->plan.what != MEDIA_RECORD_LEG)
+        port->taps++;
     err = make_writer(recording);
     if (!err) {
         err = hearing_open(port, recording->rate);

@@ -15,7 +15,7 @@ enum media_record_what {
 };
 
 enum media_record_format {
-    MEDIA_RECORD_WAV, /* PCM, 16 bits; 16000 samples a second when the far side's codec carries that, else 8000 */
+    MEDIA_RECORD_WAV,  /* PCM, 16 bits; 16000 samples a second when the far side's codec carries that, else 8000 */
     MEDIA_RECORD_ULAW, /* WAV with G.711, 8000 samples a second */
     MEDIA_RECORD_ALAW,
     MEDIA_RECORD_OPUS, /* in Ogg */
@@ -37,6 +37,7 @@ enum media_record_why {
     MEDIA_RECORD_PORT_ENDED, /* the port was released */
     MEDIA_RECORD_FAILED,     /* by err: a full disk, a broken one */
     MEDIA_RECORD_LOST,       /* the media process died; what it had written is in the file, and nothing else is known */
+    MEDIA_RECORD_LEFT,       /* it goes on, and media_close() has let go of it */
     MEDIA_RECORD_WHYS,
 };
 
@@ -50,8 +51,8 @@ struct media_recorded {
 /* Runs once, never from inside a function below. The recording is gone then. */
 typedef void (*media_recorded_fn)(void *arg, const struct media_recorded *recorded);
 
-/* Begins at once, and goes on until it is stopped, the port is released or the plan says so; also while tandemd is away.
- * Takes fd, which is open for writing and empty. */
+/* Begins at once, and goes on until it is stopped, the port is released or the plan says so; also while tandemd is
+ * away. Takes fd, which is open for writing and empty. */
 struct media_recording *media_record(struct media_port *port, const struct media_record *plan, int fd,
                                      media_recorded_fn done, void *arg) MUST_USE;
 /* While it pauses nothing is written, and the file does not become longer. */

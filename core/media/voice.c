@@ -250,7 +250,7 @@ static bool send_shared(struct voice *voice, uint64_t due_us)
     const uint8_t *payload;
     size_t len;
 
-    if (!source->payload || source->node.next != &voice->sources || voice->held || voice->ptime_ms != PACE_MS ||
+    if (!source->payload || voice->port->taps || source->node.next != &voice->sources || voice->held || voice->ptime_ms != PACE_MS ||
         !voice_keys_done(voice->port))
         return false;
     len = source->payload(source, voice->kind, &payload, due_us);

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "media/port.h"
+#include "media/record.h"
 
 #define TICK_MIN_US 10000
 #define TICK_MAX_US 500000 /* silence of a far side is told so much too late at most */
@@ -133,6 +134,16 @@ static void do_job(struct worker *worker, const struct job *job)
         break;
     case JOB_WATCH:
         silence_watch(&job->port->silence, job->watch.silent_ms, job->watch.lifeless_ms, worker_now(worker));
+        break;
+    case JOB_RECORD:
+        record_start(job->recording, job->port);
+        break;
+    case JOB_RECORD_STOP:
+        record_stop(job->port, job->value);
+        break;
+    case JOB_RECORD_PAUSE:
+    case JOB_RECORD_RESUME:
+        record_pause(job->port, job->value, job->kind == JOB_RECORD_PAUSE);
         break;
     case JOB_LEFT:
         silence_watch(&job->port->silence, 0, 0, 0); /* nobody is there to be told, or somebody new who asks again */

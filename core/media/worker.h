@@ -11,6 +11,7 @@
 #include "media/secure.h"
 
 struct port;
+struct recording;
 struct event;
 struct event_base;
 
@@ -26,13 +27,18 @@ enum job_kind {
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
     JOB_WATCH,
+    JOB_RECORD,      /* recording, from now on of the port */
+    JOB_RECORD_STOP, /* value: its id */
+    JOB_RECORD_PAUSE,
+    JOB_RECORD_RESUME,
     JOB_LEFT, /* value: its controller has gone (true) or it has one again */
     JOB_STOP,
     /* worker → control */
     JOB_DETACHED,
     JOB_RELEASED,
-    JOB_EVENT,  /* value: enum media_event_kind */
-    JOB_SILENT, /* a port without a controller that nobody sends to any more */
+    JOB_EVENT,    /* value: enum media_event_kind */
+    JOB_RECORDED, /* id: the recording's; from the file thread */
+    JOB_SILENT,   /* a port without a controller that nobody sends to any more */
 };
 
 struct job {
@@ -51,6 +57,13 @@ struct job {
         struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
+        struct recording *recording;
+        struct {
+            struct inbox *control;
+            uint32_t why; /* enum media_record_why */
+            int err;
+            uint64_t ms, bytes, left_out_ms;
+        } recorded;
     };
 };
 

@@ -55,6 +55,12 @@ struct script_run {
         const char *message;
         const struct db_result *result;
     } answered;
+    struct recording *recording; /* it waits for the end of this; NULL: for none */
+    struct {
+        uint64_t ms;
+        char *file; /* NULL: none */
+        char why[16];
+    } recorded;
     struct {
         enum dial_status status;
         enum cause cause;
