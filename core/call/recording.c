@@ -38,6 +38,7 @@ struct recording {
     struct media_recording *media;
     struct media_recorded recorded;
     struct recording_file file;
+    char row_path[RECORDING_PATH_MAX]; /* what its row says: of a file that was removed, too */
 };
 
 struct recordings {
@@ -185,13 +186,20 @@ static int name_file(struct recording *r)
 
 /* --- the row and the events --------------------------------------------------------------------------------------- */
 
-static void write_row(const struct recording *r, const char *why)
+static const char *row_path(struct recording *r)
+{
+    if (r->file.path[0])
+        str_copy(r->row_path, sizeof r->row_path, r->file.path);
+    return r->row_path;
+}
+
+static void write_row(struct recording *r, const char *why)
 {
     const struct record_recording row = {
         .id = r->id,
         .call_id = r->call->id,
         .leg_id = r->leg->id,
-        .path = r->file.path,
+        .path = row_path(r),
         .kind = whats[r->request.plan.what],
         .channels = r->request.plan.what == MEDIA_RECORD_STEREO ? 2 : 1,
         .started_us = r->began_us,
@@ -201,7 +209,7 @@ static void write_row(const struct recording *r, const char *why)
         .ended_why = why,
     };
 
-    if (r->recordings->pbx->db && r->file.path[0])
+    if (r->recordings->pbx->db && row.path[0])
         db_record_recording(r->recordings->pbx->db, &row);
 }
 
