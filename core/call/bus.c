@@ -110,6 +110,7 @@ const char *event_name(enum event_kind kind)
         [EVENT_LEG_RECORDED] = "leg-recorded",
         [EVENT_RECORDING] = "recording",
         [EVENT_RECORDED] = "recorded",
+        [EVENT_SOUND_MISSING] = "sound-missing",
         [EVENT_BRIDGE_JOINED] = "bridge-joined",
         [EVENT_BRIDGE_LEFT] = "bridge-left",
         [EVENT_ROUTE_TRY] = "route-try",

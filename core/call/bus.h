@@ -25,8 +25,9 @@ enum event_kind {
     EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
-    EVENT_RECORDING, /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
-    EVENT_RECORDED,  /* it has ended; detail: its file and length, or what went wrong */
+    EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
+    EVENT_RECORDED,      /* it has ended; detail: its file and length, or what went wrong */
+    EVENT_SOUND_MISSING, /* something that was to be played to the leg could not be; detail: what and why */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
     EVENT_ROUTE_TRY, /* detail: target */
@@ -39,9 +40,9 @@ enum event_kind {
     EVENT_UNBANNED,    /* detail: which */
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
-    EVENT_CONFIG,   /* another configuration is in force; detail: its generation */
-    EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
-    EVENT_OVERLOAD, /* it began or is over; detail: in words */
+    EVENT_CONFIG,      /* another configuration is in force; detail: its generation */
+    EVENT_RECORDER,    /* the flight recorder stopped writing or writes again; detail: which and why */
+    EVENT_OVERLOAD,    /* it began or is over; detail: in words */
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */

@@ -93,6 +93,7 @@ static void granted(struct media *media, const struct proto_count *m)
         return;
     media->state = MEDIA_UP;
     media->up_us = loop_now_us(media->loop);
+    media->ups++;
     loop_timer_stop(media->loop, &media->retry);
     media->missed = false;
     log_info("media process %d is ready with %u ports", media->pid, media->pools[0].count + media->pools[1].count);
@@ -164,9 +165,10 @@ static void welcome(struct media *media, const struct proto_hello *m)
     media->pools[1].served = m->ip6;
     media->packets = 0;
     if (m->recordings)
-        log_warn("media process %d still writes %u recordings of an earlier tandemd; each file is completed when its call "
-                 "has ended",
-                 m->pid, m->recordings);
+        log_warn(
+            "media process %d still writes %u recordings of an earlier tandemd; each file is completed when its call "
+            "has ended",
+            m->pid, m->recordings);
     if (m->listed)
         log_warn(
             "media process %d still relays %u ports of an earlier tandemd; each ends when it has been silent for a "
@@ -217,6 +219,12 @@ static void message(void *arg, const struct proto_head *m)
         break;
     case PROTO_RECORDED:
         media_record_ended(media, (const void *)m);
+        break;
+    case PROTO_KEY:
+        media_port_key(media, (const void *)m);
+        break;
+    case PROTO_PLAYED:
+        media_port_played(media, (const void *)m);
         break;
     case PROTO_STATUS:
         media->packets = ((const struct proto_status *)m)->packets;

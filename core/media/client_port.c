@@ -173,6 +173,7 @@ static void finish(struct media_port *port, const struct media_stats *stats)
     loop_timer_stop(port->media->loop, &port->deadline);
     idmap_remove(&port->media->ids, port->id);
     list_unlink(&port->node);
+    media_port_plays_forget(port);
     free(port);
     if (done)
         done(arg, stats);
@@ -200,6 +201,7 @@ void media_port_release(struct media_port *port, media_released_fn done, void *a
         command(port, PROTO_RELEASE, 0);
     port->state = PORT_RELEASING;
     port->on_event = NULL;
+    media_port_plays_forget(port);
     port->done = done;
     port->done_arg = arg;
     list_unlink(&port->node);
@@ -226,6 +228,7 @@ void media_port_granted(struct media *media, const struct proto_port *m)
     port->addr = m->addr;
     port->family = m->addr.sa.sa_family;
     port->state = PORT_READY;
+    list_init(&port->plays);
     idmap_put(&media->ids, port->id, port);
     list_append(&pool->ready, &port->node);
     pool->count++;
@@ -237,6 +240,15 @@ void media_port_event(struct media *media, const struct proto_event *m)
     struct media_event event = {.kind = (enum media_event_kind)m->kind, .stats = m->stats};
 
     if (port && port->state == PORT_TAKEN && port->on_event)
+        port->on_event(port->arg, &event);
+}
+
+void media_port_key(struct media *media, const struct proto_key *m)
+{
+    struct media_port *port = idmap_get(&media->ids, m->id);
+    struct media_event event = {.kind = MEDIA_KEY, .key = {.key = m->key, .up = m->up, .ms = m->ms}};
+
+    if (port && port->state == PORT_TAKEN && port->on_event && key_event(m->key) >= 0)
         port->on_event(port->arg, &event);
 }
 
@@ -303,6 +315,7 @@ void media_ports_free(struct media *media)
     LIST_FOR_EACH_SAFE(port, next, &media->taken, node)
     {
         list_unlink(&port->node);
+        media_port_plays_forget(port);
         free(port);
     }
     idmap_clear(&media->ids);

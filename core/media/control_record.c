@@ -28,7 +28,7 @@ static void tell(struct control *control, uint64_t id, const struct job *job)
 
 void records_start(struct control *control, const struct proto_record *m, int fd)
 {
-    struct entry *entry = ports_in_use(control, m->port);
+    struct entry *entry = port_in_use(control, m->port);
     struct job *job;
 
     if (!entry || fd < 0) {
@@ -40,7 +40,7 @@ void records_start(struct control *control, const struct proto_record *m, int fd
     control->recordings++;
     job = job_new(JOB_RECORD, entry->id, entry->port);
     job->recording = record_new(m, file_new(control->files, fd, RING_BYTES), &control->inbox);
-    ports_post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void records_command(struct control *control, const struct proto_command *m)
@@ -48,14 +48,14 @@ void records_command(struct control *control, const struct proto_command *m)
     static const enum job_kind kinds[PROTO_KINDS] = {[PROTO_RECORD_STOP] = JOB_RECORD_STOP,
                                                      [PROTO_RECORD_PAUSE] = JOB_RECORD_PAUSE,
                                                      [PROTO_RECORD_RESUME] = JOB_RECORD_RESUME};
-    struct entry *entry = ports_in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(kinds[m->head.kind], entry->id, entry->port);
     job->value = m->value;
-    ports_post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void records_ended(struct control *control, const struct job *job)

@@ -4,6 +4,7 @@
 #define MEDIA_MEDIA_H
 
 #include "base/addr.h"
+#include "base/key.h"
 #include "base/loop.h"
 #include "media/desc.h"
 
@@ -46,11 +47,13 @@ enum media_event_kind {
     MEDIA_SILENT,   /* no sound for silent_ms; stats say whether there ever was any */
     MEDIA_HEARD,    /* sound after MEDIA_SILENT */
     MEDIA_LIFELESS, /* neither RTP nor RTCP for lifeless_ms */
+    MEDIA_KEY,      /* the far side presses a key: `key`; no stats */
 };
 
 struct media_event {
     enum media_event_kind kind;
     struct media_stats stats;
+    struct key_report key;
 };
 
 typedef void (*media_event_fn)(void *arg, const struct media_event *event);

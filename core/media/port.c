@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/keys.h"
+#include "media/play.h"
 #include "media/hearing.h"
 #include "media/record.h"
 #include "media/worker.h"
@@ -32,6 +34,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
     list_init(&port->recordings);
+    list_init(&port->players);
     port_refresh_accepts(port);
     return port;
 }
@@ -41,6 +44,7 @@ void port_free(struct port *port)
     record_end_all(port);
     hearing_free(port);
     voice_free(port);
+    play_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
     free(port);
@@ -390,6 +394,7 @@ static void agreed(struct port *port)
     port_refresh_accepts(port);
     hearing_refresh(port);
     voice_refresh(port);
+    keys_refresh(port);
 }
 
 static void refresh_direction(struct port *port)
@@ -488,6 +493,7 @@ void port_tick(struct port *port, uint64_t now_us)
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
     look_for_silence(port, now_us);
+    keys_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);

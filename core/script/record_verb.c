@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/key.h"
 #include "call/recording.h"
 #include "script/verbs.h"
 
@@ -82,18 +83,43 @@ static int start(lua_State *L, const char *verb, const struct recording_request 
     }
 }
 
+/* Keys of a phone; "" when there is none. */
+static void terminator_option(lua_State *L, char out[static 8])
+{
+    const char *keys = text_option(L, "record", "terminator");
+
+    if (str_copy(out, 8, keys) < 0)
+        luaL_error(L, "record: `terminator` has at most seven keys");
+    for (const char *key = out; *key; key++)
+        if (key_event(*key) < 0)
+            luaL_error(L, "record: \"%s\" are not keys of a phone", out);
+}
+
 /* --- record ------------------------------------------------------------------------------------------------------- */
 
 static void ended(void *arg, const struct recording_end *end)
 {
     struct script_run *run = arg;
 
+    leg_watch_keys(run->call->caller, NULL, NULL);
     run->recording = NULL;
     run->recorded.ms = end->ms;
     free(run->recorded.file);
     run->recorded.file = end->path ? str_dup(end->path) : NULL;
     str_copy(run->recorded.why, sizeof run->recorded.why, end->why);
     run_resume(run);
+}
+
+/* Keys that end nothing are nothing: who speaks a message types no number. */
+static void typed(void *arg, struct leg *leg)
+{
+    const struct script_run *run = arg;
+    uint64_t ms;
+    char key;
+
+    while (keys_take(&leg->typed, &key, &ms))
+        if (run->recording && strchr(run->recorded.terminators, key))
+            recording_stop(run->recording, "terminator");
 }
 
 static int push_recorded(lua_State *L, const char *file, uint64_t ms, const char *why)
@@ -132,13 +158,18 @@ int verb_record(lua_State *L)
     verb_may_wait(L, run);
     check_options(L, "record", true);
     read_options(L, "record", &request);
-    verb_pick_up(L, run, leg);
+    terminator_option(L, run->recorded.terminators);
+    verb_answer_first(L, run, leg);
     request.arg = run;
     run_step(run, "record%s%s", request.file ? " to " : "", request.file ? request.file : "");
     if (run->state->pretence.step)
         return push_recorded(L, NULL, 0, "silence");
     leg_expect_sound(leg, true);
     start(L, "record", &request, &run->recording);
+    if (run->recorded.terminators[0]) {
+        keys_clear(&leg->typed); /* what was typed ahead of the beep is no end of it */
+        leg_watch_keys(leg, typed, run);
+    }
     return verb_wait(L, run, recorded);
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/recording.h"
+#include "call/play.h"
 #include "script/script-priv.h"
 
 #define STOPPED_OFTEN 3 /* from then on an extension gets a tenth of the allowance: its calls come again and again */
@@ -174,9 +175,13 @@ static void release(struct script_run *run)
     run->query = NULL;
     if (run->recording)
         recording_forget(run->recording);
+    if (run->recording && run->call->caller)
+        leg_watch_keys(run->call->caller, NULL, NULL);
     run->recording = NULL;
     free(run->recorded.file);
     run->recorded.file = NULL;
+    if (run->play)
+        leg_play_stop(run->play);
     list_unlink(&run->node);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);

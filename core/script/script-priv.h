@@ -49,6 +49,7 @@ struct script_run {
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct leg_play *play;  /* it waits for this, or it goes on behind its back; NULL: nothing plays */
     struct db_query *query; /* it waits for this; NULL: for none */
     struct {                /* its answer, while the script is resumed with it */
         int err;
@@ -59,8 +60,14 @@ struct script_run {
     struct {
         uint64_t ms;
         char *file; /* NULL: none */
-        char why[16];
+        char why[16], terminators[8];
     } recorded;
+    struct {
+        uint64_t ms;
+        unsigned missing;
+        bool barged; /* a key ended it */
+        char why[200];
+    } played;
     struct {
         enum dial_status status;
         enum cause cause;

@@ -231,6 +231,10 @@ extension("internal", "72", function(call)
   call:log("%s", why)
   call:hangup("busy")
 end)
+extension("internal", "74", function(call)
+  local r = call:record{ terminator = "#*", max = 30 }
+  call:log("%s %.1f %s", r.file, r.seconds, r.why)
+end)
 extension("internal", "_73XXX", function(call)
   call:record_start{ what = "stereo", file = "sales/" .. call.from }
   call:dial{ to = call.extension:sub(3), timeout = 20 }
@@ -263,6 +267,23 @@ def a_message_ends_by_silence_or_by_its_length(t):
     found = tandem.wait_log(r"call \S+: (\S+) ([\d.]+) silence$")
     assert found.group(1).endswith("/recordings/box/message.wav"), found.group(0)
     assert 1.9 <= float(found.group(2)) <= 2.2, found.group(0)
+
+
+@scenario(seconds=60)
+def a_message_ends_by_a_key(t):
+    tandem = _own(t)
+    phone = t.phone(tone=LEFT)
+    phone.dial("74")
+    phone.established()
+    path = wait_until("the recording", lambda: [p for call in tandem.json("calls")["calls"] for p in call.get("recordings", [])
+                                                if os.path.exists(p.get("path", "") + ".part")], 10, 0.1)[0]["path"]
+    _grows(path)
+    phone.command("sndcode", "5")
+    _grows(path)
+    phone.command("sndcode", "#")
+    tandem.wait_log(r"call \S+: \S+ ([\d.]+) terminator$")
+    rate, (samples,) = _channels(_complete(path))
+    _has(samples, rate, LEFT)
 
 
 @scenario(seconds=60)
