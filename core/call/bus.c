@@ -108,6 +108,8 @@ const char *event_name(enum event_kind kind)
         [EVENT_LEG_HEARD] = "leg-heard",
         [EVENT_LEG_ENDED] = "leg-ended",
         [EVENT_LEG_RECORDED] = "leg-recorded",
+        [EVENT_RECORDING] = "recording",
+        [EVENT_RECORDED] = "recorded",
         [EVENT_SOUND_MISSING] = "sound-missing",
         [EVENT_BRIDGE_JOINED] = "bridge-joined",
         [EVENT_BRIDGE_LEFT] = "bridge-left",

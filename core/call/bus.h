@@ -25,6 +25,8 @@ enum event_kind {
     EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
+    EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
+    EVENT_RECORDED,      /* it has ended; detail: its file and length, or what went wrong */
     EVENT_SOUND_MISSING, /* something that was to be played to the leg could not be; detail: what and why */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
