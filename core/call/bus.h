@@ -23,6 +23,7 @@ enum event_kind {
     EVENT_LEG_RESUMED,
     EVENT_LEG_SILENT,    /* sound is due and does not come; detail: what is missing since when */
     EVENT_LEG_HEARD,     /* it comes (again) */
+    EVENT_TRANSCODING,   /* detail: between which codecs of which legs of its bridge Tandem converts, or that no more */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
