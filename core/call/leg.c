@@ -156,7 +156,7 @@ int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc
         return result;
     leg_replace_desc(&leg->our_offer, desc_copy(offer));
     leg_replace_desc(&leg->told, desc_copy(offer));
-    result = leg_codecs_offer(leg, leg->our_offer);
+    result = leg_codecs_offer(leg, leg->our_offer, NULL);
     if (result == 0)
         result = leg_media_fill(leg, leg->our_offer, NULL);
     if (result < 0)
@@ -217,7 +217,7 @@ static int answer_desc(struct leg *leg, const struct media_desc *wanted, struct 
     if (leg->late_offer) {
         if (!*out)
             *out = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
-        result = leg_codecs_offer(leg, *out);
+        result = leg_codecs_offer(leg, *out, NULL);
         if (result < 0) {
             desc_free(*out);
             *out = NULL;

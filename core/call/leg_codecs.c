@@ -36,12 +36,12 @@ int leg_codecs_admit(struct leg *leg, struct media_desc *offer, char *why, size_
     return -ENOENT;
 }
 
-int leg_codecs_offer(struct leg *leg, struct media_desc *offer)
+int leg_codecs_offer(struct leg *leg, struct media_desc *offer, struct media_desc *known)
 {
     struct codec_policy policy;
 
     policy_of(leg, &policy);
-    return policy_offer(offer, &policy);
+    return policy_offer(offer, &policy, known);
 }
 
 void leg_codecs_why(const struct leg *leg, const struct media_desc *offer, char *why, size_t why_size)

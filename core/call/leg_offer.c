@@ -105,7 +105,7 @@ static void offer_send(void *arg)
 static int make_offer(struct leg *leg, const struct media_desc *offer)
 {
     struct media_desc *own = desc_copy(offer);
-    int result = leg_codecs_offer(leg, own);
+    int result = leg_codecs_offer(leg, own, leg->remote_offer ? leg->remote_offer : leg->remote);
 
     if (result == 0) {
         leg->our_offer = negotiate_arrange_offer(own, leg->local, leg->remote_offer);
@@ -327,7 +327,7 @@ static void add_choice(struct leg *leg)
     struct media_desc *wide = desc_copy(leg->our_offer), *arranged;
     struct stream_desc *audio = desc_audio(leg->our_offer), *more;
 
-    if (audio && leg_codecs_offer(leg, wide) == 0) {
+    if (audio && leg_codecs_offer(leg, wide, NULL) == 0) {
         policy_prefer(wide, audio);
         arranged = negotiate_arrange_offer(wide, leg->our_offer, leg->remote_offer);
         more = desc_audio(arranged);

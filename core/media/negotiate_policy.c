@@ -275,8 +275,17 @@ static bool has_clock(const struct list_of_codecs *list, uint32_t rate)
     return false;
 }
 
-int policy_offer(struct media_desc *offer, const struct codec_policy *policy)
+static bool have_common(const struct list_of_codecs *list, const struct stream_desc *theirs)
 {
+    for (unsigned i = 0; i < list->count; i++)
+        if (has(theirs->codecs, theirs->codec_count, &list->codecs[i]))
+            return true;
+    return false;
+}
+
+int policy_offer(struct media_desc *offer, const struct codec_policy *policy, struct media_desc *known)
+{
+    const struct stream_desc *theirs = desc_audio(known);
     struct stream_desc *stream = offered_audio(offer);
     struct list_of_codecs list = {.count = 0};
     unsigned speech;
@@ -286,7 +295,7 @@ int policy_offer(struct media_desc *offer, const struct codec_policy *policy)
     for (unsigned i = 0; i < stream->codec_count; i++) /* a number that was said stays with its codec */
         list.taken[stream->codecs[i].pt % PT_COUNT] = true;
     add_common(&list, stream, policy);
-    if (any_convertible(stream)) {
+    if (any_convertible(stream) && !(theirs && have_common(&list, theirs))) {
         for (unsigned i = 0; i < policy->count; i++)
             append_named(&list, policy->names[i]);
         for (size_t i = 0; policy->others && i < OWN_COUNT; i++)

@@ -30,7 +30,7 @@ static struct media_desc *offered(const char *offer, const char *policy)
     struct media_desc *from = desc_of(offer), *out;
 
     ck_assert_int_eq(negotiate_relay_offer(from, &out), 0);
-    if (policy_offer(out, &its) < 0) {
+    if (policy_offer(out, &its, NULL) < 0) {
         desc_free(out);
         out = NULL;
     }
@@ -120,6 +120,21 @@ START_TEST(what_tandem_cannot_decode_is_passed_on_unseen_or_not_at_all)
 }
 END_TEST
 
+START_TEST(nothing_is_added_for_a_phone_that_is_known_to_speak_what_the_other_one_speaks)
+{
+    struct codec_policy policy = policy_of("any");
+    struct media_desc *offer = offered(PCMA, "PCMA"), *same = desc_of("m=audio 1 RTP/AVP 0 8\n"), *other = desc_of(OPUS);
+
+    ck_assert_int_eq(policy_offer(offer, &policy, same), 0);
+    ck_assert_str_eq(text_of(offer), "audio RTP/AVP sendrecv: 8 PCMA/8000, 101 telephone-event/8000 0-16");
+    ck_assert_int_eq(policy_offer(offer, &policy, other), 0);
+    ck_assert_uint_eq(offer->streams[0].codec_count, 6);
+    desc_free(offer);
+    desc_free(same);
+    desc_free(other);
+}
+END_TEST
+
 START_TEST(numbers_that_are_taken_stay_with_their_codec)
 {
     /* Its own numbers 107, 101 and 9 mean something else. */
@@ -153,7 +168,7 @@ START_TEST(a_phone_is_heard_only_in_the_codecs_that_it_may_use)
         {"m=audio 1 RTP/AVP 0 8\n", "opus", NULL, NULL},
         {"m=audio 1 RTP/AVP 0 8\n", "opus", "m=audio 1 RTP/AVP 8\n", "audio RTP/AVP sendrecv: 8 PCMA/8000"},
         {"m=audio 1 RTP/AVP 0\nm=audio 1 RTP/AVP 8\n", "pcma", NULL,
-         "audio RTP/AVP refused:  0 PCMU/8000; audio RTP/AVP sendrecv: 8 PCMA/8000"},
+         "audio RTP/AVP refused: 0 0 PCMU/8000; audio RTP/AVP sendrecv: 8 PCMA/8000"},
         {"m=audio 1 RTP/AVP 8\nm=video 1 RTP/AVP 34\n", "pcma", NULL,
          "audio RTP/AVP sendrecv: 8 PCMA/8000; video RTP/AVP sendrecv: 34 H263/90000"},
         {"m=image 1 udptl t38\n", "pcma", NULL, "image udptl sendrecv:"}, /* no matter of codecs */
@@ -300,6 +315,7 @@ int main(void)
     tcase_add_test(tests, a_policy_is_read_with_commas_or_blanks_and_each_codec_once);
     tcase_add_test(tests, codecs_of_the_caller_come_first_and_then_what_they_can_be_converted_into);
     tcase_add_test(tests, what_tandem_cannot_decode_is_passed_on_unseen_or_not_at_all);
+    tcase_add_test(tests, nothing_is_added_for_a_phone_that_is_known_to_speak_what_the_other_one_speaks);
     tcase_add_test(tests, numbers_that_are_taken_stay_with_their_codec);
     tcase_add_test(tests, video_is_no_matter_of_the_policy);
     tcase_add_test(tests, a_phone_is_heard_only_in_the_codecs_that_it_may_use);
