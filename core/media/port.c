@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/hearing.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -35,6 +36,8 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 
 void port_free(struct port *port)
 {
+    hearing_free(port);
+    voice_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
     free(port);
@@ -75,6 +78,14 @@ const struct proto_codec *port_codec(const struct port *port, unsigned pt)
     const struct proto_codec *codec = codec_by_pt(port->local.codecs, port->local.codec_count, pt);
 
     return codec ? codec : codec_by_pt(port->remote.codecs, port->remote.codec_count, pt);
+}
+
+const char *port_fmtp(const struct port *port, const struct proto_codec *codec)
+{
+    bool local = codec >= port->local.codecs && codec < port->local.codecs + MEDIA_CODECS_MAX;
+    const char *fmtps = local ? port->local.fmtps : port->remote.fmtps;
+
+    return codec->fmtp && codec->fmtp < PROTO_FMTPS ? fmtps + codec->fmtp : NULL;
 }
 
 static uint32_t clock_rate(const struct port *port, unsigned pt)
@@ -343,11 +354,13 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     port->rtcp.event = event_new(worker->base, port->rtcp.fd, EV_READ | EV_PERSIST, rtcp_ready, port);
     event_add(port->rtp.event, NULL);
     event_add(port->rtcp.event, NULL);
+    voice_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
+    voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
     port->rtp.event = port->rtcp.event = NULL;
@@ -367,6 +380,13 @@ void port_refresh_accepts(struct port *port)
         port->accepts[port->local.codecs[i].pt & 0x7F] = true;
 }
 
+static void agreed(struct port *port)
+{
+    port_refresh_accepts(port);
+    hearing_refresh(port);
+    voice_refresh(port);
+}
+
 static void refresh_direction(struct port *port)
 {
     port->dir = port->commanded & dir_mirror(port->remote.dir & DIR_SENDRECV);
@@ -379,6 +399,7 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
     port->remote = *remote;
     if (port->remote.codec_count > MEDIA_CODECS_MAX)
         port->remote.codec_count = MEDIA_CODECS_MAX;
+    port->remote.fmtps[PROTO_FMTPS - 1] = '\0';
     if (sdp.sa.sa_family != port->family)
         memset(&sdp, 0, sizeof sdp);
     if (signalling.sa.sa_family != port->family)
@@ -391,7 +412,7 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
         port->remote_us = worker_now(port->worker);
     refresh_direction(port);
     relay_remap(port);
-    port_refresh_accepts(port);
+    agreed(port);
     port->rate = clock_rate(port, port->stats.pt);
 }
 
@@ -400,8 +421,9 @@ void port_set_local(struct port *port, const struct proto_local *local)
     port->local = *local;
     if (port->local.codec_count > MEDIA_CODECS_MAX)
         port->local.codec_count = MEDIA_CODECS_MAX;
+    port->local.fmtps[PROTO_FMTPS - 1] = '\0';
     relay_remap(port);
-    port_refresh_accepts(port);
+    agreed(port);
     port->rate = clock_rate(port, port->stats.pt);
 }
 
