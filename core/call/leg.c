@@ -384,6 +384,7 @@ void leg_on_confirmed(struct leg *leg, const struct media_desc *answer)
         }
         leg_agree(leg, answer, leg->our_offer, answer);
         leg->our_offer = NULL;
+        bridge_note_codecs(leg);
     }
     tell_control(leg, LEG_CHANGE_CONFIRMED);
 }
