@@ -63,13 +63,10 @@ COMMENT ON FUNCTION config.check_setting_codecs() IS 'Trigger: refuses a list of
 CREATE TRIGGER check_row_codecs BEFORE INSERT OR UPDATE ON config.setting
     FOR EACH ROW WHEN (NEW.key = 'codecs') EXECUTE FUNCTION config.check_setting_codecs();
 
-CREATE OR REPLACE VIEW tandem.v_account AS
-    SELECT a.name, a.display_name, a.enabled, a.context, a.max_contacts,
-           (SELECT count(*) FROM live.binding b WHERE b.account = a.name AND b.expires_at > now()) AS phones,
-           a.updated_at, a.updated_by,
-           a.max_call, a.session_timers, a.session_expires, a.session_min_se,
-           (SELECT count(*) FROM config.device d WHERE d.account = a.name) AS devices, a.acl, a.srtp, a.srtp_without_tls,
-           a.codecs
-    FROM config.account a
-    ORDER BY a.name;
+-- Whatever else other migrations have added to it.
+DO $$
+BEGIN
+    EXECUTE 'CREATE OR REPLACE VIEW tandem.v_account AS '
+            || replace(pg_get_viewdef('tandem.v_account'::regclass), 'FROM config.account a', ', a.codecs FROM config.account a');
+END $$;
 COMMENT ON COLUMN tandem.v_account.codecs IS 'Audio codecs that its phones may use, best first; empty: as the switch.';
