@@ -49,6 +49,8 @@ static const char *state_text(const json_t *call, char *out, size_t size)
         if (json_yes(leg, "poor_out"))
             str_append(out, size, &used, ", poor audio to %.40s", json_str(leg, "party"));
     }
+    if (json_array_size(json_object_get(call, "recordings")))
+        str_append(out, size, &used, ", recorded");
     return out;
 }
 

@@ -8,11 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audio/plugin.h"
 #include "base/log.h"
 #include "call/originate.h"
+#include "call/recording.h"
+#include "call/voices.h"
 #include "console/console.h"
 #include "db/store.h"
 #include "edge/outside.h"
+#include "media/sounds.h"
 #include "main/admission.h"
 #include "main/load.h"
 #include "main/records.h"
@@ -243,6 +247,12 @@ static json_t *network_status(void *arg)
                      "asked", status.asked, "age_s", (json_int_t)status.age_s, "why", status.why);
 }
 
+static void say_of_codec(bool bad, const char *line)
+{
+    if (bad)
+        log_warn("%s", line);
+}
+
 static int open_media(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
@@ -270,6 +280,7 @@ static int open_media(struct daemon *daemon, char *why, size_t why_size)
         if (!addr_is_set(to))
             *to = *bind;
     }
+    plugin_load(TANDEM_CODECDIR, say_of_codec); /* what the media process will have too */
     result = media_open(daemon->loop, &media, &hooks, &daemon->media);
     if (result < 0)
         snprintf(why, why_size, "the media process cannot be used (%s): %s",
@@ -384,6 +395,8 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = open_media(daemon, why, why_size)) < 0)
         return result;
     daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
+    daemon->pbx->sounds = sounds_new(daemon->loop);
+    daemon->pbx->voices = voices_open(config->prompts, config->sounds);
     snprintf(recorder_dir, sizeof recorder_dir, "%s/recorder", config->state_dir);
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
@@ -404,6 +417,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    recordings_open(daemon->pbx, config->recordings);
     daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
     daemon->admission = admission_open(daemon->pbx, daemon->edge);
@@ -521,6 +535,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
+    if (daemon->pbx)
+        recordings_close(daemon->pbx);
     records_close(daemon->records);
     admission_close(daemon->admission);
     outside_close(daemon->outside);
@@ -532,6 +548,10 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         store_close(daemon->pbx->store);
     if (daemon->db)
         db_close(daemon->db, STOP_FLUSH_MS);
+    if (daemon->pbx) {
+        sounds_free(daemon->pbx->sounds);
+        voices_close(daemon->pbx->voices);
+    }
     pbx_free(daemon->pbx);
     free(daemon);
 }

@@ -100,6 +100,7 @@ static void hello(struct connection *connection, const struct proto_hello *m)
     loop_timer_start(control->loop, &control->status, STATUS_MS, report, control);
     if (control->move.entry)
         wire_pause(connection->wire, true);
+    play_forget(control);
     ports_new_controller(control);
     welcome = wire_add(connection->wire, PROTO_WELCOME);
     welcome->version = PROTO_VERSION;
@@ -108,6 +109,7 @@ static void hello(struct connection *connection, const struct proto_hello *m)
     welcome->ip6 = control->ranges[1].pairs > 0;
     welcome->listed = control->used_count;
     welcome->threads = control->worker_count;
+    welcome->recordings = control->recordings;
     ports_list(control, connection->wire);
 }
 
@@ -138,8 +140,31 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_KEYS:
         ports_keys(control, (const void *)m);
         break;
+    case PROTO_MIX:
+        ports_mix(control, (const void *)m);
+        break;
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
+        break;
+    case PROTO_RECORD:
+        records_start(control, (const void *)m, wire_take_fd(connection->wire));
+        break;
+    case PROTO_RECORD_STOP:
+    case PROTO_RECORD_PAUSE:
+    case PROTO_RECORD_RESUME:
+        records_command(control, (const void *)m);
+        break;
+    case PROTO_PIECE:
+        play_piece(control, connection->wire, (const void *)m);
+        break;
+    case PROTO_PLAY:
+        play_list(control, (const void *)m);
+        break;
+    case PROTO_PLAY_STOP:
+        play_no_more(control, (const void *)m);
+        break;
+    case PROTO_MUSIC:
+        play_music(control, (const void *)m);
         break;
     case PROTO_END:
         log_info("the controller asks the media process to end");
@@ -249,6 +274,7 @@ int control_start(struct loop *loop, const struct control_options *options, stru
     control->options = options;
     control->lock_fd = control->listen_fd = -1;
     list_init(&control->connections);
+    list_init(&control->music);
     err = ports_init(control);
     if (err < 0)
         log_error("the media threads cannot be started: %s", strerror(-err));
@@ -275,6 +301,7 @@ void control_stop(struct control *control)
         close(control->listen_fd);
         unlink(control->options->socket_path);
     }
+    play_forget(control);
     ports_clear(control);
     if (control->lock_fd >= 0)
         close(control->lock_fd);

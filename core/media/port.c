@@ -8,7 +8,11 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/keys.h"
+#include "media/play.h"
 #include "media/hearing.h"
+#include "media/mix.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -18,7 +22,6 @@
 #define RCVBUF_RTCP (16 * 1024)
 #define RTCP_SILENCE_US 15000000u /* three of RFC 3550's five-second intervals */
 #define LEFT_SILENCE_US 60000000u
-#define SPOKEN_US 1000000u
 
 struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 {
@@ -31,14 +34,18 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->dir = port->commanded = DIR_SENDRECV;
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
+    list_init(&port->recordings);
+    list_init(&port->players);
     port_refresh_accepts(port);
     return port;
 }
 
 void port_free(struct port *port)
 {
+    record_end_all(port);
     hearing_free(port);
     voice_free(port);
+    play_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
     free(port);
@@ -358,11 +365,14 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     event_add(port->rtp.event, NULL);
     event_add(port->rtcp.event, NULL);
     voice_resume(port);
+    record_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
+    mix_leave(port);
+    record_suspend(port);
     voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
@@ -388,6 +398,8 @@ static void agreed(struct port *port)
     port_refresh_accepts(port);
     hearing_refresh(port);
     voice_refresh(port);
+    mix_refresh(port);
+    keys_refresh(port);
 }
 
 static void refresh_direction(struct port *port)
@@ -485,21 +497,13 @@ void port_tick(struct port *port, uint64_t now_us)
         since = port->bridge.to->last_us;
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
-    look_for_silence(port, now_us);
     reports_tick(port, now_us);
+    look_for_silence(port, now_us);
+    keys_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);
     }
-}
-
-/* Does sound go to the far side just now? */
-static bool is_spoken_to(const struct port *port)
-{
-    const struct port *from = port->bridge.to;
-
-    return (from && from != port && from->sound_us && worker_now(port->worker) - from->sound_us < SPOKEN_US) ||
-           voice_has_other(port, from ? &from->bridge.source : NULL);
 }
 
 void port_get_stats(const struct port *port, struct media_stats *out)
@@ -512,6 +516,5 @@ void port_get_stats(const struct port *port, struct media_stats *out)
     out->first_rx_ms = !port->first_us ? 0 : wait ? (uint32_t)wait : 1;
     if (port->latch.rank != LATCH_NONE)
         out->source = port->latch.source;
-    out->speaks = is_spoken_to(port);
     reports_stats(port, out);
 }
