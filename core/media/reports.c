@@ -12,6 +12,7 @@
 #include "media/worker.h"
 
 #define SPREAD 1000000u /* of the time between reports, in parts: half to one and a half of it (RFC 3550 §6.3.1) */
+#define SPEAKS_US 1000000u
 #define OWN_AFTER 5 / 2 /* intervals without a report of the other side until ours go out */
 
 /* --- which streams the far side hears ----------------------------------------------------------------------------- */
@@ -21,7 +22,8 @@ static const struct port *relayed_from(const struct port *port)
 {
     const struct port *from = port->bridge.to;
 
-    return from && from != port && from->bridge.to == port && !from->bridge.decoded ? from : NULL;
+    return from && from != port && from->bridge.to == port && !from->bridge.decoded && !from->bridge.muted ? from
+                                                                                                           : NULL;
 }
 
 #define OURS_MAX 3
@@ -273,8 +275,19 @@ static void look_at_window(struct port *port, uint64_t now_us)
         worker_tell(port->worker, port, MEDIA_QUALITY);
 }
 
+static void look_at_sent(struct port *port, uint64_t now_us)
+{
+    struct reports *reports = &port->reports;
+
+    if (reports->tx_seen == port->stats.tx_packets)
+        return;
+    reports->tx_seen = port->stats.tx_packets;
+    reports->tx_us = now_us;
+}
+
 void reports_tick(struct port *port, uint64_t now_us)
 {
+    look_at_sent(port, now_us);
     if (!port->worker->report_us)
         return;
     look_at_reports(port, now_us);
@@ -286,6 +299,7 @@ void reports_stats(const struct port *port, struct media_stats *out)
     const struct reports *reports = &port->reports;
     struct quality_heard now = heard(port);
 
+    out->speaks = reports->tx_us && worker_now(port->worker) - reports->tx_us < SPEAKS_US;
     quality_stats(&reports->quality, &now, name_or(codec_in(port), reports->codec_in),
                   name_or(codec_out(port), reports->codec_out), out);
 }

@@ -18,6 +18,7 @@ struct reports {
     uint64_t told_span, told_lost; /* of what came, at our last report */
     uint32_t told_ssrc;
     uint64_t tx_before[2];            /* packets sent, at our last two reports */
+    uint64_t tx_seen, tx_us;          /* packets sent, and when that last changed; 0: never */
     uint64_t window_us;               /* the window of quality began; 0: none has */
     const char *codec_in, *codec_out; /* spoken last: as rating_codec() names them */
 };
