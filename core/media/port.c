@@ -12,6 +12,7 @@
 #include "media/play.h"
 #include "media/hearing.h"
 #include "media/mix.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -33,6 +34,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->dir = port->commanded = DIR_SENDRECV;
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
+    list_init(&port->recordings);
     list_init(&port->players);
     port_refresh_accepts(port);
     return port;
@@ -40,6 +42,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 
 void port_free(struct port *port)
 {
+    record_end_all(port);
     hearing_free(port);
     voice_free(port);
     play_free(port);
@@ -360,12 +363,14 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     event_add(port->rtp.event, NULL);
     event_add(port->rtcp.event, NULL);
     voice_resume(port);
+    record_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
     mix_leave(port);
+    record_suspend(port);
     voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);

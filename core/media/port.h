@@ -82,6 +82,8 @@ struct port {
     struct hearing *hearing; /* NULL: nobody listens to what its far side says */
     struct list players;     /* play.c */
     struct voice *voice;     /* NULL: never said anything of its own */
+    struct list recordings;  /* record.c */
+    unsigned taps;           /* recordings of what is sent: it has to exist as samples */
     struct rtp_count count;
     struct media_stats stats; /* the plain counters of it */
     uint32_t rate;            /* clock of payload type stats.pt */

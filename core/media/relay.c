@@ -8,6 +8,7 @@
 
 #include "audio/codec.h"
 #include "media/hearing.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 static struct port *port_of(struct bridge *bridge)
@@ -249,6 +250,7 @@ static void unpoint(struct port *port)
     port->bridge.muted = false;
     port->bridge.foreign = port->bridge.keying = false;
     memset(&port->bridge.keys, 0, sizeof port->bridge.keys);
+    record_unbridged(port);
     list_unlink(&port->bridge.sink.node);
     port->bridge.to = NULL;
     port_refresh_accepts(port);

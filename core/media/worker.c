@@ -12,6 +12,7 @@
 #include "media/mix.h"
 #include "media/play.h"
 #include "media/port.h"
+#include "media/record.h"
 #include "media/station.h"
 
 #define TICK_MIN_US 10000
@@ -148,6 +149,16 @@ static void do_job(struct worker *worker, struct job *job)
         break;
     case JOB_WATCH:
         silence_watch(&job->port->silence, job->watch.silent_ms, job->watch.lifeless_ms, worker_now(worker));
+        break;
+    case JOB_RECORD:
+        record_start(job->recording, job->port);
+        break;
+    case JOB_RECORD_STOP:
+        record_stop(job->port, job->value);
+        break;
+    case JOB_RECORD_PAUSE:
+    case JOB_RECORD_RESUME:
+        record_pause(job->port, job->value, job->kind == JOB_RECORD_PAUSE);
         break;
     case JOB_PLAY:
         play_start(job->port, &job->play, job->list);

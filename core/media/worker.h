@@ -13,6 +13,7 @@
 
 struct playlist;
 struct port;
+struct recording;
 struct event;
 struct event_base;
 
@@ -29,6 +30,10 @@ enum job_kind {
     JOB_UNBRIDGE,
     JOB_MIX,
     JOB_WATCH,
+    JOB_RECORD,      /* recording, from now on of the port */
+    JOB_RECORD_STOP, /* value: its id */
+    JOB_RECORD_PAUSE,
+    JOB_RECORD_RESUME,
     JOB_LEFT,      /* value: its controller has gone (true) or it has one again */
     JOB_PLAY,      /* list */
     JOB_PLAY_STOP, /* value: serial */
@@ -36,7 +41,8 @@ enum job_kind {
     /* worker → control */
     JOB_DETACHED,
     JOB_RELEASED,
-    JOB_EVENT, /* value: enum media_event_kind */
+    JOB_EVENT,    /* value: enum media_event_kind */
+    JOB_RECORDED, /* id: the recording's; from the file thread */
     JOB_PLAYED,
     JOB_KEY,
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
@@ -66,6 +72,13 @@ struct job {
         struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
+        struct recording *recording;
+        struct {
+            struct inbox *control;
+            uint32_t why; /* enum media_record_why */
+            int err;
+            uint64_t ms, bytes, left_out_ms;
+        } recorded;
     };
 };
 
