@@ -44,8 +44,8 @@ extern const char leg_crypto_no_tls[];
 /* leg_codecs.c */
 /* What the far side offers, as its account may use it. 0, or -ENOENT with why, in words. */
 int leg_codecs_admit(struct leg *leg, struct media_desc *offer, char *why, size_t why_size);
-/* An offer made of what the other side speaks becomes one for this leg, whose far side is known to speak this (NULL: not
- * known). 0, or -ENOENT: nothing is left. */
+/* An offer made of what the other side speaks becomes one for this leg, whose far side is known to speak this (NULL:
+ * not known). 0, or -ENOENT: nothing is left. */
 int leg_codecs_offer(struct leg *leg, struct media_desc *offer, struct media_desc *known);
 /* Why nothing of `offer` was left for this leg, in words. */
 void leg_codecs_why(const struct leg *leg, const struct media_desc *offer, char *why, size_t why_size);

@@ -243,8 +243,8 @@ static void reoffered(void *arg, struct leg *leg, int status, const struct media
     loop_unref_later(call->pbx->loop, call, "reoffer");
 }
 
-/* The caller speaks one codec since it heard early media or an announcement, and the winner another: it gets a new offer
- * (after its ACK), so that nothing need be converted. */
+/* The caller speaks one codec since it heard early media or an announcement, and the winner another: it gets a new
+ * offer (after its ACK), so that nothing need be converted. */
 static void reoffer_caller(struct dial *dial)
 {
     struct media_desc *offer = NULL;
@@ -268,8 +268,8 @@ static int answer_caller(struct dial *dial, const struct leg *winner)
     if (caller->state == LEG_UP)
         return 0;
     if (caller->early) /* leg_answer() repeats what the caller was told */
-        dial->reoffer = !caller_fits(caller, winner) &&
-                        (caller_may_fit(caller, winner) || !legs_convert(caller, winner));
+        dial->reoffer =
+            !caller_fits(caller, winner) && (caller_may_fit(caller, winner) || !legs_convert(caller, winner));
     else if (caller->late_offer)
         result = negotiate_relay_offer(winner->remote, &sdp);
     else

@@ -1,5 +1,5 @@
-/* Which codecs scripted phones are offered and answered, by the policies of their accounts; and calls between phones that
- * have none in common: each gets a codec of its own, and what one says reaches the other in that. */
+/* Which codecs scripted phones are offered and answered, by the policies of their accounts; and calls between phones
+ * that have none in common: each gets a codec of its own, and what one says reaches the other in that. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -131,7 +131,8 @@ START_TEST(phones_without_a_codec_in_common_each_get_one_of_their_own)
     struct scene s;
 
     scene_open(&s, NULL);
-    call(&s, sdp(s.a, PCMA), sdp(s.b, "107 102", "a=rtpmap:107 opus/48000/2\r\na=rtpmap:102 telephone-event/48000\r\n"));
+    call(&s, sdp(s.a, PCMA),
+         sdp(s.b, "107 102", "a=rtpmap:107 opus/48000/2\r\na=rtpmap:102 telephone-event/48000\r\n"));
     numbers_are(&s.invite, "8 9 0 107 101 102");
     numbers_are(&s.ok, "8");
     ck_assert_str_eq(codec_of(&s, "201"), "PCMA/8000");
