@@ -23,8 +23,9 @@ void leg_replace_desc(struct media_desc **slot, struct media_desc *desc); /* tak
 /* Both sides agree: `remote` keeps its address but only the codecs of `agreed`. Takes over `local`. */
 void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
                const struct media_desc *agreed);
-/* leg_offer.c: the caller changed who hears whom while it rang, and who answered was offered something else. */
-void leg_tell_direction(struct leg *leg);
+/* leg_offer.c: the caller changed who hears whom while it rang, and who answered was offered something else; or who
+ * answered prefers a codec that must be converted to one that both have. */
+void leg_tell_change(struct leg *leg);
 /* leg_offer.c: the leg ends; whoever waits for the answer to its re-offer is told 481. */
 void leg_offer_forget(struct leg *leg);
 

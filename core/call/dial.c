@@ -239,7 +239,7 @@ static void reoffered(void *arg, struct leg *leg, int status, const struct media
     if (status != 0 && leg_is_alive(leg) && !(peer && (legs_meet(leg, peer) || legs_convert(leg, peer))))
         leg_end(leg, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, "the phone refused the codec of the phone that answered");
     if (status == 0)
-        leg_tell_direction(leg);
+        leg_tell_change(leg);
     loop_unref_later(call->pbx->loop, call, "reoffer");
 }
 
@@ -333,7 +333,7 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     if (was_up && !legs_meet(dial->leg, winner) && caller_may_fit(dial->leg, winner))
         reoffer_caller(dial);
     else if (!dial->reoffer)
-        leg_tell_direction(dial->leg);
+        leg_tell_change(dial->leg);
 }
 
 static void winner_ended(struct dial *dial)
