@@ -30,7 +30,10 @@ enum event_kind {
     EVENT_SOUND_MISSING, /* something that was to be played to the leg could not be; detail: what and why */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
-    EVENT_ROUTE_TRY, /* detail: target */
+    EVENT_CONFERENCE_JOINED, /* detail: which room, as whom */
+    EVENT_CONFERENCE_LEFT,
+    EVENT_CONFERENCE_CHANGED, /* detail: what was done to the leg, or to its room, by whom */
+    EVENT_ROUTE_TRY,          /* detail: target */
     EVENT_ROUTE_REFUSED,
     EVENT_SCRIPT,     /* detail: a log line or an error of the dialplan */
     EVENT_REGISTERED, /* account, detail: contact */

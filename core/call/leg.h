@@ -15,6 +15,7 @@
 
 struct bridge;
 struct call;
+struct conference_member;
 struct leg;
 struct pbx;
 
@@ -104,8 +105,9 @@ struct leg {
     struct call *call;   /* holds a reference; never NULL while not GONE */
     struct bridge *bridge;
     struct list in_bridge;
-    int state;    /* enum leg_state; only fsm_move() writes it */
-    bool inbound; /* phone → Tandem */
+    struct conference_member *conference; /* NULL: in none */
+    int state;                            /* enum leg_state; only fsm_move() writes it */
+    bool inbound;                         /* phone → Tandem */
     const struct leg_ops *ops;
     void *usage;             /* dialog usage of core/sip */
     struct account *account; /* ref or NULL */

@@ -5,11 +5,13 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 
 static void media_event(void *arg, const struct media_event *event)
 {
     struct leg *leg = arg;
 
+    conference_news(leg, event);
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
     else if (event->kind == MEDIA_KEY)
@@ -62,6 +64,7 @@ static void note_hold(struct leg *leg, const struct stream_desc *remote)
         return;
     leg->held = held;
     leg_publish(leg, held ? EVENT_LEG_HELD : EVENT_LEG_RESUMED, NULL);
+    conference_hold(leg);
 }
 
 /* A stream that is not in use any more is silent in both directions, whatever its far side still sends. */

@@ -45,7 +45,7 @@ struct pbx {
     struct hooks *hooks;
     struct media *media;
     struct db *db;
-    char dialplan[17]; /* beginning of the hash of the dialplan in force, in hex; "": none */
+    char dialplan[17];             /* beginning of the hash of the dialplan in force, in hex; "": none */
     struct originates *originates; /* calls that it is asked to make; NULL: none (originate.h) */
     struct sounds *sounds;         /* reads sound files; NULL: none are played (a simulation) */
     struct voices *voices;         /* what prompts there are; NULL: none */
@@ -61,6 +61,7 @@ struct pbx {
     struct list calls;
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
     struct list route_kinds;
+    struct list conferences; /* conference.h */
     unsigned node;
     unsigned call_count, leg_count;
     uint64_t calls_total, legs_total;

@@ -140,6 +140,9 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_KEYS:
         ports_keys(control, (const void *)m);
         break;
+    case PROTO_MIX:
+        ports_mix(control, (const void *)m);
+        break;
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
         break;

@@ -12,6 +12,7 @@
 #include "media/play.h"
 #include "media/hearing.h"
 #include "media/record.h"
+#include "media/mix.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -369,6 +370,7 @@ void port_detach(struct port *port)
 {
     relay_unbridge(port);
     record_suspend(port);
+    mix_leave(port);
     voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
@@ -394,6 +396,7 @@ static void agreed(struct port *port)
     port_refresh_accepts(port);
     hearing_refresh(port);
     voice_refresh(port);
+    mix_refresh(port);
     keys_refresh(port);
 }
 

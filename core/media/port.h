@@ -13,6 +13,7 @@
 #include "media/voice.h"
 
 struct port;
+struct mix_member;
 struct worker;
 struct event;
 struct hearing;
@@ -76,6 +77,7 @@ struct port {
     bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
+    struct mix_member *member; /* of a conference; NULL: in none */
     struct port_keys keys;
     struct hearing *hearing; /* NULL: nobody listens to what its far side says */
     struct list players;     /* play.c */

@@ -36,6 +36,7 @@ size_t proto_size(unsigned kind)
         [PROTO_RECORD_PAUSE] = sizeof(struct proto_command),
         [PROTO_RECORD_RESUME] = sizeof(struct proto_command),
         [PROTO_RECORDED] = sizeof(struct proto_recorded),
+        [PROTO_MIX] = sizeof(struct proto_mix),
         [PROTO_STATUS] = sizeof(struct proto_status),
         [PROTO_BYE] = sizeof(struct proto_bye_message),
     };

@@ -27,6 +27,7 @@ enum proto_kind {
     PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
     PROTO_RECORD_PAUSE,
     PROTO_RECORD_RESUME,
+    PROTO_MIX,   /* into a conference, out of it */
     PROTO_PIECE, /* one more for the list that the next PROTO_PLAY or PROTO_MUSIC is about; a file's descriptor beside
                     it */
     PROTO_PLAY,
@@ -111,6 +112,13 @@ struct proto_keys { /* KEYS: suite 0 is plain */
     struct proto_head head;
     uint64_t id;
     struct srtp_key in, out;
+};
+
+struct proto_mix { /* MIX */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t room;  /* 0: out of the one it is in */
+    uint64_t flags; /* enum media_mix */
 };
 
 struct proto_watch { /* WATCH */

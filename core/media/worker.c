@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "media/mix.h"
 #include "media/play.h"
 #include "media/port.h"
 #include "media/record.h"
@@ -140,6 +141,12 @@ static void do_job(struct worker *worker, struct job *job)
     case JOB_UNBRIDGE:
         relay_unbridge(job->port);
         break;
+    case JOB_MIX:
+        if (job->mix.room)
+            mix_join(job->port, job->mix.room, job->mix.flags);
+        else
+            mix_leave(job->port);
+        break;
     case JOB_WATCH:
         silence_watch(&job->port->silence, job->watch.silent_ms, job->watch.lifeless_ms, worker_now(worker));
         break;
@@ -218,6 +225,7 @@ int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_
     if (err < 0)
         return err;
     list_init(&worker->ports);
+    list_init(&worker->rooms);
     list_init(&worker->stations);
     worker->control = control;
     worker->silence_us = silence_us;

@@ -28,6 +28,7 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_MIX,
     JOB_WATCH,
     JOB_RECORD,      /* recording, from now on of the port */
     JOB_RECORD_STOP, /* value: its id */
@@ -64,6 +65,10 @@ struct job {
         struct {
             struct srtp_key in, out;
         } keys;
+        struct {
+            uint64_t room; /* 0: out of its room */
+            unsigned flags;
+        } mix;
         struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
@@ -104,6 +109,7 @@ struct worker {
     struct event_base *base;
     struct event *wake, *tick;
     struct list ports;
+    struct list rooms; /* mix.c */
     struct pace pace;
     struct list stations;                                /* station.h */
     _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */

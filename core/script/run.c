@@ -180,6 +180,8 @@ static void release(struct script_run *run)
     run->recording = NULL;
     free(run->recorded.file);
     run->recorded.file = NULL;
+    if (run->in_conference && run->call->caller)
+        conference_leave(run->call->caller, CONFERENCE_GONE);
     if (run->play)
         leg_play_stop(run->play);
     list_unlink(&run->node);

@@ -2,6 +2,7 @@
 #ifndef SCRIPT_SCRIPT_PRIV_H
 #define SCRIPT_SCRIPT_PRIV_H
 
+#include "call/conference.h"
 #include "script/extension.h"
 #include "script/files.h"
 #include "script/guard.h"
@@ -62,6 +63,8 @@ struct script_run {
         char *file; /* NULL: none */
         char why[16], terminators[8];
     } recorded;
+    bool in_conference;       /* it waits for its caller to leave one */
+    enum conference_why left; /* and that is why */
     struct {
         uint64_t ms;
         unsigned missing;

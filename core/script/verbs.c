@@ -250,6 +250,7 @@ void verbs_push(lua_State *L)
         {"record_resume", verb_record_resume},
         {"record_start", verb_record_start},
         {"record_stop", verb_record_stop},
+        {"conference", verb_conference},
         {NULL, NULL},
     };
 

@@ -49,6 +49,8 @@ int verb_record_resume(lua_State *L);
 
 /* dial_verb.c */
 int verb_dial(lua_State *L);
+/* conference_verb.c */
+int verb_conference(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
 /* play_verb.c */

@@ -59,6 +59,9 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
         return true;
     case EVENT_LEG_SILENT:
     case EVENT_LEG_HEARD:
+    case EVENT_CONFERENCE_JOINED:
+    case EVENT_CONFERENCE_LEFT:
+    case EVENT_CONFERENCE_CHANGED:
     case EVENT_SOUND_MISSING:
     case EVENT_RECORDING:
         str_append(out, size, &used, "%s", detail);
