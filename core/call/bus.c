@@ -106,6 +106,7 @@ const char *event_name(enum event_kind kind)
         [EVENT_LEG_RESUMED] = "leg-resumed",
         [EVENT_LEG_SILENT] = "leg-silent",
         [EVENT_LEG_HEARD] = "leg-heard",
+        [EVENT_TRANSCODING] = "transcoding",
         [EVENT_LEG_ENDED] = "leg-ended",
         [EVENT_LEG_RECORDED] = "leg-recorded",
         [EVENT_RECORDING] = "recording",

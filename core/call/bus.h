@@ -23,6 +23,7 @@ enum event_kind {
     EVENT_LEG_RESUMED,
     EVENT_LEG_SILENT,    /* sound is due and does not come; detail: what is missing since when */
     EVENT_LEG_HEARD,     /* it comes (again) */
+    EVENT_TRANSCODING,   /* detail: between which codecs of which legs of its bridge Tandem converts, or that no more */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
     EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
@@ -54,6 +55,7 @@ enum event_kind {
 };
 #define EVENT_BIT(kind) (UINT64_C(1) << (kind))
 #define EVENT_ALL UINT64_MAX
+_Static_assert(EVENT_COUNT <= 64, "a set of kinds has 64 bits");
 
 struct event {
     enum event_kind kind;

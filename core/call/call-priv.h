@@ -41,6 +41,20 @@ int leg_crypto_fill(struct leg *leg, struct media_desc *desc, const struct media
 void leg_crypto_agree(struct leg *leg);
 extern const char leg_crypto_no_tls[];
 
+/* leg_codecs.c */
+/* What the far side offers, as its account may use it. 0, or -ENOENT with why, in words. */
+int leg_codecs_admit(struct leg *leg, struct media_desc *offer, char *why, size_t why_size);
+/* An offer made of what the other side speaks becomes one for this leg, whose far side is known to speak this (NULL: not
+ * known). 0, or -ENOENT: nothing is left. */
+int leg_codecs_offer(struct leg *leg, struct media_desc *offer, struct media_desc *known);
+/* Why nothing of `offer` was left for this leg, in words. */
+void leg_codecs_why(const struct leg *leg, const struct media_desc *offer, char *why, size_t why_size);
+/* Have two legs agreed to the same codec? Can Tandem convert between them? */
+bool legs_meet(const struct leg *a, const struct leg *b);
+bool legs_convert(const struct leg *a, const struct leg *b);
+/* The legs of a bridge have agreed to something: says when the audio is converted from now on, or no longer is. */
+void bridge_note_codecs(struct leg *leg);
+
 /* leg_media.c */
 /* Ports, addresses and keys for the live streams of an offer of ours (answered NULL), or of our answer to `answered`.
  * 0, -EAGAIN (no port), -EACCES (leg_crypto_fill()). */

@@ -171,8 +171,10 @@ struct leg {
  */
 struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, struct account *account) MUST_USE;
 
-/* Sends it out: takes media ports, offers `offer` (addresses and keys filled in here). 0, -EAGAIN (no media port),
- * -EACCES (its account requires encrypted audio, and its signalling is not encrypted), other errno. */
+/* Sends it out: takes media ports, offers `offer`, which is what the other side speaks: its codecs as the account of this
+ * leg may use them, those into which Tandem converts, addresses and keys are filled in here. 0, -EAGAIN (no media port),
+ * -EACCES (its account requires encrypted audio, and its signalling is not encrypted), -ENOENT (its account may use no
+ * codec of it), other errno. */
 int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 /* 180 to 183 to the far side; the same status twice in a row is sent once. -EALREADY when a final response went out. */
 int leg_ring(struct leg *leg, int status);
@@ -186,9 +188,9 @@ int leg_answer(struct leg *leg, const struct media_desc *answer);
  * -EALREADY. */
 int leg_answer_offer(struct leg *leg, const struct media_desc *answer);
 void leg_refuse_offer(struct leg *leg, enum cause cause);
-/* Offers new media to a leg that is UP (addresses filled in here). again: while the far side's own offer is open it
+/* Offers new media to a leg that is UP (filled in as by leg_dial(), in the places and numbers that the leg knows). again: while the far side's own offer is open it
  * waits, and a 491 is followed by another try. done runs once. 0, -EBUSY (an offer is open in either direction),
- * -ENOTCONN, -EAGAIN (no media port). */
+ * -ENOTCONN, -EAGAIN (no media port), -ENOENT (no codec). */
 int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_offered_fn done, void *arg);
 /* The only way to refuse or end a leg. detail (words, may be NULL) is copied. Ending an ended leg does nothing. */
 void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail);

@@ -26,7 +26,8 @@ struct media_desc *negotiate_arrange_offer(const struct media_desc *relay, const
 
 /* The answer for the leg that offered, from the answer that another leg gave to what was made of it: m-lines as in
  * `offer`; a stream that was relayed is accepted when the other leg accepted it, codecs are those of the other answer
- * that the offer has, with the payload types of the offer; direction as the other leg answered, narrowed to what the
+ * that the offer has, with the payload types of the offer; when there is none of audio, the first of the offer's that
+ * Tandem can convert into one of the answer's; telephone events that were offered in any case; direction as the other leg answered, narrowed to what the
  * offer allows (RFC 3264 §6.1). Addresses unset. Returns 0, or -ENOENT (no common audio codec). */
 int negotiate_relay_answer(const struct media_desc *offer, const struct media_desc *other_answer,
                            struct media_desc **out);
@@ -43,8 +44,9 @@ int negotiate_local_answer(const struct media_desc *offer, const struct codec *a
 
 /* An offer of our own: one audio stream with these codecs, sendrecv. */
 struct media_desc *negotiate_local_offer(const struct codec *codecs, unsigned count) MUST_USE;
-/* The default list for local offers: opus is not in it until Tandem can transcode; PCMA, PCMU, G722, telephone-event.
- */
+
+/* The list for local offers, which Tandem speaks itself: best for desk phones first (G722, PCMA, PCMU, opus), and
+ * telephone events. */
 extern const struct codec negotiate_default_codecs[];
 extern const unsigned negotiate_default_codec_count;
 

@@ -59,6 +59,7 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
         return true;
     case EVENT_LEG_SILENT:
     case EVENT_LEG_HEARD:
+    case EVENT_TRANSCODING:
     case EVENT_CONFERENCE_JOINED:
     case EVENT_CONFERENCE_LEFT:
     case EVENT_CONFERENCE_CHANGED:

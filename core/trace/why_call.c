@@ -78,8 +78,16 @@ static void no_common_codec(struct why *why)
 {
     const json_t *leg = guilty_leg(why), *caller = json_array_get(why->legs, 0);
     const char *offered = codecs_of(why, caller, true), *theirs = codecs_of(why, leg, true);
-    const char *party = why_str(leg, "party"), *ours = codecs_of(why, leg, false);
+    const char *party = why_str(leg, "party"), *ours = codecs_of(why, leg, false), *detail = why_str(leg, "detail");
 
+    if (strstr(detail, "may use only")) {
+        why_say(why, "The call failed because %s.", detail);
+        why_do(why,
+               "Allow a codec that the phone has (`tandem account set %s --codecs LIST`), or enable an allowed one in "
+               "the phone.",
+               party);
+        return;
+    }
     if (leg == caller || json_is_true(json_object_get(leg, "inbound"))) {
         why_say(why,
                 "The call failed because the phone of %s offers only audio codecs that the switch or the other "

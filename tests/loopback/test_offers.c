@@ -187,7 +187,7 @@ START_TEST(what_an_answer_adds_is_not_in_use)
     const struct leg *leg;
     struct call *call;
 
-    talk(&p, "m=audio %u RTP/AVP 0 8\n", "m=audio %u RTP/AVP 9 3 8\n");
+    talk(&p, "m=audio %u RTP/AVP 0 8\n", "m=audio %u RTP/AVP 3 18 8\n");
     ck_assert_ptr_nonnull(strstr(message_body(&p.answer), "RTP/AVP 8\r\n"));
     call = LIST_ENTRY(p.bed->pbx->calls.next, struct call, in_pbx);
     LIST_FOR_EACH(leg, &call->legs, in_call)
