@@ -138,6 +138,7 @@ struct leg {
     unsigned stream_count;
     struct leg_stream streams[MEDIA_STREAMS_MAX];
     struct media_port *ports[2];       /* audio, video; owned. streams[] point at them */
+    uint64_t media_name;               /* of its ports: media_port_name() */
     struct media_port *joined[2];      /* the ports of the other leg that they are bridged with */
     struct media_desc *remote_offer;   /* open offer of the far side, or the one last answered */
     struct media_desc *remote;         /* what the far side last agreed to */

@@ -2,6 +2,7 @@
  * the ports back. Signalling thread. Knows the media client, no SDP. */
 #include <stdio.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
@@ -32,9 +33,14 @@ static struct media_port *port_for(struct leg *leg, enum stream_kind kind)
 {
     struct media_port **port = &leg->ports[kind == STREAM_VIDEO];
 
-    if (!*port)
-        *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family,
-                                kind == STREAM_VIDEO ? media_event : audio_event, leg);
+    if (*port)
+        return *port;
+    *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family,
+                            kind == STREAM_VIDEO ? media_event : audio_event, leg);
+    while (!leg->media_name)
+        random_bytes(&leg->media_name, sizeof leg->media_name);
+    if (*port)
+        media_port_name(*port, leg->media_name);
     return *port;
 }
 

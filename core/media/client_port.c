@@ -169,6 +169,11 @@ void media_bridge(struct media_port *a, struct media_port *b)
         command(a, PROTO_BRIDGE, b->id);
 }
 
+void media_port_name(struct media_port *port, uint64_t name)
+{
+    command(port, PROTO_NAME, name);
+}
+
 void media_unbridge(struct media_port *port)
 {
     command(port, PROTO_UNBRIDGE, 0);

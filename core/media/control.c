@@ -174,6 +174,7 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_RELEASE:
     case PROTO_DIRECTION:
     case PROTO_BRIDGE:
+    case PROTO_NAME:
     case PROTO_UNBRIDGE:
     case PROTO_ECHO:
         ports_command(control, (const void *)m);

@@ -237,6 +237,9 @@ void ports_command(struct control *control, const struct proto_command *m)
         if (other && other != entry && other->family)
             bridge(control, entry, other);
         break;
+    case PROTO_NAME:
+        post_simple(control, entry, JOB_NAME, m->value);
+        break;
     case PROTO_UNBRIDGE:
         ports_unpair(entry);
         post_simple(control, entry, JOB_UNBRIDGE, 0);

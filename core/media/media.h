@@ -66,7 +66,7 @@ enum media_event_kind {
     /* Of a port in a conference: */
     MEDIA_TALKS, /* it is heard talking */
     MEDIA_QUIET, /* not any more, for a second */
-    MEDIA_KEY,      /* the far side presses a key: `key`; no stats */
+    MEDIA_KEY,   /* the far side presses a key: `key`; no stats */
 };
 
 struct media_event {
@@ -108,6 +108,9 @@ void media_port_local(struct media_port *port, const struct stream_desc *local);
 /* SRTP: what comes in is under `in`, what goes out under `out` (NULL both: plain). Before media_port_remote(), so that
  * nothing goes to a new address under old keys. A key that is the same as before goes on counting where it was. */
 void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out);
+/* Who we are in reports to the far side (RTCP's CNAME): ports of one leg have one name, so that its phone plays picture
+ * and sound together. Not told: a name by chance. */
+void media_port_name(struct media_port *port, uint64_t name);
 /* May media flow to (SEND) and be taken from (RECV) the far side; default both. Hold is this. */
 void media_port_direction(struct media_port *port, enum stream_dir dir);
 /* a and b hear each other from now on; each leaves the bridge it was in. Payload types are mapped by codec name between
@@ -128,9 +131,9 @@ enum media_mix {
 void media_mix(struct media_port *port, uint64_t room, unsigned flags);
 void media_unmix(struct media_port *port);
 
-/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms (0:
- * never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise counts
- * as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
+/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms
+ * (0: never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise
+ * counts as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms);
 
 /* For `tandem status`. */

@@ -12,6 +12,7 @@ size_t proto_size(unsigned kind)
         [PROTO_REMOTE] = sizeof(struct proto_remote),
         [PROTO_DIRECTION] = sizeof(struct proto_command),
         [PROTO_BRIDGE] = sizeof(struct proto_command),
+        [PROTO_NAME] = sizeof(struct proto_command),
         [PROTO_UNBRIDGE] = sizeof(struct proto_command),
         [PROTO_ECHO] = sizeof(struct proto_command),
         [PROTO_END] = sizeof(struct proto_command),

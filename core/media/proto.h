@@ -23,6 +23,7 @@ enum proto_kind {
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
+    PROTO_NAME,  /* value: who the switch is in reports to the far side */
     PROTO_MIX,   /* into a conference, out of it */
     PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
     PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
@@ -68,7 +69,7 @@ struct proto_hello { /* HELLO, WELCOME */
     uint32_t reserved;
 };
 
-struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, END, LIST_END */
+struct proto_command { /* TAKE, RELEASE, NAME, DIRECTION, BRIDGE, UNBRIDGE, ECHO, END, LIST_END */
     struct proto_head head;
     uint64_t id, value;
 };

@@ -140,6 +140,9 @@ static void do_job(struct worker *worker, struct job *job)
     case JOB_BRIDGE:
         relay_bridge(job->port, job->other);
         break;
+    case JOB_NAME:
+        reports_name(job->port, job->value);
+        break;
     case JOB_UNBRIDGE:
         relay_unbridge(job->port);
         break;

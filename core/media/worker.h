@@ -28,6 +28,7 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_NAME,
     JOB_MIX,
     JOB_WATCH,
     JOB_RECORD,      /* recording, from now on of the port */

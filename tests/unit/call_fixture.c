@@ -47,6 +47,7 @@ struct media_port {
     uint32_t silent_ms, lifeless_ms;
     media_released_fn done;
     void *arg;
+    uint64_t name;
 };
 
 bool media_is_up(const struct media *media)
@@ -109,6 +110,11 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
 
 void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out)
 {
+}
+
+void media_port_name(struct media_port *port, uint64_t name)
+{
+    port->name = name;
 }
 
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)

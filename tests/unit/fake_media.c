@@ -61,6 +61,10 @@ void media_port_keys(struct media_port *port, const struct srtp_key *in, const s
 {
 }
 
+void media_port_name(struct media_port *port, uint64_t name)
+{
+}
+
 void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }
