@@ -26,6 +26,8 @@ enum event_kind {
     EVENT_TRANSCODING,   /* detail: between which codecs of which legs of its bridge Tandem converts, or that no more */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
+    EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
+    EVENT_RECORDED,      /* it has ended; detail: its file and length, or what went wrong */
     EVENT_SOUND_MISSING, /* something that was to be played to the leg could not be; detail: what and why */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
@@ -48,6 +50,8 @@ enum event_kind {
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */
+    EVENT_LEG_POOR,       /* its audio has been poor for a while; detail: which way, and what ails it */
+    EVENT_LEG_CLEAR,      /* no more */
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };

@@ -73,6 +73,13 @@ void leg_silence_update(struct leg *leg);
 /* What the media process says of the leg's audio port. May end the leg. */
 void leg_silence_news(struct leg *leg, const struct media_event *event);
 
+/* leg_quality.c */
+/* The media process says of the leg's audio port how it is. */
+void leg_quality_news(struct leg *leg, const struct media_event *event);
+#define LEG_PHONE_MAX 64
+/* "202's phone", or the number of who has no account. Returns out. */
+const char *leg_phone(const struct leg *leg, char out[LEG_PHONE_MAX]);
+
 /* limit.c */
 /* Answered, or other limits are configured: (re)starts the call's clock. */
 void call_limit_update(struct call *call);

@@ -76,6 +76,19 @@ struct leg_silence {
     unsigned told;                /* silences published */
 };
 
+/* One direction of its audio. */
+struct leg_quality_way {
+    bool poor, told;
+    unsigned in_a_row; /* reports that say otherwise */
+    uint64_t since_us; /* poor since then */
+};
+
+/* Poor audio: leg_quality.c. */
+struct leg_quality {
+    struct leg_quality_way in, out;
+    unsigned told; /* times */
+};
+
 enum leg_change {
     LEG_CHANGE_RINGING,
     LEG_CHANGE_EARLY, /* its far side described its media before it answered */
@@ -146,6 +159,7 @@ struct leg {
     bool held;          /* the far side does not receive or does not send */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
+    struct leg_quality quality;
     struct keys typed; /* keys that its far side has typed and nobody has taken */
     leg_key_fn key_fn; /* waits for keys; NULL: nobody */
     void *key_arg;
@@ -159,7 +173,7 @@ struct leg {
     unsigned ports_releasing;
     bool recorded;            /* EVENT_LEG_RECORDED was published */
     bool finished;            /* out of its call; only other holders keep it */
-    struct media_stats stats; /* after release */
+    struct media_stats stats; /* of its audio: as last told, and after release for good */
     char codec[24];
     leg_control_fn control;
     void *control_arg;

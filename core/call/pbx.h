@@ -33,6 +33,7 @@ typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flo
 
 struct hold_music;
 struct originates;
+struct recordings;
 struct sounds;
 struct store;
 struct voices;
@@ -50,6 +51,7 @@ struct pbx {
     struct voices *voices;         /* what prompts there are; NULL: none */
     struct hold_music *hold_music; /* classes of it; NULL: none */
     struct store *store;           /* what the dialplan keeps; NULL: nothing */
+    struct recordings *recordings; /* recording.h; NULL: nothing can be recorded */
     void *script;
     const struct script_ops *script_ops; /* NULL: no dialplan */
     const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */

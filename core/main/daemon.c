@@ -11,6 +11,7 @@
 #include "audio/plugin.h"
 #include "base/log.h"
 #include "call/originate.h"
+#include "call/recording.h"
 #include "call/voices.h"
 #include "console/console.h"
 #include "db/store.h"
@@ -416,6 +417,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    recordings_open(daemon->pbx, config->recordings);
     daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
     daemon->admission = admission_open(daemon->pbx, daemon->edge);
@@ -533,6 +535,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
+    if (daemon->pbx)
+        recordings_close(daemon->pbx);
     records_close(daemon->records);
     admission_close(daemon->admission);
     outside_close(daemon->outside);

@@ -3,6 +3,7 @@
 #define MEDIA_CONTROL_PRIV_H
 
 #include "media/control.h"
+#include "media/file_thread.h"
 #include "media/idmap.h"
 #include "media/range.h"
 #include "media/wire.h"
@@ -40,6 +41,8 @@ struct control {
     struct list places; /* control_mix.c */
     unsigned ready_count, used_count;
     uint64_t last_id;
+    struct file_thread *files;
+    unsigned recordings; /* that have not ended */
     struct {
         struct entry *entry; /* on its way to another worker: commands wait; NULL: none */
         unsigned to;         /* that worker */
@@ -69,6 +72,10 @@ void ports_remote(struct control *control, const struct proto_remote *m);
 void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
 void ports_watch(struct control *control, const struct proto_watch *m);
+/* control_record.c. Owns fd; -1: none came. */
+void records_start(struct control *control, const struct proto_record *m, int fd);
+void records_command(struct control *control, const struct proto_command *m);
+void records_ended(struct control *control, const struct job *job);
 /* To the entry's worker. Owns job. */
 void port_post(struct control *control, const struct entry *entry, struct job *job);
 /* NULL: it is not, or not any more. */

@@ -365,7 +365,9 @@ static void from_worker(struct control *control, const struct job *job)
 {
     struct entry *entry = idmap_get(&control->ids, job->id);
 
-    if (!entry)
+    if (job->kind == JOB_RECORDED)
+        records_ended(control, job);
+    if (job->kind == JOB_RECORDED || !entry)
         return;
     switch (job->kind) {
     case JOB_EVENT:
@@ -438,6 +440,9 @@ int ports_init(struct control *control)
     while (!instance) /* ids differ from those of an earlier process: a late message of it finds nothing */
         random_bytes(&instance, sizeof instance);
     control->last_id = (uint64_t)instance << 32;
+    err = file_thread_start(&control->files, NULL);
+    if (err < 0)
+        return err;
     range_init(&control->ranges[0], &options->bind4, options->port_low, options->port_high);
     range_init(&control->ranges[1], &options->bind6, options->port_low, options->port_high);
     control->ranges[0].rest_us = control->ranges[1].rest_us = options->rest_ms * UINT64_C(1000);
@@ -447,6 +452,7 @@ int ports_init(struct control *control)
     for (unsigned i = 0; i < options->threads && err == 0; i++) {
         control->workers[i] = mem_new(sizeof **control->workers);
         control->worker_count++;
+        control->workers[i]->report_us = options->report_ms * UINT64_C(1000);
         err = worker_start(control->workers[i], &control->inbox, options->silence_ms * 1000u);
     }
     return err;
@@ -468,6 +474,7 @@ void ports_clear(struct control *control)
     places_clear(control);
     free(control->workers);
     free(control->load);
+    file_thread_stop(control->files); /* what recordings of the ports had left to write */
     idmap_clear(&control->ids);
     range_clear(&control->ranges[0]);
     range_clear(&control->ranges[1]);

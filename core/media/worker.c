@@ -12,6 +12,7 @@
 #include "media/mix.h"
 #include "media/play.h"
 #include "media/port.h"
+#include "media/record.h"
 #include "media/station.h"
 
 #define TICK_MIN_US 10000
@@ -105,6 +106,8 @@ static void hand_back(struct worker *worker, const struct job *from, enum job_ki
 {
     struct job *job = job_new(kind, from->id, from->port);
 
+    if (kind == JOB_RELEASED)
+        reports_bye(from->port);
     port_get_stats(from->port, &job->stats);
     port_detach(from->port);
     inbox_post(worker->control, job);
@@ -148,6 +151,16 @@ static void do_job(struct worker *worker, struct job *job)
         break;
     case JOB_WATCH:
         silence_watch(&job->port->silence, job->watch.silent_ms, job->watch.lifeless_ms, worker_now(worker));
+        break;
+    case JOB_RECORD:
+        record_start(job->recording, job->port);
+        break;
+    case JOB_RECORD_STOP:
+        record_stop(job->port, job->value);
+        break;
+    case JOB_RECORD_PAUSE:
+    case JOB_RECORD_RESUME:
+        record_pause(job->port, job->value, job->kind == JOB_RECORD_PAUSE);
         break;
     case JOB_PLAY:
         play_start(job->port, &job->play, job->list);

@@ -246,6 +246,11 @@ void verbs_push(lua_State *L)
         {"sleep", verb_sleep},
         {"tone", verb_tone},
         {"conference", verb_conference},
+        {"record", verb_record},
+        {"record_pause", verb_record_pause},
+        {"record_resume", verb_record_resume},
+        {"record_start", verb_record_start},
+        {"record_stop", verb_record_stop},
         {NULL, NULL},
     };
 
