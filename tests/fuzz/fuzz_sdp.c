@@ -6,6 +6,7 @@
 
 #include "media/negotiate.h"
 #include "media/negotiate_crypto.h"
+#include "media/negotiate_policy.h"
 #include "sip/sdp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -112,6 +113,39 @@ static void negotiate(struct media_desc *offer)
     desc_free(back);
 }
 
+/* Whatever a phone with this policy chooses of what it is offered, the caller can be answered. */
+static void by_policy(const struct media_desc *heard, const char *text)
+{
+    static const struct crypto_keys keys;
+    struct media_desc *offer = desc_copy(heard), *made = NULL, *answer, *back;
+    struct codec_policy policy;
+    char why[120];
+
+    must(codec_policy_parse(text, &policy) == 0, "the policy can be read");
+    if (policy_admit(offer, &policy, NULL) == 0 && negotiate_relay_offer(offer, &made) == 0 &&
+        policy_offer(made, &policy, NULL) == 0) {
+        const struct stream_desc *audio = desc_audio(made);
+
+        must(audio && audio->codec_count <= MEDIA_CODECS_MAX, "there is audio");
+        for (unsigned i = 0; i < audio->codec_count; i++) {
+            const struct codec *codec = &audio->codecs[i];
+
+            if (!codec_is_speech(codec))
+                continue;
+            must(codec_policy_allows(&policy, codec), "only what is allowed is offered");
+            must(negotiate_local_answer(made, codec, 1, DIR_SENDRECV, &answer) == 0, "it can be chosen");
+            must(negotiate_check_answer(made, answer, why, sizeof why) == 0, "the choice is valid");
+            must(negotiate_relay_answer(offer, answer, &back) == 0, "the caller can be answered");
+            crypto_answer(back, offer, NULL, CRYPTO_MAY, &keys);
+            must(negotiate_check_answer(offer, back, why, sizeof why) == 0, "validly");
+            desc_free(answer);
+            desc_free(back);
+        }
+    }
+    desc_free(made);
+    desc_free(offer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size ? size : 1); /* exactly as long: a read behind the end is found */
@@ -126,6 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (desc) {
         write_and_compare(desc);
         negotiate(desc);
+        by_policy(desc, "any");
+        by_policy(desc, "opus,PCMA,GSM");
     }
     desc_free(desc);
     return 0;
