@@ -73,6 +73,7 @@ static void take_out(struct leg *leg)
     bridge->count--;
     leg->bridge = NULL;
     leg_silence_update(leg);
+    leg_music_update(leg);
     leg_publish(leg, EVENT_BRIDGE_LEFT, NULL);
     obj_unref(bridge, "leg");
 }
@@ -99,6 +100,7 @@ int bridge_join(struct leg *a, struct leg *b)
     enter(bridge, a);
     enter(bridge, b);
     leg_silence_update(a);
+    leg_music_update(a);
     obj_unref(bridge, "join");
     return 0;
 }

@@ -38,9 +38,9 @@ enum event_kind {
     EVENT_UNBANNED,    /* detail: which */
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
-    EVENT_CONFIG,   /* another configuration is in force; detail: its generation */
-    EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
-    EVENT_OVERLOAD, /* it began or is over; detail: in words */
+    EVENT_CONFIG,      /* another configuration is in force; detail: its generation */
+    EVENT_RECORDER,    /* the flight recorder stopped writing or writes again; detail: which and why */
+    EVENT_OVERLOAD,    /* it began or is over; detail: in words */
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */

@@ -44,7 +44,7 @@ struct pbx {
     struct hooks *hooks;
     struct media *media;
     struct db *db;
-    char dialplan[17]; /* beginning of the hash of the dialplan in force, in hex; "": none */
+    char dialplan[17];             /* beginning of the hash of the dialplan in force, in hex; "": none */
     struct originates *originates; /* calls that it is asked to make; NULL: none (originate.h) */
     struct sounds *sounds;         /* reads sound files; NULL: none are played (a simulation) */
     struct voices *voices;         /* what prompts there are; NULL: none */
