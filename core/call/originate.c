@@ -201,6 +201,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             leg_end(leg,
                     sent == -EAGAIN   ? CAUSE_NO_MEDIA
                     : sent == -EACCES ? CAUSE_NO_ENCRYPTION
+                    : sent == -ENOENT ? CAUSE_NO_COMMON_CODEC
                                       : CAUSE_UNREACHABLE,
                     WHO_SWITCH, sent == -EACCES ? leg_crypto_no_tls : NULL);
         }

@@ -4,9 +4,11 @@
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/recording.h"
 #include "call/play.h"
 #include "script/script-priv.h"
 
@@ -186,6 +188,15 @@ static void release(struct script_run *run)
         db_query_cancel(run->query);
     run->query = NULL;
     run_stop_listening(run);
+    if (run->in_conference && run->call->caller)
+        conference_leave(run->call->caller, CONFERENCE_GONE);
+    if (run->recording)
+        recording_forget(run->recording);
+    if (run->recording && run->call->caller)
+        leg_watch_keys(run->call->caller, NULL, NULL);
+    run->recording = NULL;
+    free(run->recorded.file);
+    run->recorded.file = NULL;
     if (run->play)
         leg_play_stop(run->play);
     ask_free(run->ask);
