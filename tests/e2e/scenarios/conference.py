@@ -217,3 +217,59 @@ def two_hundred_who_come_and_go_leave_nothing_behind(t):
     assert live["call"] == 2 and live["leg"] == 2, live
     place = a.place()
     _hears(a, b, since=place)
+
+
+def _type(phone, keys):
+    for key in keys:
+        phone.command("sndcode", key, mark=False)
+
+
+def a_pin_is_asked_for_and_a_moderators_makes_one(t):
+    room = _room()
+    t.tandem.cli("room", "add", room, "--pin", "4711", "--moderator-pin", "99")
+    a, b = _phone(t, tone=440), _phone(t, tone=700)
+    for phone, pin in ((a, "4711"), (b, "99#")):
+        phone.dial(f"*8{room}")
+        phone.established()
+        _type(phone, pin)
+    proc.wait_until("both to be in", lambda: [m["moderator"] for m in _members(t, room)] in ([False, True], [True, False]), 20)
+    assert {m["party"]: m["moderator"] for m in _members(t, room)} == {a.user: False, b.user: True}
+    _hears(a, b)
+    _hears(b, a)
+    b.command("sndcode", "*3", mark=False)
+    a.closed()
+    t.tandem.cli("room", "del", room)
+
+
+@scenario(seconds=120)
+def a_wrong_pin_three_times_is_the_end(t):
+    room = _room()
+    t.tandem.cli("room", "add", room, "--pin", "4711")
+    a = _phone(t, tone=440)
+    a.dial(f"*8{room}")
+    a.established()
+    _type(a, "1#2#3#")
+    a.closed(timeout=80)  # a key that got lost is waited for
+    assert not _members(t, room)
+    call = t.call_record(a.user)
+    assert call["cause"] == "normal" and call["ended_by"] == "script", call
+    t.tandem.cli("room", "del", room)
+
+
+def nobody_hears_anybody_before_the_moderator_is_there(t):
+    room = _room()
+    t.tandem.cli("room", "add", room, "--moderator-pin", "99", "--pin", "11", "--wait", "yes")
+    a, b, c = _phone(t, tone=440), _phone(t, tone=700), _phone(t, tone=1100)
+    for phone in (a, b):
+        phone.dial(f"*8{room}")
+        phone.established()
+        _type(phone, "11")
+    proc.wait_until("both to wait", lambda: [m["waiting"] for m in _members(t, room)] == [True, True], 20)
+    proc.wait_until("two more seconds of a's recording", lambda: a.place() > 2, 20)
+    _hears_not(a, b, 0)
+    c.dial(f"*8{room}")
+    c.established()
+    _type(c, "99")
+    _hears(a, b, c)
+    _hears(b, a, c)
+    t.tandem.cli("room", "del", room)
