@@ -11,8 +11,8 @@
 #include "media/keys.h"
 #include "media/play.h"
 #include "media/hearing.h"
-#include "media/record.h"
 #include "media/mix.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -369,8 +369,8 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
-    record_suspend(port);
     mix_leave(port);
+    record_suspend(port);
     voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);

@@ -31,14 +31,14 @@ size_t proto_size(unsigned kind)
         [PROTO_MUSIC] = sizeof(struct proto_command),
         [PROTO_KEY] = sizeof(struct proto_key),
         [PROTO_PLAYED] = sizeof(struct proto_played),
+        [PROTO_STATUS] = sizeof(struct proto_status),
+        [PROTO_BYE] = sizeof(struct proto_bye_message),
+        [PROTO_MIX] = sizeof(struct proto_mix),
         [PROTO_RECORD] = sizeof(struct proto_record),
         [PROTO_RECORD_STOP] = sizeof(struct proto_command),
         [PROTO_RECORD_PAUSE] = sizeof(struct proto_command),
         [PROTO_RECORD_RESUME] = sizeof(struct proto_command),
         [PROTO_RECORDED] = sizeof(struct proto_recorded),
-        [PROTO_MIX] = sizeof(struct proto_mix),
-        [PROTO_STATUS] = sizeof(struct proto_status),
-        [PROTO_BYE] = sizeof(struct proto_bye_message),
     };
 
     return kind < PROTO_KINDS ? sizes[kind] : 0;

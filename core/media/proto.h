@@ -23,11 +23,11 @@ enum proto_kind {
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
+    PROTO_MIX,   /* into a conference, out of it */
     PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
     PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
     PROTO_RECORD_PAUSE,
     PROTO_RECORD_RESUME,
-    PROTO_MIX,   /* into a conference, out of it */
     PROTO_PIECE, /* one more for the list that the next PROTO_PLAY or PROTO_MUSIC is about; a file's descriptor beside
                     it */
     PROTO_PLAY,

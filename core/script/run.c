@@ -173,6 +173,8 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    if (run->in_conference && run->call->caller)
+        conference_leave(run->call->caller, CONFERENCE_GONE);
     if (run->recording)
         recording_forget(run->recording);
     if (run->recording && run->call->caller)
@@ -180,8 +182,6 @@ static void release(struct script_run *run)
     run->recording = NULL;
     free(run->recorded.file);
     run->recorded.file = NULL;
-    if (run->in_conference && run->call->caller)
-        conference_leave(run->call->caller, CONFERENCE_GONE);
     if (run->play)
         leg_play_stop(run->play);
     list_unlink(&run->node);

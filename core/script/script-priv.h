@@ -57,14 +57,14 @@ struct script_run {
         const char *message;
         const struct db_result *result;
     } answered;
+    bool in_conference;       /* it waits for its caller to leave one */
+    enum conference_why left; /* and that is why */
     struct recording *recording; /* it waits for the end of this; NULL: for none */
     struct {
         uint64_t ms;
         char *file; /* NULL: none */
         char why[16], terminators[8];
     } recorded;
-    bool in_conference;       /* it waits for its caller to leave one */
-    enum conference_why left; /* and that is why */
     struct {
         uint64_t ms;
         unsigned missing;

@@ -245,12 +245,12 @@ void verbs_push(lua_State *L)
         {"play", verb_play},
         {"sleep", verb_sleep},
         {"tone", verb_tone},
+        {"conference", verb_conference},
         {"record", verb_record},
         {"record_pause", verb_record_pause},
         {"record_resume", verb_record_resume},
         {"record_start", verb_record_start},
         {"record_stop", verb_record_stop},
-        {"conference", verb_conference},
         {NULL, NULL},
     };
 
