@@ -50,6 +50,8 @@ enum event_kind {
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */
+    EVENT_LEG_POOR,       /* its audio has been poor for a while; detail: which way, and what ails it */
+    EVENT_LEG_CLEAR,      /* no more */
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };

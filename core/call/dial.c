@@ -239,12 +239,12 @@ static void reoffered(void *arg, struct leg *leg, int status, const struct media
     if (status != 0 && leg_is_alive(leg) && !(peer && (legs_meet(leg, peer) || legs_convert(leg, peer))))
         leg_end(leg, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, "the phone refused the codec of the phone that answered");
     if (status == 0)
-        leg_tell_direction(leg);
+        leg_tell_change(leg);
     loop_unref_later(call->pbx->loop, call, "reoffer");
 }
 
-/* The caller speaks one codec since it heard early media or an announcement, and the winner another: it gets a new offer
- * (after its ACK), so that nothing need be converted. */
+/* The caller speaks one codec since it heard early media or an announcement, and the winner another: it gets a new
+ * offer (after its ACK), so that nothing need be converted. */
 static void reoffer_caller(struct dial *dial)
 {
     struct media_desc *offer = NULL;
@@ -268,8 +268,8 @@ static int answer_caller(struct dial *dial, const struct leg *winner)
     if (caller->state == LEG_UP)
         return 0;
     if (caller->early) /* leg_answer() repeats what the caller was told */
-        dial->reoffer = !caller_fits(caller, winner) &&
-                        (caller_may_fit(caller, winner) || !legs_convert(caller, winner));
+        dial->reoffer =
+            !caller_fits(caller, winner) && (caller_may_fit(caller, winner) || !legs_convert(caller, winner));
     else if (caller->late_offer)
         result = negotiate_relay_offer(winner->remote, &sdp);
     else
@@ -333,7 +333,7 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     if (was_up && !legs_meet(dial->leg, winner) && caller_may_fit(dial->leg, winner))
         reoffer_caller(dial);
     else if (!dial->reoffer)
-        leg_tell_direction(dial->leg);
+        leg_tell_change(dial->leg);
 }
 
 static void winner_ended(struct dial *dial)

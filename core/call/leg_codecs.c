@@ -1,5 +1,5 @@
-/* Which codecs a leg is offered and may use: by the policy of its account, or the switch's. And what is said of two legs
- * between which Tandem has to convert. Signalling thread. Knows no SDP and does no audio. */
+/* Which codecs a leg is offered and may use: by the policy of its account, or the switch's. And what is said of two
+ * legs between which Tandem has to convert. Signalling thread. Knows no SDP and does no audio. */
 #include <stdio.h>
 
 #include "base/log.h"

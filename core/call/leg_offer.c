@@ -234,13 +234,25 @@ static void tell_peer(struct leg *leg)
     desc_free(relay);
 }
 
-void leg_tell_direction(struct leg *leg)
+/* They have a codec in common, but the peer would rather speak another: asked again, without it, nothing is converted.
+ */
+static bool strays(const struct stream_desc *peer, const struct stream_desc *leg)
+{
+    const struct codec *first = peer && leg ? desc_speech(peer) : NULL;
+
+    for (unsigned i = 0; first && i < leg->codec_count; i++)
+        if (codec_same(first, &leg->codecs[i]))
+            return false;
+    return first && codecs_meet(peer, leg);
+}
+
+void leg_tell_change(struct leg *leg)
 {
     struct leg *peer = bridge_peer(leg);
     const struct stream_desc *told = live_stream(peer ? peer->told : NULL, STREAM_AUDIO);
     const struct stream_desc *now = live_stream(leg->remote, STREAM_AUDIO);
 
-    if (told && now && told->dir != now->dir)
+    if ((told && now && told->dir != now->dir) || (peer && strays(live_stream(peer->remote, STREAM_AUDIO), now)))
         tell_peer(leg);
 }
 

@@ -29,9 +29,9 @@ int policy_admit(struct media_desc *offer, const struct codec_policy *policy, co
 
 /* An offer that was made of what the other side speaks, as it goes to a far side with this policy: of the audio codecs,
  * those that are allowed, in the order of the policy; behind them, when Tandem can convert what the other side speaks,
- * those that are allowed and that it can convert into; then telephone events for all that, whether or not the other side
- * has them. Nothing is added for conversion where the far side is known (its description, or NULL) to speak one of the
- * former: it might prefer what was added. Numbers that it has already stay. 0; -ENOENT: no speech is left. */
+ * those that are allowed and that it can convert into; then telephone events for all that, whether or not the other
+ * side has them. Nothing is added for conversion where the far side is known (its description, or NULL) to speak one of
+ * the former: it might prefer what was added. Numbers that it has already stay. 0; -ENOENT: no speech is left. */
 int policy_offer(struct media_desc *offer, const struct codec_policy *policy, struct media_desc *known);
 /* Moves the codecs that are in use (NULL: none are) to the front of the offer's audio. */
 void policy_prefer(struct media_desc *offer, const struct stream_desc *in_use);

@@ -101,7 +101,7 @@ struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE
 struct worker {
     struct inbox inbox;
     struct inbox *control;
-    uint64_t silence_us;
+    uint64_t silence_us, report_us;
     atomic_uint_fast64_t relayed; /* written by its thread only */
     /* its thread only */
     pthread_t thread;
@@ -116,7 +116,7 @@ struct worker {
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 
-/* Returns 0 or negative errno. control gets what the worker has to say. */
+/* Returns 0 or negative errno. control gets what the worker has to say. report_us was set before. */
 int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us);
 /* Ends the thread and forgets its ports (their sockets stay open). */
 void worker_stop(struct worker *worker);

@@ -1,5 +1,5 @@
-/* Which codecs scripted phones are offered and answered, by the policies of their accounts; and calls between phones that
- * have none in common: each gets a codec of its own, and what one says reaches the other in that. */
+/* Which codecs scripted phones are offered and answered, by the policies of their accounts; and calls between phones
+ * that have none in common: each gets a codec of its own, and what one says reaches the other in that. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -131,7 +131,8 @@ START_TEST(phones_without_a_codec_in_common_each_get_one_of_their_own)
     struct scene s;
 
     scene_open(&s, NULL);
-    call(&s, sdp(s.a, PCMA), sdp(s.b, "107 102", "a=rtpmap:107 opus/48000/2\r\na=rtpmap:102 telephone-event/48000\r\n"));
+    call(&s, sdp(s.a, PCMA),
+         sdp(s.b, "107 102", "a=rtpmap:107 opus/48000/2\r\na=rtpmap:102 telephone-event/48000\r\n"));
     numbers_are(&s.invite, "8 9 0 107 101 102");
     numbers_are(&s.ok, "8");
     ck_assert_str_eq(codec_of(&s, "201"), "PCMA/8000");
@@ -157,6 +158,73 @@ START_TEST(phones_with_a_codec_in_common_both_speak_that)
     ck_assert_str_eq(codec_of(&s, "202"), "PCMA/8000");
     ck_assert_uint_eq(s.words, 0);
     heard_as(s.a, &s.ok, 8, s.b, 8);
+    hang_up(&s);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(a_callee_that_would_rather_speak_another_codec_is_asked_for_the_common_one)
+{
+    const struct message *m;
+    struct scene s;
+
+    scene_open(&s, NULL);
+    call(&s, sdp(s.a, PCMA), sdp(s.b, "9 8", ""));
+    numbers_are(&s.ok, "8");
+    m = must(ua_wait(s.b, "INVITE"));
+    numbers_are(m, "8 101");
+    ua_reply(s.b, m, 200, "OK", sdp(s.b, PCMA));
+    must(ua_wait(s.b, "ACK"));
+    heard_as(s.a, &s.ok, 8, s.b, 8);
+    ck_assert_str_eq(codec_of(&s, "202"), "PCMA/8000");
+    ck_assert_uint_eq(s.words, 0);
+    hang_up(&s);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(a_call_that_is_converted_can_be_held_and_resumed)
+{
+    const struct message *m;
+    struct message invite;
+    struct scene s;
+
+    scene_open(&s, NULL);
+    call(&s, sdp(s.a, OPUS), sdp(s.b, PCMA));
+    for (int held = 1; held >= 0; held--) {
+        char offer[1000], answer[1000];
+
+        snprintf(offer, sizeof offer, "%s%s", sdp(s.a, OPUS), held ? "a=sendonly\r\n" : "");
+        snprintf(answer, sizeof answer, "%s%s", sdp(s.b, PCMA), held ? "a=recvonly\r\n" : "");
+        ua_start(s.a, "INVITE", offer);
+        invite = *must(ua_wait(s.b, "INVITE"));
+        ck_assert_int_eq(strstr(message_body(&invite), "a=sendonly") != NULL, held);
+        ua_reply(s.b, &invite, 200, "OK", answer);
+        must(ua_wait(s.b, "ACK"));
+        m = must(ua_wait(s.a, "200"));
+        numbers_are(m, "96 97");
+        ck_assert_int_eq(strstr(message_body(m), "a=recvonly") != NULL, held);
+        ua_ack(s.a, m);
+    }
+    heard_as(s.b, &invite, 8, s.a, 96);
+    ck_assert_uint_eq(s.words, 1);
+    hang_up(&s);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(each_side_has_its_own_packet_time_when_audio_is_converted)
+{
+    char offer[1000], answer[1000];
+    struct scene s;
+
+    scene_open(&s, NULL);
+    snprintf(offer, sizeof offer, "%sa=ptime:60\r\n", sdp(s.a, PCMA));
+    snprintf(answer, sizeof answer, "%sa=ptime:10\r\n", sdp(s.b, PCMU));
+    call(&s, offer, answer);
+    ck_assert_ptr_nonnull(strstr(message_body(&s.invite), "a=ptime:60"));
+    ck_assert_ptr_nonnull(strstr(message_body(&s.ok), "a=ptime:60"));
+    heard_as(s.a, &s.ok, 8, s.b, 0);
     hang_up(&s);
     scene_close(&s);
 }
@@ -320,6 +388,12 @@ START_TEST(the_echo_is_heard_in_opus_too)
     ck_assert_ptr_nonnull(strstr(message_body(&s.ok), "useinbandfec=1"));
     ua_ack(s.a, &s.ok);
     ua_bye(s.a);
+    bed_codecs(s.bed, "201", "PCMA,G722");
+    ua_invite(s.a, "600", sdp(s.a, "96 9 8", "a=rtpmap:96 opus/48000/2\r\n"));
+    s.ok = *must(ua_wait(s.a, "200"));
+    numbers_are(&s.ok, "9"); /* its own first that it may use */
+    ua_ack(s.a, &s.ok);
+    ua_bye(s.a);
     scene_close(&s);
 }
 END_TEST
@@ -414,6 +488,9 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, phones_without_a_codec_in_common_each_get_one_of_their_own);
     tcase_add_test(tests, phones_with_a_codec_in_common_both_speak_that);
+    tcase_add_test(tests, a_callee_that_would_rather_speak_another_codec_is_asked_for_the_common_one);
+    tcase_add_test(tests, a_call_that_is_converted_can_be_held_and_resumed);
+    tcase_add_test(tests, each_side_has_its_own_packet_time_when_audio_is_converted);
     tcase_add_test(tests, a_call_without_an_offer_is_offered_what_the_callee_speaks_first);
     tcase_add_test(tests, a_reoffer_that_drops_the_common_codec_is_converted);
     tcase_add_test(tests, a_phone_that_asks_for_an_offer_may_choose_another_codec);

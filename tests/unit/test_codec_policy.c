@@ -98,8 +98,9 @@ START_TEST(codecs_of_the_caller_come_first_and_then_what_they_can_be_converted_i
                "audio RTP/AVP sendrecv: 8 PCMA/8000, 0 PCMU/8000, 107 opus/48000 useinbandfec=1, 9 G722/8000, "
                "101 telephone-event/8000 0-16, 102 telephone-event/48000 0-15");
     /* Only what is allowed. */
-    offered_is("m=audio 4000 RTP/AVP 0 8 9\n", "pcma", "audio RTP/AVP sendrecv: 8 PCMA/8000, "
-                                                       "101 telephone-event/8000 0-15");
+    offered_is("m=audio 4000 RTP/AVP 0 8 9\n", "pcma",
+               "audio RTP/AVP sendrecv: 8 PCMA/8000, "
+               "101 telephone-event/8000 0-15");
     offered_is(PCMA, "opus", "audio RTP/AVP sendrecv: 107 opus/48000 useinbandfec=1, 102 telephone-event/48000 0-15");
     /* What is named goes before whatever else there is. */
     offered_is("m=audio 4000 RTP/AVP 3 0 8\n", "PCMA,any",
@@ -114,8 +115,9 @@ START_TEST(what_tandem_cannot_decode_is_passed_on_unseen_or_not_at_all)
     offered_is(GSM, "gsm,PCMA", "audio RTP/AVP sendrecv: 3 GSM/8000, 101 telephone-event/8000 0-16");
     offered_is(GSM, "PCMA,opus", "nothing");
     /* One that it can decode stands for the other. */
-    offered_is("m=audio 4000 RTP/AVP 3 8\n", "PCMU", "audio RTP/AVP sendrecv: 0 PCMU/8000, "
-                                                     "101 telephone-event/8000 0-15");
+    offered_is("m=audio 4000 RTP/AVP 3 8\n", "PCMU",
+               "audio RTP/AVP sendrecv: 0 PCMU/8000, "
+               "101 telephone-event/8000 0-15");
     offered_is(PCMA, "G729", "nothing"); /* no plug-in is loaded */
 }
 END_TEST
@@ -123,7 +125,8 @@ END_TEST
 START_TEST(nothing_is_added_for_a_phone_that_is_known_to_speak_what_the_other_one_speaks)
 {
     struct codec_policy policy = policy_of("any");
-    struct media_desc *offer = offered(PCMA, "PCMA"), *same = desc_of("m=audio 1 RTP/AVP 0 8\n"), *other = desc_of(OPUS);
+    struct media_desc *offer = offered(PCMA, "PCMA"), *same = desc_of("m=audio 1 RTP/AVP 0 8\n"),
+                      *other = desc_of(OPUS);
 
     ck_assert_int_eq(policy_offer(offer, &policy, same), 0);
     ck_assert_str_eq(text_of(offer), "audio RTP/AVP sendrecv: 8 PCMA/8000, 101 telephone-event/8000 0-16");
@@ -231,7 +234,8 @@ START_TEST(the_caller_is_answered_with_the_codec_of_the_callee_or_with_one_that_
         {OPUS, "any", "m=audio 1 RTP/AVP 9\n",
          "audio RTP/AVP sendrecv: 96 opus/48000 useinbandfec=1, 97 telephone-event/48000 0-15"},
         {G722, "any", PCMU, "audio RTP/AVP sendrecv: 9 G722/8000, 101 telephone-event/8000 0-15"},
-        /* The callee prefers one that must be converted, but takes one in common too: that is what the caller speaks. */
+        /* The callee prefers one that must be converted, but takes one in common too: that is what the caller speaks.
+         */
         {PCMA, "any", "m=audio 1 RTP/AVP 9 8\n", "audio RTP/AVP sendrecv: 8 PCMA/8000, 101 telephone-event/8000 0-15"},
         {"m=audio 1 RTP/AVP 3 101\n" EVENTS, "any", "m=audio 1 RTP/AVP 3\n",
          "audio RTP/AVP sendrecv: 3 GSM/8000, 101 telephone-event/8000 0-15"},
@@ -280,7 +284,8 @@ END_TEST
 
 START_TEST(what_is_in_use_can_be_put_in_front)
 {
-    struct media_desc *offer = desc_of("m=audio 1 RTP/AVP 0 101 8 9\n" EVENTS), *now = desc_of("m=audio 1 RTP/AVP 9 8\n");
+    struct media_desc *offer = desc_of("m=audio 1 RTP/AVP 0 101 8 9\n" EVENTS),
+                      *now = desc_of("m=audio 1 RTP/AVP 9 8\n");
 
     memset(&offer->streams[0].rtp, 0, sizeof offer->streams[0].rtp);
     policy_prefer(offer, desc_audio(now));
@@ -294,8 +299,8 @@ END_TEST
 
 START_TEST(codecs_are_named_for_people)
 {
-    struct media_desc *desc = desc_of("m=audio 1 RTP/AVP 96 97 8 101\na=rtpmap:96 speex/16000\na=rtpmap:97 speex/8000\n"
-                                      EVENTS);
+    struct media_desc *desc =
+        desc_of("m=audio 1 RTP/AVP 96 97 8 101\na=rtpmap:96 speex/16000\na=rtpmap:97 speex/8000\n" EVENTS);
     char text[64];
 
     ck_assert_str_eq(codecs_text(&desc->streams[0], text, sizeof text), "speex, PCMA");
