@@ -1,6 +1,7 @@
 /* See call_fixture.h. The media client's functions and the snapshot of the database are replaced here: this object is
  * linked before the library. */
 #include "call_fixture.h"
+#include "media/media_play.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -173,6 +174,37 @@ void media_mix(struct media_port *port, uint64_t room, unsigned flags)
 void media_unmix(struct media_port *port)
 {
     note("unmix");
+}
+
+struct media_play *media_play(struct media_port *port, const struct media_piece *pieces, unsigned count, unsigned loops,
+                              media_played_fn done, void *arg)
+{
+    fx.plays++;
+    return (struct media_play *)(uintptr_t)port;
+}
+
+struct media_play *media_play_music(struct media_port *port, uint64_t music)
+{
+    return media_play(port, NULL, 0, 0, NULL, NULL);
+}
+
+void media_play_stop(struct media_play *play)
+{
+    fx.plays_stopped++;
+}
+
+uint64_t media_music_new(struct media *media, const struct media_piece *pieces, unsigned count, bool shuffle)
+{
+    return count;
+}
+
+void media_music_forget(struct media *media, uint64_t music)
+{
+}
+
+unsigned media_up_count(const struct media *media)
+{
+    return 1;
 }
 
 void media_port_echo(struct media_port *port, bool on)
