@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "media/secure_ciphers.h"
 
 #define WINDOW 1024        /* packets back that a late one is still told from a repeated one */
 #define RESTART_PACKETS 25 /* in a row that are older than the window: half a second of speech */
@@ -198,8 +199,12 @@ static int try_suite(enum suite suite)
 int secure_setup(struct secure *anchor)
 {
     const struct srtp_key key = {.suite = SUITE_AEAD_AES_128_GCM};
-    int err = srtp_init() == srtp_err_status_ok && secure_set(anchor, &key, true) == 0 ? 0 : -ENOTSUP;
+    int err = srtp_init() == srtp_err_status_ok ? 0 : -ENOTSUP;
 
+    if (err == 0 && secure_ciphers_install() < 0)
+        log_warn("libsrtp2 keeps ciphers of its own: encrypted audio may cost several times as much");
+    if (err == 0 && secure_set(anchor, &key, true) < 0)
+        err = -ENOTSUP;
     for (int suite = SUITE_NONE + 1; suite < SUITE_COUNT && err == 0; suite++) {
         err = try_suite((enum suite)suite);
     }

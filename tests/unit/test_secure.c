@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "media/secure.h"
+#include "media/secure_ciphers.h"
 
 static struct secure anchor;
 
@@ -128,6 +129,13 @@ START_TEST(the_second_implementation_gives_the_literal_values_of_the_rfcs)
     is_hex(packet, "8040f17b 8041f8d3 5501a0b2 f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf"
                    "8833899d7f27beb16a9152cf765ee4390cce");
     ck_assert_uint_eq(len, 66);
+}
+END_TEST
+
+/* Otherwise libsrtp2 goes on with what it was built on, and only a benchmark would show it. */
+START_TEST(the_library_takes_all_our_ciphers_behind_its_own_tests_and_the_literal_values_of_the_rfcs)
+{
+    ck_assert_int_eq(secure_ciphers_install(), 0);
 }
 END_TEST
 
@@ -399,6 +407,7 @@ int main(void)
     if (secure_setup(&anchor) < 0)
         return 1;
     tcase_add_test(tc, the_second_implementation_gives_the_literal_values_of_the_rfcs);
+    tcase_add_test(tc, the_library_takes_all_our_ciphers_behind_its_own_tests_and_the_literal_values_of_the_rfcs);
     tcase_add_loop_test(tc, packets_are_those_of_the_rfcs, 1, SUITE_COUNT);
     tcase_add_loop_test(tc, what_is_damaged_repeated_or_under_another_key_does_not_pass, 1, SUITE_COUNT);
     tcase_add_loop_test(tc, the_same_key_again_goes_on_counting_and_another_begins, 1, SUITE_COUNT);
