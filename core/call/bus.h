@@ -22,6 +22,8 @@ enum event_kind {
     EVENT_LEG_HELD, /* its far side stopped receiving or sending */
     EVENT_LEG_RESUMED,
     EVENT_LEG_SILENT,    /* sound is due and does not come; detail: what is missing since when */
+    EVENT_LEG_KEYED,     /* its audio has keys from DTLS; detail: which */
+    EVENT_LEG_KEYLESS,   /* it has none, and nothing is heard; detail: why not */
     EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
@@ -37,9 +39,9 @@ enum event_kind {
     EVENT_UNBANNED,    /* detail: which */
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
-    EVENT_CONFIG,   /* another configuration is in force; detail: its generation */
-    EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
-    EVENT_OVERLOAD, /* it began or is over; detail: in words */
+    EVENT_CONFIG,      /* another configuration is in force; detail: its generation */
+    EVENT_RECORDER,    /* the flight recorder stopped writing or writes again; detail: which and why */
+    EVENT_OVERLOAD,    /* it began or is over; detail: in words */
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */

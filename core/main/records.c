@@ -92,7 +92,7 @@ static void write_leg(struct records *records, const struct leg *leg)
         .dropped_packets = stats->dropped,
         .jitter_us = stats->jitter_us,
         .cause_code = cause->q850,
-        .srtp = leg->srtp[0] ? suite_name(leg->srtp[0]) : NULL,
+        .srtp = leg_encryption(leg),
         .srtp_rejected = stats->rejected,
     };
 
@@ -146,7 +146,8 @@ static void happened(void *arg, const struct event *event)
     (EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED) |                         \
      EVENT_BIT(EVENT_LEG_RINGING) | EVENT_BIT(EVENT_LEG_ANSWERED) | EVENT_BIT(EVENT_LEG_HELD) |                        \
      EVENT_BIT(EVENT_LEG_RESUMED) | EVENT_BIT(EVENT_LEG_SILENT) | EVENT_BIT(EVENT_LEG_HEARD) |                         \
-     EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT))
+     EVENT_BIT(EVENT_LEG_KEYED) | EVENT_BIT(EVENT_LEG_KEYLESS) | EVENT_BIT(EVENT_ROUTE_REFUSED) |                      \
+     EVENT_BIT(EVENT_SCRIPT))
 
 struct records *records_open(struct pbx *pbx)
 {

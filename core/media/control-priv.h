@@ -62,6 +62,7 @@ void ports_command(struct control *control, const struct proto_command *m);
 void ports_remote(struct control *control, const struct proto_remote *m);
 void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
+void ports_dtls(struct control *control, const struct proto_dtls *m);
 void ports_watch(struct control *control, const struct proto_watch *m);
 uint64_t ports_relayed(const struct control *control);
 

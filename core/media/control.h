@@ -16,6 +16,7 @@ struct control_options {
     unsigned silence_ms;
     unsigned rest_ms;
     bool no_sandbox;
+    const struct dtls_identity *identity; /* NULL: no DTLS */
 };
 
 /* Starts the workers and listens. options and its strings are borrowed while it lives. On failure the reason has been

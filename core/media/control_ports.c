@@ -280,6 +280,19 @@ void ports_keys(struct control *control, const struct proto_keys *m)
     post(control, entry, job);
 }
 
+void ports_dtls(struct control *control, const struct proto_dtls *m)
+{
+    struct entry *entry = in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_DTLS, entry->id, entry->port);
+    job->dtls.theirs = m->theirs;
+    job->dtls.active = m->active != 0;
+    post(control, entry, job);
+}
+
 void ports_watch(struct control *control, const struct proto_watch *m)
 {
     struct entry *entry = in_use(control, m->id);
@@ -336,6 +349,18 @@ static void tell(struct control *control, enum proto_kind kind, const struct job
     m->stats = job->stats;
 }
 
+static void tell_dtls(struct control *control, const struct job *job)
+{
+    struct proto_dtls_news *m;
+
+    if (!control_wire(control))
+        return;
+    m = wire_add(control_wire(control), PROTO_DTLS_NEWS);
+    m->id = job->id;
+    m->suite = job->dtls_news.suite;
+    m->fault = job->dtls_news.fault;
+}
+
 static void from_worker(struct control *control, const struct job *job)
 {
     struct entry *entry = idmap_get(&control->ids, job->id);
@@ -346,6 +371,10 @@ static void from_worker(struct control *control, const struct job *job)
     case JOB_EVENT:
         if (!entry->releasing)
             tell(control, PROTO_EVENT, job);
+        break;
+    case JOB_DTLS_NEWS:
+        if (!entry->releasing)
+            tell_dtls(control, job);
         break;
     case JOB_RELEASED:
         tell(control, PROTO_RELEASED, job);
@@ -413,6 +442,7 @@ int ports_init(struct control *control)
     for (unsigned i = 0; i < options->threads && err == 0; i++) {
         control->workers[i] = mem_new(sizeof **control->workers);
         control->worker_count++;
+        control->workers[i]->identity = options->identity;
         err = worker_start(control->workers[i], &control->inbox, options->silence_ms * 1000u);
     }
     return err;

@@ -46,11 +46,26 @@ enum media_event_kind {
     MEDIA_SILENT,   /* no sound for silent_ms; stats say whether there ever was any */
     MEDIA_HEARD,    /* sound after MEDIA_SILENT */
     MEDIA_LIFELESS, /* neither RTP nor RTCP for lifeless_ms */
+    /* Of a port with DTLS; stats are unset: */
+    MEDIA_KEYED,   /* there are (new) keys; suite */
+    MEDIA_KEYLESS, /* the handshake failed; fault. It is tried again, and keys of before stay */
+};
+
+enum dtls_fault {
+    DTLS_FAULT_NONE,
+    DTLS_FAULT_SILENCE,     /* the far side sent nothing of a handshake */
+    DTLS_FAULT_TIMEOUT,     /* it began, and then nothing more came of it */
+    DTLS_FAULT_CERTIFICATE, /* not the one of the fingerprint */
+    DTLS_FAULT_NO_SUITE,    /* no SRTP profile in common */
+    DTLS_FAULT_HANDSHAKE,   /* refused by it, or by us: versions, ciphers */
 };
 
 struct media_event {
     enum media_event_kind kind;
+    const struct media_port *port;
     struct media_stats stats;
+    enum suite suite;
+    enum dtls_fault fault;
 };
 
 typedef void (*media_event_fn)(void *arg, const struct media_event *event);
@@ -83,6 +98,12 @@ void media_port_local(struct media_port *port, const struct stream_desc *local);
 /* SRTP: what comes in is under `in`, what goes out under `out` (NULL both: plain). Before media_port_remote(), so that
  * nothing goes to a new address under old keys. A key that is the same as before goes on counting where it was. */
 void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out);
+/* The certificate that the media process shows in DTLS; NULL: it is not up, or has no DTLS. */
+const struct fingerprint *media_fingerprint(const struct media *media);
+/* SRTP with keys from DTLS (RFC 5763), in place of media_port_keys(): until there are any, nothing goes out and nothing
+ * is taken. The far side has the certificate with this fingerprint; active: we begin, when media_port_remote() has told
+ * where. The same again leaves everything as it is; the end of it is media_port_keys(). */
+void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active);
 /* May media flow to (SEND) and be taken from (RECV) the far side; default both. Hold is this. */
 void media_port_direction(struct media_port *port, enum stream_dir dir);
 /* a and b hear each other from now on; each leaves the bridge it was in. Payload types are mapped by codec name between

@@ -6,7 +6,7 @@
 
 #include "media/media.h"
 
-#define PROTO_VERSION 4u
+#define PROTO_VERSION 5u
 _Static_assert(sizeof(struct media_stats) == 96, "media_stats is part of the protocol: raise PROTO_VERSION with it");
 
 enum proto_kind {
@@ -23,6 +23,7 @@ enum proto_kind {
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
+    PROTO_DTLS,
     PROTO_END, /* the process ends */
     /* the media process says */
     PROTO_WELCOME, /* answer to PROTO_HELLO; PROTO_LISTED for each port in use and PROTO_LIST_END follow */
@@ -33,6 +34,7 @@ enum proto_kind {
     PROTO_EVENT,
     PROTO_RELEASED,
     PROTO_STATUS, /* once a second while something changes */
+    PROTO_DTLS_NEWS,
     PROTO_BYE,    /* why this controller is dropped */
     PROTO_KINDS,
 };
@@ -51,6 +53,7 @@ struct proto_hello { /* HELLO, WELCOME */
     uint32_t ip4, ip6; /* WELCOME: does it have ports of this family? */
     uint32_t listed;   /* WELCOME: how many ports follow */
     uint32_t threads;
+    struct fingerprint print; /* WELCOME: of its certificate */
 };
 
 struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, END, LIST_END */
@@ -93,6 +96,20 @@ struct proto_keys { /* KEYS: suite 0 is plain */
     struct proto_head head;
     uint64_t id;
     struct srtp_key in, out;
+};
+
+struct proto_dtls { /* DTLS: keys come from a handshake from now on */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t active; /* we begin it */
+    struct fingerprint theirs;
+};
+
+struct proto_dtls_news { /* DTLS_NEWS: of the stream itself, not of RTCP beside it */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t suite; /* enum suite; 0: it failed */
+    uint32_t fault; /* enum dtls_fault */
 };
 
 struct proto_watch { /* WATCH */

@@ -21,6 +21,7 @@ enum job_kind {
     JOB_REMOTE,
     JOB_LOCAL,
     JOB_KEYS,
+    JOB_DTLS,
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
@@ -31,6 +32,7 @@ enum job_kind {
     JOB_DETACHED,
     JOB_RELEASED,
     JOB_EVENT,  /* value: enum media_event_kind */
+    JOB_DTLS_NEWS,
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
 };
 
@@ -47,6 +49,14 @@ struct job {
         struct {
             struct srtp_key in, out;
         } keys;
+        struct {
+            struct fingerprint theirs;
+            bool active;
+        } dtls;
+        struct {
+            enum suite suite;
+            enum dtls_fault fault;
+        } dtls_news;
         struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
@@ -71,6 +81,7 @@ struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE
 struct worker {
     struct inbox inbox;
     struct inbox *control;
+    const struct dtls_identity *identity; /* NULL: no DTLS */
     uint64_t silence_us;
     atomic_uint_fast64_t relayed; /* written by its thread only */
     /* its thread only */
@@ -83,7 +94,7 @@ struct worker {
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 
-/* Returns 0 or negative errno. control gets what the worker has to say. */
+/* Returns 0 or negative errno. control gets what the worker has to say. worker->identity has been set. */
 int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us);
 /* Ends the thread and forgets its ports (their sockets stay open). */
 void worker_stop(struct worker *worker);
@@ -91,6 +102,7 @@ void worker_stop(struct worker *worker);
 /* From its own thread. */
 uint64_t worker_now(const struct worker *worker);
 void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind);
+void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault);
 void worker_tell_silent(struct worker *worker, const struct port *port);
 
 static inline void worker_count_relayed(struct worker *worker)
