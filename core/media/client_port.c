@@ -52,9 +52,24 @@ static void command(struct media_port *port, enum proto_kind kind, uint64_t valu
     m->value = value;
 }
 
-static unsigned put_codecs(struct proto_codec out[MEDIA_CODECS_MAX], const struct stream_desc *stream)
+/* Parameters of speech, as many as fit: the media process encodes by them. Those of keys and pictures are not for it.
+ */
+static uint16_t put_fmtp(char fmtps[PROTO_FMTPS], size_t *used, const struct codec *codec)
+{
+    size_t at = *used, len = strlen(codec->fmtp);
+
+    if (!len || strcasecmp(codec->name, "telephone-event") == 0 || at + len + 1 > PROTO_FMTPS)
+        return 0;
+    memcpy(fmtps + at, codec->fmtp, len + 1);
+    *used += len + 1;
+    return (uint16_t)at;
+}
+
+static unsigned put_codecs(struct proto_codec out[MEDIA_CODECS_MAX], char fmtps[PROTO_FMTPS],
+                           const struct stream_desc *stream)
 {
     unsigned count = 0;
+    size_t used = 1;
 
     for (; count < stream->codec_count && count < MEDIA_CODECS_MAX; count++) {
         const struct codec *codec = &stream->codecs[count];
@@ -63,6 +78,8 @@ static unsigned put_codecs(struct proto_codec out[MEDIA_CODECS_MAX], const struc
         out[count].rate = codec->rate;
         out[count].channels = codec->channels;
         out[count].pt = codec->pt;
+        if (stream->kind == STREAM_AUDIO)
+            out[count].fmtp = put_fmtp(fmtps, &used, codec);
     }
     return count;
 }
@@ -82,7 +99,8 @@ void media_port_remote(struct media_port *port, const struct stream_desc *remote
         m->signalling = *signalling;
     m->rtcp_mux = remote->rtcp_mux;
     m->dir = (uint8_t)remote->dir;
-    m->codec_count = (uint8_t)put_codecs(m->codecs, remote);
+    m->ptime = remote->ptime < UINT8_MAX ? (uint8_t)remote->ptime : UINT8_MAX;
+    m->codec_count = (uint8_t)put_codecs(m->codecs, m->fmtps, remote);
 }
 
 void media_port_local(struct media_port *port, const struct stream_desc *local)
@@ -93,7 +111,7 @@ void media_port_local(struct media_port *port, const struct stream_desc *local)
         return;
     m = wire_add(port->media->wire, PROTO_LOCAL);
     m->id = port->id;
-    m->codec_count = put_codecs(m->codecs, local);
+    m->codec_count = put_codecs(m->codecs, m->fmtps, local);
 }
 
 void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out)

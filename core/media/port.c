@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/hearing.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -37,6 +38,8 @@ void port_free(struct port *port)
 {
     port_dtls_end(port);
     free(port->early);
+    hearing_free(port);
+    voice_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
     free(port);
@@ -77,6 +80,14 @@ const struct proto_codec *port_codec(const struct port *port, unsigned pt)
     const struct proto_codec *codec = codec_by_pt(port->local.codecs, port->local.codec_count, pt);
 
     return codec ? codec : codec_by_pt(port->remote.codecs, port->remote.codec_count, pt);
+}
+
+const char *port_fmtp(const struct port *port, const struct proto_codec *codec)
+{
+    bool local = codec >= port->local.codecs && codec < port->local.codecs + MEDIA_CODECS_MAX;
+    const char *fmtps = local ? port->local.fmtps : port->remote.fmtps;
+
+    return codec->fmtp && codec->fmtp < PROTO_FMTPS ? fmtps + codec->fmtp : NULL;
 }
 
 static uint32_t clock_rate(const struct port *port, unsigned pt)
@@ -381,12 +392,14 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     event_add(port->rtp.event, NULL);
     event_add(port->rtcp.event, NULL);
     port_dtls_attach(port);
+    voice_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
     port_dtls_detach(port);
+    voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
     port->rtp.event = port->rtcp.event = NULL;
@@ -406,6 +419,13 @@ void port_refresh_accepts(struct port *port)
         port->accepts[port->local.codecs[i].pt & 0x7F] = true;
 }
 
+static void agreed(struct port *port)
+{
+    port_refresh_accepts(port);
+    hearing_refresh(port);
+    voice_refresh(port);
+}
+
 static void refresh_direction(struct port *port)
 {
     port->dir = port->commanded & dir_mirror(port->remote.dir & DIR_SENDRECV);
@@ -419,6 +439,7 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
     port->remote = *remote;
     if (port->remote.codec_count > MEDIA_CODECS_MAX)
         port->remote.codec_count = MEDIA_CODECS_MAX;
+    port->remote.fmtps[PROTO_FMTPS - 1] = '\0';
     if (sdp.sa.sa_family != port->family)
         memset(&sdp, 0, sizeof sdp);
     if (signalling.sa.sa_family != port->family)
@@ -432,7 +453,7 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
         port->remote_us = worker_now(port->worker);
     refresh_direction(port);
     relay_remap(port);
-    port_refresh_accepts(port);
+    agreed(port);
     port->rate = clock_rate(port, port->stats.pt);
     port_dtls_remote(port, moved);
 }
@@ -442,8 +463,9 @@ void port_set_local(struct port *port, const struct proto_local *local)
     port->local = *local;
     if (port->local.codec_count > MEDIA_CODECS_MAX)
         port->local.codec_count = MEDIA_CODECS_MAX;
+    port->local.fmtps[PROTO_FMTPS - 1] = '\0';
     relay_remap(port);
-    port_refresh_accepts(port);
+    agreed(port);
     port->rate = clock_rate(port, port->stats.pt);
 }
 

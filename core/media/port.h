@@ -5,31 +5,44 @@
 #define MEDIA_PORT_H
 
 #include "media/dtls.h"
+#include "audio/telephone_event.h"
 #include "media/latch.h"
 #include "media/proto.h"
 #include "media/rtp.h"
 #include "media/secure.h"
 #include "media/silence.h"
+#include "media/voice.h"
 
 struct port;
 struct worker;
 struct event;
+struct hearing;
+struct voice;
 
-/* Gets the packets of one port. The bridge is one kind; a recorder would be another. */
+/* Gets the packets of one port: its bridge, its hearing (hearing.h). */
 struct sink {
     struct list node; /* in port.sinks */
-    /* The packet may be changed if it is put back before returning: the next sink sees the same bytes. */
+    /* The packet may be changed if it is put back before returning: the next sink sees the same bytes. It may add
+     * sinks, and remove none. */
     void (*rtp)(struct sink *sink, uint8_t *packet, size_t len, const struct rtp_head *head);
     void (*rtcp)(struct sink *sink, const uint8_t *packet, size_t len);
 };
 
 #define PT_DROP 0xFF
+#define PT_DECODE 0xFE /* the far side of the other port does not know this codec */
 
 /* Sends on through another port (or, for echo, the same one). relay.c */
 struct bridge {
     struct sink sink;
-    struct port *to; /* NULL: not bridged */
-    uint8_t pt[128]; /* payload type in → out, or PT_DROP */
+    struct port *to;      /* NULL: not bridged */
+    uint8_t pt[128];      /* payload type in → out, PT_DROP or PT_DECODE */
+    bool events[128];     /* payload types in that are keys */
+    bool decoded;         /* source speaks there, and packets stay here */
+    bool foreign;         /* because of the codec that comes */
+    bool keying;          /* because keys go as sound */
+    struct source source; /* of the other port's voice */
+    unsigned rate;        /* at which source listens here; 0: not yet */
+    struct event_reader keys;
 };
 
 struct channel {
@@ -56,6 +69,8 @@ struct port {
     bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
+    struct hearing *hearing; /* NULL: nobody listens to what its far side says */
+    struct voice *voice;     /* NULL: never said anything of its own */
     struct rtp_count count;
     struct media_stats stats; /* the plain counters of it */
     uint32_t rate;            /* clock of payload type stats.pt */
@@ -107,6 +122,8 @@ void port_tick(struct port *port, uint64_t now_us);
 void port_get_stats(const struct port *port, struct media_stats *out);
 /* The codec that a packet with this payload type from the far side is in, or NULL. */
 const struct proto_codec *port_codec(const struct port *port, unsigned pt);
+/* The parameters of a codec of this port, or NULL. */
+const char *port_fmtp(const struct port *port, const struct proto_codec *codec);
 /* Works out again which payload types are negotiated. */
 void port_refresh_accepts(struct port *port);
 
@@ -131,5 +148,7 @@ void relay_bridge(struct port *a, struct port *b);
 void relay_unbridge(struct port *port);
 /* The payload types of its bridge again, after a remote has changed. */
 void relay_remap(struct port *port);
+/* After sources of the port's voice have come or gone: packets for it are decoded while there are others. */
+void relay_reconsider(struct port *port);
 
 #endif

@@ -67,11 +67,13 @@ struct proto_count { /* WANT, GRANTED */
     uint32_t count;
 };
 
+#define PROTO_FMTPS 256
+
 struct proto_codec {
     char name[20];
     uint32_t rate;
     uint8_t pt, channels;
-    uint16_t reserved;
+    uint16_t fmtp; /* where its parameters begin in fmtps; 0: it has none */
 };
 
 struct proto_remote { /* REMOTE */
@@ -81,8 +83,9 @@ struct proto_remote { /* REMOTE */
     uint8_t rtcp_mux;
     uint8_t dir; /* as the far side says it */
     uint8_t codec_count;
-    uint8_t reserved;
+    uint8_t ptime; /* ms that it wants in a packet; 0: not said */
     struct proto_codec codecs[MEDIA_CODECS_MAX];
+    char fmtps[PROTO_FMTPS]; /* strings; the first is empty */
 };
 
 struct proto_local { /* LOCAL: the numbers that the far side was told to send with */
@@ -90,6 +93,7 @@ struct proto_local { /* LOCAL: the numbers that the far side was told to send wi
     uint64_t id;
     uint64_t codec_count;
     struct proto_codec codecs[MEDIA_CODECS_MAX];
+    char fmtps[PROTO_FMTPS];
 };
 
 struct proto_keys { /* KEYS: suite 0 is plain */

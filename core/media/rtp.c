@@ -25,19 +25,25 @@ enum packet_kind packet_kind(const uint8_t *packet, size_t len)
     return PACKET_UNKNOWN;
 }
 
-int rtp_parse(const uint8_t *packet, size_t len, struct rtp_head *out)
+/* Bytes of the header with CSRC list and extension; 0: there is no whole one. */
+static size_t head_len(const uint8_t *packet, size_t len)
 {
     size_t need = 12;
 
     if (len < need || packet[0] >> 6 != 2)
-        return -EBADMSG;
+        return 0;
     need += (packet[0] & 0x0Fu) * 4u;
     if (packet[0] & 0x10) { /* header extension: its length in words stands in its second half-word */
         if (len < need + 4)
-            return -EBADMSG;
+            return 0;
         need += 4 + 4 * ((size_t)packet[need + 2] << 8 | packet[need + 3]);
     }
-    if (len < need)
+    return len < need ? 0 : need;
+}
+
+int rtp_parse(const uint8_t *packet, size_t len, struct rtp_head *out)
+{
+    if (!head_len(packet, len))
         return -EBADMSG;
     out->marker = packet[1] >> 7;
     out->pt = packet[1] & 0x7F;
@@ -45,6 +51,14 @@ int rtp_parse(const uint8_t *packet, size_t len, struct rtp_head *out)
     out->timestamp = (uint32_t)packet[4] << 24 | (uint32_t)packet[5] << 16 | (uint32_t)packet[6] << 8 | packet[7];
     out->ssrc = (uint32_t)packet[8] << 24 | (uint32_t)packet[9] << 16 | (uint32_t)packet[10] << 8 | packet[11];
     return 0;
+}
+
+const uint8_t *rtp_payload(const uint8_t *packet, size_t packet_len, size_t *len)
+{
+    size_t head = head_len(packet, packet_len), padding = packet[0] & 0x20 ? packet[packet_len - 1] : 0;
+
+    *len = head && packet_len - head >= padding ? packet_len - head - padding : 0;
+    return packet + head;
 }
 
 static uint64_t run_lost(const struct rtp_count *count)

@@ -20,6 +20,9 @@ struct rtp_head {
 /* Returns 0, or -EBADMSG for what is not a whole RTP packet (RFC 3550 §5.1, CSRC list and extension inside). */
 int rtp_parse(const uint8_t *packet, size_t len, struct rtp_head *out);
 
+/* What a packet of rtp_parse() carries, without header, extension and padding; *len may be 0. */
+const uint8_t *rtp_payload(const uint8_t *packet, size_t packet_len, size_t *len);
+
 /* Zeroed memory has counted nothing. */
 struct rtp_count {
     bool started;

@@ -208,6 +208,9 @@ int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_
     worker->base = event_base_new();
     if (!worker->base)
         return -ENOMEM;
+    err = pace_init(&worker->pace, worker->base);
+    if (err < 0)
+        return err;
     worker->wake = event_new(worker->base, worker->inbox.fd, EV_READ | EV_PERSIST, woken, worker);
     worker->tick = event_new(worker->base, -1, EV_PERSIST, ticked, worker);
     event_add(worker->wake, NULL);
@@ -227,6 +230,7 @@ void worker_stop(struct worker *worker)
     pthread_join(worker->thread, NULL);
     LIST_FOR_EACH_SAFE(port, next, &worker->ports, node)
     port_detach(port);
+    pace_clear(&worker->pace);
     event_free(worker->wake);
     event_free(worker->tick);
     event_base_free(worker->base);

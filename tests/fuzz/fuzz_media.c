@@ -40,7 +40,7 @@ static bool next_packet(const uint8_t **data, size_t *size, uint8_t *packet, siz
     *len = 0;
     while (*size && !end) {
         uint8_t what = *(*data)++;
-        unsigned kind = what & 31;
+        unsigned kind = what & 63;
         size_t whole = proto_size(kind) ? proto_size(kind) : sizeof(struct proto_head), content, taken;
         struct proto_head *head = (void *)(packet + *len);
 
