@@ -55,12 +55,14 @@ static int is_theirs(X509_STORE_CTX *store, void *arg)
 static bool cookie_of(SSL *ssl, uint8_t out[COOKIE_LEN])
 {
     const struct dtls *dtls = SSL_get_app_data(ssl);
-    uint8_t text[sizeof dtls->from + sizeof dtls->nonce], mac[EVP_MAX_MD_SIZE];
+    char text[ADDR_TEXT + sizeof dtls->nonce] = "";
+    uint8_t mac[EVP_MAX_MD_SIZE];
     unsigned len;
 
-    memcpy(text, &dtls->from, sizeof dtls->from);
-    memcpy(text + sizeof dtls->from, &dtls->nonce, sizeof dtls->nonce);
-    if (!HMAC(EVP_sha256(), dtls->identity->secret, sizeof dtls->identity->secret, text, sizeof text, mac, &len))
+    addr_text(&dtls->from, text);
+    memcpy(text + ADDR_TEXT, &dtls->nonce, sizeof dtls->nonce);
+    if (!HMAC(EVP_sha256(), dtls->identity->secret, sizeof dtls->identity->secret, (const uint8_t *)text, sizeof text,
+              mac, &len))
         return false;
     memcpy(out, mac, COOKIE_LEN);
     return true;

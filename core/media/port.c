@@ -37,7 +37,8 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 void port_free(struct port *port)
 {
     port_dtls_end(port);
-    free(port->early);
+    free(port->early[0]);
+    free(port->early[1]);
     hearing_free(port);
     voice_free(port);
     secure_clear(&port->in);

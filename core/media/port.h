@@ -80,8 +80,8 @@ struct port {
     struct silence silence;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
     struct secure in, out;
-    struct port_dtls *dtls;    /* the keys come from a handshake; NULL: they do not */
-    struct early_hello *early; /* began before we know who it is; NULL: nobody did */
+    struct port_dtls *dtls;       /* the keys come from a handshake; NULL: they do not */
+    struct early_hello *early[2]; /* RTP, RTCP: began before we know who it is; NULL: nobody did */
 };
 
 /* Keys from DTLS: an association for the RTP socket, and one for the RTCP socket where RTCP does not come to the first
@@ -94,8 +94,8 @@ struct port_dtls {
     struct association {
         struct port_dtls *owner;
         bool rtcp;
-        struct dtls *dtls;     /* NULL: not begun */
-        enum dtls_fault told;  /* the last one that the controller was told of */
+        struct dtls *dtls;    /* NULL: not begun */
+        enum dtls_fault told; /* the last one that the controller was told of */
     } rtp, rtcp;
     struct secure rtcp_in, rtcp_out;
     struct event *timer; /* NULL: attached to no worker */
@@ -114,7 +114,8 @@ void port_set_remote(struct port *port, const struct proto_remote *remote);
 void port_set_local(struct port *port, const struct proto_local *local);
 /* SRTP from now on: in for what comes, out for what goes (suite 0: plain). Ends DTLS. */
 void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out);
-/* SRTP from now on, with keys from DTLS: until there are any, nothing goes and comes. The same again changes nothing. */
+/* SRTP from now on, with keys from DTLS: until there are any, nothing goes and comes. The same again changes nothing.
+ */
 void port_set_dtls(struct port *port, const struct fingerprint *theirs, bool active);
 void port_set_direction(struct port *port, enum stream_dir dir);
 /* Silence and left-over checks; several times in the silence time. */

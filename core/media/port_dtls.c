@@ -8,9 +8,8 @@
 
 #define EARLY_MAX 2048u /* no first hello is longer */
 
-/* The far side's first packet may overtake its answer, which goes through the signalling. One is kept. */
+/* The far side's first packet may overtake its answer, which goes through the signalling. One a socket is kept. */
 struct early_hello {
-    bool rtcp;
     union addr from;
     size_t len;
     uint8_t packet[EARLY_MAX];
@@ -132,12 +131,11 @@ static void keep_early(struct port *port, bool rtcp, const uint8_t *packet, size
         port->stats.dropped++;
         return;
     }
-    if (!port->early)
-        port->early = mem_new(sizeof *port->early);
-    port->early->rtcp = rtcp;
-    port->early->from = *from;
-    port->early->len = len;
-    memcpy(port->early->packet, packet, len);
+    if (!port->early[rtcp])
+        port->early[rtcp] = mem_new(sizeof *port->early[rtcp]);
+    port->early[rtcp]->from = *from;
+    port->early[rtcp]->len = len;
+    memcpy(port->early[rtcp]->packet, packet, len);
 }
 
 void port_dtls_packet(struct port *port, bool rtcp, const uint8_t *packet, size_t len, const union addr *from)
@@ -156,30 +154,45 @@ void port_dtls_packet(struct port *port, bool rtcp, const uint8_t *packet, size_
     set_timer(d, now_us);
 }
 
+/* What came too early, now that it is known from where it may come. */
+static void take_early(struct port *port)
+{
+    for (int rtcp = 0; rtcp < 2; rtcp++) {
+        struct early_hello *early = port->early[rtcp];
+
+        port->early[rtcp] = NULL;
+        if (early && port->dtls &&
+            (addr_same_ip(&early->from, &port->latch.sdp) || addr_same_ip(&early->from, &port->latch.signalling)))
+            port_dtls_packet(port, rtcp, early->packet, early->len, &early->from);
+        free(early);
+    }
+}
+
+/* It is somewhere else, and listens there. */
+static void begin_again(struct port_dtls *d, uint64_t now_us)
+{
+    dtls_again(d->rtp.dtls, now_us);
+    if (d->rtcp.dtls)
+        dtls_again(d->rtcp.dtls, now_us);
+}
+
 void port_dtls_remote(struct port *port, bool moved)
 {
     struct port_dtls *d = port->dtls;
-    struct early_hello *early = port->early;
     uint64_t now_us = worker_now(port->worker);
-    bool first = d && !d->started;
 
-    port->early = NULL;
-    if (d) {
+    if (d && port->worker->identity) {
+        bool first = !d->started;
+
         d->started = true;
         begin(&d->rtp, now_us);
         if (d->active && !port->remote.rtcp_mux)
             begin(&d->rtcp, now_us);
-        if (d->active && moved && !first) { /* it is somewhere else, and listens there */
-            dtls_again(d->rtp.dtls, now_us);
-            if (d->rtcp.dtls)
-                dtls_again(d->rtcp.dtls, now_us);
-        }
+        if (d->active && moved && !first)
+            begin_again(d, now_us);
         set_timer(d, now_us);
-        if (early &&
-            (addr_same_ip(&early->from, &port->latch.sdp) || addr_same_ip(&early->from, &port->latch.signalling)))
-            port_dtls_packet(port, early->rtcp, early->packet, early->len, &early->from);
     }
-    free(early);
+    take_early(port);
 }
 
 void port_set_dtls(struct port *port, const struct fingerprint *theirs, bool active)

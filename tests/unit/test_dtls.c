@@ -43,7 +43,11 @@ static void note(struct scene *s, enum dtls_news news)
 
 static void to_switch(struct scene *s, const uint8_t *packet, size_t len)
 {
-    note(s, dtls_packet(s->dtls, packet, len, &s->at, s->now_us));
+    union addr from;
+
+    memset(&from, (int)s->sent, sizeof from); /* what the kernel does not write is not an address */
+    memcpy(&from, &s->at, addr_len(&s->at));
+    note(s, dtls_packet(s->dtls, packet, len, &from, s->now_us));
 }
 
 /* Packets go back and forth until nobody has any more to say. */

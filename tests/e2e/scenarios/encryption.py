@@ -206,3 +206,86 @@ def encrypted_audio_survives_a_network_that_loses_packets(t):
     legs = t.leg_records(call)
     # baresip begins with RTCP that is not encrypted yet.
     assert all(suites) and all(leg["lost_packets"] > 0 and leg["srtp_rejected"] <= 3 for leg in legs), legs
+
+
+# --- keys by DTLS ---
+
+DTLS = {"encryption": "dtls_srtp"}
+
+
+def _by_dtls(suite):
+    return suite and suite.endswith(" (DTLS)") and not suite.startswith("no keys")
+
+
+def a_phone_with_dtls_and_a_plain_one_hear_each_other(t):
+    a, b = t.phone(tone=440, **DTLS), t.phone(tone=880)
+    tap = Wiretap()
+    try:
+        _talk(t, a, b)
+    finally:
+        tap.end()
+    suites, call = _finish(t, a, b)
+    assert _by_dtls(suites[0]) and suites[1] is None, suites
+    assert tap.heard(audio.ulaw_tone(440, level=0.4), a.rtp_ports) == 0
+    assert tap.heard(audio.ulaw_tone(440, level=0.4), b.rtp_ports) > 10
+    words = t.tandem.cli("call", call["id"]).stdout
+    assert f"encrypted with {suites[0]}" in words, words
+
+
+def phones_with_dtls_and_with_keys_in_their_messages_hear_each_other(t):
+    a, b = t.phone(tone=440, **DTLS), t.phone(tone=880, **MAND)
+    _talk(t, a, b)
+    suites, _ = _finish(t, a, b)
+    assert _by_dtls(suites[0]) and suites[1] and not _by_dtls(suites[1]), suites
+
+
+def a_phone_that_wants_dtls_is_called_with_it_when_its_account_says_so(t):
+    a, b = t.phone(tone=440), t.phone(tone=880, **DTLS)
+    _policy(t, b, "--srtp-keys", "dtls")
+    assert "dtls" in t.tandem.cli("account", "show", b.user).stdout
+    _talk(t, a, b)
+    suites, call = _finish(t, a, b)
+    assert suites[0] is None and _by_dtls(suites[1]), suites
+    _policy(t, b, "--srtp", "required")  # over UDP: keys by DTLS need no secret signalling
+    _talk(t, b, a)
+    suites, _ = _finish(t, b, a)
+    assert _by_dtls(suites[0]) and suites[1] is None, suites
+
+
+def a_phone_without_dtls_is_called_plain_although_its_account_says_dtls(t):
+    a, b = t.phone(tone=440), t.phone(tone=880)
+    _policy(t, b, "--srtp-keys", "dtls")
+    _talk(t, a, b)
+    suites, _ = _finish(t, a, b)
+    assert suites == [None, None], suites
+    _policy(t, b, "--srtp", "required")
+    a.dial(b.user)
+    a.closed()
+    call = t.call_record(a.user)
+    assert call["cause"] == "no-encryption", call
+
+
+def linphone_and_baresip_hear_each_other_with_dtls(t):
+    a, b = t.phone(tone=440, kind="linphone", encryption="dtls"), t.phone(tone=880, **DTLS)
+    _policy(t, b, "--srtp-keys", "dtls")
+    _talk(t, a, b)
+    a.hold()
+    a.resume()
+    place = a.place()
+    a.wait_heard(880, seconds=2, since=place)
+    suites, call = _finish(t, a, b)
+    assert all(map(_by_dtls, suites)), suites
+    assert all(leg["srtp_rejected"] < 10 for leg in t.leg_records(call)), t.leg_records(call)
+
+
+def a_plain_phone_holds_linphone_with_dtls_and_is_heard_again(t):
+    a, b = t.phone(tone=440), t.phone(tone=880, kind="linphone", encryption="dtls")
+    _policy(t, b, "--srtp-keys", "dtls")
+    _talk(t, a, b)
+    a.hold()
+    b.wait("has been paused by")
+    a.resume()
+    b.wait("Media streams established")
+    b.wait_heard(440, seconds=1, since=b.place())
+    suites, call = _finish(t, a, b)
+    assert suites[0] is None and _by_dtls(suites[1]), suites
