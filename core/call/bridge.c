@@ -3,6 +3,7 @@
 
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 
 static void bridge_destroy(void *obj)
 {
@@ -91,6 +92,8 @@ int bridge_join(struct leg *a, struct leg *b)
         bridge_leave(a);
     if (b->bridge)
         bridge_leave(b);
+    conference_leave(a, CONFERENCE_TAKEN);
+    conference_leave(b, CONFERENCE_TAKEN);
     bridge = obj_new(sizeof *bridge, "bridge", bridge_destroy, "join");
     bridge->pbx = a->pbx;
     bridge->id = uuid_new();

@@ -1,4 +1,4 @@
-/* A bridge: legs that hear each other. Two legs so far; mixing comes with conferences. Signalling thread. */
+/* A bridge: two legs that hear each other; more do so in a conference (conference.h). Signalling thread. */
 #ifndef CALL_BRIDGE_H
 #define CALL_BRIDGE_H
 

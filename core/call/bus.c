@@ -9,7 +9,7 @@
 struct bus_subscription {
     struct list node;
     struct bus *bus;
-    uint32_t kinds;
+    uint64_t kinds;
     bool gone;
     bus_fn fn;
     void *arg;
@@ -51,7 +51,7 @@ void bus_free(struct bus *bus)
     free(bus);
 }
 
-struct bus_subscription *bus_subscribe(struct bus *bus, uint32_t kinds, bus_fn fn, void *arg)
+struct bus_subscription *bus_subscribe(struct bus *bus, uint64_t kinds, bus_fn fn, void *arg)
 {
     struct bus_subscription *s = mem_new(sizeof *s);
 
@@ -110,8 +110,14 @@ const char *event_name(enum event_kind kind)
         [EVENT_LEG_KEYLESS] = "leg-keyless",
         [EVENT_LEG_ENDED] = "leg-ended",
         [EVENT_LEG_RECORDED] = "leg-recorded",
+        [EVENT_RECORDING] = "recording",
+        [EVENT_RECORDED] = "recorded",
+        [EVENT_SOUND_MISSING] = "sound-missing",
         [EVENT_BRIDGE_JOINED] = "bridge-joined",
         [EVENT_BRIDGE_LEFT] = "bridge-left",
+        [EVENT_CONFERENCE_JOINED] = "conference-joined",
+        [EVENT_CONFERENCE_LEFT] = "conference-left",
+        [EVENT_CONFERENCE_CHANGED] = "conference-changed",
         [EVENT_ROUTE_TRY] = "route-try",
         [EVENT_ROUTE_REFUSED] = "route-refused",
         [EVENT_SCRIPT] = "script",

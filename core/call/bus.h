@@ -27,9 +27,15 @@ enum event_kind {
     EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
+    EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
+    EVENT_RECORDED,      /* it has ended; detail: its file and length, or what went wrong */
+    EVENT_SOUND_MISSING, /* something that was to be played to the leg could not be; detail: what and why */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
-    EVENT_ROUTE_TRY, /* detail: target */
+    EVENT_CONFERENCE_JOINED, /* detail: which room, as whom */
+    EVENT_CONFERENCE_LEFT,
+    EVENT_CONFERENCE_CHANGED, /* detail: what was done to the leg, or to its room, by whom */
+    EVENT_ROUTE_TRY,          /* detail: target */
     EVENT_ROUTE_REFUSED,
     EVENT_SCRIPT,     /* detail: a log line or an error of the dialplan */
     EVENT_REGISTERED, /* account, detail: contact */
@@ -48,8 +54,8 @@ enum event_kind {
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };
-#define EVENT_BIT(kind) (1u << (kind))
-#define EVENT_ALL 0xFFFFFFFFu
+#define EVENT_BIT(kind) (UINT64_C(1) << (kind))
+#define EVENT_ALL UINT64_MAX
 
 struct event {
     enum event_kind kind;
@@ -66,7 +72,7 @@ typedef void (*bus_fn)(void *arg, const struct event *event);
 
 struct bus *bus_new(struct loop *loop) MUST_USE;
 void bus_free(struct bus *bus);
-struct bus_subscription *bus_subscribe(struct bus *bus, uint32_t kinds, bus_fn fn, void *arg) MUST_USE;
+struct bus_subscription *bus_subscribe(struct bus *bus, uint64_t kinds, bus_fn fn, void *arg) MUST_USE;
 void bus_unsubscribe(struct bus_subscription *subscription); /* NULL allowed */
 void bus_publish(struct bus *bus, const struct event *event);
 const char *event_name(enum event_kind kind); /* "call-new", "leg-ringing" … */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 #include "media/negotiate.h"
 
 static const struct fsm_state states[] = {
@@ -63,6 +64,7 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
     leg->account = account ? obj_ref(account, "leg") : NULL;
     leg->started_us = loop_now_us(leg->pbx->loop);
     leg->started_wall_us = loop_wall_us(leg->pbx->loop);
+    list_init(&leg->plays);
     list_append(&call->legs, &leg->in_call);
     leg->pbx->leg_count++;
     leg->pbx->legs_total++;
@@ -299,6 +301,7 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg_publish(leg, EVENT_LEG_ENDED, NULL);
     if (leg->bridge)
         bridge_leave(leg);
+    conference_leave(leg, CONFERENCE_GONE);
     leg_media_release(leg);
     tell_control(leg, LEG_CHANGE_ENDED);
     leg_set_control(leg, NULL, NULL);

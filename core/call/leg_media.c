@@ -5,15 +5,19 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 
 static void media_event(void *arg, const struct media_event *event)
 {
     struct leg *leg = arg;
 
+    conference_news(leg, event);
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
     else if (event->kind == MEDIA_KEYED || event->kind == MEDIA_KEYLESS)
         leg_crypto_news(leg, event);
+    else if (event->kind == MEDIA_KEY)
+        leg_on_key(leg, &event->key);
     else
         leg_silence_news(leg, event); /* only audio is watched */
 }
@@ -62,6 +66,7 @@ static void note_hold(struct leg *leg, const struct stream_desc *remote)
         return;
     leg->held = held;
     leg_publish(leg, held ? EVENT_LEG_HELD : EVENT_LEG_RESUMED, NULL);
+    conference_hold(leg);
 }
 
 /* A stream that is not in use any more is silent in both directions, whatever its far side still sends. */
@@ -124,6 +129,7 @@ static void released(void *arg, const struct media_stats *stats)
 
 void leg_media_release(struct leg *leg)
 {
+    leg_plays_end(leg);
     leg->ports_releasing++; /* so that a callback from inside release does not finish it early */
     leg->stream_count = 0;
     for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {

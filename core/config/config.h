@@ -86,6 +86,8 @@ struct config {
     char *module_dir;
     char *dialplan;         /* directory with the site's init.lua */
     char *dialplan_library; /* Tandem's own Lua files, which include() searches second */
+    char *prompts;          /* directory with the catalogues of prompts, and with those that a machine spoke */
+    char *sounds;           /* directory with the site's own sounds and prompts */
     enum log_level log;
     struct config_digests digests; /* default: md5, sha-256 */
     struct config_network networks[CONFIG_NETWORKS_MAX];
@@ -101,6 +103,8 @@ struct config {
     char *media_program;                      /* NULL: "none", somebody else starts it */
     unsigned media_rest_ms;                   /* of port numbers; 0: 5 s. No key: tests set it */
     unsigned media_orphan_s;                  /* how long media goes on without a switch; default 600 */
+    /* [recordings] */
+    char *recordings; /* directory; default: recordings in state_dir */
     /* [module …] in order of the file */
     struct config_module modules[CONFIG_MODULES_MAX];
     unsigned module_count;

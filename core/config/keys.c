@@ -343,6 +343,8 @@ static const struct key switch_keys[] = {
     {"module_dir", set_path, AT(module_dir), 0, 0, false},
     {"dialplan", set_path, AT(dialplan), 0, 0, false},
     {"dialplan_library", set_path, AT(dialplan_library), 0, 0, false},
+    {"prompts", set_path, AT(prompts), 0, 0, false},
+    {"sounds", set_path, AT(sounds), 0, 0, false},
     {"digest", set_digests, AT(digests), 0, 0, false},
     {"digest_network", set_network, 0, 0, 0, true},
     {"recorder_size", set_unsigned, AT(recorder_size_mb), 0, 1000000, false},
@@ -358,6 +360,11 @@ static const struct key media_keys[] = {
     {"threads", set_unsigned, AT(media_threads), 0, 64, false},
     {"program", set_program, AT(media_program), 0, 0, false},
     {"orphan", set_unsigned, AT(media_orphan_s), 0, 86400, false},
+    {NULL, NULL, 0, 0, 0, false},
+};
+
+static const struct key recordings_keys[] = {
+    {"directory", set_path, AT(recordings), 0, 0, false},
     {NULL, NULL, 0, 0, 0, false},
 };
 
@@ -415,6 +422,8 @@ int config_key(struct config_reader *r, const char *key, char *value)
         return known_key(r, switch_keys, "switch", key, value);
     case CONFIG_SECTION_MEDIA:
         return known_key(r, media_keys, "media", key, value);
+    case CONFIG_SECTION_RECORDINGS:
+        return known_key(r, recordings_keys, "recordings", key, value);
     case CONFIG_SECTION_MODULE:
         return module_key(r, key, value);
     case CONFIG_SECTION_NONE:
@@ -431,6 +440,8 @@ void config_defaults(struct config *c)
     c->module_dir = str_dup(TANDEM_MODULEDIR);
     c->dialplan = str_dup(TANDEM_DATADIR "/dialplan");
     c->dialplan_library = str_dup(TANDEM_DATADIR "/dialplan");
+    c->prompts = str_dup(TANDEM_DATADIR "/sounds");
+    c->sounds = str_dup("/var/lib/tandem/sounds");
     c->log = LOG_LEVEL_INFO;
     c->digests = (struct config_digests){2, {CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256}};
     c->connections = 4096;
@@ -485,6 +496,13 @@ int config_complete(struct config_reader *r)
     if (!c->local_count && !c->no_locals)
         for (size_t i = 0; i < COUNT_OF(private_networks); i++)
             network_parse(private_networks[i], &c->locals[c->local_count++]);
+    if (!c->recordings) {
+        char path[1024];
+        size_t used = 0;
+
+        str_append(path, sizeof path, &used, "%s/recordings", c->state_dir);
+        c->recordings = str_dup(path);
+    }
     return check_tls(r);
 }
 
@@ -494,8 +512,7 @@ const struct config_digests *config_digests_for(const struct config *c, const st
     const struct config_network *best = NULL;
 
     for (unsigned i = 0; i < c->network_count && addr_is_set(peer); i++)
-        if (network_has(&c->networks[i].network, peer) &&
-            (!best || c->networks[i].network.bits > best->network.bits))
+        if (network_has(&c->networks[i].network, peer) && (!best || c->networks[i].network.bits > best->network.bits))
             best = &c->networks[i];
     return best ? &best->digests : listen ? &listen->digests : &c->digests;
 }

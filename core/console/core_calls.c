@@ -62,6 +62,7 @@ static json_t *call_json(const struct call *call)
         json_object_set_new(json, "answered_by", json_text(call->answered_by));
     if (codec)
         json_object_set_new(json, "codec", json_text(codec));
+    json_object_set_new(json, "recordings", core_recordings_json(call));
     if (json_object_size(call->vars))
         json_object_set_new(json, "vars", json_deep_copy(call->vars));
     return json;
@@ -122,22 +123,29 @@ static bool is_ambiguous(struct pbx *pbx, const char *prefix)
     return found > 1;
 }
 
-static void run_hangup(struct core_part *core, struct console_request *request, json_t *params)
+struct call *core_live_call(struct core_part *core, struct console_request *request, json_t *params)
 {
     const char *prefix = param_text(params, "id");
     struct call *call = prefix ? call_find(core->core.pbx, prefix) : NULL;
+
+    if (!prefix)
+        console_fail(request, "bad-request", "Which call? Give the beginning of its id as \"id\".");
+    else if (!call)
+        fail_id(request, is_ambiguous(core->core.pbx, prefix) ? -ENOTUNIQ : -ENOENT, prefix, "live call");
+    return call;
+}
+
+static void run_hangup(struct core_part *core, struct console_request *request, json_t *params)
+{
+    struct call *call = core_live_call(core, request, params);
     char id[UUID_TEXT];
 
-    if (!prefix) {
-        console_fail(request, "bad-request", "Which call? Give the beginning of its id as \"id\".");
-    } else if (!call) {
-        fail_id(request, is_ambiguous(core->core.pbx, prefix) ? -ENOTUNIQ : -ENOENT, prefix, "live call");
-    } else {
-        call_id_text(call, id); /* the call may be gone after this */
-        log_info("console: call %s is ended by hand", id);
-        call_end(call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);
-        console_reply(request, json_pack("{s:s}", "id", id));
-    }
+    if (!call)
+        return;
+    call_id_text(call, id); /* the call may be gone after this */
+    log_info("console: call %s is ended by hand", id);
+    call_end(call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);
+    console_reply(request, json_pack("{s:s}", "id", id));
 }
 
 const struct core_command core_call_commands[] = {

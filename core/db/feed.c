@@ -20,7 +20,17 @@
 #define REPORT_EACH_US (25 * 1000000ull) /* each third poll, even when there is nothing new to say */
 
 /* What a load's statements give, in order. */
-enum { RESULT_BEGIN, RESULT_GENERATION, RESULT_ACCOUNTS, RESULT_DEVICES, RESULT_SETTINGS, RESULT_ACLS, RESULT_COMMIT };
+enum {
+    RESULT_BEGIN,
+    RESULT_GENERATION,
+    RESULT_ACCOUNTS,
+    RESULT_DEVICES,
+    RESULT_SETTINGS,
+    RESULT_ACLS,
+    RESULT_MUSIC,
+    RESULT_ROOMS,
+    RESULT_COMMIT
+};
 
 static void load(struct feed *feed, bool all);
 
@@ -66,6 +76,18 @@ static void take_acls(struct feed *feed, const PGresult *r)
         rows_acls(building(feed), r, &feed->fault);
 }
 
+static void take_rooms(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_rooms(building(feed), r, &feed->fault);
+}
+
+static void take_music(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_music(building(feed), r);
+}
+
 /* --- loads -------------------------------------------------------------------------------------------------------- */
 
 static void load_timeout(void *arg)
@@ -78,7 +100,7 @@ static void load_timeout(void *arg)
 static void load(struct feed *feed, bool all)
 {
     unsigned long long have = snapshot_generation(db_snapshot(feed->db));
-    char sql[2048];
+    char sql[4096];
 
     all = all || copy_wants_all(feed->copy) || (feed->unkept && !feed->pending);
     rows_sql(all, have, sql, sizeof sql);
@@ -294,6 +316,14 @@ static void take_load_result(struct feed *feed, const PGresult *r)
         if (!feed->read_all)
             take_acls(feed, r);
         break;
+    case RESULT_ROOMS:
+        if (!feed->read_all)
+            take_rooms(feed, r);
+        break;
+    case RESULT_MUSIC:
+        if (!feed->read_all)
+            take_music(feed, r);
+        break;
     default:
         break;
     }
@@ -443,7 +473,7 @@ static void replay_result(void *arg, const PGresult *r)
 static void use_copy(struct feed *feed)
 {
     uint64_t written_us;
-    char sql[2048];
+    char sql[4096];
 
     rows_sql(true, 0, sql, sizeof sql);
     feed->replaying = true;

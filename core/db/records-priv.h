@@ -20,6 +20,8 @@ enum record_kind {
     RECORD_LEG_2,        /* and the cause as a number */
     RECORD_LEG_3,        /* and the encryption of its audio */
     RECORD_CALL_VARS = 20,
+    RECORD_RECORDING,
+    RECORD_RECORDING_FOUND, /* an earlier run did not complete it */
     RECORD_KINDS,
 };
 
@@ -48,6 +50,10 @@ void record_encode_call_open(struct record_bytes *out, const struct record_origi
 void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin,
                               const struct record_call *c);
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l);
+void record_encode_recording(struct record_bytes *out, const struct record_origin *origin,
+                             const struct record_recording *r);
+void record_encode_recording_found(struct record_bytes *out, const struct record_origin *origin, const char *was,
+                                   const char *path, uint64_t ms, uint64_t bytes);
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e);
 void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars);
 void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin);

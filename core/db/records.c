@@ -74,6 +74,17 @@ static const struct record_form forms[RECORD_KINDS] = {
                             "record.leg l WHERE l.call_id = c.id)) WHERE c.node = $1 AND c.run <> $2 AND c.ended_at IS "
                             "NULL",
                             2},
+    [RECORD_RECORDING] = {"recording",
+                          "INSERT INTO record.recording AS r (id, call_id, leg_id, node, started_at, path, kind, "
+                          "channels, ms, bytes, left_out_ms, ended_why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+                          "$10, $11, $12) ON CONFLICT (id, started_at) DO UPDATE SET path = excluded.path, ms = "
+                          "excluded.ms, bytes = excluded.bytes, left_out_ms = excluded.left_out_ms, ended_why = "
+                          "excluded.ended_why WHERE r.ended_why IS NULL",
+                          12},
+    [RECORD_RECORDING_FOUND] = {"recording_found",
+                                "UPDATE record.recording SET path = $3, ms = $4, bytes = $5, ended_why = "
+                                "'switch-stopped' WHERE node = $1 AND path = $2 AND ended_why IS NULL",
+                                5},
     [RECORD_CALL_VARS] = {"call_vars", "UPDATE record.call SET vars = $2 WHERE id = $1", 2},
 };
 
@@ -243,6 +254,35 @@ void record_encode_event(struct record_bytes *out, const struct record_origin *o
     put_time(out, e->at_us);
     put_text(out, e->kind);
     put_text(out, e->detail);
+}
+
+void record_encode_recording(struct record_bytes *out, const struct record_origin *origin,
+                             const struct record_recording *r)
+{
+    begin(out, RECORD_RECORDING);
+    put_uuid(out, &r->id);
+    put_uuid(out, &r->call_id);
+    put_uuid(out, &r->leg_id);
+    put_u64(out, origin->node);
+    put_time(out, r->started_us);
+    put_text(out, r->path);
+    put_text(out, r->kind);
+    put_u64(out, r->channels);
+    put_u64(out, r->ms);
+    put_u64(out, r->bytes);
+    put_u64(out, r->left_out_ms);
+    put_text(out, r->ended_why);
+}
+
+void record_encode_recording_found(struct record_bytes *out, const struct record_origin *origin, const char *was,
+                                   const char *path, uint64_t ms, uint64_t bytes)
+{
+    begin(out, RECORD_RECORDING_FOUND);
+    put_u64(out, origin->node);
+    put_text(out, was);
+    put_text(out, path);
+    put_u64(out, ms);
+    put_u64(out, bytes);
 }
 
 void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars)

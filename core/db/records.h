@@ -44,6 +44,17 @@ struct record_leg {
     uint64_t srtp_rejected;
 };
 
+/* A recording: once when it begins, and once more when it is complete. */
+struct record_recording {
+    struct uuid id, call_id, leg_id;
+    uint64_t started_us;
+    const char *path;
+    const char *kind; /* "leg", "both", "stereo" */
+    unsigned channels;
+    uint64_t ms, bytes, left_out_ms;
+    const char *ended_why; /* "stopped", "hangup" …; NULL: it goes on */
+};
+
 struct record_event {
     struct uuid id, call_id;
     struct uuid leg_id; /* nil: the call itself */

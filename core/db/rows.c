@@ -11,10 +11,13 @@
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
-    "a.srtp, a.srtp_without_tls, a.srtp_keys"
+    "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
+#define ROOM_COLUMNS "r.name, r.pin, r.moderator_pin, r.max_members, r.join_tones, r.wait_for_moderator, r.locked"
+
+#define MUSIC_COLUMNS "m.name, m.kind = 'directory', m.paths, m.shuffle"
 
 #define TOUCHED(table)                                                                                                 \
     " FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND table_name = '" table "') c"
@@ -32,18 +35,29 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                    "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
                    "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
                    "SELECT key, value FROM config.setting;"
-                   "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";");
+                   "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";"
+                   "SELECT m.name, " MUSIC_COLUMNS " FROM config.music_class m ORDER BY m.name COLLATE \"C\";"
+                   "SELECT r.name, " ROOM_COLUMNS " FROM config.room r ORDER BY r.name COLLATE \"C\";");
     else
-        str_append(sql, size, &used,
-                   "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
-                       "account") " LEFT JOIN config.account a ON a.name = c.key;"
-                                  "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
-                                      "device") " LEFT JOIN config.device d ON d.name = c.key;"
-                                                "SELECT c.key, s.value" TOUCHED(
-                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;"
-                                                               "SELECT c.key, " ACL_COLUMNS TOUCHED(
-                                                                   "acl") " LEFT JOIN config.acl l ON l.name = c.key;",
-                   have, have, have, have);
+        str_append(
+            sql, size, &used,
+            "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
+                "account") " LEFT JOIN config.account a ON a.name = c.key;"
+                           "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
+                               "device") " LEFT JOIN config.device d ON d.name = c.key;"
+                                         "SELECT c.key, s.value" TOUCHED(
+                                             "setting") " LEFT JOIN config.setting s ON s.key = c.key;"
+                                                        "SELECT c.key, " ACL_COLUMNS TOUCHED(
+                                                            "acl") " LEFT JOIN config.acl l ON l.name = c.key;"
+                                                                   "SELECT c.key, " MUSIC_COLUMNS TOUCHED(
+                                                                       "music_class") " LEFT JOIN config.music_class m "
+                                                                                      "ON m.name = c.key;"
+                                                                                      "SELECT c.key, " ROOM_COLUMNS
+                                                                                          TOUCHED("room") " LEFT JOIN "
+                                                                                                          "config.room "
+                                                                                                          "r ON r.name "
+                                                                                                          "= c.key;",
+            have, have, have, have, have, have);
     str_append(sql, size, &used, "COMMIT");
 }
 
@@ -112,9 +126,14 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     if (account->srtp == SRTP_AS_SWITCH && !PQgetisnull(r, row, 14))
         return "its srtp is neither off nor optional nor required";
     account->srtp_without_tls = strcmp(PQgetvalue(r, row, 15), "t") == 0;
-    account->srtp_keys = srtp_keys_parse(PQgetvalue(r, row, 16));
-    if (account->srtp_keys == SRTP_KEYS_AS_SWITCH && !PQgetisnull(r, row, 16))
+    account->srtp_keys = srtp_keys_parse(PQgetvalue(r, row, PQfnumber(r, "srtp_keys")));
+    if (account->srtp_keys == SRTP_KEYS_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "srtp_keys")))
         return "its srtp_keys is neither sdes nor dtls";
+    if (str_copy(account->language, sizeof account->language, PQgetvalue(r, row, PQfnumber(r, "language"))) < 0)
+        return "its language is too long";
+    if (str_copy(account->music_class, sizeof account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class"))) <
+        0)
+        return "the name of its music class is too long";
     return NULL;
 }
 
@@ -199,6 +218,55 @@ void rows_acls(struct snapshot *into, const PGresult *r, struct fault *fault)
         else
             blame(fault, "acl", PQgetvalue(r, row, 0), "its rules or listeners cannot be read");
     }
+}
+
+static const char *room_from_row(const PGresult *r, int row, struct room *room)
+{
+    uint64_t max;
+
+    if (str_copy(room->name, sizeof room->name, PQgetvalue(r, row, 1)) < 0 || !*room->name)
+        return "its name is empty or too long";
+    if (str_copy(room->pin, sizeof room->pin, PQgetvalue(r, row, 2)) < 0 ||
+        str_copy(room->moderator_pin, sizeof room->moderator_pin, PQgetvalue(r, row, 3)) < 0)
+        return "one of its PINs is too long";
+    if (str_to_u64(PQgetvalue(r, row, 4), 100000, &max) < 0)
+        return "its max_members is not a sensible number";
+    room->max_members = (unsigned)max;
+    room->join_tones = strcmp(PQgetvalue(r, row, 5), "t") == 0;
+    room->wait_for_moderator = strcmp(PQgetvalue(r, row, 6), "t") == 0;
+    room->locked = strcmp(PQgetvalue(r, row, 7), "t") == 0;
+    return NULL;
+}
+
+void rows_rooms(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct room *room;
+        const char *wrong;
+
+        if (PQgetisnull(r, row, 1)) {
+            snapshot_drop_room(into, PQgetvalue(r, row, 0));
+            continue;
+        }
+        room = room_new("");
+        wrong = room_from_row(r, row, room);
+        if (wrong) {
+            blame(fault, "room", PQgetvalue(r, row, 0), wrong);
+            obj_unref(room, "snapshot");
+        } else {
+            snapshot_put_room(into, room);
+        }
+    }
+}
+
+void rows_music(struct snapshot *into, const PGresult *r)
+{
+    for (int row = 0; row < PQntuples(r); row++)
+        if (PQgetisnull(r, row, 1))
+            snapshot_drop_music(into, PQgetvalue(r, row, 0));
+        else
+            snapshot_put_music(into, music_class_new(PQgetvalue(r, row, 1), *PQgetvalue(r, row, 2) == 't',
+                                                     PQgetvalue(r, row, 3), *PQgetvalue(r, row, 4) == 't'));
 }
 
 void rows_settings(struct snapshot *into, const PGresult *r)

@@ -10,9 +10,12 @@
 
 #include "base/log.h"
 #include "call/originate.h"
+#include "call/recording.h"
+#include "call/voices.h"
 #include "console/console.h"
 #include "db/store.h"
 #include "edge/outside.h"
+#include "media/sounds.h"
 #include "main/admission.h"
 #include "main/load.h"
 #include "main/records.h"
@@ -384,6 +387,8 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = open_media(daemon, why, why_size)) < 0)
         return result;
     daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
+    daemon->pbx->sounds = sounds_new(daemon->loop);
+    daemon->pbx->voices = voices_open(config->prompts, config->sounds);
     snprintf(recorder_dir, sizeof recorder_dir, "%s/recorder", config->state_dir);
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
@@ -404,6 +409,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    recordings_open(daemon->pbx, config->recordings);
     daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
     daemon->admission = admission_open(daemon->pbx, daemon->edge);
@@ -521,6 +527,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
+    if (daemon->pbx)
+        recordings_close(daemon->pbx);
     records_close(daemon->records);
     admission_close(daemon->admission);
     outside_close(daemon->outside);
@@ -532,6 +540,10 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         store_close(daemon->pbx->store);
     if (daemon->db)
         db_close(daemon->db, STOP_FLUSH_MS);
+    if (daemon->pbx) {
+        sounds_free(daemon->pbx->sounds);
+        voices_close(daemon->pbx->voices);
+    }
     pbx_free(daemon->pbx);
     free(daemon);
 }

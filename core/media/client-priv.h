@@ -47,6 +47,11 @@ struct media {
     struct idmap ids;
     uint64_t packets;
     struct fingerprint print; /* of the process's certificate */
+    struct list recordings; /* of media_recording */
+    uint64_t last_recording;
+    uint32_t last_play;
+    unsigned ups; /* media processes that it has been connected to */
+    uint64_t last_music;
 };
 
 enum media_port_state { PORT_READY, PORT_TAKEN, PORT_RELEASING, PORT_LOST };
@@ -63,6 +68,7 @@ struct media_port {
     media_released_fn done;
     void *arg, *done_arg;
     struct loop_timer deadline;
+    struct list plays; /* client_play.c */
 };
 
 /* client.c: asks for more ports, at the end of the turn, when the pool is no longer full enough. */
@@ -71,6 +77,7 @@ void media_pool_check(struct media *media);
 /* client_port.c */
 void media_port_granted(struct media *media, const struct proto_port *m);
 void media_port_event(struct media *media, const struct proto_event *m);
+void media_port_key(struct media *media, const struct proto_key *m);
 void media_port_released(struct media *media, const struct proto_event *m);
 /* The process has gone: the pool is emptied, and everybody who holds a port is told. */
 void media_ports_lost(struct media *media);
@@ -79,6 +86,15 @@ void media_ports_free(struct media *media);
 
 /* client_dtls.c */
 void media_port_dtls_news(struct media *media, const struct proto_dtls_news *m);
+/* client_record.c */
+void media_record_ended(struct media *media, const struct proto_recorded *m);
+void media_records_lost(struct media *media);
+/* media_close(): whoever waits for an end is told. */
+void media_records_free(struct media *media, bool keep);
+/* client_play.c */
+void media_port_played(struct media *media, const struct proto_played *m);
+/* The port ends or has died: what plays on it is forgotten. */
+void media_port_plays_forget(struct media_port *port);
 
 /* client_pretend.c: a port of a client that only pretends. */
 struct media_port *media_pretend_port(struct media *media, int family);

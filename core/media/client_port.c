@@ -146,6 +146,23 @@ void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t life
     m->lifeless_ms = lifeless_ms;
 }
 
+void media_mix(struct media_port *port, uint64_t room, unsigned flags)
+{
+    struct proto_mix *m;
+
+    if (port->state != PORT_TAKEN)
+        return;
+    m = wire_add(port->media->wire, PROTO_MIX);
+    m->id = port->id;
+    m->room = room;
+    m->flags = flags;
+}
+
+void media_unmix(struct media_port *port)
+{
+    media_mix(port, 0, 0);
+}
+
 void media_bridge(struct media_port *a, struct media_port *b)
 {
     if (a != b && b->state == PORT_TAKEN)
@@ -173,6 +190,7 @@ static void finish(struct media_port *port, const struct media_stats *stats)
     loop_timer_stop(port->media->loop, &port->deadline);
     idmap_remove(&port->media->ids, port->id);
     list_unlink(&port->node);
+    media_port_plays_forget(port);
     free(port);
     if (done)
         done(arg, stats);
@@ -200,6 +218,7 @@ void media_port_release(struct media_port *port, media_released_fn done, void *a
         command(port, PROTO_RELEASE, 0);
     port->state = PORT_RELEASING;
     port->on_event = NULL;
+    media_port_plays_forget(port);
     port->done = done;
     port->done_arg = arg;
     list_unlink(&port->node);
@@ -226,6 +245,7 @@ void media_port_granted(struct media *media, const struct proto_port *m)
     port->addr = m->addr;
     port->family = m->addr.sa.sa_family;
     port->state = PORT_READY;
+    list_init(&port->plays);
     idmap_put(&media->ids, port->id, port);
     list_append(&pool->ready, &port->node);
     pool->count++;
@@ -237,6 +257,15 @@ void media_port_event(struct media *media, const struct proto_event *m)
     struct media_event event = {.kind = (enum media_event_kind)m->kind, .port = port, .stats = m->stats};
 
     if (port && port->state == PORT_TAKEN && port->on_event)
+        port->on_event(port->arg, &event);
+}
+
+void media_port_key(struct media *media, const struct proto_key *m)
+{
+    struct media_port *port = idmap_get(&media->ids, m->id);
+    struct media_event event = {.kind = MEDIA_KEY, .key = {.key = m->key, .up = m->up, .ms = m->ms}};
+
+    if (port && port->state == PORT_TAKEN && port->on_event && key_event(m->key) >= 0)
         port->on_event(port->arg, &event);
 }
 
@@ -304,6 +333,7 @@ void media_ports_free(struct media *media)
     LIST_FOR_EACH_SAFE(port, next, &media->taken, node)
     {
         list_unlink(&port->node);
+        media_port_plays_forget(port);
         free(port);
     }
     idmap_clear(&media->ids);

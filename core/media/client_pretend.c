@@ -15,6 +15,7 @@ void media_open_pretend(struct loop *loop, struct media **out)
     list_init(&media->taken);
     list_init(&media->releasing);
     list_init(&media->dying);
+    list_init(&media->recordings);
     *out = media;
 }
 
@@ -27,6 +28,7 @@ struct media_port *media_pretend_port(struct media *media, int family)
     port->state = PORT_LOST;
     port->family = family;
     addr_parse_ip(family == AF_INET6 ? "::1" : "127.0.0.1", 4000, &port->addr);
+    list_init(&port->plays);
     list_append(&media->taken, &port->node);
     media->taken_count++;
     return port;

@@ -101,6 +101,7 @@ static void hello(struct connection *connection, const struct proto_hello *m)
     loop_timer_start(control->loop, &control->status, STATUS_MS, report, control);
     if (control->move.entry)
         wire_pause(connection->wire, true);
+    play_forget(control);
     ports_new_controller(control);
     welcome = wire_add(connection->wire, PROTO_WELCOME);
     welcome->version = PROTO_VERSION;
@@ -111,6 +112,7 @@ static void hello(struct connection *connection, const struct proto_hello *m)
     welcome->threads = control->worker_count;
     if (control->options->identity)
         welcome->print = *dtls_identity_print(control->options->identity);
+    welcome->recordings = control->recordings;
     ports_list(control, connection->wire);
 }
 
@@ -144,8 +146,31 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_DTLS:
         ports_dtls(control, (const void *)m);
         break;
+    case PROTO_MIX:
+        ports_mix(control, (const void *)m);
+        break;
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
+        break;
+    case PROTO_RECORD:
+        records_start(control, (const void *)m, wire_take_fd(connection->wire));
+        break;
+    case PROTO_RECORD_STOP:
+    case PROTO_RECORD_PAUSE:
+    case PROTO_RECORD_RESUME:
+        records_command(control, (const void *)m);
+        break;
+    case PROTO_PIECE:
+        play_piece(control, connection->wire, (const void *)m);
+        break;
+    case PROTO_PLAY:
+        play_list(control, (const void *)m);
+        break;
+    case PROTO_PLAY_STOP:
+        play_no_more(control, (const void *)m);
+        break;
+    case PROTO_MUSIC:
+        play_music(control, (const void *)m);
         break;
     case PROTO_END:
         log_info("the controller asks the media process to end");
@@ -255,6 +280,7 @@ int control_start(struct loop *loop, const struct control_options *options, stru
     control->options = options;
     control->lock_fd = control->listen_fd = -1;
     list_init(&control->connections);
+    list_init(&control->music);
     err = ports_init(control);
     if (err < 0)
         log_error("the media threads cannot be started: %s", strerror(-err));
@@ -281,6 +307,7 @@ void control_stop(struct control *control)
         close(control->listen_fd);
         unlink(control->options->socket_path);
     }
+    play_forget(control);
     ports_clear(control);
     if (control->lock_fd >= 0)
         close(control->lock_fd);

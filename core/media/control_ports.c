@@ -16,7 +16,7 @@ static struct range *range_of(struct control *control, int family)
     return &control->ranges[family == AF_INET6];
 }
 
-static void post(struct control *control, const struct entry *entry, struct job *job)
+void port_post(struct control *control, const struct entry *entry, struct job *job)
 {
     inbox_post(&control->workers[entry->worker]->inbox, job);
 }
@@ -26,7 +26,7 @@ static void post_simple(struct control *control, const struct entry *entry, enum
     struct job *job = job_new(kind, entry->id, entry->port);
 
     job->value = value;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 /* --- opening and closing
@@ -69,7 +69,7 @@ static void close_entry(struct control *control, struct entry *entry)
     free(entry);
 }
 
-static void unpair(struct entry *entry)
+void ports_unpair(struct entry *entry)
 {
     if (entry->peer)
         entry->peer->peer = NULL;
@@ -150,7 +150,8 @@ static void take(struct control *control, struct entry *entry)
 
 static void release(struct control *control, struct entry *entry)
 {
-    unpair(entry);
+    ports_unpair(entry);
+    place_leave(control, entry);
     entry->releasing = true;
     post_simple(control, entry, JOB_RELEASE, 0);
 }
@@ -160,45 +161,55 @@ static void post_bridge(struct control *control, struct entry *a, struct entry *
     struct job *job = job_new(JOB_BRIDGE, a->id, a->port);
 
     job->other = b->port;
-    post(control, a, job);
+    port_post(control, a, job);
+}
+
+/* Until it is there the controller's commands wait, so that their order stays; packets wait in the sockets. */
+void ports_move(struct control *control, struct entry *entry, unsigned to, struct job *then)
+{
+    post_simple(control, entry, JOB_DETACH, 0);
+    control->move.entry = entry;
+    control->move.to = to;
+    control->move.then = then;
+    if (control_wire(control))
+        wire_pause(control_wire(control), true);
 }
 
 static void bridge(struct control *control, struct entry *a, struct entry *b)
 {
-    unpair(a);
-    unpair(b);
+    ports_unpair(a);
+    ports_unpair(b);
+    place_leave(control, a);
+    place_leave(control, b);
     a->peer = b;
     b->peer = a;
     if (a->worker == b->worker) {
         post_bridge(control, a, b);
         return;
     }
-    /* b goes to a's worker. Until it is there the controller's commands wait, so that their order stays; packets wait
-     * in the sockets. */
     post_simple(control, a, JOB_UNBRIDGE, 0);
-    post_simple(control, b, JOB_DETACH, 0);
-    control->move.entry = b;
     control->move.with = a;
-    if (control_wire(control))
-        wire_pause(control_wire(control), true);
+    ports_move(control, b, a->worker, NULL);
 }
 
 static void moved(struct control *control, struct entry *entry)
 {
     struct entry *with = control->move.with;
 
-    control->move.entry = control->move.with = NULL;
     control->load[entry->worker]--;
-    entry->worker = with->worker;
+    entry->worker = control->move.to;
     control->load[entry->worker]++;
     post_simple(control, entry, JOB_ATTACH, false);
-    if (with->peer == entry)
+    if (with && with->peer == entry)
         post_bridge(control, with, entry);
+    if (control->move.then)
+        port_post(control, entry, control->move.then);
+    memset(&control->move, 0, sizeof control->move);
     if (control_wire(control))
         wire_pause(control_wire(control), false);
 }
 
-static struct entry *in_use(struct control *control, uint64_t id)
+struct entry *port_in_use(struct control *control, uint64_t id)
 {
     struct entry *entry = idmap_get(&control->ids, id);
 
@@ -222,17 +233,18 @@ void ports_command(struct control *control, const struct proto_command *m)
         post_simple(control, entry, JOB_DIRECTION, m->value);
         break;
     case PROTO_BRIDGE:
-        other = in_use(control, m->value);
+        other = port_in_use(control, m->value);
         if (other && other != entry && other->family)
             bridge(control, entry, other);
         break;
     case PROTO_UNBRIDGE:
-        unpair(entry);
+        ports_unpair(entry);
         post_simple(control, entry, JOB_UNBRIDGE, 0);
         break;
     case PROTO_ECHO:
         if (m->value) {
-            unpair(entry);
+            ports_unpair(entry);
+            place_leave(control, entry);
             entry->peer = entry;
             post_bridge(control, entry, entry);
         } else if (entry->peer == entry) {
@@ -245,31 +257,31 @@ void ports_command(struct control *control, const struct proto_command *m)
 
 void ports_remote(struct control *control, const struct proto_remote *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_REMOTE, entry->id, entry->port);
     job->remote = *m;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_local(struct control *control, const struct proto_local *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_LOCAL, entry->id, entry->port);
     job->local = *m;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_keys(struct control *control, const struct proto_keys *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -277,25 +289,12 @@ void ports_keys(struct control *control, const struct proto_keys *m)
     job = job_new(JOB_KEYS, entry->id, entry->port);
     job->keys.in = m->in;
     job->keys.out = m->out;
-    post(control, entry, job);
-}
-
-void ports_dtls(struct control *control, const struct proto_dtls *m)
-{
-    struct entry *entry = in_use(control, m->id);
-    struct job *job;
-
-    if (!entry)
-        return;
-    job = job_new(JOB_DTLS, entry->id, entry->port);
-    job->dtls.theirs = m->theirs;
-    job->dtls.active = m->active != 0;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_watch(struct control *control, const struct proto_watch *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -303,7 +302,7 @@ void ports_watch(struct control *control, const struct proto_watch *m)
     job = job_new(JOB_WATCH, entry->id, entry->port);
     job->watch.silent_ms = m->silent_ms;
     job->watch.lifeless_ms = m->lifeless_ms;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_new_controller(struct control *control)
@@ -349,23 +348,26 @@ static void tell(struct control *control, enum proto_kind kind, const struct job
     m->stats = job->stats;
 }
 
-static void tell_dtls(struct control *control, const struct job *job)
+static void tell_key(struct control *control, const struct job *job)
 {
-    struct proto_dtls_news *m;
+    struct proto_key *m;
 
     if (!control_wire(control))
         return;
-    m = wire_add(control_wire(control), PROTO_DTLS_NEWS);
+    m = wire_add(control_wire(control), PROTO_KEY);
     m->id = job->id;
-    m->suite = job->dtls_news.suite;
-    m->fault = job->dtls_news.fault;
+    m->key = job->key.key;
+    m->up = job->key.up;
+    m->ms = job->key.ms;
 }
 
 static void from_worker(struct control *control, const struct job *job)
 {
     struct entry *entry = idmap_get(&control->ids, job->id);
 
-    if (!entry)
+    if (job->kind == JOB_RECORDED)
+        records_ended(control, job);
+    if (job->kind == JOB_RECORDED || !entry)
         return;
     switch (job->kind) {
     case JOB_EVENT:
@@ -374,12 +376,20 @@ static void from_worker(struct control *control, const struct job *job)
         break;
     case JOB_DTLS_NEWS:
         if (!entry->releasing)
-            tell_dtls(control, job);
+            ports_dtls_news(control, job);
         break;
     case JOB_RELEASED:
         tell(control, PROTO_RELEASED, job);
         control->load[entry->worker]--;
         close_entry(control, entry);
+        break;
+    case JOB_KEY:
+        if (!entry->releasing)
+            tell_key(control, job);
+        break;
+    case JOB_PLAYED:
+        if (!entry->releasing)
+            play_over(control, job);
         break;
     case JOB_DETACHED:
         moved(control, entry);
@@ -406,7 +416,7 @@ static void inbox_ready(void *arg, int fd, unsigned what)
         log_error("the media threads cannot be heard: %s", strerror(errno));
     while ((job = inbox_take(&control->inbox)) != NULL) {
         from_worker(control, job);
-        free(job);
+        job_free(job);
     }
 }
 
@@ -427,12 +437,16 @@ int ports_init(struct control *control)
 
     list_init(&control->ready);
     list_init(&control->used);
+    list_init(&control->places);
     err = inbox_init(&control->inbox);
     if (err < 0)
         return err;
     while (!instance) /* ids differ from those of an earlier process: a late message of it finds nothing */
         random_bytes(&instance, sizeof instance);
     control->last_id = (uint64_t)instance << 32;
+    err = file_thread_start(&control->files, NULL);
+    if (err < 0)
+        return err;
     range_init(&control->ranges[0], &options->bind4, options->port_low, options->port_high);
     range_init(&control->ranges[1], &options->bind6, options->port_low, options->port_high);
     control->ranges[0].rest_us = control->ranges[1].rest_us = options->rest_ms * UINT64_C(1000);
@@ -452,6 +466,7 @@ void ports_clear(struct control *control)
 {
     struct entry *entry, *next;
 
+    free(control->move.then);
     for (unsigned i = 0; i < control->worker_count; i++) {
         worker_stop(control->workers[i]);
         free(control->workers[i]);
@@ -460,8 +475,10 @@ void ports_clear(struct control *control)
     close_entry(control, entry);
     LIST_FOR_EACH_SAFE(entry, next, &control->used, node)
     close_entry(control, entry);
+    places_clear(control);
     free(control->workers);
     free(control->load);
+    file_thread_stop(control->files); /* what recordings of the ports had left to write */
     idmap_clear(&control->ids);
     range_clear(&control->ranges[0]);
     range_clear(&control->ranges[1]);

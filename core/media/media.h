@@ -4,6 +4,7 @@
 #define MEDIA_MEDIA_H
 
 #include "base/addr.h"
+#include "base/key.h"
 #include "base/loop.h"
 #include "media/desc.h"
 
@@ -46,6 +47,10 @@ enum media_event_kind {
     MEDIA_SILENT,   /* no sound for silent_ms; stats say whether there ever was any */
     MEDIA_HEARD,    /* sound after MEDIA_SILENT */
     MEDIA_LIFELESS, /* neither RTP nor RTCP for lifeless_ms */
+    /* Of a port in a conference: */
+    MEDIA_TALKS, /* it is heard talking */
+    MEDIA_QUIET, /* not any more, for a second */
+    MEDIA_KEY,      /* the far side presses a key: `key`; no stats */
     /* Of a port with DTLS; stats are unset: */
     MEDIA_KEYED,   /* there are (new) keys; suite */
     MEDIA_KEYLESS, /* the handshake failed; fault. It is tried again, and keys of before stay */
@@ -66,6 +71,7 @@ struct media_event {
     struct media_stats stats;
     enum suite suite;
     enum dtls_fault fault;
+    struct key_report key;
 };
 
 typedef void (*media_event_fn)(void *arg, const struct media_event *event);
@@ -112,6 +118,17 @@ void media_bridge(struct media_port *a, struct media_port *b);
 void media_unbridge(struct media_port *port);
 /* What comes in goes back out (echo test). Ends with false or a bridge. */
 void media_port_echo(struct media_port *port, bool on);
+
+/* A conference: all ports with the same room hear each other, each without himself; above eight who talk at once, the
+ * loudest are heard. room: any number but 0 that no other conference has. Once more with the same room: only the flags
+ * change. The port leaves its bridge or its earlier room. */
+enum media_mix {
+    MEDIA_MIX_MUTED = 1, /* it is not heard */
+    MEDIA_MIX_DEAF = 2,  /* it does not hear */
+    MEDIA_MIX_TONES = 4, /* the others hear a tone when it comes and when it goes */
+};
+void media_mix(struct media_port *port, uint64_t room, unsigned flags);
+void media_unmix(struct media_port *port);
 
 /* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms (0:
  * never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise counts

@@ -8,7 +8,11 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/keys.h"
+#include "media/play.h"
 #include "media/hearing.h"
+#include "media/mix.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -30,6 +34,8 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->dir = port->commanded = DIR_SENDRECV;
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
+    list_init(&port->recordings);
+    list_init(&port->players);
     port_refresh_accepts(port);
     return port;
 }
@@ -39,8 +45,10 @@ void port_free(struct port *port)
     port_dtls_end(port);
     free(port->early[0]);
     free(port->early[1]);
+    record_end_all(port);
     hearing_free(port);
     voice_free(port);
+    play_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
     free(port);
@@ -394,12 +402,15 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     event_add(port->rtcp.event, NULL);
     port_dtls_attach(port);
     voice_resume(port);
+    record_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
     port_dtls_detach(port);
+    mix_leave(port);
+    record_suspend(port);
     voice_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
@@ -425,6 +436,8 @@ static void agreed(struct port *port)
     port_refresh_accepts(port);
     hearing_refresh(port);
     voice_refresh(port);
+    mix_refresh(port);
+    keys_refresh(port);
 }
 
 static void refresh_direction(struct port *port)
@@ -529,6 +542,7 @@ void port_tick(struct port *port, uint64_t now_us)
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
     look_for_silence(port, now_us);
+    keys_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);

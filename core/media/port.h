@@ -14,6 +14,7 @@
 #include "media/voice.h"
 
 struct port;
+struct mix_member;
 struct worker;
 struct event;
 struct hearing;
@@ -39,10 +40,18 @@ struct bridge {
     bool events[128];     /* payload types in that are keys */
     bool decoded;         /* source speaks there, and packets stay here */
     bool foreign;         /* because of the codec that comes */
+    bool muted;           /* the other port's voice is for one source alone */
     bool keying;          /* because keys go as sound */
     struct source source; /* of the other port's voice */
     unsigned rate;        /* at which source listens here; 0: not yet */
     struct event_reader keys;
+};
+
+/* keys.c */
+struct port_keys {
+    struct sink sink;
+    bool events[128]; /* payload types that are telephone events */
+    struct event_reader reader;
 };
 
 struct channel {
@@ -69,8 +78,13 @@ struct port {
     bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
+    struct mix_member *member; /* of a conference; NULL: in none */
+    struct port_keys keys;
     struct hearing *hearing; /* NULL: nobody listens to what its far side says */
+    struct list players;     /* play.c */
     struct voice *voice;     /* NULL: never said anything of its own */
+    struct list recordings;  /* record.c */
+    unsigned taps;           /* recordings of what is sent: it has to exist as samples */
     struct rtp_count count;
     struct media_stats stats; /* the plain counters of it */
     uint32_t rate;            /* clock of payload type stats.pt */

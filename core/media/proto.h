@@ -4,7 +4,7 @@
 #ifndef MEDIA_PROTO_H
 #define MEDIA_PROTO_H
 
-#include "media/media.h"
+#include "media/media_play.h"
 
 #define PROTO_VERSION 5u
 _Static_assert(sizeof(struct media_stats) == 96, "media_stats is part of the protocol: raise PROTO_VERSION with it");
@@ -24,7 +24,17 @@ enum proto_kind {
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
     PROTO_DTLS,
-    PROTO_END, /* the process ends */
+    PROTO_MIX,   /* into a conference, out of it */
+    PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
+    PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
+    PROTO_RECORD_PAUSE,
+    PROTO_RECORD_RESUME,
+    PROTO_PIECE, /* one more for the list that the next PROTO_PLAY or PROTO_MUSIC is about; a file's descriptor beside
+                    it */
+    PROTO_PLAY,
+    PROTO_PLAY_STOP, /* value: serial */
+    PROTO_MUSIC,     /* id: of a class of hold music; value: shuffle. Without a list before it, it is forgotten */
+    PROTO_END,       /* the process ends */
     /* the media process says */
     PROTO_WELCOME, /* answer to PROTO_HELLO; PROTO_LISTED for each port in use and PROTO_LIST_END follow */
     PROTO_LISTED,
@@ -33,6 +43,9 @@ enum proto_kind {
     PROTO_GRANTED, /* answer to PROTO_WANT, after the grants: how many there were (fewer: the range is used up) */
     PROTO_EVENT,
     PROTO_RELEASED,
+    PROTO_RECORDED,
+    PROTO_PLAYED, /* what PROTO_PLAY began is over by itself */
+    PROTO_KEY,    /* the far side presses a key */
     PROTO_STATUS, /* once a second while something changes */
     PROTO_DTLS_NEWS,
     PROTO_BYE,    /* why this controller is dropped */
@@ -43,7 +56,7 @@ enum proto_bye { PROTO_BYE_REPLACED = 1, PROTO_BYE_VERSION, PROTO_BYE_ENDING };
 
 struct proto_head {
     uint16_t kind, size;
-    uint32_t reserved; /* 0; keeps what follows aligned */
+    uint32_t fds; /* so many descriptors came beside it, see wire_add_fd() */
 };
 
 struct proto_hello { /* HELLO, WELCOME */
@@ -53,6 +66,8 @@ struct proto_hello { /* HELLO, WELCOME */
     uint32_t ip4, ip6; /* WELCOME: does it have ports of this family? */
     uint32_t listed;   /* WELCOME: how many ports follow */
     uint32_t threads;
+    uint32_t recordings; /* WELCOME: that go on, of an earlier controller */
+    uint32_t reserved;
     struct fingerprint print; /* WELCOME: of its certificate */
 };
 
@@ -116,10 +131,70 @@ struct proto_dtls_news { /* DTLS_NEWS: of the stream itself, not of RTCP beside 
     uint32_t fault; /* enum dtls_fault */
 };
 
+struct proto_mix { /* MIX */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t room;  /* 0: out of the one it is in */
+    uint64_t flags; /* enum media_mix */
+};
+
 struct proto_watch { /* WATCH */
     struct proto_head head;
     uint64_t id;
     uint32_t silent_ms, lifeless_ms; /* as media_port_watch() says */
+};
+
+struct proto_record { /* RECORD */
+    struct proto_head head;
+    uint64_t port, id;     /* id: chosen by the controller */
+    uint32_t what, format; /* enum media_record_what, enum media_record_format */
+    uint32_t max_ms, silence_ms;
+    uint32_t beep, reserved;
+};
+
+struct proto_recorded { /* RECORDED */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t why; /* enum media_record_why */
+    int32_t err;
+    uint64_t ms, bytes, left_out_ms;
+};
+
+struct proto_piece { /* PIECE */
+    struct proto_head head;
+    uint32_t what; /* enum play_what */
+    uint32_t kind; /* FILE: enum sound_kind; TONE: enum tone_kind */
+    uint32_t ms;   /* no longer than this; 0: as long as it is */
+    uint32_t reserved;
+    char name[64]; /* FILE: for people; TONE: its country */
+};
+
+struct proto_play { /* PLAY */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t music;  /* id of the class; 0: the list */
+    uint32_t serial; /* the controller's number for it */
+    uint32_t loops;  /* how often the list is played; 0: till it is stopped */
+    uint64_t alone;  /* whether nothing else is heard meanwhile */
+};
+
+struct proto_played { /* PLAYED */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t serial;
+    uint32_t broken; /* pieces that could not be played to their end; `piece` was the first, and why */
+    uint32_t piece;
+    uint32_t reserved;
+    uint64_t ms; /* of sound */
+    char why[120];
+};
+
+struct proto_key { /* KEY: as struct key_report */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t ms;
+    char key;
+    uint8_t up, reserved[2];
 };
 
 struct proto_port { /* LISTED, GRANT */

@@ -8,6 +8,7 @@
 
 #include "audio/codec.h"
 #include "media/hearing.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 static struct port *port_of(struct bridge *bridge)
@@ -124,6 +125,8 @@ static void relay_rtp(struct sink *sink, uint8_t *packet, size_t len, const stru
     struct port *from = port_of(bridge);
     uint8_t second = packet[1], pt = bridge->pt[head->pt];
 
+    if (bridge->muted)
+        return;
     if ((pt == PT_DECODE || bridge->decoded) && pt != PT_DROP && decode_instead(bridge, packet, len, head))
         return;
     if (pt == PT_DROP) {
@@ -141,7 +144,7 @@ static void relay_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
     struct bridge *bridge = CONTAINER_OF(sink, struct bridge, sink);
 
     /* Nobody wants his own reports back, or some about numbers that he does not see. */
-    if (bridge->to != port_of(bridge) && !bridge->decoded)
+    if (bridge->to != port_of(bridge) && !bridge->decoded && !bridge->muted)
         port_send_rtcp(bridge->to, packet, len);
 }
 
@@ -216,8 +219,13 @@ void relay_reconsider(struct port *port)
 {
     struct bridge *bridge = port->bridge.to ? &port->bridge.to->bridge : NULL;
 
+    if (!bridge || bridge->to != port)
+        return;
+    bridge->muted = voice_is_taken(port);
     /* Back to packets as they are it goes by bridge_frame(), which is nowhere in the way of one. */
-    if (bridge && bridge->to == port && voice_has_other(port, &bridge->source))
+    if (bridge->muted)
+        decode_off(bridge);
+    else if (voice_has_other(port, &bridge->source))
         decode_on(bridge);
 }
 
@@ -239,8 +247,10 @@ void relay_bridge(struct port *a, struct port *b)
 static void unpoint(struct port *port)
 {
     decode_off(&port->bridge);
+    port->bridge.muted = false;
     port->bridge.foreign = port->bridge.keying = false;
     memset(&port->bridge.keys, 0, sizeof port->bridge.keys);
+    record_unbridged(port);
     list_unlink(&port->bridge.sink.node);
     port->bridge.to = NULL;
     port_refresh_accepts(port);

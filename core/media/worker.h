@@ -7,10 +7,13 @@
 #include <stdatomic.h>
 
 #include "media/pace.h"
+#include "base/key.h"
 #include "media/proto.h"
 #include "media/secure.h"
 
+struct playlist;
 struct port;
+struct recording;
 struct event;
 struct event_base;
 
@@ -26,14 +29,24 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_MIX,
     JOB_WATCH,
-    JOB_LEFT, /* value: its controller has gone (true) or it has one again */
+    JOB_RECORD,      /* recording, from now on of the port */
+    JOB_RECORD_STOP, /* value: its id */
+    JOB_RECORD_PAUSE,
+    JOB_RECORD_RESUME,
+    JOB_LEFT,      /* value: its controller has gone (true) or it has one again */
+    JOB_PLAY,      /* list */
+    JOB_PLAY_STOP, /* value: serial */
     JOB_STOP,
     /* worker → control */
     JOB_DETACHED,
     JOB_RELEASED,
-    JOB_EVENT,  /* value: enum media_event_kind */
+    JOB_EVENT,    /* value: enum media_event_kind */
     JOB_DTLS_NEWS,
+    JOB_RECORDED, /* id: the recording's; from the file thread */
+    JOB_PLAYED,
+    JOB_KEY,
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
 };
 
@@ -43,9 +56,13 @@ struct job {
     uint64_t id;
     struct port *port, *other; /* owned by the worker they are attached to */
     uint64_t value;
+    struct playlist *list; /* ref or NULL */
     union {
         struct proto_remote remote;
         struct proto_local local;
+        struct proto_play play;
+        struct proto_played played;
+        struct key_report key;
         struct media_stats stats;
         struct {
             struct srtp_key in, out;
@@ -59,8 +76,19 @@ struct job {
             enum dtls_fault fault;
         } dtls_news;
         struct {
+            uint64_t room; /* 0: out of its room */
+            unsigned flags;
+        } mix;
+        struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
+        struct recording *recording;
+        struct {
+            struct inbox *control;
+            uint32_t why; /* enum media_record_why */
+            int err;
+            uint64_t ms, bytes, left_out_ms;
+        } recorded;
     };
 };
 
@@ -75,8 +103,9 @@ int inbox_init(struct inbox *inbox);
 void inbox_clear(struct inbox *inbox);
 /* Any thread. Owns job. */
 void inbox_post(struct inbox *inbox, struct job *job);
-/* The owner's thread, until NULL; the caller frees the job. */
+/* The owner's thread, until NULL; the caller ends with job_free(). */
 struct job *inbox_take(struct inbox *inbox);
+void job_free(struct job *job);
 struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE;
 
 struct worker {
@@ -91,7 +120,9 @@ struct worker {
     struct event_base *base;
     struct event *wake, *tick;
     struct list ports;
+    struct list rooms; /* mix.c */
     struct pace pace;
+    struct list stations;                                /* station.h */
     _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };

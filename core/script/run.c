@@ -4,9 +4,12 @@
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/recording.h"
+#include "call/play.h"
 #include "script/script-priv.h"
 
 #define STOPPED_OFTEN 3 /* from then on an extension gets a tenth of the allowance: its calls come again and again */
@@ -170,6 +173,17 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    if (run->in_conference && run->call->caller)
+        conference_leave(run->call->caller, CONFERENCE_GONE);
+    if (run->recording)
+        recording_forget(run->recording);
+    if (run->recording && run->call->caller)
+        leg_watch_keys(run->call->caller, NULL, NULL);
+    run->recording = NULL;
+    free(run->recorded.file);
+    run->recorded.file = NULL;
+    if (run->play)
+        leg_play_stop(run->play);
     list_unlink(&run->node);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);

@@ -2,6 +2,7 @@
 #ifndef SCRIPT_SCRIPT_PRIV_H
 #define SCRIPT_SCRIPT_PRIV_H
 
+#include "call/conference.h"
 #include "script/extension.h"
 #include "script/files.h"
 #include "script/guard.h"
@@ -49,12 +50,27 @@ struct script_run {
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct leg_play *play;  /* it waits for this, or it goes on behind its back; NULL: nothing plays */
     struct db_query *query; /* it waits for this; NULL: for none */
     struct {                /* its answer, while the script is resumed with it */
         int err;
         const char *message;
         const struct db_result *result;
     } answered;
+    bool in_conference;       /* it waits for its caller to leave one */
+    enum conference_why left; /* and that is why */
+    struct recording *recording; /* it waits for the end of this; NULL: for none */
+    struct {
+        uint64_t ms;
+        char *file; /* NULL: none */
+        char why[16], terminators[8];
+    } recorded;
+    struct {
+        uint64_t ms;
+        unsigned missing;
+        bool barged; /* a key ended it */
+        char why[200];
+    } played;
     struct {
         enum dial_status status;
         enum cause cause;

@@ -61,7 +61,15 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_LEG_HEARD:
     case EVENT_LEG_KEYED:
     case EVENT_LEG_KEYLESS:
+    case EVENT_CONFERENCE_JOINED:
+    case EVENT_CONFERENCE_LEFT:
+    case EVENT_CONFERENCE_CHANGED:
+    case EVENT_SOUND_MISSING:
+    case EVENT_RECORDING:
         str_append(out, size, &used, "%s", detail);
+        return true;
+    case EVENT_RECORDED:
+        str_append(out, size, &used, "recorded: %s", detail);
         return true;
     case EVENT_BRIDGE_JOINED:
         str_append(out, size, &used, "audio joined");

@@ -28,14 +28,11 @@ UPDATE config.known_setting
 COMMENT ON COLUMN record.leg.srtp IS
     'Suite by which its audio was encrypted at the end, with (DTLS) when its keys came from there; NULL: it was not encrypted.';
 
-CREATE OR REPLACE VIEW tandem.v_account AS
-    SELECT a.name, a.display_name, a.enabled, a.context, a.max_contacts,
-           (SELECT count(*) FROM live.binding b WHERE b.account = a.name AND b.expires_at > now()) AS phones,
-           a.updated_at, a.updated_by,
-           a.max_call, a.session_timers, a.session_expires, a.session_min_se,
-           (SELECT count(*) FROM config.device d WHERE d.account = a.name) AS devices, a.acl, a.srtp, a.srtp_without_tls,
-           a.srtp_keys
-    FROM config.account a
-    ORDER BY a.name;
+-- As it is, with one more column at its end.
+DO $$
+BEGIN
+    EXECUTE 'CREATE OR REPLACE VIEW tandem.v_account AS '
+            || replace(pg_get_viewdef('tandem.v_account'::regclass), 'FROM config.account a', ', a.srtp_keys FROM config.account a');
+END $$;
 COMMENT ON COLUMN tandem.v_account.srtp_keys IS 'Where its keys come from in calls to its phones: sdes or dtls; empty: as the switch.';
 COMMENT ON COLUMN tandem.v_leg.srtp IS 'Suite by which its audio was encrypted, with (DTLS) when its keys came from there; empty: it was not.';

@@ -1,8 +1,9 @@
-/* rtp_load CALLS SECONDS [tandem-media [SUITE | CODEC]]: what relaying costs, between phones that encrypt with this
- * suite (none: plain), or between PCMA and this codec, so that each packet is decoded and encoded. Opens CALLS bridged
- * pairs of ports through the client half, sends 50 packets a second and direction with 160-byte payloads, and prints
- * JSON: CPU of the media process per relayed packet (user and system, from its CPU clock), that of the load itself (one
- * send and one recv a packet, and one encryption), packets, loss. */
+/* rtp_load CALLS SECONDS [tandem-media [SUITE | CODEC | mix]]: what relaying costs, between phones that encrypt with
+ * this suite (none: plain), or between PCMA and this codec, so that each packet is decoded and encoded; or CALLS phones
+ * in one conference, all of them talking (a packet is then 20 ms of one of them). Opens CALLS bridged pairs of ports
+ * through the client half, sends 50 packets a second and direction with 160-byte payloads, and prints JSON: CPU of the
+ * media process per relayed packet (user and system, from its CPU clock), that of the load itself (one send and one
+ * recv a packet, and one encryption), packets, loss. */
 #include "config.h"
 
 #include <stdio.h>
@@ -39,6 +40,7 @@ struct load {
     unsigned side_count;
     uint64_t sent, received;
     enum suite suite;
+    bool mix;                       /* all in one conference */
     const struct codec_kind *codec; /* of every other phone; NULL: PCMA as the rest */
 };
 
@@ -212,7 +214,10 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/media", dir);
     if (load.suite && secure_setup(&anchor) < 0)
         return 1;
-    if (argc > 4 && !load.suite) {
+    load.mix = argc > 4 && strcmp(argv[4], "mix") == 0;
+    if (load.mix)
+        load.side_count = calls;
+    if (argc > 4 && !load.suite && !load.mix) {
         load.codec =
             codec_find(argv[4], strcmp(argv[4], "opus") == 0 ? 48000 : 8000, strcmp(argv[4], "opus") == 0 ? 2 : 1);
         if (!load.codec) {
@@ -226,7 +231,9 @@ int main(int argc, char **argv)
         return 1;
     for (unsigned i = 0; i < load.side_count; i++) {
         open_side(&load, &load.sides[i], i % 2 && load.codec ? load.codec : codec_find("PCMA", 8000, 1));
-        if (i % 2)
+        if (load.mix)
+            media_mix(load.sides[i].port, 1, 0);
+        else if (i % 2)
             media_bridge(load.sides[i - 1].port, load.sides[i].port);
     }
     run(&load, 500000); /* latches, warms up */

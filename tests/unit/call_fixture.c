@@ -163,6 +163,16 @@ void media_unbridge(struct media_port *port)
 {
 }
 
+void media_mix(struct media_port *port, uint64_t room, unsigned flags)
+{
+    note("mix:%u", flags);
+}
+
+void media_unmix(struct media_port *port)
+{
+    note("unmix");
+}
+
 void media_port_echo(struct media_port *port, bool on)
 {
     note("echo:%d", on);

@@ -238,6 +238,24 @@ def relay(plan, switch, home):
     return rows
 
 
+def conference(plan, switch):
+    """CPU of 20 ms of one party in a room of G.711, everybody talking: of 10 and of 50 parties, in turns."""
+    program = os.path.join(plan.build, "tests", "bench", "rtp_load")
+    if not os.access(program, os.X_OK):
+        return []
+    sizes = {10: [], 50: []}
+    for _ in range(plan.runs):
+        for size, found in sizes.items():
+            plan.say(f"{switch.name}: a conference of {size}")
+            done = subprocess.run([program, str(size), "3" if plan.quick else "10", "", "mix"], capture_output=True, text=True,
+                                  check=True, env=dict(os.environ, TANDEM_BUILD=plan.build))
+            found.append(json.loads(done.stdout)["cpu_us_per_packet"])
+    return [*(_row(switch.name, f"CPU a party and 20 ms in a conference of {size}, G.711", "µs", found)
+              for size, found in sizes.items()),
+            _row(switch.name, "the second of these over the first", "×", [b / a for a, b in zip(sizes[10], sizes[50])],
+                 budget=switch.budget("crowd"))]
+
+
 def audio(plan):
     """Codecs, resampling and jitter buffer, in memory alone: µs for each packet of 20 ms."""
     program = os.path.join(plan.build, "tests", "bench", "audio_cost")
@@ -330,6 +348,7 @@ def all_rows(plan, make, home, whole):
                 rows += measurement(plan, switch, where)
         if whole and plan.wants("relay"):
             rows += relay(plan, switch, where)
+            rows += conference(plan, switch)
         plan.notes += [f"{switch.name} logged: {line}" for line in switch.check()[:3]]
     finally:
         switch.close()
