@@ -557,6 +557,8 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"UPDATE config.account SET session_timers = 'sometimes'", "session_timers is on, accept or off"},
         {"UPDATE config.account SET srtp = 'sometimes'", "srtp is off, optional or required"},
         {"SELECT set_setting('srtp', 'yes')", "off, optional or required"},
+        {"UPDATE config.account SET srtp_keys = 'zrtp'", "srtp_keys is sdes or dtls"},
+        {"SELECT set_setting('srtp_keys', 'both')", "sdes or dtls"},
         {"UPDATE config.account SET session_expires = 60", "from 90 to 86400"},
         {"UPDATE config.account SET session_expires = 600, session_min_se = 900",
          "session_min_se 900 above session_expires 600"},

@@ -1,6 +1,11 @@
 """Encrypted audio (SRTP with keys in the SDP): who gets it, who is refused, and what a stranger on the wire can read."""
 
-from harness import audio
+import os
+import re
+import subprocess
+
+from harness import audio, certificates
+from harness.proc import wait_until
 from harness.wiretap import Wiretap
 
 MAND, OPT = {"transport": "tls", "encryption": "srtp-mand"}, {"transport": "tls", "encryption": "srtp"}
@@ -289,3 +294,42 @@ def a_plain_phone_holds_linphone_with_dtls_and_is_heard_again(t):
     b.wait_heard(440, seconds=1, since=b.place())
     suites, call = _finish(t, a, b)
     assert suites[0] is None and _by_dtls(suites[1]), suites
+
+
+def _openssl_shakes_hands(shown, host, port, source):
+    """OpenSSL's own client, from this port to the switch's audio port. What it says: it stays until the handshake is over."""
+    client = subprocess.run(["timeout", "5", "openssl", "s_client", "-dtls1_2", "-connect", f"{host}:{port}", "-bind",
+                             f"{host}:{source}", "-use_srtp", "SRTP_AEAD_AES_128_GCM", "-cert", shown.file, "-key", shown.key],
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return client.stdout + client.stderr
+
+
+def another_certificate_than_the_one_announced_is_not_heard_and_tandem_says_why(t):
+    phone, b = t.endpoint(), t.phone(tone=880, answer="auto")
+    directory = os.path.join(b.home, "certificates")
+    own, other = certificates.make(directory, "own"), certificates.make(directory, "other", kind="rsa")
+    shown = subprocess.run(["openssl", "x509", "-in", own.file, "-noout", "-fingerprint", "-sha256"], capture_output=True,
+                           text=True, check=True).stdout.strip().partition("=")[2]
+    port = b.rtp_ports[-2]  # a number of its own that it does not use
+    body = phone.sdp(port=port, attributes=f"a=fingerprint:sha-256 {shown}\r\na=setup:actpass\r\n")
+    assert phone.send_invite(b.user, body=body.replace("RTP/AVP", "UDP/TLS/RTP/SAVP")) is None
+    answered = phone.response("INVITE", lambda status: status >= 200, 15)
+    assert answered.status == 200, answered
+    phone.ack(answered)
+    media = int(re.search(r"m=audio (\d+) UDP/TLS/RTP/SAVP", answered.body).group(1))
+    assert "a=setup:passive" in answered.body and "a=fingerprint:sha-256 " in answered.body, answered.body
+    call = t.tandem.running_call(phone.user)["id"]
+    words = _openssl_shakes_hands(other, phone.host, media, port)
+    assert "alert" in words, words
+    def told():
+        return t.tandem.records(f"SELECT detail FROM record.event WHERE call_id = '{call}' AND kind = 'leg-keyless'")
+    wait_until("the event", told, 10, 0.2)
+    assert "certificate is not the one that its signalling announced" in told()[0]["detail"], told()
+    assert "certificate is not the one" in t.tandem.cli("why", call).stdout
+    words = _openssl_shakes_hands(own, phone.host, media, port)
+    assert "SRTP Extension negotiated, profile=SRTP_AEAD_AES_128_GCM" in words, words
+    phone.bye(answered)
+    b.closed()
+    record = t.call_record(phone.user)
+    assert [leg["srtp"] for leg in t.leg_records(record)] == ["AEAD_AES_128_GCM (DTLS)", None], t.leg_records(record)
+    assert "certificate is not the one" not in t.tandem.cli("why", call).stdout.partition("Facts")[0]
