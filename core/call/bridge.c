@@ -39,8 +39,10 @@ void bridge_refresh(struct leg *leg)
 {
     struct leg *peer = bridge_peer(leg);
 
-    if (peer)
-        join_streams(leg, peer);
+    if (!peer)
+        return;
+    join_streams(leg, peer);
+    bridge_note_codecs(leg);
 }
 
 int bridge_note(struct leg *from, const struct note *note, note_done_fn done, void *arg)
@@ -102,6 +104,7 @@ int bridge_join(struct leg *a, struct leg *b)
     enter(bridge, a);
     enter(bridge, b);
     leg_silence_update(a);
+    bridge_note_codecs(a);
     obj_unref(bridge, "join");
     return 0;
 }

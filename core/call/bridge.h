@@ -9,6 +9,7 @@ struct bridge {
     struct uuid id;
     struct list legs;
     unsigned count;
+    char transcoding[160]; /* what was said of it; "": nothing is converted */
 };
 
 /* Joins two live legs of any calls; each leaves the bridge it was in. 0, -EINVAL (same leg), -ENOTCONN (one has no

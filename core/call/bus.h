@@ -25,6 +25,7 @@ enum event_kind {
     EVENT_LEG_KEYED,     /* its audio has keys from DTLS; detail: which */
     EVENT_LEG_KEYLESS,   /* it has none, and nothing is heard; detail: why not */
     EVENT_LEG_HEARD,     /* it comes (again) */
+    EVENT_TRANSCODING,   /* detail: between which codecs of which legs of its bridge Tandem converts, or that no more */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
     EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
@@ -51,11 +52,14 @@ enum event_kind {
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */
+    EVENT_LEG_POOR,       /* its audio has been poor for a while; detail: which way, and what ails it */
+    EVENT_LEG_CLEAR,      /* no more */
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (UINT64_C(1) << (kind))
 #define EVENT_ALL UINT64_MAX
+_Static_assert(EVENT_COUNT <= 64, "a set of kinds has 64 bits");
 
 struct event {
     enum event_kind kind;

@@ -1,5 +1,6 @@
 /* Who is in which room, and what may be done there. Signalling thread. The media process mixes; whoever brought the leg
- * (a script) is told when it is out. Knows neither prompts nor Lua. */
+ * (a script) is told when it is out. What members hear from the switch and type is
+ * in conference_words.c. */
 #include "call/conference.h"
 
 #include <stdarg.h>
@@ -193,6 +194,7 @@ int conference_join(const struct conference_request *request, conference_done_fn
     if (member->moderator)
         stop_waiting(conference);
     leg_expect_sound(member->leg, true);
+    conference_attend(member);
     publish(member, EVENT_CONFERENCE_JOINED, "joined as member %u%s%s%s", member->number,
             member->moderator ? ", moderator" : "", member->muted ? ", muted" : "",
             member->waits ? ", waits for a moderator" : "");
@@ -247,6 +249,7 @@ static void leave(struct leg *leg, enum conference_why why, const char *by)
     seconds = (loop_now_us(leg->pbx->loop) - member->since_us) / 1000000;
     if (leg_audio_port(leg))
         media_unmix(leg_audio_port(leg));
+    conference_forsake(member);
     leg->conference = NULL;
     list_unlink(&member->node);
     conference->count--;
@@ -277,6 +280,7 @@ void conference_mute(struct conference_member *member, bool on, const char *by)
         return;
     member->muted = on;
     tell_media(member);
+    conference_say(member, on ? "conference/muted" : "conference/unmuted");
     publish(member, EVENT_CONFERENCE_CHANGED, "member %u %s by %s", member->number, on ? "muted" : "unmuted", by);
 }
 
@@ -295,50 +299,6 @@ void conference_lock(struct conference *conference, bool on, const char *by)
     log_info("conference %s is %s by %s", conference->name, on ? "locked" : "unlocked", by);
     LIST_FOR_EACH(member, &conference->members, node)
     publish(member, EVENT_CONFERENCE_CHANGED, "%s by %s", on ? "locked" : "unlocked", by);
-}
-
-static void put_out_last(struct conference_member *by)
-{
-    struct list *last = by->conference->members.prev;
-    struct conference_member *member = LIST_ENTRY(last, struct conference_member, node);
-
-    if (member != by)
-        conference_kick(member, by->leg->number);
-}
-
-static bool star_key(struct conference_member *member, char key)
-{
-    struct conference *conference = member->conference;
-
-    switch (key) {
-    case '1':
-        conference_mute(member, !member->muted, member->leg->number);
-        return true;
-    case '2':
-        if (member->moderator)
-            conference_lock(conference, !conference->locked, member->leg->number);
-        return member->moderator;
-    case '3':
-        if (member->moderator)
-            put_out_last(member);
-        return member->moderator;
-    case '0':
-        conference_leave(member->leg, CONFERENCE_LEFT);
-        return true;
-    }
-    return false;
-}
-
-bool conference_key(struct leg *leg, char key)
-{
-    struct conference_member *member = leg->conference;
-    bool star;
-
-    if (!member)
-        return false;
-    star = member->star;
-    member->star = key == '*';
-    return member->star || (star && star_key(member, key));
 }
 
 /* --- news --------------------------------------------------------------------------------------------------------- */

@@ -48,6 +48,7 @@ struct conference_member {
     bool talks; /* it is heard talking */
     bool star;  /* the key before was * */
     uint64_t since_us;
+    struct leg_play *play; /* what is being said to it; NULL: nothing */
     conference_done_fn done;
     void *arg;
 };
@@ -89,6 +90,12 @@ struct conference_member *conference_member(const struct conference *conference,
 /* A key of a member: *1 mutes and unmutes, *2 locks and unlocks (moderators), *3 puts out who came last (moderators),
  * *0 leaves. True: it was one that means something here. */
 bool conference_key(struct leg *leg, char key);
+
+/* conference_words.c: says this prompt to one member. */
+void conference_say(struct conference_member *member, const char *name);
+/* A member has come: it is told who else is there, and its keys are heard; it goes: neither. */
+void conference_attend(struct conference_member *member);
+void conference_forsake(struct conference_member *member);
 
 /* What the media process says, and a hold that began or is over. */
 void conference_news(struct leg *leg, const struct media_event *event);

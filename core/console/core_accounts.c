@@ -68,6 +68,8 @@ static void run_show(struct core_part *core, struct console_request *request, js
         json_object_set_new(json, "srtp_keys", json_string(srtp_keys_name(account->srtp_keys)));
     if (account->srtp_without_tls)
         json_object_set_new(json, "srtp_without_tls", json_true());
+    if (account->codecs[0])
+        json_object_set_new(json, "codecs", json_text(account->codecs));
     json_object_set_new(json, "legs", json_integer(legs));
     console_reply(request, json);
 }

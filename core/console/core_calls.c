@@ -36,6 +36,10 @@ static json_t *leg_json(const struct leg *leg)
         json_object_set_new(json, "codec", json_text(codec));
     if (leg_encryption(leg))
         json_object_set_new(json, "srtp", json_text(leg_encryption(leg)));
+    if (leg->quality.in.poor)
+        json_object_set_new(json, "poor_in", json_true());
+    if (leg->quality.out.poor)
+        json_object_set_new(json, "poor_out", json_true());
     return json;
 }
 
@@ -93,6 +97,39 @@ static void fail_id(struct console_request *request, int err, const char *id, co
         console_fail(request, "not-found", "There is no %s with the id \"%.40s\".", which, id);
 }
 
+/* The flight recorder learns the counters of a leg at its end; while it lives, they are as last told. */
+static void add_live(json_t *report, const struct call *call)
+{
+    json_t *legs = json_object_get(report, "legs"), *json;
+    char id[UUID_TEXT];
+    struct leg *leg;
+    size_t i;
+
+    LIST_FOR_EACH(leg, &call->legs, in_call)
+    {
+        uuid_text(&leg->id, id);
+        json_array_foreach(legs, i, json)
+        {
+            if (strcmp(json_string_value(json_object_get(json, "id")), id) == 0 && !json_object_get(json, "media") &&
+                leg->stats.rx_packets + leg->stats.tx_packets)
+                json_object_set_new(json, "media", trace_media_json(&leg->stats));
+        }
+    }
+}
+
+static json_t *report_of(struct core_part *core, const char *id, const struct uuid *found, bool raw)
+{
+    json_t *report = trace_call(core->core.trace, id, raw);
+    const struct call *call;
+    char full[UUID_TEXT];
+
+    uuid_text(found, full);
+    call = call_find(core->core.pbx, full);
+    if (report && call)
+        add_live(report, call);
+    return report;
+}
+
 static void run_call(struct core_part *core, struct console_request *request, json_t *params)
 {
     const char *id = param_text(params, "id");
@@ -106,7 +143,7 @@ static void run_call(struct core_part *core, struct console_request *request, js
     } else if ((err = trace_find(core->core.trace, id, &found))) {
         fail_id(request, err, id, "call, live or lately finished,");
     } else {
-        console_reply(request, trace_call(core->core.trace, id, json_is_true(json_object_get(params, "raw"))));
+        console_reply(request, report_of(core, id, &found, json_is_true(json_object_get(params, "raw"))));
     }
 }
 

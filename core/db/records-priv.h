@@ -5,7 +5,7 @@
 #include "db/records.h"
 #include "db/spool.h"
 
-#define RECORD_FIELDS_MAX 32
+#define RECORD_FIELDS_MAX 40
 #define RECORD_TEXT_MAX 1000 /* bytes; longer text is cut */
 
 /* The numbers are in files: never change what one means, add new ones. */
@@ -19,6 +19,7 @@ enum record_kind {
     RECORD_CALL_CLOSE_2, /* and the dialplan, and the cause as a number */
     RECORD_LEG_2,        /* and the cause as a number */
     RECORD_LEG_3,        /* and the encryption of its audio */
+    RECORD_LEG_4,        /* and its quality */
     RECORD_CALL_VARS = 20,
     RECORD_RECORDING,
     RECORD_RECORDING_FOUND, /* an earlier run did not complete it */

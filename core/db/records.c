@@ -63,6 +63,12 @@ static const struct record_form forms[RECORD_KINDS] = {
                       "INSERT INTO record.leg (" LEG ", cause_code, srtp, srtp_rejected) VALUES (" LEG_VALUES
                       ", $25, $26, $27) ON CONFLICT (id, started_at) DO NOTHING",
                       27},
+    [RECORD_LEG_4] = {"leg_4",
+                      "INSERT INTO record.leg (" LEG
+                      ", cause_code, srtp, srtp_rejected, mos_in, mos_out, rtt_ms, lost_out, jitter_out_us) VALUES "
+                      "(" LEG_VALUES
+                      ", $25, $26, $27, $28, $29, $30, $31, $32) ON CONFLICT (id, started_at) DO NOTHING",
+                      32},
     [RECORD_EVENT] = {"event",
                       "INSERT INTO record.event (id, call_id, leg_id, node, at, kind, detail) VALUES ($1, $2, $3, $4, "
                       "$5, $6, $7) ON CONFLICT (id, at) DO NOTHING",
@@ -144,6 +150,22 @@ static void put_u64(struct record_bytes *out, uint64_t value)
     put_text(out, text);
 }
 
+static void put_known(struct record_bytes *out, bool known, uint64_t value)
+{
+    if (known)
+        put_u64(out, value);
+    else
+        put_text(out, NULL);
+}
+
+static void put_mos(struct record_bytes *out, unsigned hundredths)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%u.%02u", hundredths / 100, hundredths % 100);
+    put_text(out, hundredths ? text : NULL);
+}
+
 static void put_bool(struct record_bytes *out, bool value)
 {
     put_text(out, value ? "t" : "f");
@@ -214,7 +236,7 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
 
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l)
 {
-    begin(out, RECORD_LEG_3);
+    begin(out, RECORD_LEG_4);
     put_uuid(out, &l->id);
     put_uuid(out, &l->call_id);
     put_u64(out, origin->node);
@@ -242,6 +264,11 @@ void record_encode_leg(struct record_bytes *out, const struct record_origin *ori
     put_status(out, l->cause_code);
     put_text(out, l->srtp);
     put_u64(out, l->srtp_rejected);
+    put_mos(out, l->mos_in);
+    put_mos(out, l->mos_out);
+    put_known(out, l->rtt_us > 0, (l->rtt_us + 500) / 1000);
+    put_known(out, l->reports > 0, l->lost_out);
+    put_known(out, l->reports > 0, l->jitter_out_us);
 }
 
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e)

@@ -50,6 +50,7 @@ struct account {
     enum srtp_mode srtp;
     enum srtp_keys srtp_keys;
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
+    char codecs[160];      /* which it may use, best first, with commas between; "": the setting codecs decides */
     char language[16];     /* of prompts: "en"; "": the setting language decides */
     char music_class[64];  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
     char acl[64];          /* access list of the addresses that may use it; "": all */

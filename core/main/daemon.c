@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audio/plugin.h"
 #include "base/log.h"
 #include "call/originate.h"
 #include "call/recording.h"
@@ -246,6 +247,12 @@ static json_t *network_status(void *arg)
                      "asked", status.asked, "age_s", (json_int_t)status.age_s, "why", status.why);
 }
 
+static void say_of_codec(bool bad, const char *line)
+{
+    if (bad)
+        log_warn("%s", line);
+}
+
 static int open_media(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
@@ -273,6 +280,7 @@ static int open_media(struct daemon *daemon, char *why, size_t why_size)
         if (!addr_is_set(to))
             *to = *bind;
     }
+    plugin_load(TANDEM_CODECDIR, say_of_codec); /* what the media process will have too */
     result = media_open(daemon->loop, &media, &hooks, &daemon->media);
     if (result < 0)
         snprintf(why, why_size, "the media process cannot be used (%s): %s",

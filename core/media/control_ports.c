@@ -457,6 +457,7 @@ int ports_init(struct control *control)
         control->workers[i] = mem_new(sizeof **control->workers);
         control->worker_count++;
         control->workers[i]->identity = options->identity;
+        control->workers[i]->report_us = options->report_ms * UINT64_C(1000);
         err = worker_start(control->workers[i], &control->inbox, options->silence_ms * 1000u);
     }
     return err;

@@ -12,19 +12,26 @@ struct media;
 struct media_port;
 
 struct media_config {
-    const char *socket_path;   /* Unix SEQPACKET path on which tandem-media listens */
-    const char *program;       /* started when nobody listens; NULL: never start one (a unit does) */
-    union addr bind4, bind6;   /* where RTP sockets bind; unset family: none of that family */
+    const char *socket_path;      /* Unix SEQPACKET path on which tandem-media listens */
+    const char *program;          /* started when nobody listens; NULL: never start one (a unit does) */
+    union addr bind4, bind6;      /* where RTP sockets bind; unset family: none of that family */
     uint16_t port_low, port_high; /* even..odd range for RTP/RTCP pairs */
-    unsigned threads;          /* of the media process; 0: one a core */
-    unsigned orphan_seconds;   /* how long it lives on without a controller (default 600) */
-    unsigned rest_ms;          /* how long a port number rests after use; 0: 5 s */
+    unsigned threads;             /* of the media process; 0: one a core */
+    unsigned orphan_seconds;      /* how long it lives on without a controller (default 600) */
+    unsigned rest_ms;             /* how long a port number rests after use; 0: 5 s */
 };
 
 struct media_hooks {
     void *arg;
     void (*up)(void *arg);                    /* connected, pool filled */
     void (*down)(void *arg, const char *why); /* process gone; every port's `lost` callback ran before this */
+};
+
+/* One direction of a port's sound: how it is to listen to. */
+struct media_quality {
+    uint16_t mos;      /* mean opinion score of the whole call, in hundredths: 100 (bad) to 441; 0: not known */
+    uint16_t mos_now;  /* of the last seconds */
+    uint16_t lost_now; /* packets of the last seconds that were lost, of 1000 */
 };
 
 /* Counters of one port since it was taken. */
@@ -37,12 +44,21 @@ struct media_stats {
     uint32_t first_rx_ms;   /* after the remote was set; 0: nothing came */
     union addr source;      /* latched; unset: none */
     uint8_t pt;             /* payload type last received */
+    uint8_t speaks;         /* sound goes to the far side just now */
+    uint64_t far_lost;      /* packets to it of which it says (RTCP) that they did not come */
+    uint32_t far_jitter_us; /* as it says */
+    uint32_t rtt_us;        /* to it and back, on average; 0: not known */
+    uint32_t reports;       /* that came from it about what we sent */
+    uint32_t bad_reports;   /* damaged, or about streams that are not ours */
+    /* From the far side as it reaches us, and to it as it says. */
+    struct media_quality in, out;
 };
 
 enum media_event_kind {
     MEDIA_LATCHED,   /* the source address was learnt or changed */
     MEDIA_FIRST_RTP, /* first accepted packet */
     MEDIA_LOST,      /* the process died; the port is dead: release it */
+    MEDIA_QUALITY,   /* every few seconds, while there is sound: stats have the figures */
     /* Of a port that is watched, once each until it is over: */
     MEDIA_SILENT,   /* no sound for silent_ms; stats say whether there ever was any */
     MEDIA_HEARD,    /* sound after MEDIA_SILENT */
@@ -78,9 +94,10 @@ typedef void (*media_event_fn)(void *arg, const struct media_event *event);
 /* stats is NULL when the process died or was too slow (1 s). Called exactly once. */
 typedef void (*media_released_fn)(void *arg, const struct media_stats *stats);
 
-/* Connects, or starts the program and connects; keeps trying with back-off. hooks is copied. Returns 0 or negative errno
- * (only for what cannot get better: path too long, no such program). */
-int media_open(struct loop *loop, const struct media_config *config, const struct media_hooks *hooks, struct media **out);
+/* Connects, or starts the program and connects; keeps trying with back-off. hooks is copied. Returns 0 or negative
+ * errno (only for what cannot get better: path too long, no such program). */
+int media_open(struct loop *loop, const struct media_config *config, const struct media_hooks *hooks,
+               struct media **out);
 /* Without a process: ports are there at once, and nothing is heard. For simulations. */
 void media_open_pretend(struct loop *loop, struct media **out);
 /* keep = true leaves the process and its calls alone (for a successor); false ends the process if we started it. */
@@ -96,10 +113,12 @@ uint64_t media_port_id(const struct media_port *port);
 /* Where this port receives: RTP address; RTCP is one port up. With a wildcard bind, the address is the wildcard. */
 const union addr *media_port_addr(const struct media_port *port);
 
-/* What the far side said (its receive address, RTCP, payload types, direction), and the address its signalling comes from
- * (for latching, design rule; may be NULL). Call again on each changed offer/answer: unlatches when the address changed. */
+/* What the far side said (its receive address, RTCP, payload types, direction), and the address its signalling comes
+ * from (for latching, design rule; may be NULL). Call again on each changed offer/answer: unlatches when the address
+ * changed. */
 void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling);
-/* What we said to it: it sends with these payload types, whatever numbers it gave to the codecs itself (RFC 3264 §5.1). */
+/* What we said to it: it sends with these payload types, whatever numbers it gave to the codecs itself (RFC 3264 §5.1).
+ */
 void media_port_local(struct media_port *port, const struct stream_desc *local);
 /* SRTP: what comes in is under `in`, what goes out under `out` (NULL both: plain). Before media_port_remote(), so that
  * nothing goes to a new address under old keys. A key that is the same as before goes on counting where it was. */
@@ -140,7 +159,7 @@ struct media_status {
     bool up;
     int pid;
     unsigned ports_used, ports_ready, restarts;
-    uint64_t packets;  /* relayed since its start, as last reported */
+    uint64_t packets; /* relayed since its start, as last reported */
 };
 void media_get_status(const struct media *media, struct media_status *out);
 

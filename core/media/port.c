@@ -133,6 +133,8 @@ static void take_rtcp(struct port *port, const uint8_t *packet, size_t len, uint
 {
     struct sink *sink, *next;
 
+    if (!reports_take(port, packet, len, now_us))
+        return;
     port->rtcp_us = now_us;
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtcp(sink, packet, len);
@@ -541,6 +543,7 @@ void port_tick(struct port *port, uint64_t now_us)
         since = port->bridge.to->last_us;
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
+    reports_tick(port, now_us);
     look_for_silence(port, now_us);
     keys_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
@@ -559,4 +562,5 @@ void port_get_stats(const struct port *port, struct media_stats *out)
     out->first_rx_ms = !port->first_us ? 0 : wait ? (uint32_t)wait : 1;
     if (port->latch.rank != LATCH_NONE)
         out->source = port->latch.source;
+    reports_stats(port, out);
 }

@@ -8,6 +8,7 @@
 #include "audio/telephone_event.h"
 #include "media/latch.h"
 #include "media/proto.h"
+#include "media/reports.h"
 #include "media/rtp.h"
 #include "media/secure.h"
 #include "media/silence.h"
@@ -92,6 +93,7 @@ struct port {
     uint64_t remote_us, first_us, last_us;
     uint64_t sound_us, rtcp_us; /* last RTP that was taken; last RTCP */
     struct silence silence;
+    struct reports reports;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
     struct secure in, out;
     struct port_dtls *dtls;       /* the keys come from a handshake; NULL: they do not */
@@ -132,7 +134,7 @@ void port_set_keys(struct port *port, const struct srtp_key *in, const struct sr
  */
 void port_set_dtls(struct port *port, const struct fingerprint *theirs, bool active);
 void port_set_direction(struct port *port, enum stream_dir dir);
-/* Silence and left-over checks; several times in the silence time. */
+/* Silence, reports and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);
 void port_get_stats(const struct port *port, struct media_stats *out);
 /* The codec that a packet with this payload type from the far side is in, or NULL. */

@@ -145,7 +145,7 @@ static void relay_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
 
     /* Nobody wants his own reports back, or some about numbers that he does not see. */
     if (bridge->to != port_of(bridge) && !bridge->decoded && !bridge->muted)
-        port_send_rtcp(bridge->to, packet, len);
+        reports_cross(bridge->to, packet, len);
 }
 
 /* The number under which `to` receives this codec, best `pt` itself: a codec may stand there twice. */
@@ -213,6 +213,7 @@ static void point(struct port *port, struct port *to)
     port->bridge.source.frame = bridge_frame;
     port->bridge.to = to;
     list_append(&port->sinks, &port->bridge.sink.node);
+    reports_bridged(port);
 }
 
 void relay_reconsider(struct port *port)

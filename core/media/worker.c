@@ -115,6 +115,8 @@ static void hand_back(struct worker *worker, const struct job *from, enum job_ki
 {
     struct job *job = job_new(kind, from->id, from->port);
 
+    if (kind == JOB_RELEASED)
+        reports_bye(from->port);
     port_get_stats(from->port, &job->stats);
     port_detach(from->port);
     inbox_post(worker->control, job);

@@ -112,7 +112,7 @@ struct worker {
     struct inbox inbox;
     struct inbox *control;
     const struct dtls_identity *identity; /* NULL: no DTLS */
-    uint64_t silence_us;
+    uint64_t silence_us, report_us;
     atomic_uint_fast64_t relayed; /* written by its thread only */
     /* its thread only */
     pthread_t thread;
@@ -127,7 +127,7 @@ struct worker {
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 
-/* Returns 0 or negative errno. control gets what the worker has to say. worker->identity has been set. */
+/* Returns 0 or negative errno. control gets what the worker has to say. identity and report_us were set before. */
 int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us);
 /* Ends the thread and forgets its ports (their sockets stay open). */
 void worker_stop(struct worker *worker);

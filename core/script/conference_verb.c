@@ -97,16 +97,7 @@ static int end_with(lua_State *L, const struct script_run *run, const char *word
     return 1;
 }
 
-static int out_again(lua_State *L, int status, lua_KContext context)
-{
-    static const char *const words[] = {
-        [CONFERENCE_LEFT] = "left", [CONFERENCE_KICKED] = "kicked", [CONFERENCE_TAKEN] = "taken"};
-    struct script_run *run = verb_resumed(L, context);
-
-    return end_with(L, run, words[run->left]);
-}
-
-/* A word for what cannot be, said to the caller too when there is a voice for it. */
+/* A word for the script, when the caller has heard the prompt for it. */
 static int said(lua_State *L, int status, lua_KContext context)
 {
     return end_with(L, verb_resumed(L, context), lua_tostring(L, PLAN + 1));
@@ -136,6 +127,17 @@ static int refuse(lua_State *L, struct script_run *run, const char *word, const 
         lua_callk(L, 2, 0, (lua_KContext)run->serial, said);
     }
     return said(L, LUA_OK, (lua_KContext)run->serial);
+}
+
+static int out_again(lua_State *L, int status, lua_KContext context)
+{
+    static const char *const words[] = {
+        [CONFERENCE_LEFT] = "left", [CONFERENCE_KICKED] = "kicked", [CONFERENCE_TAKEN] = "taken"};
+    struct script_run *run = verb_resumed(L, context);
+
+    if (run->left == CONFERENCE_KICKED)
+        return refuse(L, run, words[run->left], "conference/kicked");
+    return end_with(L, run, words[run->left]);
 }
 
 static int go_in(lua_State *L, struct script_run *run, struct leg *leg, const struct plan *plan)

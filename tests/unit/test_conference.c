@@ -5,11 +5,27 @@
 #include "base/obj.h"
 #include "call/conference.h"
 #include "call_fixture.h"
+#include "media/media_play.h"
 
 static struct {
     int told;
     enum conference_why why;
 } out;
+
+/* What is said to members is counted, and is not over before it is stopped. */
+static unsigned plays, stops;
+
+struct media_play *media_play(struct media_port *port, const struct media_piece *pieces, unsigned count, unsigned loops,
+                              media_played_fn done, void *arg)
+{
+    plays++;
+    return (struct media_play *)(uintptr_t)port;
+}
+
+void media_play_stop(struct media_play *play)
+{
+    stops++;
+}
 
 static void left(void *arg, enum conference_why why)
 {
@@ -286,6 +302,44 @@ START_TEST(a_moderator_puts_out_who_came_last_but_not_himself)
 }
 END_TEST
 
+START_TEST(a_member_is_told_what_happens_to_him_until_he_leaves)
+{
+    struct leg *a;
+
+    plays = stops = 0;
+    a = member("201", "sales");
+    ck_assert_uint_eq(plays, 1); /* that he is the only one */
+    press(a, "*1");
+    ck_assert_uint_eq(plays, 2);
+    ck_assert_uint_eq(stops, 1); /* one word after the other cuts the first off */
+    press(a, "*0");
+    ck_assert_uint_eq(stops, 2);
+    phone_hangs_up(a, WHO_CALLER);
+    turn();
+    ck_assert_uint_eq(plays, stops);
+}
+END_TEST
+
+START_TEST(keys_of_the_phone_reach_the_conference_and_what_follows_reaches_the_dialplan)
+{
+    struct leg *a = member("201", "sales");
+    static const char keys[] = "*1*07";
+    char key;
+    uint64_t ms;
+
+    for (const char *at = keys; *at; at++) {
+        const struct key_report report = {.key = *at};
+
+        leg_on_key(a, &report);
+    }
+    ck_assert_ptr_null(a->conference);
+    ck_assert(keys_take(&a->typed, &key, &ms));
+    ck_assert_int_eq(key, '7');
+    ck_assert(!keys_take(&a->typed, &key, &ms));
+    phone_hangs_up(a, WHO_CALLER);
+}
+END_TEST
+
 START_TEST(who_holds_is_not_heard)
 {
     struct leg *a = member("201", "sales");
@@ -333,6 +387,8 @@ int main(void)
     tcase_add_test(tc, a_pin_says_who_somebody_is);
     tcase_add_test(tc, keys_mute_and_leave);
     tcase_add_test(tc, a_moderator_puts_out_who_came_last_but_not_himself);
+    tcase_add_test(tc, a_member_is_told_what_happens_to_him_until_he_leaves);
+    tcase_add_test(tc, keys_of_the_phone_reach_the_conference_and_what_follows_reaches_the_dialplan);
     tcase_add_test(tc, who_holds_is_not_heard);
     tcase_add_test(tc, who_talks_is_known);
     suite_add_tcase(suite, tc);
