@@ -13,7 +13,7 @@
 #define RESEND_MAX_US 2000000u
 #define SILENCE_US UINT64_C(5000000)  /* the far side has not begun: say so */
 #define GIVE_UP_US UINT64_C(10000000) /* of one handshake */
-#define LINGER_US UINT64_C(30000000)
+#define LINGER_US UINT64_C(10000000)  /* some 40 KB; a phone that lost our last packet has asked three times by then */
 #define PAUSE_US UINT64_C(2000000)
 #define ANEW_US UINT64_C(1000000) /* who begins anew more often than this is not heard */
 #define TRIES_MAX 20
@@ -206,6 +206,7 @@ static enum dtls_news shake(struct dtls *dtls, uint64_t now_us)
         if (!take_keys(dtls))
             return failed(dtls, DTLS_FAULT_NO_SUITE, now_us);
         dtls->tries = 0;
+        SSL_free_buffers(dtls->ssl); /* there may be nothing more to read for the rest of the call */
         enter(dtls, DTLS_UP, now_us);
         return DTLS_KEYS;
     }

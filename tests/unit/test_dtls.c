@@ -278,7 +278,7 @@ START_TEST(a_phone_that_begins_anew_gets_new_keys_and_a_late_packet_changes_noth
     ck_assert_uint_eq(s.keyed, 1);
     dtls_keys(s.dtls, &first, &out);
     for (int i = 0; i < 2; i++) {
-        s.now_us += (i ? 31 : 3) * SECOND; /* while the handshake lingers, and when nothing of it is left */
+        s.now_us += (i ? 11 : 3) * SECOND; /* while the handshake lingers, and when nothing of it is left */
         note(&s, dtls_tick(s.dtls, s.now_us));
         to_switch(&s, (const uint8_t[]){23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 1}, 14);
         to_switch(&s, (const uint8_t[]){22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 1}, 14); /* no whole hello */
@@ -305,8 +305,8 @@ START_TEST(the_handshake_is_forgotten_in_the_end)
     scene_begin(&s, true, false);
     talk(&s);
     ck_assert_uint_eq(s.keyed, 1);
-    ck_assert_uint_eq(dtls_due_us(s.dtls, s.now_us), s.now_us + 30 * SECOND);
-    note(&s, dtls_tick(s.dtls, s.now_us + 30 * SECOND));
+    ck_assert_uint_eq(dtls_due_us(s.dtls, s.now_us), s.now_us + 10 * SECOND);
+    note(&s, dtls_tick(s.dtls, s.now_us + 10 * SECOND));
     ck_assert_uint_eq(dtls_due_us(s.dtls, s.now_us + 40 * SECOND), 0);
     both_have_the_keys(&s);
     scene_end(&s);
