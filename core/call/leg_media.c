@@ -28,6 +28,8 @@ static void media_event(void *arg, const struct media_event *event)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
     else if (event->kind == MEDIA_FIRST_RTP)
         leg_heard(leg, event);
+    else if (event->kind == MEDIA_KEYED || event->kind == MEDIA_KEYLESS)
+        leg_crypto_news(leg, event);
     else if (event->kind == MEDIA_KEY)
         leg_on_key(leg, &event->key);
     else
@@ -124,8 +126,12 @@ void leg_media_apply(struct leg *leg)
         if (!mine->port || remote->refused || local->refused)
             continue;
         used[remote->kind == STREAM_VIDEO] = true;
-        media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
-                        local->crypto_count ? &local->crypto[0].key : NULL); /* before it is told where to send */
+        /* The keys before it is told where to send. */
+        if (local->dtls.print.hash)
+            media_port_dtls(mine->port, &remote->dtls.print, local->dtls.setup == SETUP_ACTIVE);
+        else
+            media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
+                            local->crypto_count ? &local->crypto[0].key : NULL);
         agreed.rtcp_mux = remote->rtcp_mux && local->rtcp_mux;
         media_port_remote(mine->port, &agreed, &leg->signalling);
         media_port_local(mine->port, local);

@@ -377,6 +377,10 @@ static void from_worker(struct control *control, const struct job *job)
         if (!entry->releasing)
             tell(control, PROTO_EVENT, job);
         break;
+    case JOB_DTLS_NEWS:
+        if (!entry->releasing)
+            ports_dtls_news(control, job);
+        break;
     case JOB_RELEASED:
         tell(control, PROTO_RELEASED, job);
         control->load[entry->worker]--;
@@ -455,6 +459,7 @@ int ports_init(struct control *control)
     for (unsigned i = 0; i < options->threads && err == 0; i++) {
         control->workers[i] = mem_new(sizeof **control->workers);
         control->worker_count++;
+        control->workers[i]->identity = options->identity;
         control->workers[i]->report_us = options->report_ms * UINT64_C(1000);
         err = worker_start(control->workers[i], &control->inbox, options->silence_ms * 1000u);
     }

@@ -97,6 +97,15 @@ void worker_tell(struct worker *worker, const struct port *port, enum media_even
     inbox_post(worker->control, job);
 }
 
+void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault)
+{
+    struct job *job = job_new(JOB_DTLS_NEWS, port->id, NULL);
+
+    job->dtls_news.suite = suite;
+    job->dtls_news.fault = fault;
+    inbox_post(worker->control, job);
+}
+
 void worker_tell_silent(struct worker *worker, const struct port *port)
 {
     inbox_post(worker->control, job_new(JOB_SILENT, port->id, NULL));
@@ -133,6 +142,9 @@ static void do_job(struct worker *worker, struct job *job)
         break;
     case JOB_KEYS:
         port_set_keys(job->port, &job->keys.in, &job->keys.out);
+        break;
+    case JOB_DTLS:
+        port_set_dtls(job->port, &job->dtls.theirs, job->dtls.active);
         break;
     case JOB_DIRECTION:
         port_set_direction(job->port, (enum stream_dir)job->value);

@@ -118,6 +118,15 @@ void media_port_name(struct media_port *port, uint64_t name)
     port->name = name;
 }
 
+void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active)
+{
+}
+
+const struct fingerprint *media_fingerprint(const struct media *media)
+{
+    return NULL;
+}
+
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
     port->silent_ms = silent_ms;

@@ -69,6 +69,15 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }
 
+void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active)
+{
+}
+
+const struct fingerprint *media_fingerprint(const struct media *media)
+{
+    return NULL;
+}
+
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
 }
