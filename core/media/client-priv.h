@@ -70,6 +70,7 @@ void media_pool_check(struct media *media);
 /* client_port.c */
 void media_port_granted(struct media *media, const struct proto_port *m);
 void media_port_event(struct media *media, const struct proto_event *m);
+void media_port_key(struct media *media, const struct proto_key *m);
 void media_port_released(struct media *media, const struct proto_event *m);
 /* The process has gone: the pool is emptied, and everybody who holds a port is told. */
 void media_ports_lost(struct media *media);

@@ -207,6 +207,9 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_EVENT:
         media_port_event(media, (const void *)m);
         break;
+    case PROTO_KEY:
+        media_port_key(media, (const void *)m);
+        break;
     case PROTO_RELEASED:
         media_port_released(media, (const void *)m);
         break;

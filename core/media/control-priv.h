@@ -63,6 +63,7 @@ void ports_remote(struct control *control, const struct proto_remote *m);
 void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
 void ports_watch(struct control *control, const struct proto_watch *m);
+void ports_press(struct control *control, const struct proto_key *m);
 uint64_t ports_relayed(const struct control *control);
 
 /* NULL when nobody controls us. */

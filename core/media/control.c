@@ -141,6 +141,9 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
         break;
+    case PROTO_PRESS:
+        ports_press(control, (const void *)m);
+        break;
     case PROTO_END:
         log_info("the controller asks the media process to end");
         loop_stop(control->loop);
@@ -148,6 +151,7 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_TAKE:
     case PROTO_RELEASE:
     case PROTO_DIRECTION:
+    case PROTO_KEY_WAYS:
     case PROTO_BRIDGE:
     case PROTO_UNBRIDGE:
     case PROTO_ECHO:

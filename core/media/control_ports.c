@@ -221,6 +221,9 @@ void ports_command(struct control *control, const struct proto_command *m)
     case PROTO_DIRECTION:
         post_simple(control, entry, JOB_DIRECTION, m->value);
         break;
+    case PROTO_KEY_WAYS:
+        post_simple(control, entry, JOB_KEY_WAYS, m->value);
+        break;
     case PROTO_BRIDGE:
         other = in_use(control, m->value);
         if (other && other != entry && other->family)
@@ -293,6 +296,18 @@ void ports_watch(struct control *control, const struct proto_watch *m)
     post(control, entry, job);
 }
 
+void ports_press(struct control *control, const struct proto_key *m)
+{
+    struct entry *entry = in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_PRESS, entry->id, entry->port);
+    job->key = *m;
+    post(control, entry, job);
+}
+
 void ports_new_controller(struct control *control)
 {
     struct entry *entry;
@@ -336,6 +351,20 @@ static void tell(struct control *control, enum proto_kind kind, const struct job
     m->stats = job->stats;
 }
 
+static void tell_key(struct control *control, const struct job *job)
+{
+    struct proto_key *m;
+
+    if (!control_wire(control))
+        return;
+    m = wire_add(control_wire(control), PROTO_KEY);
+    m->id = job->id;
+    m->ms = job->key.ms;
+    m->key = job->key.key;
+    m->up = job->key.up;
+    m->way = job->key.way;
+}
+
 static void from_worker(struct control *control, const struct job *job)
 {
     struct entry *entry = idmap_get(&control->ids, job->id);
@@ -346,6 +375,10 @@ static void from_worker(struct control *control, const struct job *job)
     case JOB_EVENT:
         if (!entry->releasing)
             tell(control, PROTO_EVENT, job);
+        break;
+    case JOB_KEY:
+        if (!entry->releasing)
+            tell_key(control, job);
         break;
     case JOB_RELEASED:
         tell(control, PROTO_RELEASED, job);

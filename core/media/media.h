@@ -4,6 +4,7 @@
 #define MEDIA_MEDIA_H
 
 #include "base/addr.h"
+#include "base/key.h"
 #include "base/loop.h"
 #include "media/desc.h"
 
@@ -11,13 +12,13 @@ struct media;
 struct media_port;
 
 struct media_config {
-    const char *socket_path;   /* Unix SEQPACKET path on which tandem-media listens */
-    const char *program;       /* started when nobody listens; NULL: never start one (a unit does) */
-    union addr bind4, bind6;   /* where RTP sockets bind; unset family: none of that family */
+    const char *socket_path;      /* Unix SEQPACKET path on which tandem-media listens */
+    const char *program;          /* started when nobody listens; NULL: never start one (a unit does) */
+    union addr bind4, bind6;      /* where RTP sockets bind; unset family: none of that family */
     uint16_t port_low, port_high; /* even..odd range for RTP/RTCP pairs */
-    unsigned threads;          /* of the media process; 0: one a core */
-    unsigned orphan_seconds;   /* how long it lives on without a controller (default 600) */
-    unsigned rest_ms;          /* how long a port number rests after use; 0: 5 s */
+    unsigned threads;             /* of the media process; 0: one a core */
+    unsigned orphan_seconds;      /* how long it lives on without a controller (default 600) */
+    unsigned rest_ms;             /* how long a port number rests after use; 0: 5 s */
 };
 
 struct media_hooks {
@@ -29,13 +30,13 @@ struct media_hooks {
 /* Counters of one port since it was taken. */
 struct media_stats {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-    uint64_t lost;          /* by RTP sequence numbers, received direction */
-    uint64_t dropped;       /* wrong source, not RTP, unknown payload type */
-    uint64_t rejected;      /* of an encrypted stream: not from whoever has the key, damaged, or sent again */
-    uint32_t jitter_us;     /* RFC 3550 §6.4.1 interarrival jitter */
-    uint32_t first_rx_ms;   /* after the remote was set; 0: nothing came */
-    union addr source;      /* latched; unset: none */
-    uint8_t pt;             /* payload type last received */
+    uint64_t lost;        /* by RTP sequence numbers, received direction */
+    uint64_t dropped;     /* wrong source, not RTP, unknown payload type */
+    uint64_t rejected;    /* of an encrypted stream: not from whoever has the key, damaged, or sent again */
+    uint32_t jitter_us;   /* RFC 3550 §6.4.1 interarrival jitter */
+    uint32_t first_rx_ms; /* after the remote was set; 0: nothing came */
+    union addr source;    /* latched; unset: none */
+    uint8_t pt;           /* payload type last received */
 };
 
 enum media_event_kind {
@@ -46,20 +47,24 @@ enum media_event_kind {
     MEDIA_SILENT,   /* no sound for silent_ms; stats say whether there ever was any */
     MEDIA_HEARD,    /* sound after MEDIA_SILENT */
     MEDIA_LIFELESS, /* neither RTP nor RTCP for lifeless_ms */
+    MEDIA_KEY,      /* the far side pressed a key, and then that it let go; stats are not filled in */
 };
 
 struct media_event {
     enum media_event_kind kind;
     struct media_stats stats;
+    struct key_report key; /* MEDIA_KEY */
+    enum key_way way;      /* by which it came */
 };
 
 typedef void (*media_event_fn)(void *arg, const struct media_event *event);
 /* stats is NULL when the process died or was too slow (1 s). Called exactly once. */
 typedef void (*media_released_fn)(void *arg, const struct media_stats *stats);
 
-/* Connects, or starts the program and connects; keeps trying with back-off. hooks is copied. Returns 0 or negative errno
- * (only for what cannot get better: path too long, no such program). */
-int media_open(struct loop *loop, const struct media_config *config, const struct media_hooks *hooks, struct media **out);
+/* Connects, or starts the program and connects; keeps trying with back-off. hooks is copied. Returns 0 or negative
+ * errno (only for what cannot get better: path too long, no such program). */
+int media_open(struct loop *loop, const struct media_config *config, const struct media_hooks *hooks,
+               struct media **out);
 /* Without a process: ports are there at once, and nothing is heard. For simulations. */
 void media_open_pretend(struct loop *loop, struct media **out);
 /* keep = true leaves the process and its calls alone (for a successor); false ends the process if we started it. */
@@ -75,10 +80,12 @@ uint64_t media_port_id(const struct media_port *port);
 /* Where this port receives: RTP address; RTCP is one port up. With a wildcard bind, the address is the wildcard. */
 const union addr *media_port_addr(const struct media_port *port);
 
-/* What the far side said (its receive address, RTCP, payload types, direction), and the address its signalling comes from
- * (for latching, design rule; may be NULL). Call again on each changed offer/answer: unlatches when the address changed. */
+/* What the far side said (its receive address, RTCP, payload types, direction), and the address its signalling comes
+ * from (for latching, design rule; may be NULL). Call again on each changed offer/answer: unlatches when the address
+ * changed. */
 void media_port_remote(struct media_port *port, const struct stream_desc *remote, const union addr *signalling);
-/* What we said to it: it sends with these payload types, whatever numbers it gave to the codecs itself (RFC 3264 §5.1). */
+/* What we said to it: it sends with these payload types, whatever numbers it gave to the codecs itself (RFC 3264 §5.1).
+ */
 void media_port_local(struct media_port *port, const struct stream_desc *local);
 /* SRTP: what comes in is under `in`, what goes out under `out` (NULL both: plain). Before media_port_remote(), so that
  * nothing goes to a new address under old keys. A key that is the same as before goes on counting where it was. */
@@ -92,17 +99,30 @@ void media_unbridge(struct media_port *port);
 /* What comes in goes back out (echo test). Ends with false or a bridge. */
 void media_port_echo(struct media_port *port, bool on);
 
-/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms (0:
- * never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise counts
- * as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
+/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms
+ * (0: never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise
+ * counts as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms);
+
+/* Keys. */
+enum key_out {
+    KEY_OUT_EVENTS,  /* as telephone-event where the far side has it, else as tones; so it is from the beginning */
+    KEY_OUT_TONES,   /* in the sound, whatever it has */
+    KEY_OUT_NOWHERE, /* somebody else tells it */
+};
+/* How the keys of others go to this far side, and whether keys are listened for in its sound (which costs decoding it).
+ * Those that it sends in packets of their own are always understood. In a bridge keys go over as the other side wants
+ * them: packets stay packets where both have them; tones that become something else are taken out of the sound. */
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones);
+/* Presses a key towards the far side, for ms (0: KEY_MS), behind those that wait. */
+void media_port_press(struct media_port *port, char key, unsigned ms);
 
 /* For `tandem status`. */
 struct media_status {
     bool up;
     int pid;
     unsigned ports_used, ports_ready, restarts;
-    uint64_t packets;  /* relayed since its start, as last reported */
+    uint64_t packets; /* relayed since its start, as last reported */
 };
 void media_get_status(const struct media *media, struct media_status *out);
 

@@ -30,6 +30,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->dir = port->commanded = DIR_SENDRECV;
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
+    keys_init(port);
     port_refresh_accepts(port);
     return port;
 }
@@ -38,6 +39,7 @@ void port_free(struct port *port)
 {
     hearing_free(port);
     voice_free(port);
+    keys_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
     free(port);
@@ -161,6 +163,8 @@ static void take_rtp(struct port *port, uint8_t *packet, size_t len, const struc
     }
     if (!(port->dir & DIR_RECV))
         return;
+    if (port->keys.is_event[head->pt])
+        keys_packet(port, packet, len, head);
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtp(sink, packet, len, head);
 }
@@ -355,12 +359,14 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     event_add(port->rtp.event, NULL);
     event_add(port->rtcp.event, NULL);
     voice_resume(port);
+    keys_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
     voice_suspend(port);
+    keys_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
     port->rtp.event = port->rtcp.event = NULL;
@@ -383,6 +389,7 @@ void port_refresh_accepts(struct port *port)
 static void agreed(struct port *port)
 {
     port_refresh_accepts(port);
+    keys_refresh(port);
     hearing_refresh(port);
     voice_refresh(port);
 }
@@ -411,8 +418,8 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
     if (!port->remote_us)
         port->remote_us = worker_now(port->worker);
     refresh_direction(port);
-    relay_remap(port);
     agreed(port);
+    relay_remap(port);
     port->rate = clock_rate(port, port->stats.pt);
 }
 
@@ -422,8 +429,8 @@ void port_set_local(struct port *port, const struct proto_local *local)
     if (port->local.codec_count > MEDIA_CODECS_MAX)
         port->local.codec_count = MEDIA_CODECS_MAX;
     port->local.fmtps[PROTO_FMTPS - 1] = '\0';
-    relay_remap(port);
     agreed(port);
+    relay_remap(port);
     port->rate = clock_rate(port, port->stats.pt);
 }
 

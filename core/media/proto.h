@@ -23,6 +23,8 @@ enum proto_kind {
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
+    PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
+    PROTO_PRESS,
     PROTO_END, /* the process ends */
     /* the media process says */
     PROTO_WELCOME, /* answer to PROTO_HELLO; PROTO_LISTED for each port in use and PROTO_LIST_END follow */
@@ -31,6 +33,7 @@ enum proto_kind {
     PROTO_GRANT,   /* a port that can be taken at once */
     PROTO_GRANTED, /* answer to PROTO_WANT, after the grants: how many there were (fewer: the range is used up) */
     PROTO_EVENT,
+    PROTO_KEY,
     PROTO_RELEASED,
     PROTO_STATUS, /* once a second while something changes */
     PROTO_BYE,    /* why this controller is dropped */
@@ -53,7 +56,7 @@ struct proto_hello { /* HELLO, WELCOME */
     uint32_t threads;
 };
 
-struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, END, LIST_END */
+struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, KEY_WAYS, END, LIST_END */
     struct proto_head head;
     uint64_t id, value;
 };
@@ -103,6 +106,17 @@ struct proto_watch { /* WATCH */
     struct proto_head head;
     uint64_t id;
     uint32_t silent_ms, lifeless_ms; /* as media_port_watch() says */
+};
+
+#define PROTO_LISTEN_FOR_TONES 256u
+
+struct proto_key { /* PRESS, KEY */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t ms;
+    char key;
+    uint8_t up, way; /* KEY */
+    uint8_t reserved;
 };
 
 struct proto_port { /* LISTED, GRANT */

@@ -22,6 +22,8 @@ enum job_kind {
     JOB_REMOTE,
     JOB_LOCAL,
     JOB_KEYS,
+    JOB_KEY_WAYS, /* value: as PROTO_KEY_WAYS says */
+    JOB_PRESS,    /* key */
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
@@ -32,6 +34,7 @@ enum job_kind {
     JOB_DETACHED,
     JOB_RELEASED,
     JOB_EVENT,  /* value: enum media_event_kind */
+    JOB_KEY,    /* key */
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
 };
 
@@ -45,6 +48,7 @@ struct job {
         struct proto_remote remote;
         struct proto_local local;
         struct media_stats stats;
+        struct proto_key key;
         struct {
             struct srtp_key in, out;
         } keys;
@@ -93,6 +97,7 @@ void worker_stop(struct worker *worker);
 /* From its own thread. */
 uint64_t worker_now(const struct worker *worker);
 void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind);
+void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way);
 void worker_tell_silent(struct worker *worker, const struct port *port);
 
 static inline void worker_count_relayed(struct worker *worker)
