@@ -196,14 +196,14 @@ static void listen(struct dtmf_detector *detector, const int16_t *pcm, unsigned 
 }
 
 /* Silence, or sound, or the way from one to the other. */
-static void mute(struct dtmf_detector *detector, int16_t *pcm, unsigned count, bool muted)
+static void mute(struct dtmf_detector *detector, int16_t *pcm, size_t count, bool muted)
 {
     bool was = detector->muted;
 
     detector->muted = muted;
     if (!muted && !was)
         return;
-    for (unsigned i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         int gain = i >= RAMP ? (muted ? 0 : RAMP) : was == muted ? 0 : muted ? RAMP - (int)i : (int)i;
 
         pcm[i] = (int16_t)(pcm[i] * gain / RAMP);
@@ -213,21 +213,20 @@ static void mute(struct dtmf_detector *detector, int16_t *pcm, unsigned count, b
 size_t dtmf_detect(struct dtmf_detector *detector, int16_t *pcm, size_t count, struct key_report *reports, size_t room)
 {
     struct reports out = {.list = reports, .room = room};
+    bool suspected = dtmf_suspects(detector);
 
-    while (count) {
-        unsigned piece = BLOCK - detector->fill < count ? BLOCK - detector->fill : (unsigned)count;
-        bool muted = detector->mute && dtmf_rx_status(detector->rx) != 0;
+    for (size_t at = 0; at < count;) {
+        unsigned piece = BLOCK - detector->fill < count - at ? BLOCK - detector->fill : (unsigned)(count - at);
 
-        listen(detector, pcm, piece);
-        mute(detector, pcm, piece, muted);
+        listen(detector, pcm + at, piece);
         detector->fill += piece;
         if (detector->fill == BLOCK) {
             detector->fill = 0;
             block_ended(detector, &out);
         }
-        pcm += piece;
-        count -= piece;
+        at += piece;
     }
+    mute(detector, pcm, count, detector->mute && (suspected || dtmf_suspects(detector)));
     return out.count;
 }
 

@@ -40,7 +40,9 @@ size_t dtmf_play(struct dtmf_sender *sender, unsigned rate, int16_t *pcm, size_t
 struct dtmf_detector;
 
 /* NULL: no memory. mute: take the keys out of the sound that passes, so that whoever gets them in another way does not
- * hear them twice. The first 13 to 26 ms of a key stay, too short for any detector (Q.24); nothing is delayed. */
+ * hear them twice: every piece in which a key may be becomes silent as a whole, lest who conceals a loss behind it
+ * makes it longer. Of a key up to 26 ms before the first of these pieces stay, too short for any detector (Q.24);
+ * nothing is delayed. */
 struct dtmf_detector *dtmf_detector_new(bool mute) MUST_USE;
 void dtmf_detector_free(struct dtmf_detector *detector); /* NULL is fine */
 

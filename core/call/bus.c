@@ -9,7 +9,7 @@
 struct bus_subscription {
     struct list node;
     struct bus *bus;
-    uint32_t kinds;
+    uint64_t kinds;
     bool gone;
     bus_fn fn;
     void *arg;
@@ -51,7 +51,7 @@ void bus_free(struct bus *bus)
     free(bus);
 }
 
-struct bus_subscription *bus_subscribe(struct bus *bus, uint32_t kinds, bus_fn fn, void *arg)
+struct bus_subscription *bus_subscribe(struct bus *bus, uint64_t kinds, bus_fn fn, void *arg)
 {
     struct bus_subscription *s = mem_new(sizeof *s);
 
@@ -108,6 +108,7 @@ const char *event_name(enum event_kind kind)
         [EVENT_LEG_HEARD] = "leg-heard",
         [EVENT_LEG_ENDED] = "leg-ended",
         [EVENT_LEG_RECORDED] = "leg-recorded",
+        [EVENT_SOUND_MISSING] = "sound-missing",
         [EVENT_BRIDGE_JOINED] = "bridge-joined",
         [EVENT_BRIDGE_LEFT] = "bridge-left",
         [EVENT_ROUTE_TRY] = "route-try",

@@ -25,6 +25,7 @@ enum event_kind {
     EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
+    EVENT_SOUND_MISSING, /* something that was to be played to the leg could not be; detail: what and why */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
     EVENT_ROUTE_TRY, /* detail: target */
@@ -46,8 +47,8 @@ enum event_kind {
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };
-#define EVENT_BIT(kind) (1u << (kind))
-#define EVENT_ALL 0xFFFFFFFFu
+#define EVENT_BIT(kind) (UINT64_C(1) << (kind))
+#define EVENT_ALL UINT64_MAX
 
 struct event {
     enum event_kind kind;
@@ -64,7 +65,7 @@ typedef void (*bus_fn)(void *arg, const struct event *event);
 
 struct bus *bus_new(struct loop *loop) MUST_USE;
 void bus_free(struct bus *bus);
-struct bus_subscription *bus_subscribe(struct bus *bus, uint32_t kinds, bus_fn fn, void *arg) MUST_USE;
+struct bus_subscription *bus_subscribe(struct bus *bus, uint64_t kinds, bus_fn fn, void *arg) MUST_USE;
 void bus_unsubscribe(struct bus_subscription *subscription); /* NULL allowed */
 void bus_publish(struct bus *bus, const struct event *event);
 const char *event_name(enum event_kind kind); /* "call-new", "leg-ringing" … */

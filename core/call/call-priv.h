@@ -49,6 +49,9 @@ void leg_media_apply(struct leg *leg);   /* remote and local are agreed: tell th
 void leg_media_release(struct leg *leg); /* all ports back; leg_recorded() follows */
 void leg_recorded(struct leg *leg);
 
+/* play.c: the leg's media ends; who played something is not told. */
+void leg_plays_end(struct leg *leg);
+
 /* leg_silence.c */
 /* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */
 void leg_silence_update(struct leg *leg);

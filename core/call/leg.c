@@ -63,6 +63,7 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
     leg->account = account ? obj_ref(account, "leg") : NULL;
     leg->started_us = loop_now_us(leg->pbx->loop);
     leg->started_wall_us = loop_wall_us(leg->pbx->loop);
+    list_init(&leg->plays);
     list_append(&call->legs, &leg->in_call);
     leg->pbx->leg_count++;
     leg->pbx->legs_total++;

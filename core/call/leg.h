@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "call/cause.h"
 #include "call/data.h"
+#include "call/keys.h"
 #include "db/snapshot.h"
 #include "media/media.h"
 #include "media/negotiate_crypto.h"
@@ -85,6 +86,9 @@ enum leg_change {
 /* The one controller of a leg: whoever decides what its changes mean (dial, a script, a module). */
 typedef void (*leg_control_fn)(void *arg, struct leg *leg, enum leg_change change);
 
+/* A key has been typed: it lies in leg->typed. */
+typedef void (*leg_key_fn)(void *arg, struct leg *leg);
+
 /* How a re-offer of ours ended: status 0 and the answer (borrowed), or a SIP status. */
 typedef void (*leg_offered_fn)(void *arg, struct leg *leg, int status, const struct media_desc *answer);
 
@@ -140,6 +144,10 @@ struct leg {
     bool held;          /* the far side does not receive or does not send */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
+    struct keys typed; /* keys that its far side has typed and nobody has taken */
+    leg_key_fn key_fn; /* waits for keys; NULL: nobody */
+    void *key_arg;
+    struct list plays;                                      /* play.c: what is played to it */
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic; 0: not yet */
     uint64_t started_wall_us;
     enum cause cause;
@@ -187,6 +195,10 @@ void leg_echo(struct leg *leg, bool on);
 /* For a leg in no bridge: is somebody listening to it (a recording, the echo test)? Then silence is told of and ends
  * it, as it does in a bridge; else the phone may be silent for as long as it likes. */
 void leg_expect_sound(struct leg *leg, bool on);
+/* fn NULL: nobody waits for its keys any more; they are kept. */
+void leg_watch_keys(struct leg *leg, leg_key_fn fn, void *arg);
+/* The clock of leg->typed, in ms. */
+uint64_t leg_keys_now(const struct leg *leg);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 /* The caller that the far side of an outbound leg is shown; "" when there is nothing to show. */
 const char *leg_shown_number(const struct leg *leg);
@@ -224,6 +236,8 @@ void leg_on_answer(struct leg *leg, const struct media_desc *answer);
 void leg_on_answer_again(struct leg *leg);
 /* A new offer inside the dialog; the usage keeps the transaction open until ops->answer_offer(). */
 void leg_on_offer(struct leg *leg, const struct media_desc *offer);
+/* Its far side presses a key, or lets it go, by whatever way that was said. */
+void leg_on_key(struct leg *leg, const struct key_report *report);
 /* The offer of leg_on_offer() waits for an answer no longer (it was cancelled). */
 void leg_on_offer_withdrawn(struct leg *leg);
 /* The far side ended or refused it: no more messages will go out on it, except through ops->detach. status 0: none. */

@@ -12,6 +12,8 @@ static void media_event(void *arg, const struct media_event *event)
 
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
+    else if (event->kind == MEDIA_KEY)
+        leg_on_key(leg, &event->key);
     else
         leg_silence_news(leg, event); /* only audio is watched */
 }
@@ -118,6 +120,7 @@ static void released(void *arg, const struct media_stats *stats)
 
 void leg_media_release(struct leg *leg)
 {
+    leg_plays_end(leg);
     leg->ports_releasing++; /* so that a callback from inside release does not finish it early */
     leg->stream_count = 0;
     for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {

@@ -31,8 +31,11 @@ struct flow_place {
 typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flow, struct flow_place *out,
                                  unsigned max);
 
+struct hold_music;
 struct originates;
+struct sounds;
 struct store;
+struct voices;
 
 struct pbx {
     struct loop *loop;
@@ -43,6 +46,9 @@ struct pbx {
     struct db *db;
     char dialplan[17]; /* beginning of the hash of the dialplan in force, in hex; "": none */
     struct originates *originates; /* calls that it is asked to make; NULL: none (originate.h) */
+    struct sounds *sounds;         /* reads sound files; NULL: none are played (a simulation) */
+    struct voices *voices;         /* what prompts there are; NULL: none */
+    struct hold_music *hold_music; /* classes of it; NULL: none */
     struct store *store;           /* what the dialplan keeps; NULL: nothing */
     void *script;
     const struct script_ops *script_ops; /* NULL: no dialplan */

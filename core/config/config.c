@@ -228,6 +228,8 @@ void config_free(struct config *c)
     free(c->module_dir);
     free(c->dialplan);
     free(c->dialplan_library);
+    free(c->prompts);
+    free(c->sounds);
     free(c->media_program);
     free(c);
 }

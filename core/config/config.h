@@ -86,6 +86,8 @@ struct config {
     char *module_dir;
     char *dialplan;         /* directory with the site's init.lua */
     char *dialplan_library; /* Tandem's own Lua files, which include() searches second */
+    char *prompts;          /* directory with the catalogues of prompts, and with those that a machine spoke */
+    char *sounds;           /* directory with the site's own sounds and prompts */
     enum log_level log;
     struct config_digests digests; /* default: md5, sha-256 */
     struct config_network networks[CONFIG_NETWORKS_MAX];

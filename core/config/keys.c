@@ -343,6 +343,8 @@ static const struct key switch_keys[] = {
     {"module_dir", set_path, AT(module_dir), 0, 0, false},
     {"dialplan", set_path, AT(dialplan), 0, 0, false},
     {"dialplan_library", set_path, AT(dialplan_library), 0, 0, false},
+    {"prompts", set_path, AT(prompts), 0, 0, false},
+    {"sounds", set_path, AT(sounds), 0, 0, false},
     {"digest", set_digests, AT(digests), 0, 0, false},
     {"digest_network", set_network, 0, 0, 0, true},
     {"recorder_size", set_unsigned, AT(recorder_size_mb), 0, 1000000, false},
@@ -431,6 +433,8 @@ void config_defaults(struct config *c)
     c->module_dir = str_dup(TANDEM_MODULEDIR);
     c->dialplan = str_dup(TANDEM_DATADIR "/dialplan");
     c->dialplan_library = str_dup(TANDEM_DATADIR "/dialplan");
+    c->prompts = str_dup(TANDEM_DATADIR "/sounds");
+    c->sounds = str_dup("/var/lib/tandem/sounds");
     c->log = LOG_LEVEL_INFO;
     c->digests = (struct config_digests){2, {CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256}};
     c->connections = 4096;

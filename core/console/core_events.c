@@ -12,6 +12,7 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_LEG_RESUMED] = "leg",
     [EVENT_LEG_SILENT] = "leg",
     [EVENT_LEG_HEARD] = "leg",
+    [EVENT_SOUND_MISSING] = "leg",
     [EVENT_LEG_ENDED] = "leg",
     [EVENT_LEG_RECORDED] = "leg",
     [EVENT_BRIDGE_JOINED] = "leg",

@@ -20,7 +20,16 @@
 #define REPORT_EACH_US (25 * 1000000ull) /* each third poll, even when there is nothing new to say */
 
 /* What a load's statements give, in order. */
-enum { RESULT_BEGIN, RESULT_GENERATION, RESULT_ACCOUNTS, RESULT_DEVICES, RESULT_SETTINGS, RESULT_ACLS, RESULT_COMMIT };
+enum {
+    RESULT_BEGIN,
+    RESULT_GENERATION,
+    RESULT_ACCOUNTS,
+    RESULT_DEVICES,
+    RESULT_SETTINGS,
+    RESULT_ACLS,
+    RESULT_MUSIC,
+    RESULT_COMMIT
+};
 
 static void load(struct feed *feed, bool all);
 
@@ -64,6 +73,12 @@ static void take_acls(struct feed *feed, const PGresult *r)
 {
     if (PQntuples(r))
         rows_acls(building(feed), r, &feed->fault);
+}
+
+static void take_music(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_music(building(feed), r);
 }
 
 /* --- loads -------------------------------------------------------------------------------------------------------- */
@@ -293,6 +308,10 @@ static void take_load_result(struct feed *feed, const PGresult *r)
     case RESULT_ACLS:
         if (!feed->read_all)
             take_acls(feed, r);
+        break;
+    case RESULT_MUSIC:
+        if (!feed->read_all)
+            take_music(feed, r);
         break;
     default:
         break;

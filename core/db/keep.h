@@ -1,6 +1,7 @@
-/* Memory that outlives the process: a POSIX shared memory object that belongs to one directory, cut into slots. What was
- * stored there before a kill -9 is found by the next start; a power cut takes it, which is what files are for. Storing
- * is a memcpy: nothing here waits for a disk. One thread; one process at a time (the caller locks the directory). */
+/* Memory that outlives the process: a POSIX shared memory object that belongs to one directory, cut into slots. What
+ * was stored there before a kill -9 is found by the next start; a power cut takes it, which is what files are for.
+ * Storing is a memcpy: nothing here waits for a disk. One thread; one process at a time (the caller locks the
+ * directory). */
 #ifndef DB_KEEP_H
 #define DB_KEEP_H
 

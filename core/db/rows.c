@@ -11,10 +11,12 @@
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
-    "a.srtp, a.srtp_without_tls"
+    "a.srtp, a.srtp_without_tls, a.language, a.music_class"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
+
+#define MUSIC_COLUMNS "m.name, m.kind = 'directory', m.paths, m.shuffle"
 
 #define TOUCHED(table)                                                                                                 \
     " FROM (SELECT DISTINCT key FROM config.change WHERE generation > %llu AND table_name = '" table "') c"
@@ -32,18 +34,23 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                    "SELECT a.name, " ACCOUNT_COLUMNS " FROM config.account a ORDER BY a.name COLLATE \"C\";"
                    "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
                    "SELECT key, value FROM config.setting;"
-                   "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";");
+                   "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";"
+                   "SELECT m.name, " MUSIC_COLUMNS " FROM config.music_class m ORDER BY m.name COLLATE \"C\";");
     else
-        str_append(sql, size, &used,
-                   "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
-                       "account") " LEFT JOIN config.account a ON a.name = c.key;"
-                                  "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
-                                      "device") " LEFT JOIN config.device d ON d.name = c.key;"
-                                                "SELECT c.key, s.value" TOUCHED(
-                                                    "setting") " LEFT JOIN config.setting s ON s.key = c.key;"
-                                                               "SELECT c.key, " ACL_COLUMNS TOUCHED(
-                                                                   "acl") " LEFT JOIN config.acl l ON l.name = c.key;",
-                   have, have, have, have);
+        str_append(
+            sql, size, &used,
+            "SELECT c.key, " ACCOUNT_COLUMNS TOUCHED(
+                "account") " LEFT JOIN config.account a ON a.name = c.key;"
+                           "SELECT c.key, " DEVICE_COLUMNS TOUCHED(
+                               "device") " LEFT JOIN config.device d ON d.name = c.key;"
+                                         "SELECT c.key, s.value" TOUCHED(
+                                             "setting") " LEFT JOIN config.setting s ON s.key = c.key;"
+                                                        "SELECT c.key, " ACL_COLUMNS TOUCHED(
+                                                            "acl") " LEFT JOIN config.acl l ON l.name = c.key;"
+                                                                   "SELECT c.key, " MUSIC_COLUMNS TOUCHED(
+                                                                       "music_class") " LEFT JOIN config.music_class m "
+                                                                                      "ON m.name = c.key;",
+            have, have, have, have, have);
     str_append(sql, size, &used, "COMMIT");
 }
 
@@ -112,6 +119,11 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     if (account->srtp == SRTP_AS_SWITCH && !PQgetisnull(r, row, 14))
         return "its srtp is neither off nor optional nor required";
     account->srtp_without_tls = strcmp(PQgetvalue(r, row, 15), "t") == 0;
+    if (str_copy(account->language, sizeof account->language, PQgetvalue(r, row, PQfnumber(r, "language"))) < 0)
+        return "its language is too long";
+    if (str_copy(account->music_class, sizeof account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class"))) <
+        0)
+        return "the name of its music class is too long";
     return NULL;
 }
 
@@ -196,6 +208,16 @@ void rows_acls(struct snapshot *into, const PGresult *r, struct fault *fault)
         else
             blame(fault, "acl", PQgetvalue(r, row, 0), "its rules or listeners cannot be read");
     }
+}
+
+void rows_music(struct snapshot *into, const PGresult *r)
+{
+    for (int row = 0; row < PQntuples(r); row++)
+        if (PQgetisnull(r, row, 1))
+            snapshot_drop_music(into, PQgetvalue(r, row, 0));
+        else
+            snapshot_put_music(into, music_class_new(PQgetvalue(r, row, 1), *PQgetvalue(r, row, 2) == 't',
+                                                     PQgetvalue(r, row, 3), *PQgetvalue(r, row, 4) == 't'));
 }
 
 void rows_settings(struct snapshot *into, const PGresult *r)

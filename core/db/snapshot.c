@@ -21,7 +21,7 @@ struct setting {
 struct snapshot {
     uint64_t generation;
     uint64_t losses;
-    struct names accounts, devices, acls;
+    struct names accounts, devices, acls, music;
     struct setting *settings; /* a few dozen: searched one by one */
     size_t setting_count;
 };
@@ -73,6 +73,16 @@ void snapshot_drop_acl(struct snapshot *s, const char *name)
     names_drop(&s->acls, name);
 }
 
+void snapshot_put_music(struct snapshot *s, struct music_class *music)
+{
+    names_put(&s->music, music);
+}
+
+void snapshot_drop_music(struct snapshot *s, const char *name)
+{
+    names_drop(&s->music, name);
+}
+
 void snapshot_put_setting(struct snapshot *s, const char *key, const char *value)
 {
     size_t i = 0;
@@ -103,6 +113,7 @@ struct snapshot *snapshot_next(const struct snapshot *from)
     names_copy(&s->accounts, &from->accounts);
     names_copy(&s->devices, &from->devices);
     names_copy(&s->acls, &from->acls);
+    names_copy(&s->music, &from->music);
     for (size_t i = 0; i < from->setting_count; i++)
         snapshot_put_setting(s, from->settings[i].key, from->settings[i].value);
     return s;
@@ -115,6 +126,7 @@ void snapshot_free(struct snapshot *s)
     names_free(&s->accounts);
     names_free(&s->devices);
     names_free(&s->acls);
+    names_free(&s->music);
     for (size_t i = 0; i < s->setting_count; i++) {
         free(s->settings[i].key);
         free(s->settings[i].value);
@@ -203,6 +215,47 @@ struct acl *acl_new(const char *name, const char *rules, const char *listeners)
     return NULL;
 }
 
+static void music_class_destroy(void *obj)
+{
+    struct music_class *music = obj;
+
+    free(music->paths);
+}
+
+/* Each path trimmed, one a line. */
+static void tidy_paths(char *paths)
+{
+    char *to = paths;
+
+    for (char *from = paths; *from;) {
+        size_t len = strcspn(from, ",\r\n"), rest = from[len] != '\0';
+        char *begin = from + strspn(from, " \t"), *end = from + len;
+
+        while (end > begin && (end[-1] == ' ' || end[-1] == '\t'))
+            end--;
+        from += len + rest;
+        if (end <= begin)
+            continue;
+        if (to > paths)
+            *to++ = '\n';
+        memmove(to, begin, (size_t)(end - begin));
+        to += end - begin;
+    }
+    *to = '\0';
+}
+
+struct music_class *music_class_new(const char *name, bool directory, const char *paths, bool shuffle)
+{
+    struct music_class *music = obj_new(sizeof *music, "music", music_class_destroy, HOLDER);
+
+    str_copy(music->name, sizeof music->name, name);
+    music->directory = directory;
+    music->shuffle = shuffle;
+    music->paths = str_dup(paths);
+    tidy_paths(music->paths);
+    return music;
+}
+
 uint64_t snapshot_generation(const struct snapshot *s)
 {
     return s->generation;
@@ -214,7 +267,7 @@ uint64_t snapshot_losses(const struct snapshot *s)
 }
 
 _Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0 &&
-                   offsetof(struct acl, name) == 0,
+                   offsetof(struct acl, name) == 0 && offsetof(struct music_class, name) == 0,
                "names.h wants the name first");
 
 const struct account *snapshot_account(const struct snapshot *s, const char *name)
@@ -230,6 +283,11 @@ const struct device *snapshot_device(const struct snapshot *s, const char *name)
 const struct acl *snapshot_acl(const struct snapshot *s, const char *name)
 {
     return names_find(&s->acls, name);
+}
+
+const struct music_class *snapshot_music(const struct snapshot *s, const char *name)
+{
+    return names_find(&s->music, name);
 }
 
 size_t snapshot_acl_count(const struct snapshot *s)

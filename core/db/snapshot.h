@@ -42,6 +42,8 @@ struct account {
     struct session_policy session;
     enum srtp_mode srtp;
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
+    char language[16];     /* of prompts: "en"; "": the setting language decides */
+    char music_class[64];  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
     char acl[64];          /* access list of the addresses that may use it; "": all */
 };
 
@@ -62,6 +64,14 @@ struct acl {
     struct acl_rules rules;
 };
 
+/* A class of hold music. Counted ("music"). */
+struct music_class {
+    char name[64];
+    bool directory; /* paths is one; else files */
+    bool shuffle;
+    char *paths; /* absolute, with '\n' between them */
+};
+
 struct snapshot;
 
 struct snapshot *snapshot_new(uint64_t generation) MUST_USE;
@@ -75,12 +85,16 @@ void snapshot_put_device(struct snapshot *snapshot, struct device *device);
 void snapshot_drop_device(struct snapshot *snapshot, const char *name);
 void snapshot_put_acl(struct snapshot *snapshot, struct acl *acl);
 void snapshot_drop_acl(struct snapshot *snapshot, const char *name);
+void snapshot_put_music(struct snapshot *snapshot, struct music_class *music);
+void snapshot_drop_music(struct snapshot *snapshot, const char *name);
 void snapshot_put_setting(struct snapshot *snapshot, const char *key, const char *value); /* NULL value: remove */
 /* A new account with a secret that is hashed for both algorithms (tests, tools): obj held by "snapshot". */
 struct account *account_new(const char *name, const char *realm, const char *secret) MUST_USE;
 struct device *device_new(const char *name, const char *account, const char *realm, const char *secret) MUST_USE;
 /* rules: text as acl_parse() takes it. NULL when it does not. */
 struct acl *acl_new(const char *name, const char *rules, const char *listeners) MUST_USE;
+/* paths: separated by commas or line ends. */
+struct music_class *music_class_new(const char *name, bool directory, const char *paths, bool shuffle) MUST_USE;
 
 uint64_t snapshot_generation(const struct snapshot *snapshot);
 /* The same number in two snapshots: the later one has lost no account, and no device or the right to one. Another
@@ -97,6 +111,8 @@ const struct account *snapshot_account_at(const struct snapshot *snapshot, size_
 const struct acl *snapshot_acl(const struct snapshot *snapshot, const char *name);
 size_t snapshot_acl_count(const struct snapshot *snapshot);
 const struct acl *snapshot_acl_at(const struct snapshot *snapshot, size_t i);
+/* NULL when there is none. The same object in two snapshots: nothing of it has changed. */
+const struct music_class *snapshot_music(const struct snapshot *snapshot, const char *name);
 const char *snapshot_setting(const struct snapshot *snapshot, const char *key, const char *otherwise);
 /* A setting in seconds; `otherwise` when it is missing or not a number up to a week (snapshot NULL: missing). */
 unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsigned otherwise);

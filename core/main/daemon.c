@@ -10,9 +10,11 @@
 
 #include "base/log.h"
 #include "call/originate.h"
+#include "call/voices.h"
 #include "console/console.h"
 #include "db/store.h"
 #include "edge/outside.h"
+#include "media/sounds.h"
 #include "main/admission.h"
 #include "main/load.h"
 #include "main/records.h"
@@ -384,6 +386,8 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     if ((result = open_media(daemon, why, why_size)) < 0)
         return result;
     daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
+    daemon->pbx->sounds = sounds_new(daemon->loop);
+    daemon->pbx->voices = voices_open(config->prompts, config->sounds);
     snprintf(recorder_dir, sizeof recorder_dir, "%s/recorder", config->state_dir);
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
@@ -532,6 +536,10 @@ void daemon_close(struct daemon *daemon, bool keep_media)
         store_close(daemon->pbx->store);
     if (daemon->db)
         db_close(daemon->db, STOP_FLUSH_MS);
+    if (daemon->pbx) {
+        sounds_free(daemon->pbx->sounds);
+        voices_close(daemon->pbx->voices);
+    }
     pbx_free(daemon->pbx);
     free(daemon);
 }

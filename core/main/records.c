@@ -146,7 +146,7 @@ static void happened(void *arg, const struct event *event)
     (EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED) |                         \
      EVENT_BIT(EVENT_LEG_RINGING) | EVENT_BIT(EVENT_LEG_ANSWERED) | EVENT_BIT(EVENT_LEG_HELD) |                        \
      EVENT_BIT(EVENT_LEG_RESUMED) | EVENT_BIT(EVENT_LEG_SILENT) | EVENT_BIT(EVENT_LEG_HEARD) |                         \
-     EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT))
+     EVENT_BIT(EVENT_SOUND_MISSING) | EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT))
 
 struct records *records_open(struct pbx *pbx)
 {

@@ -46,6 +46,9 @@ struct media {
     unsigned taken_count;
     struct idmap ids;
     uint64_t packets;
+    uint32_t last_play;
+    unsigned ups; /* media processes that it has been connected to */
+    uint64_t last_music;
 };
 
 enum media_port_state { PORT_READY, PORT_TAKEN, PORT_RELEASING, PORT_LOST };
@@ -62,6 +65,7 @@ struct media_port {
     media_released_fn done;
     void *arg, *done_arg;
     struct loop_timer deadline;
+    struct list plays; /* client_play.c */
 };
 
 /* client.c: asks for more ports, at the end of the turn, when the pool is no longer full enough. */
@@ -76,6 +80,11 @@ void media_port_released(struct media *media, const struct proto_event *m);
 void media_ports_lost(struct media *media);
 /* media_close(): whatever is left is freed, and who waits for a release is told. */
 void media_ports_free(struct media *media);
+
+/* client_play.c */
+void media_port_played(struct media *media, const struct proto_played *m);
+/* The port ends or has died: what plays on it is forgotten. */
+void media_port_plays_forget(struct media_port *port);
 
 /* client_pretend.c: a port of a client that only pretends. */
 struct media_port *media_pretend_port(struct media *media, int family);

@@ -93,6 +93,7 @@ static void granted(struct media *media, const struct proto_count *m)
         return;
     media->state = MEDIA_UP;
     media->up_us = loop_now_us(media->loop);
+    media->ups++;
     loop_timer_stop(media->loop, &media->retry);
     media->missed = false;
     log_info("media process %d is ready with %u ports", media->pid, media->pools[0].count + media->pools[1].count);
@@ -212,6 +213,9 @@ static void message(void *arg, const struct proto_head *m)
         break;
     case PROTO_RELEASED:
         media_port_released(media, (const void *)m);
+        break;
+    case PROTO_PLAYED:
+        media_port_played(media, (const void *)m);
         break;
     case PROTO_STATUS:
         media->packets = ((const struct proto_status *)m)->packets;

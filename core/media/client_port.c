@@ -190,6 +190,7 @@ static void finish(struct media_port *port, const struct media_stats *stats)
     loop_timer_stop(port->media->loop, &port->deadline);
     idmap_remove(&port->media->ids, port->id);
     list_unlink(&port->node);
+    media_port_plays_forget(port);
     free(port);
     if (done)
         done(arg, stats);
@@ -217,6 +218,7 @@ void media_port_release(struct media_port *port, media_released_fn done, void *a
         command(port, PROTO_RELEASE, 0);
     port->state = PORT_RELEASING;
     port->on_event = NULL;
+    media_port_plays_forget(port);
     port->done = done;
     port->done_arg = arg;
     list_unlink(&port->node);
@@ -243,6 +245,7 @@ void media_port_granted(struct media *media, const struct proto_port *m)
     port->addr = m->addr;
     port->family = m->addr.sa.sa_family;
     port->state = PORT_READY;
+    list_init(&port->plays);
     idmap_put(&media->ids, port->id, port);
     list_append(&pool->ready, &port->node);
     pool->count++;
@@ -266,7 +269,7 @@ void media_port_key(struct media *media, const struct proto_key *m)
         .way = (enum key_way)m->way,
     };
 
-    if (port && port->state == PORT_TAKEN && port->on_event)
+    if (port && port->state == PORT_TAKEN && port->on_event && key_event(m->key) >= 0)
         port->on_event(port->arg, &event);
 }
 
@@ -333,6 +336,7 @@ void media_ports_free(struct media *media)
     LIST_FOR_EACH_SAFE(port, next, &media->taken, node)
     {
         list_unlink(&port->node);
+        media_port_plays_forget(port);
         free(port);
     }
     idmap_clear(&media->ids);

@@ -26,6 +26,7 @@ struct media_port *media_pretend_port(struct media *media, int family)
     port->state = PORT_LOST;
     port->family = family;
     addr_parse_ip(family == AF_INET6 ? "::1" : "127.0.0.1", 4000, &port->addr);
+    list_init(&port->plays);
     list_append(&media->taken, &port->node);
     media->taken_count++;
     return port;

@@ -42,6 +42,8 @@ struct control {
         struct entry *entry; /* on its way to another worker: commands wait; NULL: none */
         struct entry *with;  /* to be bridged with when it is there */
     } move;
+    struct playlist *pieces; /* that have come for the next list; NULL: none */
+    struct list music;       /* classes that the controller has told of */
     uint64_t told_packets;
     unsigned told_used;
 };
@@ -64,7 +66,20 @@ void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
 void ports_watch(struct control *control, const struct proto_watch *m);
 void ports_press(struct control *control, const struct proto_key *m);
+/* To the entry's worker. Owns job. */
+void port_post(struct control *control, const struct entry *entry, struct job *job);
+/* NULL: it is not, or not any more. */
+struct entry *port_in_use(struct control *control, uint64_t id);
 uint64_t ports_relayed(const struct control *control);
+
+/* control_play.c */
+void play_piece(struct control *control, struct wire *wire, const struct proto_piece *m);
+void play_list(struct control *control, const struct proto_play *m);
+void play_no_more(struct control *control, const struct proto_command *m);
+void play_music(struct control *control, const struct proto_command *m);
+void play_over(struct control *control, const struct job *job);
+/* Another controller, or the end: nothing of the last one's lists is known. What plays goes on. */
+void play_forget(struct control *control);
 
 /* NULL when nobody controls us. */
 struct wire *control_wire(const struct control *control);

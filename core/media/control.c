@@ -100,6 +100,7 @@ static void hello(struct connection *connection, const struct proto_hello *m)
     loop_timer_start(control->loop, &control->status, STATUS_MS, report, control);
     if (control->move.entry)
         wire_pause(connection->wire, true);
+    play_forget(control);
     ports_new_controller(control);
     welcome = wire_add(connection->wire, PROTO_WELCOME);
     welcome->version = PROTO_VERSION;
@@ -143,6 +144,18 @@ static void message(void *arg, const struct proto_head *m)
         break;
     case PROTO_PRESS:
         ports_press(control, (const void *)m);
+        break;
+    case PROTO_PIECE:
+        play_piece(control, connection->wire, (const void *)m);
+        break;
+    case PROTO_PLAY:
+        play_list(control, (const void *)m);
+        break;
+    case PROTO_PLAY_STOP:
+        play_no_more(control, (const void *)m);
+        break;
+    case PROTO_MUSIC:
+        play_music(control, (const void *)m);
         break;
     case PROTO_END:
         log_info("the controller asks the media process to end");
@@ -253,6 +266,7 @@ int control_start(struct loop *loop, const struct control_options *options, stru
     control->options = options;
     control->lock_fd = control->listen_fd = -1;
     list_init(&control->connections);
+    list_init(&control->music);
     err = ports_init(control);
     if (err < 0)
         log_error("the media threads cannot be started: %s", strerror(-err));
@@ -279,6 +293,7 @@ void control_stop(struct control *control)
         close(control->listen_fd);
         unlink(control->options->socket_path);
     }
+    play_forget(control);
     ports_clear(control);
     if (control->lock_fd >= 0)
         close(control->lock_fd);

@@ -16,7 +16,7 @@ static struct range *range_of(struct control *control, int family)
     return &control->ranges[family == AF_INET6];
 }
 
-static void post(struct control *control, const struct entry *entry, struct job *job)
+void port_post(struct control *control, const struct entry *entry, struct job *job)
 {
     inbox_post(&control->workers[entry->worker]->inbox, job);
 }
@@ -26,7 +26,7 @@ static void post_simple(struct control *control, const struct entry *entry, enum
     struct job *job = job_new(kind, entry->id, entry->port);
 
     job->value = value;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 /* --- opening and closing
@@ -160,7 +160,7 @@ static void post_bridge(struct control *control, struct entry *a, struct entry *
     struct job *job = job_new(JOB_BRIDGE, a->id, a->port);
 
     job->other = b->port;
-    post(control, a, job);
+    port_post(control, a, job);
 }
 
 static void bridge(struct control *control, struct entry *a, struct entry *b)
@@ -198,7 +198,7 @@ static void moved(struct control *control, struct entry *entry)
         wire_pause(control_wire(control), false);
 }
 
-static struct entry *in_use(struct control *control, uint64_t id)
+struct entry *port_in_use(struct control *control, uint64_t id)
 {
     struct entry *entry = idmap_get(&control->ids, id);
 
@@ -225,7 +225,7 @@ void ports_command(struct control *control, const struct proto_command *m)
         post_simple(control, entry, JOB_KEY_WAYS, m->value);
         break;
     case PROTO_BRIDGE:
-        other = in_use(control, m->value);
+        other = port_in_use(control, m->value);
         if (other && other != entry && other->family)
             bridge(control, entry, other);
         break;
@@ -248,31 +248,31 @@ void ports_command(struct control *control, const struct proto_command *m)
 
 void ports_remote(struct control *control, const struct proto_remote *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_REMOTE, entry->id, entry->port);
     job->remote = *m;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_local(struct control *control, const struct proto_local *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_LOCAL, entry->id, entry->port);
     job->local = *m;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_keys(struct control *control, const struct proto_keys *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -280,12 +280,12 @@ void ports_keys(struct control *control, const struct proto_keys *m)
     job = job_new(JOB_KEYS, entry->id, entry->port);
     job->keys.in = m->in;
     job->keys.out = m->out;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_watch(struct control *control, const struct proto_watch *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
@@ -293,19 +293,19 @@ void ports_watch(struct control *control, const struct proto_watch *m)
     job = job_new(JOB_WATCH, entry->id, entry->port);
     job->watch.silent_ms = m->silent_ms;
     job->watch.lifeless_ms = m->lifeless_ms;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_press(struct control *control, const struct proto_key *m)
 {
-    struct entry *entry = in_use(control, m->id);
+    struct entry *entry = port_in_use(control, m->id);
     struct job *job;
 
     if (!entry)
         return;
     job = job_new(JOB_PRESS, entry->id, entry->port);
     job->key = *m;
-    post(control, entry, job);
+    port_post(control, entry, job);
 }
 
 void ports_new_controller(struct control *control)
@@ -385,6 +385,10 @@ static void from_worker(struct control *control, const struct job *job)
         control->load[entry->worker]--;
         close_entry(control, entry);
         break;
+    case JOB_PLAYED:
+        if (!entry->releasing)
+            play_over(control, job);
+        break;
     case JOB_DETACHED:
         moved(control, entry);
         break;
@@ -410,7 +414,7 @@ static void inbox_ready(void *arg, int fd, unsigned what)
         log_error("the media threads cannot be heard: %s", strerror(errno));
     while ((job = inbox_take(&control->inbox)) != NULL) {
         from_worker(control, job);
-        free(job);
+        job_free(job);
     }
 }
 

@@ -54,28 +54,37 @@ void keys_packet(struct port *port, const uint8_t *packet, size_t len, const str
 
 /* --- as tones ----------------------------------------------------------------------------------------------------- */
 
+/* What was heard in the frame before: that frame has gone on without the tone meanwhile, and whoever conceals what is
+ * missing where a key goes in place of sound repeats silence. */
+static void tell_tones(struct port *port)
+{
+    struct port_keys *keys = &port->keys;
+
+    for (size_t i = 0; i < keys->report_count; i++) {
+        keys->tone_down = keys->reports[i].up ? '\0' : keys->reports[i].key;
+        heard(port, KEY_BY_TONE, 0, &keys->reports[i]);
+    }
+    keys->report_count = 0;
+}
+
 /* The frame of this beat, once however many ask. */
 static void hear_tones(struct port *port, uint64_t due_us)
 {
     struct port_keys *keys = &port->keys;
-    struct key_report reports[4];
     const int16_t *frame;
-    bool was_tone;
-    size_t count;
+    bool suspected;
 
     if (keys->due_us == due_us)
         return;
     keys->due_us = due_us;
+    tell_tones(port);
     frame = hearing_frame(port, NARROW, due_us);
     keys->heard = frame != NULL;
     memcpy(keys->pcm, frame ? frame : silence, sizeof keys->pcm);
-    was_tone = dtmf_suspects(keys->detector);
-    count = dtmf_detect(keys->detector, keys->pcm, COUNT_OF(keys->pcm), reports, COUNT_OF(reports));
-    keys->muted = was_tone || dtmf_suspects(keys->detector);
-    for (size_t i = 0; i < count && i < COUNT_OF(reports); i++) {
-        keys->tone_down = reports[i].up ? '\0' : reports[i].key;
-        heard(port, KEY_BY_TONE, 0, &reports[i]);
-    }
+    suspected = dtmf_suspects(keys->detector);
+    keys->report_count =
+        dtmf_detect(keys->detector, keys->pcm, COUNT_OF(keys->pcm), keys->reports, COUNT_OF(keys->reports));
+    keys->muted = suspected || dtmf_suspects(keys->detector);
 }
 
 const int16_t *keys_frame(struct port *port, unsigned rate, uint64_t due_us)
@@ -93,10 +102,12 @@ const int16_t *keys_frame(struct port *port, unsigned rate, uint64_t due_us)
 static void stop_listening(struct port *port)
 {
     struct port_keys *keys = &port->keys;
-    struct key_report report = {.key = keys->tone_down, .up = true, .ms = KEY_MS};
+    struct key_report report = {.up = true, .ms = KEY_MS};
 
     if (!keys->detector)
         return;
+    tell_tones(port);
+    report.key = keys->tone_down;
     if (keys->tone_down)
         heard(port, KEY_BY_TONE, 0, &report);
     keys->tone_down = '\0';
@@ -136,16 +147,14 @@ void keys_set_ways(struct port *port, enum key_out out, bool tones)
 {
     struct port_keys *keys = &port->keys;
 
-    if (keys->out != out) {
-        keys->out = out;
-        voice_refresh(port);
-        relay_remap(port);
-    }
+    keys->out = out;
     if (tones)
         start_listening(port);
     else
         stop_listening(port);
     keys_resume(port);
+    voice_refresh(port);
+    relay_remap(port);
 }
 
 /* --- pressing ----------------------------------------------------------------------------------------------------- */
@@ -155,7 +164,9 @@ static bool press_frame(struct source *source, int16_t *pcm, unsigned rate, uint
     struct port_keys *keys = CONTAINER_OF(source, struct port_keys, presses);
     struct port *port = CONTAINER_OF(keys, struct port, keys);
 
-    if (voice_keys_done(port))
+    if (!voice_keys_done(port))
+        keys->pressed_us = due_us;
+    else if (due_us > keys->pressed_us + KEYS_REST_US)
         voice_remove(port, source);
     return false;
 }
@@ -166,6 +177,7 @@ void keys_press(struct port *port, char key, unsigned ms)
 
     if (keys->out == KEY_OUT_NOWHERE)
         return;
+    keys->pressed_us = worker_now(port->worker);
     voice_add(port, &keys->presses);
     if (voice_press(port, key, ms ? ms : KEY_MS) < 0)
         port->stats.dropped++;

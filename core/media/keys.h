@@ -13,6 +13,10 @@
 struct port;
 struct rtp_head;
 
+/* Behind a key, a relay goes on decoded for so long: more may follow, and whoever listens there hears another stream
+ * begin each time that it changes. */
+#define KEYS_REST_US 3000000u
+
 struct port_keys {
     enum key_out out;   /* how its far side is told of the keys of others */
     bool is_event[128]; /* payload types of the far side that are keys */
@@ -21,11 +25,14 @@ struct port_keys {
     bool ignored;                   /* the key that is down is one too many */
     struct beat beat;               /* while a key is down, or tones are listened for */
     struct source presses;          /* silence, which keeps the voice going while keys are pressed */
+    uint64_t pressed_us;            /* when one of these was sent last */
     struct dtmf_detector *detector; /* NULL: nobody listens for tones */
     char tone_down;                 /* the key that is heard now, or NUL */
     uint64_t due_us;                /* of the frame that was listened to last */
     bool heard, muted;              /* in it: anything at all; a tone, in which case it is to be left out */
     int16_t pcm[160];               /* it, without the tone */
+    size_t report_count;            /* of what was heard in it */
+    struct key_report reports[4];
 };
 
 void keys_init(struct port *port);

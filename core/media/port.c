@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "media/keys.h"
+#include "media/play.h"
 #include "media/hearing.h"
 #include "media/worker.h"
 
@@ -31,6 +33,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
     keys_init(port);
+    list_init(&port->players);
     port_refresh_accepts(port);
     return port;
 }
@@ -40,6 +43,7 @@ void port_free(struct port *port)
     hearing_free(port);
     voice_free(port);
     keys_free(port);
+    play_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
     free(port);

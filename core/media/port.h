@@ -37,9 +37,11 @@ struct bridge {
     uint8_t pt[128];      /* payload type in → out, PT_DROP or PT_DECODE */
     bool decoded;         /* source speaks there, and packets stay here */
     bool foreign;         /* because of the codec that comes */
+    bool muted;           /* the other port's voice is for one source alone */
     bool keying;          /* because keys go in another way than they come */
     bool muting;          /* because keys are tones here, and something else there */
     bool pressed;         /* a key of ours is down there */
+    uint64_t keyed_us;    /* when keys went there last */
     struct source source; /* of the other port's voice */
     unsigned rate;        /* at which source listens here; 0: not yet */
 };
@@ -69,6 +71,7 @@ struct port {
     struct list sinks;
     struct bridge bridge;
     struct hearing *hearing; /* NULL: nobody listens to what its far side says */
+    struct list players;     /* play.c */
     struct voice *voice;     /* NULL: never said anything of its own */
     struct port_keys keys;
     struct rtp_count count;

@@ -5,19 +5,21 @@
 size_t proto_size(unsigned kind)
 {
     static const uint16_t sizes[PROTO_KINDS] = {
-        [PROTO_HELLO] = sizeof(struct proto_hello),      [PROTO_WANT] = sizeof(struct proto_count),
-        [PROTO_TAKE] = sizeof(struct proto_command),     [PROTO_RELEASE] = sizeof(struct proto_command),
-        [PROTO_REMOTE] = sizeof(struct proto_remote),    [PROTO_DIRECTION] = sizeof(struct proto_command),
-        [PROTO_BRIDGE] = sizeof(struct proto_command),   [PROTO_UNBRIDGE] = sizeof(struct proto_command),
-        [PROTO_ECHO] = sizeof(struct proto_command),     [PROTO_END] = sizeof(struct proto_command),
-        [PROTO_LOCAL] = sizeof(struct proto_local),      [PROTO_KEYS] = sizeof(struct proto_keys),
-        [PROTO_WATCH] = sizeof(struct proto_watch),      [PROTO_WELCOME] = sizeof(struct proto_hello),
-        [PROTO_LISTED] = sizeof(struct proto_port),      [PROTO_LIST_END] = sizeof(struct proto_command),
-        [PROTO_GRANT] = sizeof(struct proto_port),       [PROTO_GRANTED] = sizeof(struct proto_count),
-        [PROTO_EVENT] = sizeof(struct proto_event),      [PROTO_RELEASED] = sizeof(struct proto_event),
-        [PROTO_KEY_WAYS] = sizeof(struct proto_command), [PROTO_PRESS] = sizeof(struct proto_key),
-        [PROTO_KEY] = sizeof(struct proto_key),          [PROTO_STATUS] = sizeof(struct proto_status),
-        [PROTO_BYE] = sizeof(struct proto_bye_message),
+        [PROTO_HELLO] = sizeof(struct proto_hello),       [PROTO_WANT] = sizeof(struct proto_count),
+        [PROTO_TAKE] = sizeof(struct proto_command),      [PROTO_RELEASE] = sizeof(struct proto_command),
+        [PROTO_REMOTE] = sizeof(struct proto_remote),     [PROTO_DIRECTION] = sizeof(struct proto_command),
+        [PROTO_BRIDGE] = sizeof(struct proto_command),    [PROTO_UNBRIDGE] = sizeof(struct proto_command),
+        [PROTO_ECHO] = sizeof(struct proto_command),      [PROTO_END] = sizeof(struct proto_command),
+        [PROTO_LOCAL] = sizeof(struct proto_local),       [PROTO_KEYS] = sizeof(struct proto_keys),
+        [PROTO_WATCH] = sizeof(struct proto_watch),       [PROTO_WELCOME] = sizeof(struct proto_hello),
+        [PROTO_LISTED] = sizeof(struct proto_port),       [PROTO_LIST_END] = sizeof(struct proto_command),
+        [PROTO_GRANT] = sizeof(struct proto_port),        [PROTO_GRANTED] = sizeof(struct proto_count),
+        [PROTO_EVENT] = sizeof(struct proto_event),       [PROTO_RELEASED] = sizeof(struct proto_event),
+        [PROTO_KEY_WAYS] = sizeof(struct proto_command),  [PROTO_PRESS] = sizeof(struct proto_key),
+        [PROTO_PIECE] = sizeof(struct proto_piece),       [PROTO_PLAY] = sizeof(struct proto_play),
+        [PROTO_PLAY_STOP] = sizeof(struct proto_command), [PROTO_MUSIC] = sizeof(struct proto_command),
+        [PROTO_KEY] = sizeof(struct proto_key),           [PROTO_PLAYED] = sizeof(struct proto_played),
+        [PROTO_STATUS] = sizeof(struct proto_status),     [PROTO_BYE] = sizeof(struct proto_bye_message),
     };
 
     return kind < PROTO_KINDS ? sizes[kind] : 0;

@@ -4,7 +4,7 @@
 #ifndef MEDIA_PROTO_H
 #define MEDIA_PROTO_H
 
-#include "media/media.h"
+#include "media/media_play.h"
 
 #define PROTO_VERSION 5u
 _Static_assert(sizeof(struct media_stats) == 96, "media_stats is part of the protocol: raise PROTO_VERSION with it");
@@ -25,7 +25,12 @@ enum proto_kind {
     PROTO_KEYS,
     PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
     PROTO_PRESS,
-    PROTO_END, /* the process ends */
+    PROTO_PIECE, /* one more for the list that the next PROTO_PLAY or PROTO_MUSIC is about; a file's descriptor beside
+                    it */
+    PROTO_PLAY,
+    PROTO_PLAY_STOP, /* value: serial */
+    PROTO_MUSIC,     /* id: of a class of hold music; value: shuffle. Without a list before it, it is forgotten */
+    PROTO_END,       /* the process ends */
     /* the media process says */
     PROTO_WELCOME, /* answer to PROTO_HELLO; PROTO_LISTED for each port in use and PROTO_LIST_END follow */
     PROTO_LISTED,
@@ -33,8 +38,9 @@ enum proto_kind {
     PROTO_GRANT,   /* a port that can be taken at once */
     PROTO_GRANTED, /* answer to PROTO_WANT, after the grants: how many there were (fewer: the range is used up) */
     PROTO_EVENT,
-    PROTO_KEY,
     PROTO_RELEASED,
+    PROTO_PLAYED, /* what PROTO_PLAY began is over by itself */
+    PROTO_KEY,    /* the far side presses a key */
     PROTO_STATUS, /* once a second while something changes */
     PROTO_BYE,    /* why this controller is dropped */
     PROTO_KINDS,
@@ -44,7 +50,7 @@ enum proto_bye { PROTO_BYE_REPLACED = 1, PROTO_BYE_VERSION, PROTO_BYE_ENDING };
 
 struct proto_head {
     uint16_t kind, size;
-    uint32_t reserved; /* 0; keeps what follows aligned */
+    uint32_t fds; /* so many descriptors came beside it, see wire_add_fd() */
 };
 
 struct proto_hello { /* HELLO, WELCOME */
@@ -109,6 +115,35 @@ struct proto_watch { /* WATCH */
 };
 
 #define PROTO_LISTEN_FOR_TONES 256u
+
+struct proto_piece { /* PIECE */
+    struct proto_head head;
+    uint32_t what; /* enum play_what */
+    uint32_t kind; /* FILE: enum sound_kind; TONE: enum tone_kind */
+    uint32_t ms;   /* no longer than this; 0: as long as it is */
+    uint32_t reserved;
+    char name[64]; /* FILE: for people; TONE: its country */
+};
+
+struct proto_play { /* PLAY */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t music;  /* id of the class; 0: the list */
+    uint32_t serial; /* the controller's number for it */
+    uint32_t loops;  /* how often the list is played; 0: till it is stopped */
+    uint64_t alone;  /* whether nothing else is heard meanwhile */
+};
+
+struct proto_played { /* PLAYED */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t serial;
+    uint32_t broken; /* pieces that could not be played to their end; `piece` was the first, and why */
+    uint32_t piece;
+    uint32_t reserved;
+    uint64_t ms; /* of sound */
+    char why[120];
+};
 
 struct proto_key { /* PRESS, KEY */
     struct proto_head head;

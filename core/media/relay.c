@@ -71,7 +71,9 @@ static bool bridge_frame(struct source *source, int16_t *pcm, unsigned rate, uin
     struct bridge *bridge = CONTAINER_OF(source, struct bridge, source);
     const int16_t *heard;
 
-    if (bridge->keying && !bridge->pressed && voice_keys_done(bridge->to))
+    if (bridge->pressed || !voice_keys_done(bridge->to))
+        bridge->keyed_us = due_us;
+    if (bridge->keying && due_us > bridge->keyed_us + KEYS_REST_US)
         bridge->keying = false;
     if (!bridge->foreign && !bridge->keying && !bridge->muting && !voice_has_other(bridge->to, source)) {
         decode_off(bridge);
@@ -83,14 +85,6 @@ static bool bridge_frame(struct source *source, int16_t *pcm, unsigned rate, uin
     return heard != NULL;
 }
 
-/* Of one who sends keys as sound more will come: from the first one on they are taken out of what the other side hears,
- * as long as the bridge lasts. Until then the sound goes as it is, and may so for ever. */
-static void mute_tones(struct bridge *bridge)
-{
-    bridge->muting = true;
-    decode_on(bridge);
-}
-
 void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key_report *report)
 {
     struct bridge *bridge = &port->bridge;
@@ -100,13 +94,12 @@ void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key
         let_go(bridge, report->ms);
         return;
     }
-    if (!to || to == port || (way == KEY_BY_TONE && voice_key_out(to) == KEY_OUT_TONES))
+    if (!to || to == port || bridge->muted || voice_key_out(to) == KEY_OUT_NOWHERE)
         return;
-    if (way == KEY_BY_TONE)
-        mute_tones(bridge);
-    if (voice_key_out(to) == KEY_OUT_NOWHERE || (way == KEY_BY_EVENT && !bridge->decoded && bridge->pt[pt] < PT_DECODE))
+    if (way == KEY_BY_TONE ? !bridge->muting : !bridge->decoded && bridge->pt[pt] < PT_DECODE) /* it is on its way */
         return;
     bridge->keying = true;
+    bridge->keyed_us = worker_now(port->worker);
     decode_on(bridge);
     bridge->pressed = voice_press(to, report->key, 0) == 0;
     to->stats.dropped += !bridge->pressed;
@@ -132,6 +125,8 @@ static void relay_rtp(struct sink *sink, uint8_t *packet, size_t len, const stru
     uint8_t second = packet[1], pt = bridge->pt[head->pt];
     bool is_key = from->keys.is_event[head->pt];
 
+    if (bridge->muted)
+        return;
     if (pt == PT_DROP && !is_key) {
         from->stats.dropped++;
         return;
@@ -149,7 +144,7 @@ static void relay_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
     struct bridge *bridge = CONTAINER_OF(sink, struct bridge, sink);
 
     /* Nobody wants his own reports back, or some about numbers that he does not see. */
-    if (bridge->to != port_of(bridge) && !bridge->decoded)
+    if (bridge->to != port_of(bridge) && !bridge->decoded && !bridge->muted)
         port_send_rtcp(bridge->to, packet, len);
 }
 
@@ -187,6 +182,16 @@ static uint8_t map_pt(const struct port *from, const struct port *to, unsigned p
     return codec ? number_of(&to->remote, codec, pt, is_key) : PT_DROP;
 }
 
+/* Keys that come as tones and go in another way must not be heard there twice. A detector needs longer to find a tone
+ * than whoever listens there, so all that is said is decoded before it goes on. */
+static bool must_mute(const struct bridge *bridge)
+{
+    const struct port *from = CONTAINER_OF(bridge, struct port, bridge);
+
+    return from->keys.detector && bridge->to != from && voice_key_out(bridge->to) != KEY_OUT_TONES &&
+           hearing_can_hear(from) && voice_can_speak(bridge->to);
+}
+
 static void remap_one(struct port *port)
 {
     struct bridge *bridge = &port->bridge;
@@ -203,6 +208,9 @@ static void remap_one(struct port *port)
             bridge->pt[pt] = PT_DECODE;
     }
     bridge->foreign = false; /* the next packet says */
+    bridge->muting = must_mute(bridge);
+    if (bridge->muting && !bridge->muted)
+        decode_on(bridge);
     port_refresh_accepts(port);
 }
 
@@ -227,8 +235,13 @@ void relay_reconsider(struct port *port)
 {
     struct bridge *bridge = port->bridge.to ? &port->bridge.to->bridge : NULL;
 
+    if (!bridge || bridge->to != port)
+        return;
+    bridge->muted = voice_is_taken(port);
     /* Back to packets as they are it goes by bridge_frame(), which is nowhere in the way of one. */
-    if (bridge && bridge->to == port && voice_has_other(port, &bridge->source))
+    if (bridge->muted)
+        decode_off(bridge);
+    else if (bridge->muting || voice_has_other(port, &bridge->source))
         decode_on(bridge);
 }
 
@@ -250,7 +263,7 @@ void relay_bridge(struct port *a, struct port *b)
 static void unpoint(struct port *port)
 {
     decode_off(&port->bridge);
-    port->bridge.foreign = port->bridge.keying = port->bridge.muting = false;
+    port->bridge.foreign = port->bridge.keying = port->bridge.muting = port->bridge.muted = false;
     list_unlink(&port->bridge.sink.node);
     port->bridge.to = NULL;
     port_refresh_accepts(port);

@@ -264,10 +264,23 @@ static void send_held(struct voice *voice)
 
 /* --- a beat ------------------------------------------------------------------------------------------------------- */
 
+static struct source *alone_of(const struct voice *voice)
+{
+    struct source *source;
+
+    LIST_FOR_EACH(source, &voice->sources, node)
+    if (source->alone)
+        return source;
+    return NULL;
+}
+
 static bool sum_sources(struct voice *voice, uint64_t due_us)
 {
+    struct source *alone = alone_of(voice);
     bool any = false;
 
+    if (alone)
+        return alone->frame(alone, voice->frame, voice->rate, due_us);
     for (struct list *node = voice->sources.next; node != &voice->sources; node = voice->next) {
         struct source *source = LIST_ENTRY(node, struct source, node);
 
@@ -285,13 +298,14 @@ static bool add_tones(struct voice *voice, size_t samples)
 /* One payload that many share: only when it would be the whole of what is said. */
 static bool send_shared(struct voice *voice, uint64_t due_us)
 {
-    struct source *source = LIST_ENTRY(voice->sources.next, struct source, node);
+    struct source *source = alone_of(voice);
     uint8_t packet[HEAD + CODEC_PAYLOAD_MAX];
     const uint8_t *payload;
     size_t len;
 
-    if (!source->payload || source->node.next != &voice->sources || voice->held || voice->ptime_ms != PACE_MS ||
-        !voice_keys_done(voice->port))
+    if (!source && voice->sources.next->next == &voice->sources)
+        source = LIST_ENTRY(voice->sources.next, struct source, node);
+    if (!source || !source->payload || voice->held || voice->ptime_ms != PACE_MS || !voice_keys_done(voice->port))
         return false;
     len = source->payload(source, voice->kind, &payload, due_us);
     if (!len || len > CODEC_PAYLOAD_MAX)
@@ -417,6 +431,11 @@ bool voice_has_other(const struct port *port, const struct source *source)
     if (other != source)
         return true;
     return false;
+}
+
+bool voice_is_taken(const struct port *port)
+{
+    return port->voice && alone_of(port->voice);
 }
 
 int voice_press(struct port *port, char key, unsigned ms)

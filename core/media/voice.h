@@ -14,6 +14,7 @@ struct codec_kind;
 
 struct source {
     struct list node;
+    bool alone;    /* while it is there, no other is heard, and nothing of a bridge */
     unsigned rate; /* that its sound is good for: 8000 or 16000 */
     /* Adds 20 ms to pcm, rate / 50 samples, by sound_add(). The rate is the port's, whatever its own is. Returns
      * whether it had anything to say. It may remove itself, or any other source. */
@@ -31,6 +32,9 @@ void voice_add(struct port *port, struct source *source);
 void voice_remove(struct port *port, struct source *source);
 /* Is there any source but this one (NULL: any at all)? */
 bool voice_has_other(const struct port *port, const struct source *source);
+
+/* Is there one that wants to be alone? */
+bool voice_is_taken(const struct port *port);
 
 /* Whether its far side takes anything that we can encode. */
 bool voice_can_speak(const struct port *port);

@@ -10,7 +10,9 @@
 
 #include "base/log.h"
 #include "media/keys.h"
+#include "media/play.h"
 #include "media/port.h"
+#include "media/station.h"
 
 #define TICK_MIN_US 10000
 #define TICK_MAX_US 500000 /* silence of a far side is told so much too late at most */
@@ -30,7 +32,7 @@ void inbox_clear(struct inbox *inbox)
     struct job *job;
 
     while ((job = inbox_take(inbox)) != NULL)
-        free(job);
+        job_free(job);
     pthread_mutex_destroy(&inbox->lock);
     close(inbox->fd);
 }
@@ -43,6 +45,12 @@ struct job *job_new(enum job_kind kind, uint64_t id, struct port *port)
     job->id = id;
     job->port = port;
     return job;
+}
+
+void job_free(struct job *job)
+{
+    playlist_unref(job->list);
+    free(job);
 }
 
 void inbox_post(struct inbox *inbox, struct job *job)
@@ -113,7 +121,7 @@ static void hand_back(struct worker *worker, const struct job *from, enum job_ki
     inbox_post(worker->control, job);
 }
 
-static void do_job(struct worker *worker, const struct job *job)
+static void do_job(struct worker *worker, struct job *job)
 {
     switch (job->kind) {
     case JOB_ATTACH:
@@ -153,6 +161,13 @@ static void do_job(struct worker *worker, const struct job *job)
     case JOB_WATCH:
         silence_watch(&job->port->silence, job->watch.silent_ms, job->watch.lifeless_ms, worker_now(worker));
         break;
+    case JOB_PLAY:
+        play_start(job->port, &job->play, job->list);
+        job->list = NULL;
+        break;
+    case JOB_PLAY_STOP:
+        play_stop(job->port, (uint32_t)job->value);
+        break;
     case JOB_LEFT:
         silence_watch(&job->port->silence, 0, 0, 0); /* nobody is there to be told, or somebody new who asks again */
         job->port->left_us = job->value ? worker_now(worker) : 0;
@@ -177,7 +192,7 @@ static void woken(evutil_socket_t fd, short what, void *arg)
         do_job(worker, job);
         if (job->kind == JOB_KEYS)
             explicit_bzero(&job->keys, sizeof job->keys);
-        free(job);
+        job_free(job);
     }
 }
 
@@ -189,6 +204,7 @@ static void ticked(evutil_socket_t fd, short what, void *arg)
 
     LIST_FOR_EACH(port, &worker->ports, node)
     port_tick(port, now_us);
+    stations_tick(worker, now_us);
 }
 
 static void *worker_main(void *arg)
@@ -210,6 +226,7 @@ int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_
     if (err < 0)
         return err;
     list_init(&worker->ports);
+    list_init(&worker->stations);
     worker->control = control;
     worker->silence_us = silence_us;
     worker->base = event_base_new();
@@ -238,6 +255,7 @@ void worker_stop(struct worker *worker)
     LIST_FOR_EACH_SAFE(port, next, &worker->ports, node)
     port_detach(port);
     pace_clear(&worker->pace);
+    stations_free(worker);
     event_free(worker->wake);
     event_free(worker->tick);
     event_base_free(worker->base);

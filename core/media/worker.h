@@ -7,9 +7,11 @@
 #include <stdatomic.h>
 
 #include "media/pace.h"
+#include "base/key.h"
 #include "media/proto.h"
 #include "media/secure.h"
 
+struct playlist;
 struct port;
 struct event;
 struct event_base;
@@ -28,12 +30,15 @@ enum job_kind {
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
     JOB_WATCH,
-    JOB_LEFT, /* value: its controller has gone (true) or it has one again */
+    JOB_LEFT,      /* value: its controller has gone (true) or it has one again */
+    JOB_PLAY,      /* list */
+    JOB_PLAY_STOP, /* value: serial */
     JOB_STOP,
     /* worker → control */
     JOB_DETACHED,
     JOB_RELEASED,
-    JOB_EVENT,  /* value: enum media_event_kind */
+    JOB_EVENT, /* value: enum media_event_kind */
+    JOB_PLAYED,
     JOB_KEY,    /* key */
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
 };
@@ -44,9 +49,12 @@ struct job {
     uint64_t id;
     struct port *port, *other; /* owned by the worker they are attached to */
     uint64_t value;
+    struct playlist *list; /* ref or NULL */
     union {
         struct proto_remote remote;
         struct proto_local local;
+        struct proto_play play;
+        struct proto_played played;
         struct media_stats stats;
         struct proto_key key;
         struct {
@@ -69,8 +77,9 @@ int inbox_init(struct inbox *inbox);
 void inbox_clear(struct inbox *inbox);
 /* Any thread. Owns job. */
 void inbox_post(struct inbox *inbox, struct job *job);
-/* The owner's thread, until NULL; the caller frees the job. */
+/* The owner's thread, until NULL; the caller ends with job_free(). */
 struct job *inbox_take(struct inbox *inbox);
+void job_free(struct job *job);
 struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE;
 
 struct worker {
@@ -85,6 +94,7 @@ struct worker {
     struct event *wake, *tick;
     struct list ports;
     struct pace pace;
+    struct list stations;                                /* station.h */
     _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };

@@ -98,7 +98,7 @@ static void drop_subscription(struct undo *undo)
     free(undo);
 }
 
-int module_on_event(struct module_ctx *ctx, uint32_t kinds, bus_fn fn, void *arg)
+int module_on_event(struct module_ctx *ctx, uint64_t kinds, bus_fn fn, void *arg)
 {
     struct added *a = mem_new(sizeof *a);
 

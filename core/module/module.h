@@ -52,7 +52,7 @@ uint64_t module_option_number(const struct module_ctx *ctx, const char *name); /
 typedef void (*module_method_fn)(void *arg, struct sipmsg *request);
 int module_on_method(struct module_ctx *ctx, const char *method, module_method_fn fn, void *arg);
 int module_on_hook(struct module_ctx *ctx, enum hook_point point, int order, hook_fn fn, void *arg);
-int module_on_event(struct module_ctx *ctx, uint32_t kinds, bus_fn fn, void *arg);
+int module_on_event(struct module_ctx *ctx, uint64_t kinds, bus_fn fn, void *arg);
 int module_add_destination(struct module_ctx *ctx, const char *kind, route_resolve_fn fn, void *arg);
 /* A command of the control socket; answer with module_reply()/module_fail(). */
 struct console_request;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/play.h"
 #include "script/script-priv.h"
 
 #define STOPPED_OFTEN 3 /* from then on an extension gets a tenth of the allowance: its calls come again and again */
@@ -170,6 +171,8 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    if (run->play)
+        leg_play_stop(run->play);
     list_unlink(&run->node);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);

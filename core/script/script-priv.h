@@ -49,12 +49,19 @@ struct script_run {
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct leg_play *play;  /* it waits for this, or it goes on behind its back; NULL: nothing plays */
     struct db_query *query; /* it waits for this; NULL: for none */
     struct {                /* its answer, while the script is resumed with it */
         int err;
         const char *message;
         const struct db_result *result;
     } answered;
+    struct {
+        uint64_t ms;
+        unsigned missing;
+        bool barged; /* a key ended it */
+        char why[200];
+    } played;
     struct {
         enum dial_status status;
         enum cause cause;

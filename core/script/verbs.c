@@ -88,7 +88,7 @@ static int verb_header(lua_State *L)
 
 /* --- verbs ------------------------------------------------------------------------------------------------------- */
 
-static void answer(lua_State *L, struct script_run *run, struct leg *leg)
+void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg)
 {
     struct call *call = run->call;
     int result;
@@ -116,7 +116,7 @@ static int verb_answer(lua_State *L)
     struct script_run *run;
     struct leg *leg = verb_leg(L, &run);
 
-    answer(L, run, leg);
+    verb_answer_first(L, run, leg);
     return 0;
 }
 
@@ -175,7 +175,7 @@ static int verb_echo(lua_State *L)
     struct leg *leg = verb_leg(L, &run);
 
     verb_may_wait(L, run);
-    answer(L, run, leg);
+    verb_answer_first(L, run, leg);
     run_step(run, "echo, until the caller hangs up");
     leg_echo(leg, true);
     return verb_wait(L, run, nothing_left); /* until somebody hangs up */
@@ -238,7 +238,8 @@ void verbs_push(lua_State *L)
         {"echo", verb_echo},           {"goto_", verb_goto},
         {"hangup", verb_hangup},       {"header", verb_header},
         {"on_hangup", verb_on_hangup}, {"ring", verb_ring},
-        {"sleep", verb_sleep},         {NULL, NULL},
+        {"play", verb_play},           {"sleep", verb_sleep},
+        {"tone", verb_tone},           {NULL, NULL},
     };
 
     luaL_newlib(L, verbs);

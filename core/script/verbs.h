@@ -25,6 +25,8 @@ struct script_run *verb_run(lua_State *L);
 /* The run whose code runs now, for functions beside the call object. Raises while the dialplan is loaded, in on_hangup
  * handlers when `wait`, and when the script is being unwound. */
 struct script_run *function_run(lua_State *L, const char *function, bool wait);
+/* Answers, if that has not happened; ends the call when that is impossible. */
+void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg);
 /* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended and when the
  * script is being unwound. */
 struct leg *verb_leg(lua_State *L, struct script_run **run);
@@ -42,6 +44,9 @@ json_t *json_at(lua_State *L, int arg);
 int verb_dial(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
+/* play_verb.c */
+int verb_play(lua_State *L);
+int verb_tone(lua_State *L);
 /* log_verb.c: call:log() for upvalue string.format */
 int verb_log(lua_State *L);
 

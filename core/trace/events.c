@@ -59,6 +59,7 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
         return true;
     case EVENT_LEG_SILENT:
     case EVENT_LEG_HEARD:
+    case EVENT_SOUND_MISSING:
         str_append(out, size, &used, "%s", detail);
         return true;
     case EVENT_BRIDGE_JOINED:

@@ -131,7 +131,7 @@ int module_on_method(struct module_ctx *core, const char *method, module_method_
     return 0;
 }
 
-int module_on_event(struct module_ctx *core, uint32_t kinds, bus_fn fn, void *arg)
+int module_on_event(struct module_ctx *core, uint64_t kinds, bus_fn fn, void *arg)
 {
     if (kinds & EVENT_BIT(EVENT_CONFIG)) {
         core->on_config = fn;

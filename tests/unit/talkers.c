@@ -486,6 +486,11 @@ void talker_network(struct talker *talker, unsigned lost_percent, unsigned jitte
     talker->jitter_ms = jitter_ms;
 }
 
+uint32_t talker_ssrc(const struct talker *talker)
+{
+    return talker->ssrc;
+}
+
 const struct talker_count *talker_count(const struct talker *talker)
 {
     return &talker->count;

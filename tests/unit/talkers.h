@@ -55,6 +55,8 @@ void talker_throw_key(struct talker *talker, unsigned n);
 /* Of each hundred packets that it sends, so many do not arrive; others come up to jitter_ms late. */
 void talker_network(struct talker *talker, unsigned lost_percent, unsigned jitter_ms);
 
+/* Of its own packets. */
+uint32_t talker_ssrc(const struct talker *talker);
 /* The amplitude of a tone in the last 400 ms that it heard; 0: less came since it last changed. */
 double talker_hears(const struct talker *talker, double hz);
 /* Everything it has heard is forgotten. */
@@ -75,8 +77,8 @@ struct talker_count {
 const struct talker_count *talker_count(const struct talker *talker);
 /* Keys that its port told of, by the way they came. */
 struct talker_told {
-    char keys[3][32]; /* by enum key_way */
-    unsigned ups, ms; /* how many came up again; the length of the last */
+    char keys[3][128]; /* by enum key_way */
+    unsigned ups, ms;  /* how many came up again; the length of the last */
 };
 const struct talker_told *talker_told(const struct talker *talker);
 

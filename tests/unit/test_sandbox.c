@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -104,7 +105,8 @@ static int encrypts(void)
     return 0;
 }
 
-static int file_of_before = -1; /* that somebody passed in */
+static int file_of_before = -1;   /* that somebody passed in */
+static int socket_of_before = -1; /* on which a file waits for each of two readers */
 
 static int reads_and_writes_a_file_that_is_open(void)
 {
@@ -113,6 +115,26 @@ static int reads_and_writes_a_file_that_is_open(void)
     if (pwrite(file_of_before, "a", 1, 5) != 1 || pread(file_of_before, &c, 1, 5) != 1)
         return errno;
     return c == 'a' ? 0 : EIO;
+}
+
+/* Sounds come as descriptors over the socket to tandemd, and are read through memory. */
+static int receives_a_file_and_maps_it(void)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    char byte;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr packet = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    const char *sound;
+    int fd;
+
+    if (recvmsg(socket_of_before, &packet, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&packet))
+        return errno ? errno : EIO;
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&packet)), sizeof fd);
+    sound = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    if (sound == MAP_FAILED || close(fd) < 0)
+        return errno;
+    return strcmp(sound, "sound") == 0 ? 0 : EIO;
 }
 
 struct other {
@@ -164,6 +186,7 @@ START_TEST(a_build_with_a_sanitizer_has_no_sandbox_and_says_so)
     (void)inside;
     ck_assert_int_eq(opens_udp(), 0);
     (void)encrypts;
+    (void)receives_a_file_and_maps_it;
 }
 END_TEST
 #endif
@@ -177,7 +200,8 @@ static int (*const forbidden[])(void) = {opens_a_file,
                                          opens_a_raw_socket,
                                          talks_to_local_programs,
                                          looks_into_its_parent};
-static int (*const needed[])(void) = {opens_udp, takes_memory, reads_and_writes_a_file_that_is_open, encrypts};
+static int (*const needed[])(void) = {opens_udp, takes_memory, reads_and_writes_a_file_that_is_open,
+                                      receives_a_file_and_maps_it, encrypts};
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 START_TEST(what_media_does_not_need_is_refused_to_every_thread)
@@ -187,13 +211,38 @@ START_TEST(what_media_does_not_need_is_refused_to_every_thread)
 }
 END_TEST
 
+static int send_file(void)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {.iov_base = control, .iov_len = 1};
+    struct msghdr packet = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct cmsghdr *c = (void *)control;
+    int pair[2], fd = memfd_create("sound", MFD_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, "sound", 6), 6);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(sendmsg(pair[0], &packet, 0), 1);
+    close(pair[0]);
+    close(fd);
+    return pair[1];
+}
+
 START_TEST(what_media_needs_goes_on)
 {
+    socket_of_before = send_file();
     file_of_before = memfd_create("sound", MFD_CLOEXEC);
     ck_assert_int_ge(file_of_before, 0);
     ck_assert_int_eq(inside(needed[_i], false), 0);
     ck_assert_int_eq(inside(needed[_i], true), 0);
     close(file_of_before);
+    close(socket_of_before);
 }
 END_TEST
 

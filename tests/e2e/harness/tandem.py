@@ -24,6 +24,8 @@ log = {log}
 module_dir = {build}/modules/.libs
 dialplan = {dialplan}
 dialplan_library = {source}/dialplan
+prompts = {source}/dialplan/sounds
+sounds = {home}/sounds
 {switch}
 [media]
 address = {media_address}
@@ -69,7 +71,7 @@ class Tandem:
         self.config = os.path.join(self.home, "tandem.conf")
         self.log_path = os.path.join(self.home, "tandemd.log")
         self.control = os.path.join(self.home, "run", "control.sock")
-        for directory in ("state", "run"):
+        for directory in ("state", "run", "sounds"):
             os.makedirs(os.path.join(self.home, directory), exist_ok=True)
         self.certificate = certificates.make(os.path.join(self.home, "tls"))
         first = ports[2] + ports[2] % 2
