@@ -10,7 +10,8 @@ PACKAGES_BUILD=(autoconf automake libtool pkg-config make gcc libc6-dev check li
     libseccomp-dev)
 PACKAGES_RUN=(postgresql postgresql-client python3 openssl ca-certificates)
 PACKAGES_DEMO=(baresip-core)
-PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark systemd iproute2 iptables sipvicious)
+PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark systemd iproute2 iptables sipvicious
+    opus-tools sox)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }

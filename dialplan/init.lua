@@ -8,6 +8,14 @@ extension("internal", "*43", function(call)
   call:echo()
 end)
 
+-- *8 and the number of a room: a conference. `tandem room add 100 --pin 1234` asks for a PIN in room 100; rooms that were
+-- not set up are open to everybody who can dial this.
+extension("internal", "_*8X!", function(call)
+  local room = call.extension:sub(3)
+  if not room:match("^%d+$") then call:hangup("unknown-number") end
+  call:conference { room = room }
+end)
+
 -- Any account by its name. The pattern takes everything, so that names may be words as well as numbers; extensions
 -- that you add are more specific and come first.
 extension("internal", "_.", function(call)

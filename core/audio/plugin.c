@@ -40,6 +40,13 @@ const struct codec_kind *plugin_find(const char *name)
     return kind && kind->abi == CODEC_ABI ? kind : NULL;
 }
 
+bool plugin_speaks(const char *name, unsigned clock, unsigned channels)
+{
+    const struct codec_kind *kind = plugin_find(name);
+
+    return kind && kind->clock == clock && kind->channels == channels && kind->encoder_open;
+}
+
 /* Returns 1, or 0 when there is a reason not to have it. */
 static int load(const char *path, void (*say)(bool bad, const char *line))
 {

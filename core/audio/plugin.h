@@ -13,5 +13,7 @@ int plugin_load(const char *directory, void (*say)(bool bad, const char *line));
 
 /* What was loaded under this name (as SDP has it, case apart), or NULL. Any thread. */
 const struct codec_kind *plugin_find(const char *name);
+/* Did a plug-in bring this codec? As codec_find() would say it, for those who have no other use for codecs. */
+bool plugin_speaks(const char *name, unsigned clock, unsigned channels);
 
 #endif

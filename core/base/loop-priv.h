@@ -6,7 +6,7 @@
 
 #include "base/loop.h"
 
-#define LOOP_LANES 4
+#define LOOP_LANES 5
 
 struct event;
 struct later;

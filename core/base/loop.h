@@ -68,7 +68,7 @@ void loop_later(struct loop *loop, loop_fn fn, void *arg);
 /* Gives the reference back at the end of the turn: for objects whose callbacks may be on the stack. */
 void loop_unref_later(struct loop *loop, void *obj, const char *holder);
 
-/* work(arg) on a worker thread, then done(arg) (may be NULL) on the loop. Jobs of one `lane` (0..3) run in order. */
+/* work(arg) on a worker thread, then done(arg) (may be NULL) on the loop. Jobs of one `lane` (0..4) run in order. */
 void loop_work(struct loop *loop, unsigned lane, loop_fn work, loop_fn done, void *arg);
 
 /* SIGINT/SIGTERM/SIGHUP/SIGCHLD as an ordinary callback; fd is the signal's number. */

@@ -3,6 +3,7 @@
 
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 
 static void bridge_destroy(void *obj)
 {
@@ -38,8 +39,10 @@ void bridge_refresh(struct leg *leg)
 {
     struct leg *peer = bridge_peer(leg);
 
-    if (peer)
-        join_streams(leg, peer);
+    if (!peer)
+        return;
+    join_streams(leg, peer);
+    bridge_note_codecs(leg);
 }
 
 int bridge_note(struct leg *from, const struct note *note, note_done_fn done, void *arg)
@@ -91,6 +94,8 @@ int bridge_join(struct leg *a, struct leg *b)
         bridge_leave(a);
     if (b->bridge)
         bridge_leave(b);
+    conference_leave(a, CONFERENCE_TAKEN);
+    conference_leave(b, CONFERENCE_TAKEN);
     bridge = obj_new(sizeof *bridge, "bridge", bridge_destroy, "join");
     bridge->pbx = a->pbx;
     bridge->id = uuid_new();
@@ -99,6 +104,7 @@ int bridge_join(struct leg *a, struct leg *b)
     enter(bridge, a);
     enter(bridge, b);
     leg_silence_update(a);
+    bridge_note_codecs(a);
     obj_unref(bridge, "join");
     return 0;
 }

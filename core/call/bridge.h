@@ -1,4 +1,4 @@
-/* A bridge: legs that hear each other. Two legs so far; mixing comes with conferences. Signalling thread. */
+/* A bridge: two legs that hear each other; more do so in a conference (conference.h). Signalling thread. */
 #ifndef CALL_BRIDGE_H
 #define CALL_BRIDGE_H
 
@@ -9,6 +9,7 @@ struct bridge {
     struct uuid id;
     struct list legs;
     unsigned count;
+    char transcoding[160]; /* what was said of it; "": nothing is converted */
 };
 
 /* Joins two live legs of any calls; each leaves the bridge it was in. 0, -EINVAL (same leg), -ENOTCONN (one has no

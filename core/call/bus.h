@@ -23,12 +23,18 @@ enum event_kind {
     EVENT_LEG_RESUMED,
     EVENT_LEG_SILENT,    /* sound is due and does not come; detail: what is missing since when */
     EVENT_LEG_HEARD,     /* it comes (again) */
+    EVENT_TRANSCODING,   /* detail: between which codecs of which legs of its bridge Tandem converts, or that no more */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
+    EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
+    EVENT_RECORDED,      /* it has ended; detail: its file and length, or what went wrong */
     EVENT_SOUND_MISSING, /* something that was to be played to the leg could not be; detail: what and why */
     EVENT_BRIDGE_JOINED, /* leg hears its bridge now */
     EVENT_BRIDGE_LEFT,
-    EVENT_ROUTE_TRY, /* detail: target */
+    EVENT_CONFERENCE_JOINED, /* detail: which room, as whom */
+    EVENT_CONFERENCE_LEFT,
+    EVENT_CONFERENCE_CHANGED, /* detail: what was done to the leg, or to its room, by whom */
+    EVENT_ROUTE_TRY,          /* detail: target */
     EVENT_ROUTE_REFUSED,
     EVENT_SCRIPT,     /* detail: a log line or an error of the dialplan */
     EVENT_REGISTERED, /* account, detail: contact */
@@ -38,17 +44,20 @@ enum event_kind {
     EVENT_UNBANNED,    /* detail: which */
     EVENT_MEDIA_STATE, /* detail: up, or why it is down */
     EVENT_DB_STATE,
-    EVENT_CONFIG,   /* another configuration is in force; detail: its generation */
-    EVENT_RECORDER, /* the flight recorder stopped writing or writes again; detail: which and why */
-    EVENT_OVERLOAD, /* it began or is over; detail: in words */
+    EVENT_CONFIG,      /* another configuration is in force; detail: its generation */
+    EVENT_RECORDER,    /* the flight recorder stopped writing or writes again; detail: which and why */
+    EVENT_OVERLOAD,    /* it began or is over; detail: in words */
     EVENT_UNREACHABLE, /* account; detail: which phone has stopped answering keep-alives */
     EVENT_REACHABLE,
     EVENT_SIP_ALG,        /* account; detail: what a router does to its phone's messages */
+    EVENT_LEG_POOR,       /* its audio has been poor for a while; detail: which way, and what ails it */
+    EVENT_LEG_CLEAR,      /* no more */
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (UINT64_C(1) << (kind))
 #define EVENT_ALL UINT64_MAX
+_Static_assert(EVENT_COUNT <= 64, "a set of kinds has 64 bits");
 
 struct event {
     enum event_kind kind;

@@ -23,8 +23,9 @@ void leg_replace_desc(struct media_desc **slot, struct media_desc *desc); /* tak
 /* Both sides agree: `remote` keeps its address but only the codecs of `agreed`. Takes over `local`. */
 void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
                const struct media_desc *agreed);
-/* leg_offer.c: the caller changed who hears whom while it rang, and who answered was offered something else. */
-void leg_tell_direction(struct leg *leg);
+/* leg_offer.c: the caller changed who hears whom while it rang, and who answered was offered something else; or who
+ * answered prefers a codec that must be converted to one that both have. */
+void leg_tell_change(struct leg *leg);
 /* leg_offer.c: the leg ends; whoever waits for the answer to its re-offer is told 481. */
 void leg_offer_forget(struct leg *leg);
 
@@ -40,6 +41,20 @@ int leg_crypto_fill(struct leg *leg, struct media_desc *desc, const struct media
 /* leg->local and leg->remote are agreed: only the keys in force stay in them. */
 void leg_crypto_agree(struct leg *leg);
 extern const char leg_crypto_no_tls[];
+
+/* leg_codecs.c */
+/* What the far side offers, as its account may use it. 0, or -ENOENT with why, in words. */
+int leg_codecs_admit(struct leg *leg, struct media_desc *offer, char *why, size_t why_size);
+/* An offer made of what the other side speaks becomes one for this leg, whose far side is known to speak this (NULL:
+ * not known). 0, or -ENOENT: nothing is left. */
+int leg_codecs_offer(struct leg *leg, struct media_desc *offer, struct media_desc *known);
+/* Why nothing of `offer` was left for this leg, in words. */
+void leg_codecs_why(const struct leg *leg, const struct media_desc *offer, char *why, size_t why_size);
+/* Have two legs agreed to the same codec? Can Tandem convert between them? */
+bool legs_meet(const struct leg *a, const struct leg *b);
+bool legs_convert(const struct leg *a, const struct leg *b);
+/* The legs of a bridge have agreed to something: says when the audio is converted from now on, or no longer is. */
+void bridge_note_codecs(struct leg *leg);
 
 /* leg_media.c */
 /* Ports, addresses and keys for the live streams of an offer of ours (answered NULL), or of our answer to `answered`.
@@ -57,6 +72,13 @@ void leg_plays_end(struct leg *leg);
 void leg_silence_update(struct leg *leg);
 /* What the media process says of the leg's audio port. May end the leg. */
 void leg_silence_news(struct leg *leg, const struct media_event *event);
+
+/* leg_quality.c */
+/* The media process says of the leg's audio port how it is. */
+void leg_quality_news(struct leg *leg, const struct media_event *event);
+#define LEG_PHONE_MAX 64
+/* "202's phone", or the number of who has no account. Returns out. */
+const char *leg_phone(const struct leg *leg, char out[LEG_PHONE_MAX]);
 
 /* limit.c */
 /* Answered, or other limits are configured: (re)starts the call's clock. */

@@ -177,9 +177,14 @@ static void start_call(void *arg)
     char why[128];
 
     call->start_pending = false;
-    if (caller_waits(call) && call->caller->remote_offer &&
-        leg_crypto_admit(call->caller, call->caller->remote_offer, why, sizeof why) < 0)
-        leg_end(call->caller, CAUSE_NO_ENCRYPTION, WHO_SWITCH, why);
+    if (caller_waits(call) && call->caller->remote_offer) {
+        struct leg *caller = call->caller;
+
+        if (leg_crypto_admit(caller, caller->remote_offer, why, sizeof why) < 0)
+            leg_end(caller, CAUSE_NO_ENCRYPTION, WHO_SWITCH, why);
+        else if (leg_codecs_admit(caller, caller->remote_offer, why, sizeof why) < 0)
+            leg_end(caller, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, why);
+    }
     if (caller_waits(call))
         call->hook_walk = hook_start(call->pbx->hooks, HOOK_CALL, call, call_judged, call);
     if (call->hook_walk && !caller_waits(call)) { /* the hook ended the call and deferred all the same */

@@ -2,12 +2,12 @@
  * winner until the conversation is over. Signalling thread. Knows no SIP: offers and answers are descriptions. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
 #include "media/negotiate.h"
+#include "media/negotiate_policy.h"
 
 #define DIAL_DEFAULT_MS 60000
 
@@ -204,6 +204,14 @@ static void talked_too_long(void *arg)
     call_end(dial->call, CAUSE_CALL_LIMIT, WHO_SWITCH, words);
 }
 
+/* The caller has agreed to something before. Can it be had in a codec of the winner's? Not when it offered none. */
+static bool caller_may_fit(struct leg *caller, const struct leg *winner)
+{
+    const struct media_desc *offered = caller->accepted_offer ? caller->accepted_offer : caller->remote_offer;
+
+    return !offered || codecs_meet(desc_audio((struct media_desc *)(uintptr_t)offered), desc_audio(winner->remote));
+}
+
 /* Each speech codec that the caller may send now must be one that the winner takes. */
 static bool caller_fits(const struct leg *caller, const struct leg *winner)
 {
@@ -212,8 +220,7 @@ static bool caller_fits(const struct leg *caller, const struct leg *winner)
     if (!mine || !theirs)
         return false;
     for (unsigned i = 0; i < mine->codec_count; i++) {
-        bool found =
-            strcasecmp(mine->codecs[i].name, "telephone-event") == 0 || strcasecmp(mine->codecs[i].name, "CN") == 0;
+        bool found = !codec_is_speech(&mine->codecs[i]);
 
         for (unsigned k = 0; k < theirs->codec_count && !found; k++)
             found = codec_same(&mine->codecs[i], &theirs->codecs[k]);
@@ -223,18 +230,21 @@ static bool caller_fits(const struct leg *caller, const struct leg *winner)
     return true;
 }
 
+/* A caller that keeps its codec is heard all the same where that can be converted. */
 static void reoffered(void *arg, struct leg *leg, int status, const struct media_desc *answer)
 {
     struct call *call = arg; /* ref "reoffer" */
+    const struct leg *peer = bridge_peer(leg);
 
-    if (status != 0 && leg_is_alive(leg))
+    if (status != 0 && leg_is_alive(leg) && !(peer && (legs_meet(leg, peer) || legs_convert(leg, peer))))
         leg_end(leg, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, "the phone refused the codec of the phone that answered");
     if (status == 0)
-        leg_tell_direction(leg);
+        leg_tell_change(leg);
     loop_unref_later(call->pbx->loop, call, "reoffer");
 }
 
-/* The caller heard early media in one codec and the winner speaks another: after its ACK it gets a new offer. */
+/* The caller speaks one codec since it heard early media or an announcement, and the winner another: it gets a new
+ * offer (after its ACK), so that nothing need be converted. */
 static void reoffer_caller(struct dial *dial)
 {
     struct media_desc *offer = NULL;
@@ -242,12 +252,8 @@ static void reoffer_caller(struct dial *dial)
 
     dial->reoffer = false;
     obj_ref(dial->call, "reoffer");
-    if (result == 0) {
-        struct media_desc *arranged = negotiate_arrange_offer(offer, dial->leg->local, dial->leg->remote_offer);
-
-        result = leg_offer(dial->leg, arranged, true, reoffered, dial->call);
-        desc_free(arranged);
-    }
+    if (result == 0)
+        result = leg_offer(dial->leg, offer, true, reoffered, dial->call);
     desc_free(offer);
     if (result < 0)
         reoffered(dial->call, dial->leg, 488, NULL);
@@ -261,8 +267,9 @@ static int answer_caller(struct dial *dial, const struct leg *winner)
 
     if (caller->state == LEG_UP)
         return 0;
-    if (caller->early)
-        dial->reoffer = !caller_fits(caller, winner); /* leg_answer() repeats what the caller was told */
+    if (caller->early) /* leg_answer() repeats what the caller was told */
+        dial->reoffer =
+            !caller_fits(caller, winner) && (caller_may_fit(caller, winner) || !legs_convert(caller, winner));
     else if (caller->late_offer)
         result = negotiate_relay_offer(winner->remote, &sdp);
     else
@@ -273,10 +280,21 @@ static int answer_caller(struct dial *dial, const struct leg *winner)
     return result;
 }
 
+static void say_codecs(const struct leg *caller, const struct leg *winner, char *why, size_t why_size)
+{
+    char mine[48], theirs[48];
+
+    snprintf(why, why_size, "the caller offers %s, %s answered with %s",
+             codecs_text(desc_audio(caller->remote_offer), mine, sizeof mine), winner->number,
+             codecs_text(desc_audio(winner->remote), theirs, sizeof theirs));
+}
+
 /* Connects the caller with the leg that answered. */
 static void connect_winner(struct dial *dial, struct leg *winner)
 {
     struct call *call = dial->call;
+    char why[128] = "";
+    bool was_up;
     int result;
 
     dial->winner = winner; /* keeps the branch's reference */
@@ -285,6 +303,7 @@ static void connect_winner(struct dial *dial, struct leg *winner)
             dial->branches[i] = dial->branches[--dial->branch_count];
     end_branches(dial, CAUSE_ANSWERED_ELSEWHERE, WHO_SWITCH, NULL);
     loop_timer_stop(call->pbx->loop, &dial->deadline);
+    was_up = dial->leg->state == LEG_UP;
     result = answer_caller(dial, winner);
     if (result == 0)
         result = bridge_join(dial->leg, winner);
@@ -293,11 +312,13 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     if (result < 0) {
         enum cause cause = result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC;
 
+        if (cause == CAUSE_NO_COMMON_CODEC)
+            say_codecs(dial->leg, winner, why, sizeof why);
         dial->cause = CAUSE_NONE;
-        note_failure(dial, cause, WHO_SWITCH, NULL);
+        note_failure(dial, cause, WHO_SWITCH, why);
         dial->winner = NULL;
         leg_set_control(winner, NULL, NULL);
-        leg_end(winner, cause, WHO_SWITCH, NULL);
+        leg_end(winner, cause, WHO_SWITCH, why);
         loop_unref_later(call->pbx->loop, winner, "dial");
         fail_if_nobody_left(dial);
         return;
@@ -309,8 +330,10 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     str_copy(dial->answered_by, sizeof dial->answered_by, winner->number);
     str_copy(call->answered_by, sizeof call->answered_by, winner->number);
     call_set_state(call, CALL_TALKING);
-    if (!dial->reoffer)
-        leg_tell_direction(dial->leg);
+    if (was_up && !legs_meet(dial->leg, winner) && caller_may_fit(dial->leg, winner))
+        reoffer_caller(dial);
+    else if (!dial->reoffer)
+        leg_tell_change(dial->leg);
 }
 
 static void winner_ended(struct dial *dial)
@@ -447,12 +470,17 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
     }
 }
 
-/* What branches are offered: the caller's offer; what it has agreed to when it was answered before; ours when it made
- * no offer. */
+/* What branches are offered: the caller's offer; what it has agreed to when it was answered before, in front of what
+ * else it can; ours when it made no offer. */
 static int branch_offer(const struct leg *caller, struct media_desc **out)
 {
-    if (caller->state == LEG_UP && caller->remote)
-        return negotiate_relay_offer(caller->remote, out);
+    if (caller->state == LEG_UP && caller->remote) {
+        int result = negotiate_relay_offer(caller->accepted_offer ? caller->accepted_offer : caller->remote, out);
+
+        if (result == 0)
+            policy_prefer(*out, desc_audio(caller->remote));
+        return result;
+    }
     if (!caller->late_offer)
         return negotiate_relay_offer(caller->remote_offer, out);
     *out = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
@@ -482,6 +510,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
     for (unsigned i = 0; i < count; i++) {
         struct leg *leg = legs[i];
         enum cause cause = CAUSE_NO_COMMON_CODEC;
+        char why[128] = "";
 
         if (result == 0 && dial->branch_count < ROUTE_ENDPOINTS_MAX && !dial->finished && !dial->winner) {
             int sent;
@@ -492,12 +521,18 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             sent = route_send(leg, offer);
             if (sent == 0)
                 continue;
-            cause = sent == -EAGAIN ? CAUSE_NO_MEDIA : sent == -EACCES ? CAUSE_NO_ENCRYPTION : CAUSE_UNREACHABLE;
-            log_warn("a call to %s could not be sent: %s", leg->number,
-                     sent == -EACCES ? leg_crypto_no_tls : strerror(-sent));
+            cause = sent == -EAGAIN   ? CAUSE_NO_MEDIA
+                    : sent == -EACCES ? CAUSE_NO_ENCRYPTION
+                    : sent == -ENOENT ? CAUSE_NO_COMMON_CODEC
+                                      : CAUSE_UNREACHABLE;
+            if (sent == -ENOENT)
+                leg_codecs_why(leg, offer, why, sizeof why);
+            else
+                str_copy(why, sizeof why, sent == -EACCES ? leg_crypto_no_tls : "");
+            log_warn("a call to %s could not be sent: %s", leg->number, *why ? why : strerror(-sent));
         }
         /* noted as a failure by branch_changed() when it was a branch */
-        leg_end(leg, cause, WHO_SWITCH, cause == CAUSE_NO_ENCRYPTION ? leg_crypto_no_tls : NULL);
+        leg_end(leg, cause, WHO_SWITCH, why);
         if (!leg->control)
             note_failure(dial, cause, WHO_SWITCH, NULL);
     }

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 #include "media/negotiate.h"
+#include "media/negotiate_policy.h"
 
 static const struct fsm_state states[] = {
     [LEG_IDLE] = {"idle", FSM_TO(LEG_CALLING) | FSM_TO(LEG_OFFERED) | FSM_TO(LEG_ENDING)},
@@ -156,7 +158,9 @@ int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc
         return result;
     leg_replace_desc(&leg->our_offer, desc_copy(offer));
     leg_replace_desc(&leg->told, desc_copy(offer));
-    result = leg_media_fill(leg, leg->our_offer, NULL);
+    result = leg_codecs_offer(leg, leg->our_offer, NULL);
+    if (result == 0)
+        result = leg_media_fill(leg, leg->our_offer, NULL);
     if (result < 0)
         return result;
     leg_move(leg, LEG_CALLING);
@@ -208,14 +212,21 @@ int leg_early(struct leg *leg, int status, const struct media_desc *answer)
 static int answer_desc(struct leg *leg, const struct media_desc *wanted, struct media_desc **out)
 {
     const struct media_desc *said = leg->early ? leg->local : wanted;
+    struct codec own[MEDIA_CODECS_MAX];
+    int result;
 
     *out = said ? desc_copy(said) : NULL;
-    if (!*out && leg->late_offer)
-        *out = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
-    if (*out)
-        return 0;
-    return negotiate_local_answer(leg->remote_offer, negotiate_default_codecs, negotiate_default_codec_count,
-                                  DIR_SENDRECV, out);
+    if (leg->late_offer) {
+        if (!*out)
+            *out = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
+        result = leg_codecs_offer(leg, *out, NULL);
+        if (result < 0) {
+            desc_free(*out);
+            *out = NULL;
+        }
+        return result;
+    }
+    return *out ? 0 : negotiate_local_answer(leg->remote_offer, own, codec_own_list(own), DIR_SENDRECV, out);
 }
 
 int leg_answer(struct leg *leg, const struct media_desc *answer)
@@ -300,6 +311,7 @@ static void close_leg(struct leg *leg, enum cause cause, enum who who, int statu
     leg_publish(leg, EVENT_LEG_ENDED, NULL);
     if (leg->bridge)
         bridge_leave(leg);
+    conference_leave(leg, CONFERENCE_GONE);
     leg_media_release(leg);
     tell_control(leg, LEG_CHANGE_ENDED);
     leg_set_control(leg, NULL, NULL);
@@ -375,6 +387,7 @@ void leg_on_confirmed(struct leg *leg, const struct media_desc *answer)
         }
         leg_agree(leg, answer, leg->our_offer, answer);
         leg->our_offer = NULL;
+        bridge_note_codecs(leg);
     }
     tell_control(leg, LEG_CHANGE_CONFIRMED);
 }

@@ -15,6 +15,7 @@
 
 struct bridge;
 struct call;
+struct conference_member;
 struct leg;
 struct pbx;
 
@@ -75,6 +76,19 @@ struct leg_silence {
     unsigned told;                /* silences published */
 };
 
+/* One direction of its audio. */
+struct leg_quality_way {
+    bool poor, told;
+    unsigned in_a_row; /* reports that say otherwise */
+    uint64_t since_us; /* poor since then */
+};
+
+/* Poor audio: leg_quality.c. */
+struct leg_quality {
+    struct leg_quality_way in, out;
+    unsigned told; /* times */
+};
+
 enum leg_change {
     LEG_CHANGE_RINGING,
     LEG_CHANGE_EARLY, /* its far side described its media before it answered */
@@ -104,8 +118,9 @@ struct leg {
     struct call *call;   /* holds a reference; never NULL while not GONE */
     struct bridge *bridge;
     struct list in_bridge;
-    int state;    /* enum leg_state; only fsm_move() writes it */
-    bool inbound; /* phone → Tandem */
+    struct conference_member *conference; /* NULL: in none */
+    int state;                            /* enum leg_state; only fsm_move() writes it */
+    bool inbound;                         /* phone → Tandem */
     const struct leg_ops *ops;
     void *usage;             /* dialog usage of core/sip */
     struct account *account; /* ref or NULL */
@@ -144,6 +159,7 @@ struct leg {
     bool held;          /* the far side does not receive or does not send */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
+    struct leg_quality quality;
     struct keys typed; /* keys that its far side has typed and nobody has taken */
     leg_key_fn key_fn; /* waits for keys; NULL: nobody */
     void *key_arg;
@@ -157,7 +173,7 @@ struct leg {
     unsigned ports_releasing;
     bool recorded;            /* EVENT_LEG_RECORDED was published */
     bool finished;            /* out of its call; only other holders keep it */
-    struct media_stats stats; /* after release */
+    struct media_stats stats; /* of its audio: as last told, and after release for good */
     char codec[24];
     leg_control_fn control;
     void *control_arg;
@@ -169,8 +185,10 @@ struct leg {
  */
 struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, struct account *account) MUST_USE;
 
-/* Sends it out: takes media ports, offers `offer` (addresses and keys filled in here). 0, -EAGAIN (no media port),
- * -EACCES (its account requires encrypted audio, and its signalling is not encrypted), other errno. */
+/* Sends it out: takes media ports, offers `offer`, which is what the other side speaks: its codecs as the account of
+ * this leg may use them, those into which Tandem converts, addresses and keys are filled in here. 0, -EAGAIN (no media
+ * port), -EACCES (its account requires encrypted audio, and its signalling is not encrypted), -ENOENT (its account may
+ * use no codec of it), other errno. */
 int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 /* 180 to 183 to the far side; the same status twice in a row is sent once. -EALREADY when a final response went out. */
 int leg_ring(struct leg *leg, int status);
@@ -184,9 +202,9 @@ int leg_answer(struct leg *leg, const struct media_desc *answer);
  * -EALREADY. */
 int leg_answer_offer(struct leg *leg, const struct media_desc *answer);
 void leg_refuse_offer(struct leg *leg, enum cause cause);
-/* Offers new media to a leg that is UP (addresses filled in here). again: while the far side's own offer is open it
- * waits, and a 491 is followed by another try. done runs once. 0, -EBUSY (an offer is open in either direction),
- * -ENOTCONN, -EAGAIN (no media port). */
+/* Offers new media to a leg that is UP (filled in as by leg_dial(), in the places and numbers that the leg knows).
+ * again: while the far side's own offer is open it waits, and a 491 is followed by another try. done runs once. 0,
+ * -EBUSY (an offer is open in either direction), -ENOTCONN, -EAGAIN (no media port), -ENOENT (no codec). */
 int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_offered_fn done, void *arg);
 /* The only way to refuse or end a leg. detail (words, may be NULL) is copied. Ending an ended leg does nothing. */
 void leg_end(struct leg *leg, enum cause cause, enum who who, const char *detail);

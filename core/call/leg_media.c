@@ -5,11 +5,13 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 
 static void media_event(void *arg, const struct media_event *event)
 {
     struct leg *leg = arg;
 
+    conference_news(leg, event);
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
     else if (event->kind == MEDIA_KEY)
@@ -18,14 +20,31 @@ static void media_event(void *arg, const struct media_event *event)
         leg_silence_news(leg, event); /* only audio is watched */
 }
 
+static void audio_event(void *arg, const struct media_event *event)
+{
+    if (event->kind != MEDIA_LOST)
+        leg_quality_news(arg, event);
+    media_event(arg, event);
+}
+
 /* The port for this kind of stream, taken when it is first needed. It stays with the kind, whichever m-line has it. */
 static struct media_port *port_for(struct leg *leg, enum stream_kind kind)
 {
     struct media_port **port = &leg->ports[kind == STREAM_VIDEO];
 
     if (!*port)
-        *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family, media_event, leg);
+        *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family,
+                                kind == STREAM_VIDEO ? media_event : audio_event, leg);
     return *port;
+}
+
+/* RTP and RTCP on one port (RFC 5761): as the far side offers, or as it is. */
+static bool is_muxed(const struct leg *leg, const struct media_desc *answered, unsigned i)
+{
+    if (answered)
+        return i < answered->count && answered->streams[i].rtcp_mux;
+    return leg->local && leg->remote && i < leg->local->count && i < leg->remote->count &&
+           leg->local->streams[i].rtcp_mux && leg->remote->streams[i].rtcp_mux;
 }
 
 int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_desc *answered)
@@ -48,7 +67,7 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_
         s->rtp = s->rtcp = leg->media_host;
         addr_set_port(&s->rtp, addr_port(media_port_addr(mine->port)));
         addr_set_port(&s->rtcp, (uint16_t)(addr_port(&s->rtp) + 1));
-        s->rtcp_mux = false;
+        s->rtcp_mux = is_muxed(leg, answered, i);
     }
     leg->stream_count = desc->count;
     return leg_crypto_fill(leg, desc, answered);
@@ -62,6 +81,7 @@ static void note_hold(struct leg *leg, const struct stream_desc *remote)
         return;
     leg->held = held;
     leg_publish(leg, held ? EVENT_LEG_HELD : EVENT_LEG_RESUMED, NULL);
+    conference_hold(leg);
 }
 
 /* A stream that is not in use any more is silent in both directions, whatever its far side still sends. */
@@ -80,13 +100,15 @@ void leg_media_apply(struct leg *leg)
         struct leg_stream *mine = &leg->streams[i];
         const struct stream_desc *remote = &leg->remote->streams[i], *local = &leg->local->streams[i];
         const struct codec *speech = desc_speech(remote);
+        struct stream_desc agreed = *remote;
 
         if (!mine->port || remote->refused || local->refused)
             continue;
         used[remote->kind == STREAM_VIDEO] = true;
         media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
                         local->crypto_count ? &local->crypto[0].key : NULL); /* before it is told where to send */
-        media_port_remote(mine->port, remote, &leg->signalling);
+        agreed.rtcp_mux = remote->rtcp_mux && local->rtcp_mux;
+        media_port_remote(mine->port, &agreed, &leg->signalling);
         media_port_local(mine->port, local);
         media_port_direction(mine->port, dir_mirror(remote->dir) & local->dir);
         if (remote->kind != STREAM_AUDIO)

@@ -5,24 +5,36 @@
 #include "base/obj.h"
 #include "call/call-priv.h"
 #include "media/negotiate.h"
+#include "media/negotiate_policy.h"
 
 #define OFFER_TRIES_MAX 5
 
 /* --- answering
  * -------------------------------------------------------------------------------------------------------- */
 
+/* With the codecs in use, or others that Tandem speaks when the far side has dropped those. */
+static int local_answer(const struct leg *leg, struct media_desc **out)
+{
+    const struct stream_desc *audio = desc_audio(leg->remote);
+    struct codec own[MEDIA_CODECS_MAX];
+    int result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL, audio ? audio->codec_count : 0,
+                                        DIR_SENDRECV, out);
+
+    return result == 0 ? 0 : negotiate_local_answer(leg->remote_offer, own, codec_own_list(own), DIR_SENDRECV, out);
+}
+
 int leg_answer_offer(struct leg *leg, const struct media_desc *answer)
 {
     struct media_desc *local = NULL;
-    const struct stream_desc *audio = desc_audio(leg->remote);
-    int result;
+    int result = 0;
 
     if (!leg->offer_open || (leg->state != LEG_UP && !leg->early))
         return -EALREADY;
     if (answer)
         local = desc_copy(answer);
-    else if ((result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL,
-                                              audio ? audio->codec_count : 0, DIR_SENDRECV, &local)) < 0)
+    else
+        result = local_answer(leg, &local);
+    if (result < 0)
         return result;
     result = leg_media_fill(leg, local, leg->remote_offer);
     if (result < 0) {
@@ -88,6 +100,21 @@ static void offer_send(void *arg)
         leg_on_offer_refused(leg, 491);
 }
 
+/* What another side speaks as an offer for this leg, with the places and numbers that its far side knows. 0, -ENOENT,
+ * -EAGAIN. */
+static int make_offer(struct leg *leg, const struct media_desc *offer)
+{
+    struct media_desc *own = desc_copy(offer);
+    int result = leg_codecs_offer(leg, own, leg->remote_offer ? leg->remote_offer : leg->remote);
+
+    if (result == 0) {
+        leg->our_offer = negotiate_arrange_offer(own, leg->local, leg->remote_offer);
+        result = leg_media_fill(leg, leg->our_offer, NULL);
+    }
+    desc_free(own);
+    return result;
+}
+
 int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_offered_fn done, void *arg)
 {
     int result;
@@ -96,8 +123,7 @@ int leg_offer(struct leg *leg, const struct media_desc *offer, bool again, leg_o
         return -ENOTCONN;
     if (leg->offered || leg->our_offer || (leg->offer_open && !again))
         return -EBUSY;
-    leg_replace_desc(&leg->our_offer, desc_copy(offer));
-    result = leg_media_fill(leg, leg->our_offer, NULL);
+    result = make_offer(leg, offer);
     if (result == 0)
         result = leg->offer_open ? -EBUSY : leg->ops->offer(leg, leg->our_offer);
     if (result < 0 && !(again && result == -EBUSY)) {
@@ -126,6 +152,7 @@ void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer)
     leg_agree(leg, answer, leg->our_offer, answer);
     leg->our_offer = NULL;
     leg_replace_desc(&leg->accepted_offer, NULL);
+    bridge_note_codecs(leg);
     offer_done(leg, 0, answer);
 }
 
@@ -185,16 +212,6 @@ static void note_told(struct leg *leg, const struct media_desc *desc)
     leg_replace_desc(&leg->told, known);
 }
 
-/* Offers `relay` to a leg that has its own places and numbers. 0 or as leg_offer(). */
-static int offer_arranged(struct leg *to, const struct media_desc *relay, bool again, leg_offered_fn done, void *arg)
-{
-    struct media_desc *offer = negotiate_arrange_offer(relay, to->local, to->remote_offer);
-    int result = leg_offer(to, offer, again, done, arg);
-
-    desc_free(offer);
-    return result;
-}
-
 /* The other leg of the bridge is offered what this leg has agreed to, since it knows something else. */
 static void tell_peer(struct leg *leg)
 {
@@ -210,20 +227,32 @@ static void tell_peer(struct leg *leg)
         if (stream && !leg->accepted_offer)
             stream->dir &= said ? dir_mirror(said->dir) : DIR_INACTIVE;
     }
-    if (offer_arranged(peer, relay, true, NULL, NULL) == 0)
+    if (leg_offer(peer, relay, true, NULL, NULL) == 0)
         note_told(peer, relay);
     else
         log_info("%s could not be told of changed media: an offer is open", peer->number);
     desc_free(relay);
 }
 
-void leg_tell_direction(struct leg *leg)
+/* They have a codec in common, but the peer would rather speak another: asked again, without it, nothing is converted.
+ */
+static bool strays(const struct stream_desc *peer, const struct stream_desc *leg)
+{
+    const struct codec *first = peer && leg ? desc_speech(peer) : NULL;
+
+    for (unsigned i = 0; first && i < leg->codec_count; i++)
+        if (codec_same(first, &leg->codecs[i]))
+            return false;
+    return first && codecs_meet(peer, leg);
+}
+
+void leg_tell_change(struct leg *leg)
 {
     struct leg *peer = bridge_peer(leg);
     const struct stream_desc *told = live_stream(peer ? peer->told : NULL, STREAM_AUDIO);
     const struct stream_desc *now = live_stream(leg->remote, STREAM_AUDIO);
 
-    if (told && now && told->dir != now->dir)
+    if ((told && now && told->dir != now->dir) || (peer && strays(live_stream(peer->remote, STREAM_AUDIO), now)))
         tell_peer(leg);
 }
 
@@ -265,7 +294,7 @@ static void relay_or_answer(struct leg *from)
     }
     if (result == 0) {
         obj_ref(from, "relay");
-        result = offer_arranged(to, relay, false, relayed, from);
+        result = leg_offer(to, relay, false, relayed, from);
         if (result < 0)
             obj_unref(from, "relay");
     }
@@ -294,6 +323,7 @@ static void reanswered(struct leg *leg, struct media_desc *offer, const struct m
     negotiate_relay_offer(leg->remote, &after);
     if (!same_session(before, after))
         tell_peer(leg);
+    bridge_note_codecs(leg);
     desc_free(before);
     desc_free(after);
 }
@@ -301,6 +331,23 @@ static void reanswered(struct leg *leg, struct media_desc *offer, const struct m
 void leg_on_reanswer(struct leg *leg, const struct media_desc *answer)
 {
     reanswered(leg, desc_copy(leg->local), answer);
+}
+
+/* Behind what is in use, what Tandem could convert into: who asks may want to change. Places and numbers stay. */
+static void add_choice(struct leg *leg)
+{
+    struct media_desc *wide = desc_copy(leg->our_offer), *arranged;
+    struct stream_desc *audio = desc_audio(leg->our_offer), *more;
+
+    if (audio && leg_codecs_offer(leg, wide, NULL) == 0) {
+        policy_prefer(wide, audio);
+        arranged = negotiate_arrange_offer(wide, leg->our_offer, leg->remote_offer);
+        more = desc_audio(arranged);
+        if (more)
+            desc_set_codecs(audio, more->codecs, more->codec_count);
+        desc_free(arranged);
+    }
+    desc_free(wide);
 }
 
 const struct media_desc *leg_offer_asked(struct leg *leg)
@@ -317,6 +364,7 @@ const struct media_desc *leg_offer_asked(struct leg *leg)
         /* What the far side itself had narrowed (hold) may be taken back; what the other phone holds stays. */
         s->dir = held ? held->dir : DIR_SENDRECV;
     }
+    add_choice(leg);
     return leg->our_offer;
 }
 
@@ -350,6 +398,7 @@ static void offer_judged(void *arg, enum verdict verdict, enum cause cause, cons
 void leg_on_offer(struct leg *leg, const struct media_desc *offer)
 {
     struct leg *peer = bridge_peer(leg);
+    enum cause refused = CAUSE_NONE;
     char why[128];
 
     if (leg->state != LEG_UP && !leg->early)
@@ -357,9 +406,13 @@ void leg_on_offer(struct leg *leg, const struct media_desc *offer)
     leg_on_offer_withdrawn(leg);
     leg_replace_desc(&leg->remote_offer, desc_copy(offer));
     leg->offer_open = true;
-    if (leg_crypto_admit(leg, leg->remote_offer, why, sizeof why) < 0) {
+    if (leg_crypto_admit(leg, leg->remote_offer, why, sizeof why) < 0)
+        refused = CAUSE_NO_ENCRYPTION;
+    else if (leg_codecs_admit(leg, leg->remote_offer, why, sizeof why) < 0)
+        refused = CAUSE_NO_COMMON_CODEC;
+    if (refused != CAUSE_NONE) {
         log_info("%s changes its media, which is refused: %s", leg->number, why);
-        leg_refuse_offer(leg, CAUSE_NO_ENCRYPTION);
+        leg_refuse_offer(leg, refused);
         return;
     }
     /* Glare: ours, or the other side's that is on its way here. One of ours that waits for another try is in nobody's

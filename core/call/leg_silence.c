@@ -70,36 +70,61 @@ void leg_expect_sound(struct leg *leg, bool on)
 
 /* The address in its description is the first thing to look at: behind a router, it is often one that nobody reaches.
  */
-static void never_came(const struct leg *leg, const struct media_stats *stats, char *out, size_t size)
+static void say_expected(const struct leg *leg, const struct media_stats *stats, char *out, size_t size, size_t *used)
 {
     const struct stream_desc *remote = audio_of(leg, leg->remote);
     char at[ADDR_TEXT] = "an unknown address";
-    size_t used = 0;
 
     if (remote)
         addr_text(&remote->rtp, at);
-    str_append(out, size, &used, "no audio ever arrived from %.40s", leg->number);
     if (stats->dropped)
-        str_append(out, size, &used, "; %llu packets came that are not what was agreed",
+        str_append(out, size, used, "; %llu packets came that are not what was agreed",
                    (unsigned long long)stats->dropped);
     else
-        str_append(out, size, &used, ", expected from %s", at);
+        str_append(out, size, used, ", expected from %s", at);
+}
+
+static void never_came(const struct leg *leg, const struct media_stats *stats, char *out, size_t size)
+{
+    size_t used = 0;
+
+    str_append(out, size, &used, "no audio ever arrived from %.40s", leg->number);
+    say_expected(leg, stats, out, size, &used);
+}
+
+/* It is spoken to, and says nothing. */
+static void one_way(const struct leg *leg, const struct media_stats *stats, char *out, size_t size)
+{
+    char phone[LEG_PHONE_MAX];
+    size_t used = 0;
+
+    str_append(out, size, &used, "one-way audio: nothing from %s for %u s", leg_phone(leg, phone),
+               leg->silence.event_ms / 1000);
+    if (leg->silence.never) {
+        str_append(out, size, &used, "; none ever came");
+        say_expected(leg, stats, out, size, &used);
+    }
 }
 
 static void silence_began(struct leg *leg, const struct media_stats *stats)
 {
-    char words[200];
+    char words[240];
+    size_t used;
 
     leg->silence.began_us = loop_now_us(leg->pbx->loop) - leg->silence.event_ms * UINT64_C(1000);
     leg->silence.never = stats->rx_packets == 0;
     if (leg->silence.told == TOLD_MAX)
         return;
     leg->silence.told++;
-    if (leg->silence.never)
+    if (stats->speaks)
+        one_way(leg, stats, words, sizeof words);
+    else if (leg->silence.never)
         never_came(leg, stats, words, sizeof words);
     else
-        snprintf(words, sizeof words, "no audio arrives from %.40s any more%s", leg->number,
-                 leg->silence.told == TOLD_MAX ? "; not told again in this call" : "");
+        snprintf(words, sizeof words, "no audio arrives from %.40s any more", leg->number);
+    used = strlen(words);
+    if (leg->silence.told == TOLD_MAX)
+        str_append(words, sizeof words, &used, "; not told again in this call");
     leg_publish(leg, EVENT_LEG_SILENT, words);
 }
 

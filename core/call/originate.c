@@ -1,5 +1,5 @@
-/* One call that the switch begins: forks to the phones of an account; the first that answers becomes the caller. Part of
- * its call, and gone with it. Signalling thread. Knows no SIP, no Lua. */
+/* One call that the switch begins: forks to the phones of an account; the first that answers becomes the caller. Part
+ * of its call, and gone with it. Signalling thread. Knows no SIP, no Lua. */
 #include "call/originate.h"
 
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "media/negotiate.h"
 
 struct origination {
-    struct call *call;       /* borrowed: this is part of it */
-    struct account *account; /* ref */
-    struct attempt_run *run; /* NULL: judged */
+    struct call *call;                         /* borrowed: this is part of it */
+    struct account *account;                   /* ref */
+    struct attempt_run *run;                   /* NULL: judged */
     struct leg *branches[ROUTE_ENDPOINTS_MAX]; /* ref "originate" */
     unsigned branch_count, timeout_ms;
     struct loop_timer deadline;
@@ -201,6 +201,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             leg_end(leg,
                     sent == -EAGAIN   ? CAUSE_NO_MEDIA
                     : sent == -EACCES ? CAUSE_NO_ENCRYPTION
+                    : sent == -ENOENT ? CAUSE_NO_COMMON_CODEC
                                       : CAUSE_UNREACHABLE,
                     WHO_SWITCH, sent == -EACCES ? leg_crypto_no_tls : NULL);
         }

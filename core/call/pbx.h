@@ -33,6 +33,7 @@ typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flo
 
 struct hold_music;
 struct originates;
+struct recordings;
 struct sounds;
 struct store;
 struct voices;
@@ -44,12 +45,13 @@ struct pbx {
     struct hooks *hooks;
     struct media *media;
     struct db *db;
-    char dialplan[17]; /* beginning of the hash of the dialplan in force, in hex; "": none */
+    char dialplan[17];             /* beginning of the hash of the dialplan in force, in hex; "": none */
     struct originates *originates; /* calls that it is asked to make; NULL: none (originate.h) */
     struct sounds *sounds;         /* reads sound files; NULL: none are played (a simulation) */
     struct voices *voices;         /* what prompts there are; NULL: none */
     struct hold_music *hold_music; /* classes of it; NULL: none */
     struct store *store;           /* what the dialplan keeps; NULL: nothing */
+    struct recordings *recordings; /* recording.h; NULL: nothing can be recorded */
     void *script;
     const struct script_ops *script_ops; /* NULL: no dialplan */
     const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */
@@ -59,6 +61,7 @@ struct pbx {
     struct list calls;
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
     struct list route_kinds;
+    struct list conferences; /* conference.h */
     unsigned node;
     unsigned call_count, leg_count;
     uint64_t calls_total, legs_total;

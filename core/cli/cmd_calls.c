@@ -44,7 +44,13 @@ static const char *state_text(const json_t *call, char *out, size_t size)
     {
         if (json_object_get(leg, "silent_seconds"))
             str_append(out, size, &used, ", no audio from %.40s", json_str(leg, "party"));
+        if (json_yes(leg, "poor_in"))
+            str_append(out, size, &used, ", poor audio from %.40s", json_str(leg, "party"));
+        if (json_yes(leg, "poor_out"))
+            str_append(out, size, &used, ", poor audio to %.40s", json_str(leg, "party"));
     }
+    if (json_array_size(json_object_get(call, "recordings")))
+        str_append(out, size, &used, ", recorded");
     return out;
 }
 

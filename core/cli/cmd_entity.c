@@ -399,6 +399,11 @@ static enum cli_exit run_acl(struct cli *cli, int argc, char **argv)
     return run(cli, &entity_acl, argc, argv);
 }
 
+static enum cli_exit run_room(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, &entity_room, argc, argv);
+}
+
 static enum cli_exit run_device(struct cli *cli, int argc, char **argv)
 {
     return run(cli, &entity_device, argc, argv);
@@ -435,7 +440,8 @@ const struct cli_command cmd_account = {
     "  export [FILE]                              writes them as CSV, without secrets\n\n"
     "Properties: --name TEXT (what other phones display), --enabled yes|no, --context NAME, --max-contacts N,\n"
     "--max-call S, --session-timers on|accept|off, --session-expires S, --session-min-se S, --srtp\n"
-    "off|optional|required (encrypted audio); the value default of the last five means: as the switch.\n"
+    "off|optional|required (encrypted audio), --codecs LIST (opus,G722,PCMA; any at the end: and whatever else both\n"
+    "phones have); the value default of the last six means: as the switch.\n"
     "--srtp-without-tls yes|no: its keys may travel unencrypted. --acl NAME: an access list of the addresses that may\n"
     "use it (default: none).\n\n" SECRETS_HELP
     "A change has come into force, or it is said why not, when the command ends.",
@@ -466,6 +472,17 @@ const struct cli_command cmd_acl = {
     "it, the opposite of the last one), --listeners \"udp, tcp:5060\" (or all), --note TEXT.\n"
     "An account follows a list by: tandem account set NAME --acl LIST.",
     run_acl};
+const struct cli_command cmd_room = {
+    "room", "room add|set|show|list|del|import|export [...]", "conference rooms: PINs and limits",
+    "  add NAME [PROPERTY...]            a new room\n"
+    "  set NAME PROPERTY...\n"
+    "  show NAME, list [TEXT]            one, or all (that have TEXT in name or note)\n"
+    "  del NAME...                       forgets its rules; who is in it stays there\n"
+    "  import FILE [--dry-run], export [FILE]   as CSV\n\n"
+    "Properties: --pin DIGITS, --moderator-pin DIGITS (empty: none), --max N (0: as many as come), --tones yes|no\n"
+    "(the others hear who comes and goes), --wait yes|no (for a moderator), --locked yes|no (at first), --note TEXT.\n"
+    "They hold for who comes from then on. `tandem conferences` shows who is there.",
+    run_room};
 const struct cli_command cmd_setting = {
     "setting", "setting set|show|list|del|import|export [...]", "settings of the whole switch",
     "  list [TEXT]                       all that there are, with their defaults and what they mean\n"

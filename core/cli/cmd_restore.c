@@ -341,6 +341,14 @@ static enum cli_exit swap_files(struct restore *r)
 /* --- the command ---------------------------------------------------------------------------------------------------
  */
 
+/* Rows that every new database has. */
+static const char *but_those_of_a_new_one(const char *table)
+{
+    return strcmp(table, "config.setting") == 0       ? " WHERE key <> 'realm'"
+           : strcmp(table, "config.music_class") == 0 ? " WHERE name <> 'default'"
+                                                      : "";
+}
+
 /* What would be lost, in words; "" when the database is as it was made. */
 static enum cli_exit what_is_there(struct restore *r, const json_t *tables, char *out, size_t size)
 {
@@ -357,8 +365,7 @@ static enum cli_exit what_is_there(struct restore *r, const json_t *tables, char
         if (!is_in(name, "config"))
             continue;
         quoted = backup_quote(r->cli, name);
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s%s", quoted,
-                 strcmp(name, "config.setting") == 0 ? " WHERE key <> 'realm'" : "");
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s%s", quoted, but_those_of_a_new_one(name));
         free(quoted);
         if (cli_sql(r->cli, sql, NULL, 0, &count, NULL) != CLI_OK)
             return CLI_FAILED;

@@ -1,5 +1,5 @@
-/* What accounts, devices, settings and access lists are made of: the tables that entity.h speaks of. Words and SQL
- * only. */
+/* What accounts, devices, settings, access lists and conference rooms are made of: the tables that entity.h speaks of.
+ * Words and SQL only. */
 #include "cli/entity.h"
 
 #define WANTED(columns) "WHERE $1::text IS NULL OR position(lower($1) IN lower(concat_ws(' ', " columns "))) > 0"
@@ -25,7 +25,8 @@ const struct entity entity_account = {
                {"--session-min-se", "session_min_se", "session at least", "integer", true, false, true},
                {"--acl", "acl", "access list", "text", true, false, false},
                {"--srtp", "srtp", "encrypted audio", "text", true, false, false},
-               {"--srtp-without-tls", "srtp_without_tls", "keys without TLS", "boolean", false, false, false}},
+               {"--srtp-without-tls", "srtp_without_tls", "keys without TLS", "boolean", false, false, false},
+               {"--codecs", "codecs", "codecs", "text", true, false, false}},
     .add = "SELECT tandem.add_account(name => $1, secret => $2) WHERE $3::text IS NULL",
     .del = "SELECT tandem.remove_account($1)",
     .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_account v " WANTED(
@@ -108,4 +109,32 @@ const struct entity entity_acl = {
     .heads = acl_heads,
     .columns = acl_columns,
     .column_count = COUNT_OF(acl_heads),
+};
+
+static const char *const room_heads[] = {"ROOM", "PIN", "MODERATOR PIN", ">MAX", "TONES", "WAITS", "LOCKED", "NOTE"};
+static const char *const room_columns[] = {
+    "name", "pin", "moderator_pin", "max_members", "join_tones", "wait_for_moderator", "locked", "note"};
+
+const struct entity entity_room = {
+    .word = "room",
+    .plural = "rooms",
+    .command = &cmd_room,
+    .table = "config.room",
+    .key = "name",
+    .fields = {{NULL, "name", "conference room", "text", false, false, false},
+               {"--pin", "pin", "PIN", "text", false, true, false},
+               {"--moderator-pin", "moderator_pin", "moderators' PIN", "text", false, true, false},
+               {"--max", "max_members", "members at most", "integer", false, false, false},
+               {"--tones", "join_tones", "tones for coming and going", "boolean", false, false, false},
+               {"--wait", "wait_for_moderator", "waits for a moderator", "boolean", false, false, false},
+               {"--locked", "locked", "locked at first", "boolean", false, false, false},
+               {"--note", "note", "note", "text", false, true, false}},
+    .add = "INSERT INTO config.room (name) SELECT $1 WHERE $2::text IS NULL AND $3::text IS NULL",
+    .del = "SELECT tandem.remove_room($1)",
+    .list =
+        "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_room v " WANTED("v.name, v.note"),
+    .show = "SELECT to_jsonb(v) FROM tandem.v_room v WHERE v.name = $1",
+    .heads = room_heads,
+    .columns = room_columns,
+    .column_count = COUNT_OF(room_heads),
 };

@@ -34,7 +34,7 @@ struct entity {
     unsigned column_count;
 };
 
-extern const struct entity entity_account, entity_device, entity_setting, entity_acl;
+extern const struct entity entity_account, entity_device, entity_setting, entity_acl, entity_room;
 
 /* A field with its new value (text; NULL: SQL NULL). */
 struct assignment {

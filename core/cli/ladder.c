@@ -290,6 +290,31 @@ static void print_end(const struct cli *cli, const json_t *call)
         fprintf(out, "What to do: %s\n", json_str(call, "remedy"));
 }
 
+static void print_score(const struct cli *cli, const char *words, const json_t *media, const char *key)
+{
+    double mos = json_number_value(json_object_get(media, key));
+
+    if (mos > 0)
+        fprintf(cli->out, "%s %s%.1f of 5%s", words, mos < 3 ? colour(cli, RED) : "", mos,
+                mos < 3 ? colour(cli, PLAIN) : "");
+}
+
+/* How it sounds (MOS), here and there, and what its phone says of what it gets. */
+static void print_quality(const struct cli *cli, const json_t *media)
+{
+    print_score(cli, "; sounds", media, "mos_in");
+    if (json_num(media, "reports"))
+        fprintf(cli->out, "; its phone reports %lld lost, jitter %lld.%lld ms", (long long)json_num(media, "lost_out"),
+                (long long)json_num(media, "jitter_out_us") / 1000,
+                (long long)json_num(media, "jitter_out_us") / 100 % 10);
+    print_score(cli, ", hears", media, "mos_out");
+    if (json_num(media, "rtt_us"))
+        fprintf(cli->out, "; %lld.%lld ms there and back", (long long)json_num(media, "rtt_us") / 1000,
+                (long long)json_num(media, "rtt_us") / 100 % 10);
+    if (json_num(media, "bad_reports"))
+        fprintf(cli->out, "; %lld reports that make no sense", (long long)json_num(media, "bad_reports"));
+}
+
 static void print_media(const struct cli *cli, const json_t *leg)
 {
     const json_t *media = json_object_get(leg, "media");
@@ -307,6 +332,7 @@ static void print_media(const struct cli *cli, const json_t *leg)
         fprintf(cli->out, "; encrypted with %s", json_str(leg, "srtp"));
     if (json_num(media, "rejected"))
         fprintf(cli->out, ", %lld without its key, damaged or repeated", (long long)json_num(media, "rejected"));
+    print_quality(cli, media);
     if (json_num(media, "rx_packets") == 0 && json_num(media, "tx_packets") > 0)
         fprintf(cli->out, " %s(nothing came from this phone)%s", colour(cli, RED), colour(cli, PLAIN));
     putc('\n', cli->out);

@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 
-enum config_section { CONFIG_SECTION_NONE, CONFIG_SECTION_SWITCH, CONFIG_SECTION_MEDIA, CONFIG_SECTION_MODULE };
+enum config_section { CONFIG_SECTION_NONE, CONFIG_SECTION_SWITCH, CONFIG_SECTION_MEDIA, CONFIG_SECTION_RECORDINGS, CONFIG_SECTION_MODULE };
 
 struct config_reader {
     struct config *config;

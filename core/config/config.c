@@ -88,10 +88,12 @@ static int read_section(struct config_reader *r, char *text)
         r->section = CONFIG_SECTION_SWITCH;
     else if (strcmp(text, "media") == 0)
         r->section = CONFIG_SECTION_MEDIA;
+    else if (strcmp(text, "recordings") == 0)
+        r->section = CONFIG_SECTION_RECORDINGS;
     else if (strncmp(text, "module", 6) == 0 && strchr(" \t", text[6]))
         return module_section(r, text + 6);
     else
-        return config_fail(r, "unknown section [%s]; there are [switch], [media] and [module NAME]", text);
+        return config_fail(r, "unknown section [%s]; there are [switch], [media], [recordings] and [module NAME]", text);
     return 0;
 }
 
@@ -224,6 +226,7 @@ void config_free(struct config *c)
     free(c->database);
     free(c->user);
     free(c->state_dir);
+    free(c->recordings);
     free(c->run_dir);
     free(c->module_dir);
     free(c->dialplan);

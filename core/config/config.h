@@ -103,6 +103,8 @@ struct config {
     char *media_program;                      /* NULL: "none", somebody else starts it */
     unsigned media_rest_ms;                   /* of port numbers; 0: 5 s. No key: tests set it */
     unsigned media_orphan_s;                  /* how long media goes on without a switch; default 600 */
+    /* [recordings] */
+    char *recordings; /* directory; default: recordings in state_dir */
     /* [module …] in order of the file */
     struct config_module modules[CONFIG_MODULES_MAX];
     unsigned module_count;

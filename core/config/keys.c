@@ -363,6 +363,11 @@ static const struct key media_keys[] = {
     {NULL, NULL, 0, 0, 0, false},
 };
 
+static const struct key recordings_keys[] = {
+    {"directory", set_path, AT(recordings), 0, 0, false},
+    {NULL, NULL, 0, 0, 0, false},
+};
+
 static int known_key(struct config_reader *r, const struct key *keys, const char *section, const char *name,
                      char *value)
 {
@@ -417,6 +422,8 @@ int config_key(struct config_reader *r, const char *key, char *value)
         return known_key(r, switch_keys, "switch", key, value);
     case CONFIG_SECTION_MEDIA:
         return known_key(r, media_keys, "media", key, value);
+    case CONFIG_SECTION_RECORDINGS:
+        return known_key(r, recordings_keys, "recordings", key, value);
     case CONFIG_SECTION_MODULE:
         return module_key(r, key, value);
     case CONFIG_SECTION_NONE:
@@ -489,6 +496,13 @@ int config_complete(struct config_reader *r)
     if (!c->local_count && !c->no_locals)
         for (size_t i = 0; i < COUNT_OF(private_networks); i++)
             network_parse(private_networks[i], &c->locals[c->local_count++]);
+    if (!c->recordings) {
+        char path[1024];
+        size_t used = 0;
+
+        str_append(path, sizeof path, &used, "%s/recordings", c->state_dir);
+        c->recordings = str_dup(path);
+    }
     return check_tls(r);
 }
 
@@ -498,8 +512,7 @@ const struct config_digests *config_digests_for(const struct config *c, const st
     const struct config_network *best = NULL;
 
     for (unsigned i = 0; i < c->network_count && addr_is_set(peer); i++)
-        if (network_has(&c->networks[i].network, peer) &&
-            (!best || c->networks[i].network.bits > best->network.bits))
+        if (network_has(&c->networks[i].network, peer) && (!best || c->networks[i].network.bits > best->network.bits))
             best = &c->networks[i];
     return best ? &best->digests : listen ? &listen->digests : &c->digests;
 }

@@ -31,13 +31,20 @@ extern const struct core_command core_trace_commands[];
 extern const struct core_command core_dialplan_commands[];
 extern const struct core_command core_originate_commands[];
 extern const struct core_command core_ban_commands[];
+extern const struct core_command core_conference_commands[];
 
 /* Says in an answer of `why register` that the phone's address is banned, when it is. */
 void core_bans_explain(struct core_part *core, const char *account, json_t *why);
 extern const struct core_command core_tls_commands[];
+extern const struct core_command core_record_commands[];
+/* Of a live call: path and paused of each, or NULL. */
+json_t *core_recordings_json(const struct call *call);
 
 /* The section "tls" of status; NULL: it is not served. */
 json_t *tls_json(const struct pbx *pbx, const struct edge *edge);
+
+/* The call of params.id; NULL after the request was answered: there is none, or several. */
+struct call *core_live_call(struct core_part *core, struct console_request *request, json_t *params);
 
 /* params[key] as text, or NULL when it is missing, no string or empty. */
 const char *param_text(json_t *params, const char *key);

@@ -36,6 +36,10 @@ static json_t *leg_json(const struct leg *leg)
         json_object_set_new(json, "codec", json_text(codec));
     if (leg->srtp[0])
         json_object_set_new(json, "srtp", json_text(suite_name(leg->srtp[0])));
+    if (leg->quality.in.poor)
+        json_object_set_new(json, "poor_in", json_true());
+    if (leg->quality.out.poor)
+        json_object_set_new(json, "poor_out", json_true());
     return json;
 }
 
@@ -62,6 +66,7 @@ static json_t *call_json(const struct call *call)
         json_object_set_new(json, "answered_by", json_text(call->answered_by));
     if (codec)
         json_object_set_new(json, "codec", json_text(codec));
+    json_object_set_new(json, "recordings", core_recordings_json(call));
     if (json_object_size(call->vars))
         json_object_set_new(json, "vars", json_deep_copy(call->vars));
     return json;
@@ -92,6 +97,39 @@ static void fail_id(struct console_request *request, int err, const char *id, co
         console_fail(request, "not-found", "There is no %s with the id \"%.40s\".", which, id);
 }
 
+/* The flight recorder learns the counters of a leg at its end; while it lives, they are as last told. */
+static void add_live(json_t *report, const struct call *call)
+{
+    json_t *legs = json_object_get(report, "legs"), *json;
+    char id[UUID_TEXT];
+    struct leg *leg;
+    size_t i;
+
+    LIST_FOR_EACH(leg, &call->legs, in_call)
+    {
+        uuid_text(&leg->id, id);
+        json_array_foreach(legs, i, json)
+        {
+            if (strcmp(json_string_value(json_object_get(json, "id")), id) == 0 && !json_object_get(json, "media") &&
+                leg->stats.rx_packets + leg->stats.tx_packets)
+                json_object_set_new(json, "media", trace_media_json(&leg->stats));
+        }
+    }
+}
+
+static json_t *report_of(struct core_part *core, const char *id, const struct uuid *found, bool raw)
+{
+    json_t *report = trace_call(core->core.trace, id, raw);
+    const struct call *call;
+    char full[UUID_TEXT];
+
+    uuid_text(found, full);
+    call = call_find(core->core.pbx, full);
+    if (report && call)
+        add_live(report, call);
+    return report;
+}
+
 static void run_call(struct core_part *core, struct console_request *request, json_t *params)
 {
     const char *id = param_text(params, "id");
@@ -105,7 +143,7 @@ static void run_call(struct core_part *core, struct console_request *request, js
     } else if ((err = trace_find(core->core.trace, id, &found))) {
         fail_id(request, err, id, "call, live or lately finished,");
     } else {
-        console_reply(request, trace_call(core->core.trace, id, json_is_true(json_object_get(params, "raw"))));
+        console_reply(request, report_of(core, id, &found, json_is_true(json_object_get(params, "raw"))));
     }
 }
 
@@ -122,22 +160,29 @@ static bool is_ambiguous(struct pbx *pbx, const char *prefix)
     return found > 1;
 }
 
-static void run_hangup(struct core_part *core, struct console_request *request, json_t *params)
+struct call *core_live_call(struct core_part *core, struct console_request *request, json_t *params)
 {
     const char *prefix = param_text(params, "id");
     struct call *call = prefix ? call_find(core->core.pbx, prefix) : NULL;
+
+    if (!prefix)
+        console_fail(request, "bad-request", "Which call? Give the beginning of its id as \"id\".");
+    else if (!call)
+        fail_id(request, is_ambiguous(core->core.pbx, prefix) ? -ENOTUNIQ : -ENOENT, prefix, "live call");
+    return call;
+}
+
+static void run_hangup(struct core_part *core, struct console_request *request, json_t *params)
+{
+    struct call *call = core_live_call(core, request, params);
     char id[UUID_TEXT];
 
-    if (!prefix) {
-        console_fail(request, "bad-request", "Which call? Give the beginning of its id as \"id\".");
-    } else if (!call) {
-        fail_id(request, is_ambiguous(core->core.pbx, prefix) ? -ENOTUNIQ : -ENOENT, prefix, "live call");
-    } else {
-        call_id_text(call, id); /* the call may be gone after this */
-        log_info("console: call %s is ended by hand", id);
-        call_end(call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);
-        console_reply(request, json_pack("{s:s}", "id", id));
-    }
+    if (!call)
+        return;
+    call_id_text(call, id); /* the call may be gone after this */
+    log_info("console: call %s is ended by hand", id);
+    call_end(call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);
+    console_reply(request, json_pack("{s:s}", "id", id));
 }
 
 const struct core_command core_call_commands[] = {

@@ -263,6 +263,22 @@ void db_record_event(struct db *db, const struct record_event *event)
     spool_add(db->spool, bytes.data, bytes.len);
 }
 
+void db_record_recording(struct db *db, const struct record_recording *recording)
+{
+    struct record_bytes bytes;
+
+    record_encode_recording(&bytes, origin_now(db), recording);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+void db_record_recording_found(struct db *db, const char *was, const char *path, uint64_t ms, uint64_t bytes)
+{
+    struct record_bytes record;
+
+    record_encode_recording_found(&record, origin_now(db), was, path, ms, bytes);
+    spool_add(db->spool, record.data, record.len);
+}
+
 /* --- start and stop ----------------------------------------------------------------------------------------------- */
 
 static int open_spool(struct db *db, const struct db_config *config)

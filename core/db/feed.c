@@ -28,6 +28,7 @@ enum {
     RESULT_SETTINGS,
     RESULT_ACLS,
     RESULT_MUSIC,
+    RESULT_ROOMS,
     RESULT_COMMIT
 };
 
@@ -75,6 +76,12 @@ static void take_acls(struct feed *feed, const PGresult *r)
         rows_acls(building(feed), r, &feed->fault);
 }
 
+static void take_rooms(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_rooms(building(feed), r, &feed->fault);
+}
+
 static void take_music(struct feed *feed, const PGresult *r)
 {
     if (PQntuples(r))
@@ -93,7 +100,7 @@ static void load_timeout(void *arg)
 static void load(struct feed *feed, bool all)
 {
     unsigned long long have = snapshot_generation(db_snapshot(feed->db));
-    char sql[2048];
+    char sql[4096];
 
     all = all || copy_wants_all(feed->copy) || (feed->unkept && !feed->pending);
     rows_sql(all, have, sql, sizeof sql);
@@ -309,6 +316,10 @@ static void take_load_result(struct feed *feed, const PGresult *r)
         if (!feed->read_all)
             take_acls(feed, r);
         break;
+    case RESULT_ROOMS:
+        if (!feed->read_all)
+            take_rooms(feed, r);
+        break;
     case RESULT_MUSIC:
         if (!feed->read_all)
             take_music(feed, r);
@@ -462,7 +473,7 @@ static void replay_result(void *arg, const PGresult *r)
 static void use_copy(struct feed *feed)
 {
     uint64_t written_us;
-    char sql[2048];
+    char sql[4096];
 
     rows_sql(true, 0, sql, sizeof sql);
     feed->replaying = true;

@@ -5,7 +5,7 @@
 #include "db/records.h"
 #include "db/spool.h"
 
-#define RECORD_FIELDS_MAX 32
+#define RECORD_FIELDS_MAX 40
 #define RECORD_TEXT_MAX 1000 /* bytes; longer text is cut */
 
 /* The numbers are in files: never change what one means, add new ones. */
@@ -19,7 +19,10 @@ enum record_kind {
     RECORD_CALL_CLOSE_2, /* and the dialplan, and the cause as a number */
     RECORD_LEG_2,        /* and the cause as a number */
     RECORD_LEG_3,        /* and the encryption of its audio */
+    RECORD_LEG_4,        /* and its quality */
     RECORD_CALL_VARS = 20,
+    RECORD_RECORDING,
+    RECORD_RECORDING_FOUND, /* an earlier run did not complete it */
     RECORD_KINDS,
 };
 
@@ -48,6 +51,10 @@ void record_encode_call_open(struct record_bytes *out, const struct record_origi
 void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin,
                               const struct record_call *c);
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l);
+void record_encode_recording(struct record_bytes *out, const struct record_origin *origin,
+                             const struct record_recording *r);
+void record_encode_recording_found(struct record_bytes *out, const struct record_origin *origin, const char *was,
+                                   const char *path, uint64_t ms, uint64_t bytes);
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e);
 void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars);
 void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin);

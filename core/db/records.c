@@ -63,6 +63,12 @@ static const struct record_form forms[RECORD_KINDS] = {
                       "INSERT INTO record.leg (" LEG ", cause_code, srtp, srtp_rejected) VALUES (" LEG_VALUES
                       ", $25, $26, $27) ON CONFLICT (id, started_at) DO NOTHING",
                       27},
+    [RECORD_LEG_4] = {"leg_4",
+                      "INSERT INTO record.leg (" LEG
+                      ", cause_code, srtp, srtp_rejected, mos_in, mos_out, rtt_ms, lost_out, jitter_out_us) VALUES "
+                      "(" LEG_VALUES
+                      ", $25, $26, $27, $28, $29, $30, $31, $32) ON CONFLICT (id, started_at) DO NOTHING",
+                      32},
     [RECORD_EVENT] = {"event",
                       "INSERT INTO record.event (id, call_id, leg_id, node, at, kind, detail) VALUES ($1, $2, $3, $4, "
                       "$5, $6, $7) ON CONFLICT (id, at) DO NOTHING",
@@ -74,6 +80,17 @@ static const struct record_form forms[RECORD_KINDS] = {
                             "record.leg l WHERE l.call_id = c.id)) WHERE c.node = $1 AND c.run <> $2 AND c.ended_at IS "
                             "NULL",
                             2},
+    [RECORD_RECORDING] = {"recording",
+                          "INSERT INTO record.recording AS r (id, call_id, leg_id, node, started_at, path, kind, "
+                          "channels, ms, bytes, left_out_ms, ended_why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+                          "$10, $11, $12) ON CONFLICT (id, started_at) DO UPDATE SET path = excluded.path, ms = "
+                          "excluded.ms, bytes = excluded.bytes, left_out_ms = excluded.left_out_ms, ended_why = "
+                          "excluded.ended_why WHERE r.ended_why IS NULL",
+                          12},
+    [RECORD_RECORDING_FOUND] = {"recording_found",
+                                "UPDATE record.recording SET path = $3, ms = $4, bytes = $5, ended_why = "
+                                "'switch-stopped' WHERE node = $1 AND path = $2 AND ended_why IS NULL",
+                                5},
     [RECORD_CALL_VARS] = {"call_vars", "UPDATE record.call SET vars = $2 WHERE id = $1", 2},
 };
 
@@ -131,6 +148,22 @@ static void put_u64(struct record_bytes *out, uint64_t value)
 
     snprintf(text, sizeof text, "%llu", (unsigned long long)(value > INT64_MAX ? INT64_MAX : value));
     put_text(out, text);
+}
+
+static void put_known(struct record_bytes *out, bool known, uint64_t value)
+{
+    if (known)
+        put_u64(out, value);
+    else
+        put_text(out, NULL);
+}
+
+static void put_mos(struct record_bytes *out, unsigned hundredths)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%u.%02u", hundredths / 100, hundredths % 100);
+    put_text(out, hundredths ? text : NULL);
 }
 
 static void put_bool(struct record_bytes *out, bool value)
@@ -203,7 +236,7 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
 
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l)
 {
-    begin(out, RECORD_LEG_3);
+    begin(out, RECORD_LEG_4);
     put_uuid(out, &l->id);
     put_uuid(out, &l->call_id);
     put_u64(out, origin->node);
@@ -231,6 +264,11 @@ void record_encode_leg(struct record_bytes *out, const struct record_origin *ori
     put_status(out, l->cause_code);
     put_text(out, l->srtp);
     put_u64(out, l->srtp_rejected);
+    put_mos(out, l->mos_in);
+    put_mos(out, l->mos_out);
+    put_known(out, l->rtt_us > 0, (l->rtt_us + 500) / 1000);
+    put_known(out, l->reports > 0, l->lost_out);
+    put_known(out, l->reports > 0, l->jitter_out_us);
 }
 
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e)
@@ -243,6 +281,35 @@ void record_encode_event(struct record_bytes *out, const struct record_origin *o
     put_time(out, e->at_us);
     put_text(out, e->kind);
     put_text(out, e->detail);
+}
+
+void record_encode_recording(struct record_bytes *out, const struct record_origin *origin,
+                             const struct record_recording *r)
+{
+    begin(out, RECORD_RECORDING);
+    put_uuid(out, &r->id);
+    put_uuid(out, &r->call_id);
+    put_uuid(out, &r->leg_id);
+    put_u64(out, origin->node);
+    put_time(out, r->started_us);
+    put_text(out, r->path);
+    put_text(out, r->kind);
+    put_u64(out, r->channels);
+    put_u64(out, r->ms);
+    put_u64(out, r->bytes);
+    put_u64(out, r->left_out_ms);
+    put_text(out, r->ended_why);
+}
+
+void record_encode_recording_found(struct record_bytes *out, const struct record_origin *origin, const char *was,
+                                   const char *path, uint64_t ms, uint64_t bytes)
+{
+    begin(out, RECORD_RECORDING_FOUND);
+    put_u64(out, origin->node);
+    put_text(out, was);
+    put_text(out, path);
+    put_u64(out, ms);
+    put_u64(out, bytes);
 }
 
 void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars)

@@ -42,6 +42,22 @@ struct record_leg {
     int cause_code;   /* Q.850; 0: none */
     const char *srtp; /* suite by which its audio was encrypted, or NULL */
     uint64_t srtp_rejected;
+    unsigned mos_in, mos_out; /* opinion scores in hundredths; 0: not known */
+    uint32_t rtt_us;          /* 0: not known */
+    uint64_t reports;         /* RTCP reports of its phone; without any, what it lost is not known */
+    uint64_t lost_out;
+    uint32_t jitter_out_us;
+};
+
+/* A recording: once when it begins, and once more when it is complete. */
+struct record_recording {
+    struct uuid id, call_id, leg_id;
+    uint64_t started_us;
+    const char *path;
+    const char *kind; /* "leg", "both", "stereo" */
+    unsigned channels;
+    uint64_t ms, bytes, left_out_ms;
+    const char *ended_why; /* "stopped", "hangup" …; NULL: it goes on */
 };
 
 struct record_event {

@@ -11,10 +11,11 @@
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
-    "a.srtp, a.srtp_without_tls, a.language, a.music_class"
+    "a.srtp, a.srtp_without_tls, a.language, a.music_class, a.codecs"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
+#define ROOM_COLUMNS "r.name, r.pin, r.moderator_pin, r.max_members, r.join_tones, r.wait_for_moderator, r.locked"
 
 #define MUSIC_COLUMNS "m.name, m.kind = 'directory', m.paths, m.shuffle"
 
@@ -35,7 +36,8 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                    "SELECT d.name, " DEVICE_COLUMNS " FROM config.device d ORDER BY d.name COLLATE \"C\";"
                    "SELECT key, value FROM config.setting;"
                    "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";"
-                   "SELECT m.name, " MUSIC_COLUMNS " FROM config.music_class m ORDER BY m.name COLLATE \"C\";");
+                   "SELECT m.name, " MUSIC_COLUMNS " FROM config.music_class m ORDER BY m.name COLLATE \"C\";"
+                   "SELECT r.name, " ROOM_COLUMNS " FROM config.room r ORDER BY r.name COLLATE \"C\";");
     else
         str_append(
             sql, size, &used,
@@ -49,8 +51,13 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                                                             "acl") " LEFT JOIN config.acl l ON l.name = c.key;"
                                                                    "SELECT c.key, " MUSIC_COLUMNS TOUCHED(
                                                                        "music_class") " LEFT JOIN config.music_class m "
-                                                                                      "ON m.name = c.key;",
-            have, have, have, have, have);
+                                                                                      "ON m.name = c.key;"
+                                                                                      "SELECT c.key, " ROOM_COLUMNS
+                                                                                          TOUCHED("room") " LEFT JOIN "
+                                                                                                          "config.room "
+                                                                                                          "r ON r.name "
+                                                                                                          "= c.key;",
+            have, have, have, have, have, have);
     str_append(sql, size, &used, "COMMIT");
 }
 
@@ -124,6 +131,8 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     if (str_copy(account->music_class, sizeof account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class"))) <
         0)
         return "the name of its music class is too long";
+    if (str_copy(account->codecs, sizeof account->codecs, PQgetvalue(r, row, PQfnumber(r, "codecs"))) < 0)
+        return "its list of codecs is too long";
     return NULL;
 }
 
@@ -207,6 +216,45 @@ void rows_acls(struct snapshot *into, const PGresult *r, struct fault *fault)
             snapshot_put_acl(into, acl);
         else
             blame(fault, "acl", PQgetvalue(r, row, 0), "its rules or listeners cannot be read");
+    }
+}
+
+static const char *room_from_row(const PGresult *r, int row, struct room *room)
+{
+    uint64_t max;
+
+    if (str_copy(room->name, sizeof room->name, PQgetvalue(r, row, 1)) < 0 || !*room->name)
+        return "its name is empty or too long";
+    if (str_copy(room->pin, sizeof room->pin, PQgetvalue(r, row, 2)) < 0 ||
+        str_copy(room->moderator_pin, sizeof room->moderator_pin, PQgetvalue(r, row, 3)) < 0)
+        return "one of its PINs is too long";
+    if (str_to_u64(PQgetvalue(r, row, 4), 100000, &max) < 0)
+        return "its max_members is not a sensible number";
+    room->max_members = (unsigned)max;
+    room->join_tones = strcmp(PQgetvalue(r, row, 5), "t") == 0;
+    room->wait_for_moderator = strcmp(PQgetvalue(r, row, 6), "t") == 0;
+    room->locked = strcmp(PQgetvalue(r, row, 7), "t") == 0;
+    return NULL;
+}
+
+void rows_rooms(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct room *room;
+        const char *wrong;
+
+        if (PQgetisnull(r, row, 1)) {
+            snapshot_drop_room(into, PQgetvalue(r, row, 0));
+            continue;
+        }
+        room = room_new("");
+        wrong = room_from_row(r, row, room);
+        if (wrong) {
+            blame(fault, "room", PQgetvalue(r, row, 0), wrong);
+            obj_unref(room, "snapshot");
+        } else {
+            snapshot_put_room(into, room);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ struct fault {
 
 /* The statements of a load of everything, or of what has changed since generation `have`: BEGIN, the generation
  * (number, journal_from, ms until an unconfirmed change goes back), accounts, devices, settings, access
- * lists, classes of hold music, COMMIT. */
+ * lists, classes of hold music, conference rooms, COMMIT. */
 void rows_sql(bool all, unsigned long long have, char *sql, size_t size);
 
 /* Rows of a key and the columns of an account, name NULL: the account is gone. Puts them into the snapshot, or says
@@ -24,6 +24,8 @@ void rows_accounts(struct snapshot *into, const PGresult *r, struct fault *fault
 void rows_devices(struct snapshot *into, const PGresult *r, struct fault *fault);
 /* The same for access lists. */
 void rows_acls(struct snapshot *into, const PGresult *r, struct fault *fault);
+/* The same for conference rooms. */
+void rows_rooms(struct snapshot *into, const PGresult *r, struct fault *fault);
 /* The same for classes of hold music. */
 void rows_music(struct snapshot *into, const PGresult *r);
 /* Rows of a key and its value, NULL: removed. */

@@ -21,7 +21,7 @@ struct setting {
 struct snapshot {
     uint64_t generation;
     uint64_t losses;
-    struct names accounts, devices, acls, music;
+    struct names accounts, devices, acls, music, rooms;
     struct setting *settings; /* a few dozen: searched one by one */
     size_t setting_count;
 };
@@ -73,6 +73,16 @@ void snapshot_drop_acl(struct snapshot *s, const char *name)
     names_drop(&s->acls, name);
 }
 
+void snapshot_put_room(struct snapshot *s, struct room *room)
+{
+    names_put(&s->rooms, room);
+}
+
+void snapshot_drop_room(struct snapshot *s, const char *name)
+{
+    names_drop(&s->rooms, name);
+}
+
 void snapshot_put_music(struct snapshot *s, struct music_class *music)
 {
     names_put(&s->music, music);
@@ -113,6 +123,7 @@ struct snapshot *snapshot_next(const struct snapshot *from)
     names_copy(&s->accounts, &from->accounts);
     names_copy(&s->devices, &from->devices);
     names_copy(&s->acls, &from->acls);
+    names_copy(&s->rooms, &from->rooms);
     names_copy(&s->music, &from->music);
     for (size_t i = 0; i < from->setting_count; i++)
         snapshot_put_setting(s, from->settings[i].key, from->settings[i].value);
@@ -126,6 +137,7 @@ void snapshot_free(struct snapshot *s)
     names_free(&s->accounts);
     names_free(&s->devices);
     names_free(&s->acls);
+    names_free(&s->rooms);
     names_free(&s->music);
     for (size_t i = 0; i < s->setting_count; i++) {
         free(s->settings[i].key);
@@ -215,6 +227,15 @@ struct acl *acl_new(const char *name, const char *rules, const char *listeners)
     return NULL;
 }
 
+struct room *room_new(const char *name)
+{
+    struct room *room = obj_new(sizeof *room, "room", NULL, HOLDER);
+
+    str_copy(room->name, sizeof room->name, name);
+    room->join_tones = true;
+    return room;
+};
+
 static void music_class_destroy(void *obj)
 {
     struct music_class *music = obj;
@@ -267,7 +288,8 @@ uint64_t snapshot_losses(const struct snapshot *s)
 }
 
 _Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0 &&
-                   offsetof(struct acl, name) == 0 && offsetof(struct music_class, name) == 0,
+                   offsetof(struct acl, name) == 0 && offsetof(struct music_class, name) == 0 &&
+                   offsetof(struct room, name) == 0,
                "names.h wants the name first");
 
 const struct account *snapshot_account(const struct snapshot *s, const char *name)
@@ -308,6 +330,11 @@ size_t snapshot_account_count(const struct snapshot *s)
 const struct account *snapshot_account_at(const struct snapshot *s, size_t i)
 {
     return i < s->accounts.count ? s->accounts.sorted[i] : NULL;
+}
+
+const struct room *snapshot_room(const struct snapshot *s, const char *name)
+{
+    return names_find(&s->rooms, name);
 }
 
 const char *snapshot_setting(const struct snapshot *s, const char *key, const char *otherwise)

@@ -42,6 +42,7 @@ struct account {
     struct session_policy session;
     enum srtp_mode srtp;
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
+    char codecs[160];      /* which it may use, best first, with commas between; "": the setting codecs decides */
     char language[16];     /* of prompts: "en"; "": the setting language decides */
     char music_class[64];  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
     char acl[64];          /* access list of the addresses that may use it; "": all */
@@ -62,6 +63,14 @@ struct acl {
     char name[64];
     char listeners[128]; /* "all", or transports and ports: "udp", "tcp:5060"; "": no listener */
     struct acl_rules rules;
+};
+
+/* A conference room that was set up. Counted ("room"). */
+struct room {
+    char name[64];
+    char pin[16], moderator_pin[16]; /* "": none */
+    unsigned max_members;            /* 0: as many as come */
+    bool join_tones, wait_for_moderator, locked;
 };
 
 /* A class of hold music. Counted ("music"). */
@@ -85,6 +94,8 @@ void snapshot_put_device(struct snapshot *snapshot, struct device *device);
 void snapshot_drop_device(struct snapshot *snapshot, const char *name);
 void snapshot_put_acl(struct snapshot *snapshot, struct acl *acl);
 void snapshot_drop_acl(struct snapshot *snapshot, const char *name);
+void snapshot_put_room(struct snapshot *snapshot, struct room *room);
+void snapshot_drop_room(struct snapshot *snapshot, const char *name);
 void snapshot_put_music(struct snapshot *snapshot, struct music_class *music);
 void snapshot_drop_music(struct snapshot *snapshot, const char *name);
 void snapshot_put_setting(struct snapshot *snapshot, const char *key, const char *value); /* NULL value: remove */
@@ -93,6 +104,8 @@ struct account *account_new(const char *name, const char *realm, const char *sec
 struct device *device_new(const char *name, const char *account, const char *realm, const char *secret) MUST_USE;
 /* rules: text as acl_parse() takes it. NULL when it does not. */
 struct acl *acl_new(const char *name, const char *rules, const char *listeners) MUST_USE;
+/* Without PINs or limit, with tones. */
+struct room *room_new(const char *name) MUST_USE;
 /* paths: separated by commas or line ends. */
 struct music_class *music_class_new(const char *name, bool directory, const char *paths, bool shuffle) MUST_USE;
 
@@ -111,6 +124,7 @@ const struct account *snapshot_account_at(const struct snapshot *snapshot, size_
 const struct acl *snapshot_acl(const struct snapshot *snapshot, const char *name);
 size_t snapshot_acl_count(const struct snapshot *snapshot);
 const struct acl *snapshot_acl_at(const struct snapshot *snapshot, size_t i);
+const struct room *snapshot_room(const struct snapshot *snapshot, const char *name);
 /* NULL when there is none. The same object in two snapshots: nothing of it has changed. */
 const struct music_class *snapshot_music(const struct snapshot *snapshot, const char *name);
 const char *snapshot_setting(const struct snapshot *snapshot, const char *key, const char *otherwise);

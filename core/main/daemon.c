@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audio/plugin.h"
 #include "base/log.h"
 #include "call/originate.h"
+#include "call/recording.h"
 #include "call/voices.h"
 #include "console/console.h"
 #include "db/store.h"
@@ -245,6 +247,12 @@ static json_t *network_status(void *arg)
                      "asked", status.asked, "age_s", (json_int_t)status.age_s, "why", status.why);
 }
 
+static void say_of_codec(bool bad, const char *line)
+{
+    if (bad)
+        log_warn("%s", line);
+}
+
 static int open_media(struct daemon *daemon, char *why, size_t why_size)
 {
     const struct config *config = daemon->config;
@@ -272,6 +280,7 @@ static int open_media(struct daemon *daemon, char *why, size_t why_size)
         if (!addr_is_set(to))
             *to = *bind;
     }
+    plugin_load(TANDEM_CODECDIR, say_of_codec); /* what the media process will have too */
     result = media_open(daemon->loop, &media, &hooks, &daemon->media);
     if (result < 0)
         snprintf(why, why_size, "the media process cannot be used (%s): %s",
@@ -408,6 +417,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
         return result;
     }
     originates_open(daemon->pbx, config->database != NULL);
+    recordings_open(daemon->pbx, config->recordings);
     daemon->load = load_open(daemon->pbx, daemon->edge, daemon->agent);
     daemon->records = records_open(daemon->pbx);
     daemon->admission = admission_open(daemon->pbx, daemon->edge);
@@ -525,6 +535,8 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->media)
         media_close(daemon->media, keep_media);
     loop_turn(daemon->loop, 0);
+    if (daemon->pbx)
+        recordings_close(daemon->pbx);
     records_close(daemon->records);
     admission_close(daemon->admission);
     outside_close(daemon->outside);

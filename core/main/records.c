@@ -94,6 +94,12 @@ static void write_leg(struct records *records, const struct leg *leg)
         .cause_code = cause->q850,
         .srtp = leg->srtp[0] ? suite_name(leg->srtp[0]) : NULL,
         .srtp_rejected = stats->rejected,
+        .mos_in = stats->in.mos,
+        .mos_out = stats->out.mos,
+        .rtt_us = stats->rtt_us,
+        .reports = stats->reports,
+        .lost_out = stats->far_lost,
+        .jitter_out_us = stats->far_jitter_us,
     };
 
     db_record_leg(records->pbx->db, &row);
@@ -146,7 +152,10 @@ static void happened(void *arg, const struct event *event)
     (EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED) |                         \
      EVENT_BIT(EVENT_LEG_RINGING) | EVENT_BIT(EVENT_LEG_ANSWERED) | EVENT_BIT(EVENT_LEG_HELD) |                        \
      EVENT_BIT(EVENT_LEG_RESUMED) | EVENT_BIT(EVENT_LEG_SILENT) | EVENT_BIT(EVENT_LEG_HEARD) |                         \
-     EVENT_BIT(EVENT_SOUND_MISSING) | EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT))
+     EVENT_BIT(EVENT_LEG_POOR) | EVENT_BIT(EVENT_LEG_CLEAR) | EVENT_BIT(EVENT_CONFERENCE_JOINED) |                     \
+     EVENT_BIT(EVENT_CONFERENCE_LEFT) | EVENT_BIT(EVENT_CONFERENCE_CHANGED) | EVENT_BIT(EVENT_SOUND_MISSING) |         \
+     EVENT_BIT(EVENT_RECORDING) | EVENT_BIT(EVENT_RECORDED) | EVENT_BIT(EVENT_ROUTE_REFUSED) |                         \
+     EVENT_BIT(EVENT_SCRIPT))
 
 struct records *records_open(struct pbx *pbx)
 {

@@ -46,6 +46,8 @@ struct media {
     unsigned taken_count;
     struct idmap ids;
     uint64_t packets;
+    struct list recordings; /* of media_recording */
+    uint64_t last_recording;
     uint32_t last_play;
     unsigned ups; /* media processes that it has been connected to */
     uint64_t last_music;
@@ -81,6 +83,11 @@ void media_ports_lost(struct media *media);
 /* media_close(): whatever is left is freed, and who waits for a release is told. */
 void media_ports_free(struct media *media);
 
+/* client_record.c */
+void media_record_ended(struct media *media, const struct proto_recorded *m);
+void media_records_lost(struct media *media);
+/* media_close(): whoever waits for an end is told. */
+void media_records_free(struct media *media, bool keep);
 /* client_play.c */
 void media_port_played(struct media *media, const struct proto_played *m);
 /* The port ends or has died: what plays on it is forgotten. */

@@ -132,6 +132,7 @@ static void disconnect(struct media *media, const char *why)
         log_error("the media process is lost: %s", why);
     else
         log_warn("the media process did not come up: %s", why);
+    media_records_lost(media);
     media_ports_lost(media);
     if (was_up && media->hooks.down)
         media->hooks.down(media->hooks.arg, why);
@@ -163,6 +164,11 @@ static void welcome(struct media *media, const struct proto_hello *m)
     media->pools[0].served = m->ip4;
     media->pools[1].served = m->ip6;
     media->packets = 0;
+    if (m->recordings)
+        log_warn(
+            "media process %d still writes %u recordings of an earlier tandemd; each file is completed when its call "
+            "has ended",
+            m->pid, m->recordings);
     if (m->listed)
         log_warn(
             "media process %d still relays %u ports of an earlier tandemd; each ends when it has been silent for a "
@@ -207,6 +213,9 @@ static void message(void *arg, const struct proto_head *m)
         break;
     case PROTO_EVENT:
         media_port_event(media, (const void *)m);
+        break;
+    case PROTO_RECORDED:
+        media_record_ended(media, (const void *)m);
         break;
     case PROTO_KEY:
         media_port_key(media, (const void *)m);
@@ -325,6 +334,7 @@ int media_open(struct loop *loop, const struct media_config *config, const struc
     list_init(&media->taken);
     list_init(&media->releasing);
     list_init(&media->dying);
+    list_init(&media->recordings);
     pools_reset(media);
     attempt(media);
     *out = media;
@@ -389,6 +399,7 @@ void media_close(struct media *media, bool keep)
     loop_timer_stop(media->loop, &media->again);
     loop_timer_stop(media->loop, &media->retry);
     media->state = MEDIA_DOWN;
+    media_records_free(media, keep);
     media_ports_free(media);
     loop_later(media->loop, free_now, media); /* a hook of ours may be on the stack */
 }

@@ -163,6 +163,23 @@ void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t life
     m->lifeless_ms = lifeless_ms;
 }
 
+void media_mix(struct media_port *port, uint64_t room, unsigned flags)
+{
+    struct proto_mix *m;
+
+    if (port->state != PORT_TAKEN)
+        return;
+    m = wire_add(port->media->wire, PROTO_MIX);
+    m->id = port->id;
+    m->room = room;
+    m->flags = flags;
+}
+
+void media_unmix(struct media_port *port)
+{
+    media_mix(port, 0, 0);
+}
+
 void media_bridge(struct media_port *a, struct media_port *b)
 {
     if (a != b && b->state == PORT_TAKEN)

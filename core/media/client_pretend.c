@@ -14,6 +14,7 @@ void media_open_pretend(struct loop *loop, struct media **out)
     list_init(&media->taken);
     list_init(&media->releasing);
     list_init(&media->dying);
+    list_init(&media->recordings);
     *out = media;
 }
 

@@ -109,6 +109,7 @@ static void hello(struct connection *connection, const struct proto_hello *m)
     welcome->ip6 = control->ranges[1].pairs > 0;
     welcome->listed = control->used_count;
     welcome->threads = control->worker_count;
+    welcome->recordings = control->recordings;
     ports_list(control, connection->wire);
 }
 
@@ -139,11 +140,22 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_KEYS:
         ports_keys(control, (const void *)m);
         break;
+    case PROTO_MIX:
+        ports_mix(control, (const void *)m);
+        break;
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
         break;
     case PROTO_PRESS:
         ports_press(control, (const void *)m);
+        break;
+    case PROTO_RECORD:
+        records_start(control, (const void *)m, wire_take_fd(connection->wire));
+        break;
+    case PROTO_RECORD_STOP:
+    case PROTO_RECORD_PAUSE:
+    case PROTO_RECORD_RESUME:
+        records_command(control, (const void *)m);
         break;
     case PROTO_PIECE:
         play_piece(control, connection->wire, (const void *)m);

@@ -15,6 +15,7 @@ struct control_options {
     unsigned orphan_seconds;
     unsigned silence_ms;
     unsigned rest_ms;
+    unsigned report_ms; /* between reports (RTCP) of a port, and between figures of its quality; 0: none */
     bool no_sandbox;
 };
 

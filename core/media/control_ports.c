@@ -69,7 +69,7 @@ static void close_entry(struct control *control, struct entry *entry)
     free(entry);
 }
 
-static void unpair(struct entry *entry)
+void ports_unpair(struct entry *entry)
 {
     if (entry->peer)
         entry->peer->peer = NULL;
@@ -150,7 +150,8 @@ static void take(struct control *control, struct entry *entry)
 
 static void release(struct control *control, struct entry *entry)
 {
-    unpair(entry);
+    ports_unpair(entry);
+    place_leave(control, entry);
     entry->releasing = true;
     post_simple(control, entry, JOB_RELEASE, 0);
 }
@@ -163,37 +164,47 @@ static void post_bridge(struct control *control, struct entry *a, struct entry *
     port_post(control, a, job);
 }
 
+/* Until it is there the controller's commands wait, so that their order stays; packets wait in the sockets. */
+void ports_move(struct control *control, struct entry *entry, unsigned to, struct job *then)
+{
+    post_simple(control, entry, JOB_DETACH, 0);
+    control->move.entry = entry;
+    control->move.to = to;
+    control->move.then = then;
+    if (control_wire(control))
+        wire_pause(control_wire(control), true);
+}
+
 static void bridge(struct control *control, struct entry *a, struct entry *b)
 {
-    unpair(a);
-    unpair(b);
+    ports_unpair(a);
+    ports_unpair(b);
+    place_leave(control, a);
+    place_leave(control, b);
     a->peer = b;
     b->peer = a;
     if (a->worker == b->worker) {
         post_bridge(control, a, b);
         return;
     }
-    /* b goes to a's worker. Until it is there the controller's commands wait, so that their order stays; packets wait
-     * in the sockets. */
     post_simple(control, a, JOB_UNBRIDGE, 0);
-    post_simple(control, b, JOB_DETACH, 0);
-    control->move.entry = b;
     control->move.with = a;
-    if (control_wire(control))
-        wire_pause(control_wire(control), true);
+    ports_move(control, b, a->worker, NULL);
 }
 
 static void moved(struct control *control, struct entry *entry)
 {
     struct entry *with = control->move.with;
 
-    control->move.entry = control->move.with = NULL;
     control->load[entry->worker]--;
-    entry->worker = with->worker;
+    entry->worker = control->move.to;
     control->load[entry->worker]++;
     post_simple(control, entry, JOB_ATTACH, false);
-    if (with->peer == entry)
+    if (with && with->peer == entry)
         post_bridge(control, with, entry);
+    if (control->move.then)
+        port_post(control, entry, control->move.then);
+    memset(&control->move, 0, sizeof control->move);
     if (control_wire(control))
         wire_pause(control_wire(control), false);
 }
@@ -230,12 +241,13 @@ void ports_command(struct control *control, const struct proto_command *m)
             bridge(control, entry, other);
         break;
     case PROTO_UNBRIDGE:
-        unpair(entry);
+        ports_unpair(entry);
         post_simple(control, entry, JOB_UNBRIDGE, 0);
         break;
     case PROTO_ECHO:
         if (m->value) {
-            unpair(entry);
+            ports_unpair(entry);
+            place_leave(control, entry);
             entry->peer = entry;
             post_bridge(control, entry, entry);
         } else if (entry->peer == entry) {
@@ -369,7 +381,9 @@ static void from_worker(struct control *control, const struct job *job)
 {
     struct entry *entry = idmap_get(&control->ids, job->id);
 
-    if (!entry)
+    if (job->kind == JOB_RECORDED)
+        records_ended(control, job);
+    if (job->kind == JOB_RECORDED || !entry)
         return;
     switch (job->kind) {
     case JOB_EVENT:
@@ -435,12 +449,16 @@ int ports_init(struct control *control)
 
     list_init(&control->ready);
     list_init(&control->used);
+    list_init(&control->places);
     err = inbox_init(&control->inbox);
     if (err < 0)
         return err;
     while (!instance) /* ids differ from those of an earlier process: a late message of it finds nothing */
         random_bytes(&instance, sizeof instance);
     control->last_id = (uint64_t)instance << 32;
+    err = file_thread_start(&control->files, NULL);
+    if (err < 0)
+        return err;
     range_init(&control->ranges[0], &options->bind4, options->port_low, options->port_high);
     range_init(&control->ranges[1], &options->bind6, options->port_low, options->port_high);
     control->ranges[0].rest_us = control->ranges[1].rest_us = options->rest_ms * UINT64_C(1000);
@@ -450,6 +468,7 @@ int ports_init(struct control *control)
     for (unsigned i = 0; i < options->threads && err == 0; i++) {
         control->workers[i] = mem_new(sizeof **control->workers);
         control->worker_count++;
+        control->workers[i]->report_us = options->report_ms * UINT64_C(1000);
         err = worker_start(control->workers[i], &control->inbox, options->silence_ms * 1000u);
     }
     return err;
@@ -459,6 +478,7 @@ void ports_clear(struct control *control)
 {
     struct entry *entry, *next;
 
+    free(control->move.then);
     for (unsigned i = 0; i < control->worker_count; i++) {
         worker_stop(control->workers[i]);
         free(control->workers[i]);
@@ -467,8 +487,10 @@ void ports_clear(struct control *control)
     close_entry(control, entry);
     LIST_FOR_EACH_SAFE(entry, next, &control->used, node)
     close_entry(control, entry);
+    places_clear(control);
     free(control->workers);
     free(control->load);
+    file_thread_stop(control->files); /* what recordings of the ports had left to write */
     idmap_clear(&control->ids);
     range_clear(&control->ranges[0]);
     range_clear(&control->ranges[1]);

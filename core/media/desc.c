@@ -82,6 +82,11 @@ bool codec_same(const struct codec *a, const struct codec *b)
     return strcasecmp(a->name, b->name) == 0 && a->rate == b->rate && a->channels == b->channels;
 }
 
+bool codec_is_speech(const struct codec *codec)
+{
+    return strcasecmp(codec->name, "telephone-event") != 0 && strcasecmp(codec->name, "CN") != 0;
+}
+
 struct stream_desc *desc_audio(struct media_desc *desc)
 {
     for (unsigned i = 0; desc && i < desc->count; i++)
@@ -93,7 +98,7 @@ struct stream_desc *desc_audio(struct media_desc *desc)
 const struct codec *desc_speech(const struct stream_desc *stream)
 {
     for (unsigned i = 0; i < stream->codec_count; i++)
-        if (strcasecmp(stream->codecs[i].name, "telephone-event") != 0 && strcasecmp(stream->codecs[i].name, "CN") != 0)
+        if (codec_is_speech(&stream->codecs[i]))
             return &stream->codecs[i];
     return NULL;
 }

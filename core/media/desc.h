@@ -38,6 +38,7 @@ struct stream_desc {
     unsigned crypto_count;
     struct crypto *crypto;    /* SRTP keys, best first (RFC 4568); owned; NULL when crypto_count is 0 */
     bool must_encrypt;        /* our own offer or answer: an answer without keys is none */
+    uint8_t ignored[16];      /* bit = payload type of its offer that stands for a codec which it may not use */
     const char *crypto_fault; /* why an a=crypto line is not among them, in words for ever; NULL: none was left out */
 };
 
@@ -58,6 +59,8 @@ void desc_set_crypto(struct stream_desc *stream, const struct crypto *crypto, un
 const struct codec *desc_codec_by_pt(const struct stream_desc *stream, unsigned pt);
 /* Same encoding: name without case, rate, channels. */
 bool codec_same(const struct codec *a, const struct codec *b);
+/* It carries speech (or pictures): it is neither telephone-event nor CN. */
+bool codec_is_speech(const struct codec *codec);
 /* The first audio stream that is not refused, or NULL. */
 struct stream_desc *desc_audio(struct media_desc *desc);
 /* The first codec of the stream that carries speech (not telephone-event, not CN), or NULL. */

@@ -27,26 +27,45 @@ struct media_hooks {
     void (*down)(void *arg, const char *why); /* process gone; every port's `lost` callback ran before this */
 };
 
+/* One direction of a port's sound: how it is to listen to. */
+struct media_quality {
+    uint16_t mos;      /* mean opinion score of the whole call, in hundredths: 100 (bad) to 441; 0: not known */
+    uint16_t mos_now;  /* of the last seconds */
+    uint16_t lost_now; /* packets of the last seconds that were lost, of 1000 */
+};
+
 /* Counters of one port since it was taken. */
 struct media_stats {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-    uint64_t lost;        /* by RTP sequence numbers, received direction */
-    uint64_t dropped;     /* wrong source, not RTP, unknown payload type */
-    uint64_t rejected;    /* of an encrypted stream: not from whoever has the key, damaged, or sent again */
-    uint32_t jitter_us;   /* RFC 3550 §6.4.1 interarrival jitter */
-    uint32_t first_rx_ms; /* after the remote was set; 0: nothing came */
-    union addr source;    /* latched; unset: none */
-    uint8_t pt;           /* payload type last received */
+    uint64_t lost;          /* by RTP sequence numbers, received direction */
+    uint64_t dropped;       /* wrong source, not RTP, unknown payload type */
+    uint64_t rejected;      /* of an encrypted stream: not from whoever has the key, damaged, or sent again */
+    uint32_t jitter_us;     /* RFC 3550 §6.4.1 interarrival jitter */
+    uint32_t first_rx_ms;   /* after the remote was set; 0: nothing came */
+    union addr source;      /* latched; unset: none */
+    uint8_t pt;             /* payload type last received */
+    uint8_t speaks;         /* sound goes to the far side just now */
+    uint64_t far_lost;      /* packets to it of which it says (RTCP) that they did not come */
+    uint32_t far_jitter_us; /* as it says */
+    uint32_t rtt_us;        /* to it and back, on average; 0: not known */
+    uint32_t reports;       /* that came from it about what we sent */
+    uint32_t bad_reports;   /* damaged, or about streams that are not ours */
+    /* From the far side as it reaches us, and to it as it says. */
+    struct media_quality in, out;
 };
 
 enum media_event_kind {
     MEDIA_LATCHED,   /* the source address was learnt or changed */
     MEDIA_FIRST_RTP, /* first accepted packet */
     MEDIA_LOST,      /* the process died; the port is dead: release it */
+    MEDIA_QUALITY,   /* every few seconds, while there is sound: stats have the figures */
     /* Of a port that is watched, once each until it is over: */
     MEDIA_SILENT,   /* no sound for silent_ms; stats say whether there ever was any */
     MEDIA_HEARD,    /* sound after MEDIA_SILENT */
     MEDIA_LIFELESS, /* neither RTP nor RTCP for lifeless_ms */
+    /* Of a port in a conference: */
+    MEDIA_TALKS, /* it is heard talking */
+    MEDIA_QUIET, /* not any more, for a second */
     MEDIA_KEY,      /* the far side pressed a key, and then that it let go; stats are not filled in */
 };
 
@@ -99,9 +118,20 @@ void media_unbridge(struct media_port *port);
 /* What comes in goes back out (echo test). Ends with false or a bridge. */
 void media_port_echo(struct media_port *port, bool on);
 
-/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms
- * (0: never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise
- * counts as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
+/* A conference: all ports with the same room hear each other, each without himself; above eight who talk at once, the
+ * loudest are heard. room: any number but 0 that no other conference has. Once more with the same room: only the flags
+ * change. The port leaves its bridge or its earlier room. */
+enum media_mix {
+    MEDIA_MIX_MUTED = 1, /* it is not heard */
+    MEDIA_MIX_DEAF = 2,  /* it does not hear */
+    MEDIA_MIX_TONES = 4, /* the others hear a tone when it comes and when it goes */
+};
+void media_mix(struct media_port *port, uint64_t room, unsigned flags);
+void media_unmix(struct media_port *port);
+
+/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms (0:
+ * never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise counts
+ * as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms);
 
 /* Keys. */

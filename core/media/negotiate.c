@@ -3,17 +3,13 @@
 #include "media/negotiate.h"
 
 #include "media/negotiate_crypto.h"
+#include "media/negotiate_policy.h"
 
 #include <stdio.h>
 #include <strings.h>
 
-const struct codec negotiate_default_codecs[] = {
-    {8, "PCMA", 8000, 1, ""},
-    {0, "PCMU", 8000, 1, ""},
-    {9, "G722", 8000, 1, ""},
-    {101, "telephone-event", 8000, 1, "0-15"},
-};
-const unsigned negotiate_default_codec_count = COUNT_OF(negotiate_default_codecs);
+/* Telephone events as Tandem understands them. */
+static const char event_fmtp[] = "0-15";
 
 /* Codecs whose packets mean the same on both sides of a relay. Those that name other payload types in their parameters
  * (red, rtx, ulpfec) are left out: the numbers may differ from leg to leg. */
@@ -30,11 +26,6 @@ static const char *const known_names[] = {
 static bool is_event(const struct codec *codec)
 {
     return strcasecmp(codec->name, "telephone-event") == 0;
-}
-
-static bool is_speech(const struct codec *codec)
-{
-    return !is_event(codec) && strcasecmp(codec->name, "CN") != 0;
 }
 
 bool codec_known(const struct codec *codec)
@@ -89,12 +80,12 @@ static bool take_codecs(struct stream_desc *stream, struct codec *codecs, unsign
     bool any_speech = false;
 
     for (unsigned i = 0; i < count; i++) {
-        bool keep = is_speech(&codecs[i]);
+        bool keep = codec_is_speech(&codecs[i]);
 
         any_speech |= keep;
         /* The speech may stand on either side of it: what is kept already, or what is still to come. */
         for (unsigned k = 0; k < count && !keep; k++)
-            keep = (k < kept || k > i) && is_speech(&codecs[k]) && codecs[k].rate == codecs[i].rate;
+            keep = (k < kept || k > i) && codec_is_speech(&codecs[k]) && codecs[k].rate == codecs[i].rate;
         if (keep)
             codecs[kept++] = codecs[i];
     }
@@ -129,7 +120,7 @@ static unsigned known_codecs(const struct stream_desc *stream, struct codec out[
 static bool has_known_speech(const struct stream_desc *stream)
 {
     for (unsigned i = 0; i < stream->codec_count; i++)
-        if (is_speech(&stream->codecs[i]) && codec_known(&stream->codecs[i]))
+        if (codec_is_speech(&stream->codecs[i]) && codec_known(&stream->codecs[i]))
             return true;
     return false;
 }
@@ -208,6 +199,42 @@ static unsigned common_codecs(const struct stream_desc *offer, const struct stre
     return count;
 }
 
+/* Telephone events that were offered at the clocks of these codecs are taken whether or not the other side has them: a
+ * key is converted, and may be meant for Tandem. */
+static unsigned add_events(const struct stream_desc *offer, struct codec *codecs, unsigned count)
+{
+    unsigned speech = count;
+
+    for (unsigned i = 0; i < offer->codec_count && count < MEDIA_CODECS_MAX; i++) {
+        const struct codec *event = &offer->codecs[i];
+        bool fits = false, there = !is_event(event);
+
+        for (unsigned k = 0; k < count && !there; k++) {
+            fits |= k < speech && codec_is_speech(&codecs[k]) && codecs[k].rate == event->rate;
+            there = codec_same(&codecs[k], event);
+        }
+        if (there || !fits)
+            continue;
+        codecs[count] = *event;
+        str_copy(codecs[count++].fmtp, sizeof codecs->fmtp, event_fmtp); /* what we take, not what was offered */
+    }
+    return count;
+}
+
+/* The first codec of the offer that Tandem can convert into what the other side has answered, and telephone events. */
+static unsigned converted_codecs(const struct stream_desc *offer, const struct stream_desc *answer,
+                                 struct codec out[MEDIA_CODECS_MAX])
+{
+    for (unsigned i = 0; codecs_convert(offer, answer) && i < offer->codec_count; i++) {
+        if (!codec_is_convertible(&offer->codecs[i]))
+            continue;
+        out[0] = offer->codecs[i];
+        str_copy(out[0].fmtp, sizeof out[0].fmtp, codec_own_fmtp(&out[0]));
+        return add_events(offer, out, 1);
+    }
+    return 0;
+}
+
 struct media_desc *negotiate_relay_reanswer(const struct media_desc *offer, const struct media_desc *other_answer)
 {
     static const enum stream_kind kinds[] = {STREAM_AUDIO, STREAM_VIDEO};
@@ -216,16 +243,25 @@ struct media_desc *negotiate_relay_reanswer(const struct media_desc *offer, cons
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         int place = relayed_stream(offer, kinds[i]), other = relayed_stream(other_answer, kinds[i]);
         const struct stream_desc *offered, *answered;
+        struct stream_desc *stream;
         struct codec codecs[MEDIA_CODECS_MAX];
+        bool audio = kinds[i] == STREAM_AUDIO;
+        unsigned count;
 
         if (place < 0 || other < 0)
             continue;
         offered = &offer->streams[place];
         answered = &other_answer->streams[other];
-        if (!take_codecs(&desc->streams[place], codecs, common_codecs(offered, answered, codecs)))
-            continue;
-        desc->streams[place].dir = answered->dir & dir_mirror(offered->dir);
-        desc->streams[place].ptime = answered->ptime;
+        stream = &desc->streams[place];
+        count = common_codecs(offered, answered, codecs);
+        if (!take_codecs(stream, codecs, audio ? add_events(offered, codecs, count) : count)) {
+            if (!audio || !take_codecs(stream, codecs, converted_codecs(offered, answered, codecs)))
+                continue;
+            stream->ptime = offered->ptime; /* each side has its own */
+        } else {
+            stream->ptime = answered->ptime;
+        }
+        stream->dir = answered->dir & dir_mirror(offered->dir);
     }
     return desc;
 }
@@ -240,31 +276,23 @@ int negotiate_relay_answer(const struct media_desc *offer, const struct media_de
 
 /* The first speech codec of the stream that is allowed, then telephone events at its rate. */
 static unsigned local_codecs(const struct stream_desc *stream, const struct codec *allowed, unsigned allowed_count,
-                             struct codec out[2])
+                             struct codec out[MEDIA_CODECS_MAX])
 {
-    static const struct codec *const our_events = &negotiate_default_codecs[COUNT_OF(negotiate_default_codecs) - 1];
     unsigned count = 0;
 
     for (unsigned i = 0; i < stream->codec_count && !count; i++) {
         const struct codec *codec = &stream->codecs[i];
-        bool take = is_speech(codec) && !allowed && codec_known(codec);
+        bool take = codec_is_speech(codec) && !allowed && codec_known(codec);
 
         out[0] = *codec;
-        for (unsigned k = 0; allowed && is_speech(codec) && k < allowed_count && !take; k++) {
+        for (unsigned k = 0; allowed && codec_is_speech(codec) && k < allowed_count && !take; k++) {
             take = codec_same(codec, &allowed[k]);
             if (take && allowed[k].fmtp[0])
                 str_copy(out[0].fmtp, sizeof out[0].fmtp, allowed[k].fmtp);
         }
         count = take;
     }
-    for (unsigned i = 0; i < stream->codec_count && count == 1; i++) {
-        if (!is_event(&stream->codecs[i]) || stream->codecs[i].rate != out[0].rate)
-            continue;
-        out[count] = stream->codecs[i];
-        str_copy(out[count].fmtp, sizeof out[count].fmtp, our_events->fmtp); /* what we take, not what was offered */
-        count++;
-    }
-    return count;
+    return count ? add_events(stream, out, count) : 0;
 }
 
 int negotiate_local_answer(const struct media_desc *offer, const struct codec *allowed, unsigned allowed_count,
@@ -276,7 +304,7 @@ int negotiate_local_answer(const struct media_desc *offer, const struct codec *a
     for (unsigned i = 0; i < desc->count && !usable; i++) {
         const struct stream_desc *from = &offer->streams[i];
         struct stream_desc *to = &desc->streams[i];
-        struct codec codecs[2];
+        struct codec codecs[MEDIA_CODECS_MAX];
 
         if (from->kind != STREAM_AUDIO || !can_relay(from) ||
             !take_codecs(to, codecs, local_codecs(from, allowed, allowed_count, codecs)))
@@ -306,7 +334,7 @@ static bool share_a_format(const struct stream_desc *offer, const struct stream_
 {
     for (unsigned i = 0; i < answer->codec_count; i++)
         for (unsigned k = 0; k < offer->codec_count; k++)
-            if (is_speech(&answer->codecs[i]) && codec_same(&answer->codecs[i], &offer->codecs[k]))
+            if (codec_is_speech(&answer->codecs[i]) && codec_same(&answer->codecs[i], &offer->codecs[k]))
                 return true;
     return !offer->codec_count && !answer->codec_count && strcasecmp(offer->formats, answer->formats) == 0;
 }

@@ -36,7 +36,8 @@ static void keep_refused(struct stream_desc *to, const struct stream_desc *said)
 
 /* Which codec a payload type of one stream stands for, as a far side knows it. */
 struct numbers {
-    const struct codec *codec[PT_COUNT]; /* NULL: free */
+    const struct codec *codec[PT_COUNT]; /* NULL: free, unless */
+    bool ignored[PT_COUNT];              /* it stands for one that is not used here */
 };
 
 static void note_numbers(struct numbers *numbers, const struct stream_desc *stream)
@@ -47,6 +48,8 @@ static void note_numbers(struct numbers *numbers, const struct stream_desc *stre
         if (!*slot)
             *slot = &stream->codecs[i];
     }
+    for (unsigned pt = 0; stream && pt < PT_COUNT; pt++)
+        numbers->ignored[pt] |= stream->ignored[pt / 8] >> pt % 8 & 1;
 }
 
 /* The number by which this codec is known, best the one with its parameters; -1: by none that is not taken yet. */
@@ -69,12 +72,17 @@ static int known_number(const struct numbers *numbers, const struct codec *codec
     return found;
 }
 
+static bool is_free(const struct numbers *numbers, int pt, const bool *taken)
+{
+    return !numbers->codec[pt] && !numbers->ignored[pt] && !taken[pt];
+}
+
 static int free_number(const struct numbers *numbers, unsigned wanted, const bool *taken)
 {
-    if (!numbers->codec[wanted] && !taken[wanted])
+    if (is_free(numbers, (int)wanted, taken))
         return (int)wanted;
     for (int pt = PT_DYNAMIC; pt < PT_COUNT; pt++)
-        if (!numbers->codec[pt] && !taken[pt])
+        if (is_free(numbers, pt, taken))
             return pt;
     return -1;
 }
@@ -141,7 +149,7 @@ struct media_desc *negotiate_arrange_offer(const struct media_desc *relay, const
     }
     desc = desc_new(count);
     for (unsigned i = 0; i < count; i++) {
-        struct numbers numbers = {{NULL}};
+        struct numbers numbers = {.codec = {NULL}};
 
         if (!at[i]) {
             keep_refused(&desc->streams[i], &layout->streams[i]);

@@ -24,13 +24,13 @@ static void arm(struct pace *pace)
     event_add(pace->timer, &time);
 }
 
-static void call_all(struct pace *pace)
+void pace_call(struct pace *pace, uint64_t due_us)
 {
     for (struct list *node = pace->beats.next; node != &pace->beats; node = pace->next) {
         struct beat *beat = LIST_ENTRY(node, struct beat, node);
 
         pace->next = node->next;
-        beat->frame(beat, pace->due_us);
+        beat->frame(beat, due_us);
     }
     pace->next = NULL;
 }
@@ -47,7 +47,7 @@ static void due(evutil_socket_t fd, short what, void *arg)
         pace->due_us += missed * BEAT_US;
     }
     while (pace->due_us <= now && !list_empty(&pace->beats)) {
-        call_all(pace);
+        pace_call(pace, pace->due_us);
         pace->due_us += BEAT_US;
     }
     if (!list_empty(&pace->beats))

@@ -35,5 +35,7 @@ void pace_clear(struct pace *pace);
  */
 void pace_join(struct pace *pace, struct beat *beat);
 void pace_leave(struct pace *pace, struct beat *beat);
+/* Calls all who have joined; for its own timer and for tests. */
+void pace_call(struct pace *pace, uint64_t due_us);
 
 #endif

@@ -11,6 +11,8 @@
 #include "media/keys.h"
 #include "media/play.h"
 #include "media/hearing.h"
+#include "media/mix.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 #define DRAIN_MAX 2000   /* packets thrown away at hand-out; a flood must not hold the thread */
@@ -33,6 +35,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
     keys_init(port);
+    list_init(&port->recordings);
     list_init(&port->players);
     port_refresh_accepts(port);
     return port;
@@ -40,6 +43,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 
 void port_free(struct port *port)
 {
+    record_end_all(port);
     hearing_free(port);
     voice_free(port);
     keys_free(port);
@@ -128,6 +132,8 @@ static void take_rtcp(struct port *port, const uint8_t *packet, size_t len, uint
 {
     struct sink *sink, *next;
 
+    if (!reports_take(port, packet, len, now_us))
+        return;
     port->rtcp_us = now_us;
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtcp(sink, packet, len);
@@ -364,11 +370,14 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     event_add(port->rtcp.event, NULL);
     voice_resume(port);
     keys_resume(port);
+    record_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
+    mix_leave(port);
+    record_suspend(port);
     voice_suspend(port);
     keys_suspend(port);
     event_free(port->rtp.event);
@@ -396,6 +405,7 @@ static void agreed(struct port *port)
     keys_refresh(port);
     hearing_refresh(port);
     voice_refresh(port);
+    mix_refresh(port);
 }
 
 static void refresh_direction(struct port *port)
@@ -493,6 +503,7 @@ void port_tick(struct port *port, uint64_t now_us)
         since = port->bridge.to->last_us;
     if (latch_tick(&port->latch, now_us, port->worker->silence_us))
         disconnect_rtp(port);
+    reports_tick(port, now_us);
     look_for_silence(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
@@ -510,4 +521,5 @@ void port_get_stats(const struct port *port, struct media_stats *out)
     out->first_rx_ms = !port->first_us ? 0 : wait ? (uint32_t)wait : 1;
     if (port->latch.rank != LATCH_NONE)
         out->source = port->latch.source;
+    reports_stats(port, out);
 }

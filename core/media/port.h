@@ -7,12 +7,14 @@
 #include "media/keys.h"
 #include "media/latch.h"
 #include "media/proto.h"
+#include "media/reports.h"
 #include "media/rtp.h"
 #include "media/secure.h"
 #include "media/silence.h"
 #include "media/voice.h"
 
 struct port;
+struct mix_member;
 struct worker;
 struct event;
 struct hearing;
@@ -70,10 +72,13 @@ struct port {
     bool accepts[128];            /* payload types that were negotiated */
     struct list sinks;
     struct bridge bridge;
+    struct mix_member *member; /* of a conference; NULL: in none */
+    struct port_keys keys;
     struct hearing *hearing; /* NULL: nobody listens to what its far side says */
     struct list players;     /* play.c */
     struct voice *voice;     /* NULL: never said anything of its own */
-    struct port_keys keys;
+    struct list recordings;  /* record.c */
+    unsigned taps;           /* recordings of what is sent: it has to exist as samples */
     struct rtp_count count;
     struct media_stats stats; /* the plain counters of it */
     uint32_t rate;            /* clock of payload type stats.pt */
@@ -81,6 +86,7 @@ struct port {
     uint64_t remote_us, first_us, last_us;
     uint64_t sound_us, rtcp_us; /* last RTP that was taken; last RTCP */
     struct silence silence;
+    struct reports reports;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
     struct secure in, out;
 };
@@ -99,7 +105,7 @@ void port_set_local(struct port *port, const struct proto_local *local);
 /* SRTP from now on: in for what comes, out for what goes (suite 0: plain). */
 void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out);
 void port_set_direction(struct port *port, enum stream_dir dir);
-/* Silence and left-over checks; several times in the silence time. */
+/* Silence, reports and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);
 void port_get_stats(const struct port *port, struct media_stats *out);
 /* The codec that a packet with this payload type from the far side is in, or NULL. */

@@ -7,7 +7,7 @@
 #include "media/media_play.h"
 
 #define PROTO_VERSION 5u
-_Static_assert(sizeof(struct media_stats) == 96, "media_stats is part of the protocol: raise PROTO_VERSION with it");
+_Static_assert(sizeof(struct media_stats) == 136, "media_stats is part of the protocol: raise PROTO_VERSION with it");
 
 enum proto_kind {
     /* the controller says */
@@ -25,6 +25,11 @@ enum proto_kind {
     PROTO_KEYS,
     PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
     PROTO_PRESS,
+    PROTO_MIX,   /* into a conference, out of it */
+    PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
+    PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
+    PROTO_RECORD_PAUSE,
+    PROTO_RECORD_RESUME,
     PROTO_PIECE, /* one more for the list that the next PROTO_PLAY or PROTO_MUSIC is about; a file's descriptor beside
                     it */
     PROTO_PLAY,
@@ -39,6 +44,7 @@ enum proto_kind {
     PROTO_GRANTED, /* answer to PROTO_WANT, after the grants: how many there were (fewer: the range is used up) */
     PROTO_EVENT,
     PROTO_RELEASED,
+    PROTO_RECORDED,
     PROTO_PLAYED, /* what PROTO_PLAY began is over by itself */
     PROTO_KEY,    /* the far side presses a key */
     PROTO_STATUS, /* once a second while something changes */
@@ -60,6 +66,8 @@ struct proto_hello { /* HELLO, WELCOME */
     uint32_t ip4, ip6; /* WELCOME: does it have ports of this family? */
     uint32_t listed;   /* WELCOME: how many ports follow */
     uint32_t threads;
+    uint32_t recordings; /* WELCOME: that go on, of an earlier controller */
+    uint32_t reserved;
 };
 
 struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, KEY_WAYS, END, LIST_END */
@@ -108,6 +116,13 @@ struct proto_keys { /* KEYS: suite 0 is plain */
     struct srtp_key in, out;
 };
 
+struct proto_mix { /* MIX */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t room;  /* 0: out of the one it is in */
+    uint64_t flags; /* enum media_mix */
+};
+
 struct proto_watch { /* WATCH */
     struct proto_head head;
     uint64_t id;
@@ -115,6 +130,21 @@ struct proto_watch { /* WATCH */
 };
 
 #define PROTO_LISTEN_FOR_TONES 256u
+struct proto_record { /* RECORD */
+    struct proto_head head;
+    uint64_t port, id;     /* id: chosen by the controller */
+    uint32_t what, format; /* enum media_record_what, enum media_record_format */
+    uint32_t max_ms, silence_ms;
+    uint32_t beep, reserved;
+};
+
+struct proto_recorded { /* RECORDED */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t why; /* enum media_record_why */
+    int32_t err;
+    uint64_t ms, bytes, left_out_ms;
+};
 
 struct proto_piece { /* PIECE */
     struct proto_head head;

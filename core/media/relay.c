@@ -8,6 +8,7 @@
 
 #include "audio/codec.h"
 #include "media/hearing.h"
+#include "media/record.h"
 #include "media/worker.h"
 
 static struct port *port_of(struct bridge *bridge)
@@ -145,7 +146,7 @@ static void relay_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
 
     /* Nobody wants his own reports back, or some about numbers that he does not see. */
     if (bridge->to != port_of(bridge) && !bridge->decoded && !bridge->muted)
-        port_send_rtcp(bridge->to, packet, len);
+        reports_cross(bridge->to, packet, len);
 }
 
 /* The number under which `to` receives this codec, best `pt` itself: a codec may stand there twice. */
@@ -229,6 +230,7 @@ static void point(struct port *port, struct port *to)
     port->bridge.source.frame = bridge_frame;
     port->bridge.to = to;
     list_append(&port->sinks, &port->bridge.sink.node);
+    reports_bridged(port);
 }
 
 void relay_reconsider(struct port *port)
@@ -264,6 +266,7 @@ static void unpoint(struct port *port)
 {
     decode_off(&port->bridge);
     port->bridge.foreign = port->bridge.keying = port->bridge.muting = port->bridge.muted = false;
+    record_unbridged(port);
     list_unlink(&port->bridge.sink.node);
     port->bridge.to = NULL;
     port_refresh_accepts(port);

@@ -61,17 +61,17 @@ const uint8_t *rtp_payload(const uint8_t *packet, size_t packet_len, size_t *len
     return packet + head;
 }
 
-static uint64_t run_lost(const struct rtp_count *count)
+uint64_t rtp_count_run_lost(const struct rtp_count *count)
 {
     return count->span > count->received ? count->span - count->received : 0;
 }
 
 static void start_run(struct rtp_count *count, const struct rtp_head *head)
 {
-    count->lost_before += run_lost(count);
+    count->lost_before += rtp_count_run_lost(count);
     count->started = true;
     count->ssrc = head->ssrc;
-    count->max_seq = head->seq;
+    count->first_seq = count->max_seq = head->seq;
     count->span = count->received = 1;
     count->timed = false;
 }
@@ -88,6 +88,7 @@ static void count_seq(struct rtp_count *count, const struct rtp_head *head)
     if (ahead && ahead < JUMP_FORWARD) {
         count->max_seq = head->seq;
         count->span += ahead;
+        count->gaps += ahead > 1;
     }
     count->received++;
 }
@@ -115,5 +116,10 @@ void rtp_count_packet(struct rtp_count *count, const struct rtp_head *head, uint
 
 uint64_t rtp_count_lost(const struct rtp_count *count)
 {
-    return count->lost_before + run_lost(count);
+    return count->lost_before + rtp_count_run_lost(count);
+}
+
+uint32_t rtp_count_highest(const struct rtp_count *count)
+{
+    return (uint32_t)(count->first_seq + count->span - 1);
 }

@@ -27,9 +27,10 @@ const uint8_t *rtp_payload(const uint8_t *packet, size_t packet_len, size_t *len
 struct rtp_count {
     bool started;
     uint32_t ssrc;
-    uint16_t max_seq;
+    uint16_t first_seq, max_seq;
     uint64_t span;        /* packets from the first of this run to the highest number, both counted */
     uint64_t received;    /* of this run */
+    uint64_t gaps;        /* how often numbers were missing, however many in a row; of all runs */
     uint64_t lost_before; /* in earlier runs: another SSRC, or a jump in the numbers */
     bool timed;
     uint32_t transit;
@@ -40,5 +41,9 @@ struct rtp_count {
 /* now_us is the arrival; rate the clock of its payload type (0: not to be timed, as telephone-event). */
 void rtp_count_packet(struct rtp_count *count, const struct rtp_head *head, uint64_t now_us, uint32_t rate);
 uint64_t rtp_count_lost(const struct rtp_count *count);
+/* Of the present run, for a report (RFC 3550 §6.4.1): the highest number with the wraps of its count, and what is
+ * missing. */
+uint32_t rtp_count_highest(const struct rtp_count *count);
+uint64_t rtp_count_run_lost(const struct rtp_count *count);
 
 #endif

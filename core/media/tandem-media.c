@@ -28,6 +28,7 @@ static const char help[] = "Usage: tandem-media --socket PATH [options]\n"
                            "  --orphan SECONDS   carry on this long without tandemd (default 600)\n"
                            "  --silence-ms MS    a source this quiet may be replaced by another (default 2000)\n"
                            "  --rest-ms MS       so long a port is not used again (default 5000)\n"
+                           "  --report-ms MS     time between reports (RTCP) to a phone; 0: none (default 5000)\n"
                            "  --codecs DIR       codec plug-ins, each a codec_NAME.so (default " TANDEM_CODECDIR ")\n"
                            "  --no-sandbox       no list of allowed system calls (for debuggers)\n"
                            "  --log LEVEL        error, warn, info or debug (default info)\n"
@@ -91,6 +92,7 @@ enum {
     OPT_ORPHAN,
     OPT_SILENCE,
     OPT_REST,
+    OPT_REPORT,
     OPT_CODECS,
     OPT_NO_SANDBOX,
     OPT_LOG,
@@ -107,6 +109,7 @@ static const struct option long_options[] = {
     {"orphan", required_argument, NULL, OPT_ORPHAN},
     {"silence-ms", required_argument, NULL, OPT_SILENCE},
     {"rest-ms", required_argument, NULL, OPT_REST},
+    {"report-ms", required_argument, NULL, OPT_REPORT},
     {"codecs", required_argument, NULL, OPT_CODECS},
     {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"log", required_argument, NULL, OPT_LOG},
@@ -145,6 +148,9 @@ static int read_options(int argc, char **argv, struct control_options *options, 
             break;
         case OPT_REST:
             err = number("rest-ms", optarg, 60000, &options->rest_ms);
+            break;
+        case OPT_REPORT:
+            err = number("report-ms", optarg, 60000, &options->report_ms);
             break;
         case OPT_CODECS:
             *codecs = optarg;
@@ -236,6 +242,7 @@ int main(int argc, char **argv)
                                       .port_high = 19999,
                                       .orphan_seconds = 600,
                                       .silence_ms = 2000,
+                                      .report_ms = 5000,
                                       .rest_ms = RANGE_REST_US / 1000};
     struct loop_watch *on_term, *on_int;
     struct secure encryption = {.ctx = NULL};

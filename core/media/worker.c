@@ -10,8 +10,10 @@
 
 #include "base/log.h"
 #include "media/keys.h"
+#include "media/mix.h"
 #include "media/play.h"
 #include "media/port.h"
+#include "media/record.h"
 #include "media/station.h"
 
 #define TICK_MIN_US 10000
@@ -116,6 +118,8 @@ static void hand_back(struct worker *worker, const struct job *from, enum job_ki
 {
     struct job *job = job_new(kind, from->id, from->port);
 
+    if (kind == JOB_RELEASED)
+        reports_bye(from->port);
     port_get_stats(from->port, &job->stats);
     port_detach(from->port);
     inbox_post(worker->control, job);
@@ -158,8 +162,24 @@ static void do_job(struct worker *worker, struct job *job)
     case JOB_UNBRIDGE:
         relay_unbridge(job->port);
         break;
+    case JOB_MIX:
+        if (job->mix.room)
+            mix_join(job->port, job->mix.room, job->mix.flags);
+        else
+            mix_leave(job->port);
+        break;
     case JOB_WATCH:
         silence_watch(&job->port->silence, job->watch.silent_ms, job->watch.lifeless_ms, worker_now(worker));
+        break;
+    case JOB_RECORD:
+        record_start(job->recording, job->port);
+        break;
+    case JOB_RECORD_STOP:
+        record_stop(job->port, job->value);
+        break;
+    case JOB_RECORD_PAUSE:
+    case JOB_RECORD_RESUME:
+        record_pause(job->port, job->value, job->kind == JOB_RECORD_PAUSE);
         break;
     case JOB_PLAY:
         play_start(job->port, &job->play, job->list);
@@ -226,6 +246,7 @@ int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_
     if (err < 0)
         return err;
     list_init(&worker->ports);
+    list_init(&worker->rooms);
     list_init(&worker->stations);
     worker->control = control;
     worker->silence_us = silence_us;

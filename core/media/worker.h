@@ -13,6 +13,7 @@
 
 struct playlist;
 struct port;
+struct recording;
 struct event;
 struct event_base;
 
@@ -29,7 +30,12 @@ enum job_kind {
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_MIX,
     JOB_WATCH,
+    JOB_RECORD,      /* recording, from now on of the port */
+    JOB_RECORD_STOP, /* value: its id */
+    JOB_RECORD_PAUSE,
+    JOB_RECORD_RESUME,
     JOB_LEFT,      /* value: its controller has gone (true) or it has one again */
     JOB_PLAY,      /* list */
     JOB_PLAY_STOP, /* value: serial */
@@ -37,7 +43,8 @@ enum job_kind {
     /* worker → control */
     JOB_DETACHED,
     JOB_RELEASED,
-    JOB_EVENT, /* value: enum media_event_kind */
+    JOB_EVENT,    /* value: enum media_event_kind */
+    JOB_RECORDED, /* id: the recording's; from the file thread */
     JOB_PLAYED,
     JOB_KEY,    /* key */
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
@@ -61,8 +68,19 @@ struct job {
             struct srtp_key in, out;
         } keys;
         struct {
+            uint64_t room; /* 0: out of its room */
+            unsigned flags;
+        } mix;
+        struct {
             uint32_t silent_ms, lifeless_ms;
         } watch;
+        struct recording *recording;
+        struct {
+            struct inbox *control;
+            uint32_t why; /* enum media_record_why */
+            int err;
+            uint64_t ms, bytes, left_out_ms;
+        } recorded;
     };
 };
 
@@ -85,7 +103,7 @@ struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE
 struct worker {
     struct inbox inbox;
     struct inbox *control;
-    uint64_t silence_us;
+    uint64_t silence_us, report_us;
     atomic_uint_fast64_t relayed; /* written by its thread only */
     /* its thread only */
     pthread_t thread;
@@ -93,13 +111,14 @@ struct worker {
     struct event_base *base;
     struct event *wake, *tick;
     struct list ports;
+    struct list rooms; /* mix.c */
     struct pace pace;
     struct list stations;                                /* station.h */
     _Alignas(8) uint8_t packet[65536];                   /* the packet in hand: no datagram is longer */
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 
-/* Returns 0 or negative errno. control gets what the worker has to say. */
+/* Returns 0 or negative errno. control gets what the worker has to say. report_us was set before. */
 int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us);
 /* Ends the thread and forgets its ports (their sockets stay open). */
 void worker_stop(struct worker *worker);

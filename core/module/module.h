@@ -11,7 +11,7 @@
 #include "call/route.h"
 #include "base/log.h"
 
-#define TANDEM_MODULE_ABI 1
+#define TANDEM_MODULE_ABI 2
 #define TANDEM_MODULE_SYMBOL "tandem_module"
 
 struct module_ctx;

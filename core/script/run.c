@@ -4,9 +4,11 @@
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/recording.h"
 #include "call/play.h"
 #include "script/script-priv.h"
 
@@ -171,6 +173,15 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    if (run->in_conference && run->call->caller)
+        conference_leave(run->call->caller, CONFERENCE_GONE);
+    if (run->recording)
+        recording_forget(run->recording);
+    if (run->recording && run->call->caller)
+        leg_watch_keys(run->call->caller, NULL, NULL);
+    run->recording = NULL;
+    free(run->recorded.file);
+    run->recorded.file = NULL;
     if (run->play)
         leg_play_stop(run->play);
     list_unlink(&run->node);

@@ -2,6 +2,7 @@
 #ifndef SCRIPT_SCRIPT_PRIV_H
 #define SCRIPT_SCRIPT_PRIV_H
 
+#include "call/conference.h"
 #include "script/extension.h"
 #include "script/files.h"
 #include "script/guard.h"
@@ -56,6 +57,14 @@ struct script_run {
         const char *message;
         const struct db_result *result;
     } answered;
+    bool in_conference;       /* it waits for its caller to leave one */
+    enum conference_why left; /* and that is why */
+    struct recording *recording; /* it waits for the end of this; NULL: for none */
+    struct {
+        uint64_t ms;
+        char *file; /* NULL: none */
+        char why[16], terminators[8];
+    } recorded;
     struct {
         uint64_t ms;
         unsigned missing;

@@ -40,8 +40,17 @@ struct script_run *verb_resumed(lua_State *L, lua_KContext context);
 /* call_object.c: a plain value as a new reference: JSON null for nil, NULL for what is none. */
 json_t *json_at(lua_State *L, int arg);
 
+/* record_verb.c */
+int verb_record(lua_State *L);
+int verb_record_start(lua_State *L);
+int verb_record_stop(lua_State *L);
+int verb_record_pause(lua_State *L);
+int verb_record_resume(lua_State *L);
+
 /* dial_verb.c */
 int verb_dial(lua_State *L);
+/* conference_verb.c */
+int verb_conference(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
 /* play_verb.c */

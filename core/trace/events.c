@@ -59,8 +59,18 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
         return true;
     case EVENT_LEG_SILENT:
     case EVENT_LEG_HEARD:
+    case EVENT_LEG_POOR:
+    case EVENT_LEG_CLEAR:
+    case EVENT_TRANSCODING:
+    case EVENT_CONFERENCE_JOINED:
+    case EVENT_CONFERENCE_LEFT:
+    case EVENT_CONFERENCE_CHANGED:
     case EVENT_SOUND_MISSING:
+    case EVENT_RECORDING:
         str_append(out, size, &used, "%s", detail);
+        return true;
+    case EVENT_RECORDED:
+        str_append(out, size, &used, "recorded: %s", detail);
         return true;
     case EVENT_BRIDGE_JOINED:
         str_append(out, size, &used, "audio joined");
@@ -140,6 +150,13 @@ static void note_leg(struct trace_leg *leg, struct fact *fact)
                                       .lost = fact->lost,
                                       .dropped = fact->dropped,
                                       .rejected = fact->rejected,
+                                      .in.mos = (uint16_t)fact->mos_in,
+                                      .out.mos = (uint16_t)fact->mos_out,
+                                      .far_lost = fact->far_lost,
+                                      .far_jitter_us = (uint32_t)fact->far_jitter_us,
+                                      .rtt_us = (uint32_t)fact->rtt_us,
+                                      .reports = (uint32_t)fact->reports,
+                                      .bad_reports = (uint32_t)fact->bad_reports,
                                       .jitter_us = (uint32_t)fact->jitter_us,
                                       .first_rx_ms = (uint32_t)fact->first_rx_ms,
                                       .source = fact->source};
@@ -231,6 +248,13 @@ static void fact_of_counters(const struct media_stats *stats, struct fact *fact)
     fact->lost = stats->lost;
     fact->dropped = stats->dropped;
     fact->rejected = stats->rejected;
+    fact->mos_in = stats->in.mos;
+    fact->mos_out = stats->out.mos;
+    fact->far_lost = stats->far_lost;
+    fact->far_jitter_us = stats->far_jitter_us;
+    fact->rtt_us = stats->rtt_us;
+    fact->reports = stats->reports;
+    fact->bad_reports = stats->bad_reports;
     fact->jitter_us = stats->jitter_us;
     fact->first_rx_ms = stats->first_rx_ms;
     fact->source = stats->source;

@@ -18,10 +18,11 @@ static const struct field texts[] = {
     FIELD('p', party), FIELD('u', leg_account), FIELD('i', call_id), FIELD('o', codec),   FIELD('e', srtp),
 };
 static const struct field numbers[] = {
-    FIELD('S', started_us), FIELD('A', answered_us), FIELD('Q', sip_status), FIELD('O', outbound),
-    FIELD('s', leg_status), FIELD('M', counted),     FIELD('R', rx_packets), FIELD('T', tx_packets),
-    FIELD('L', lost),       FIELD('D', dropped),     FIELD('J', jitter_us),  FIELD('F', first_rx_ms),
-    FIELD('E', rejected),
+    FIELD('S', started_us),    FIELD('A', answered_us), FIELD('Q', sip_status), FIELD('O', outbound),
+    FIELD('s', leg_status),    FIELD('M', counted),     FIELD('R', rx_packets), FIELD('T', tx_packets),
+    FIELD('L', lost),          FIELD('D', dropped),     FIELD('J', jitter_us),  FIELD('F', first_rx_ms),
+    FIELD('E', rejected),      FIELD('I', mos_in),      FIELD('U', mos_out),    FIELD('l', far_lost),
+    FIELD('j', far_jitter_us), FIELD('r', rtt_us),      FIELD('q', reports),    FIELD('y', bad_reports),
 };
 static const struct field ids[] = {FIELD('C', call), FIELD('G', leg)};
 static const struct field addrs[] = {FIELD('P', peer), FIELD('X', source)};

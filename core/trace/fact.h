@@ -22,6 +22,7 @@ struct fact {
     union addr peer;
     uint64_t counted; /* 1: the counters of its media are in */
     uint64_t rx_packets, tx_packets, lost, dropped, rejected, jitter_us, first_rx_ms;
+    uint64_t mos_in, mos_out, far_lost, far_jitter_us, rtt_us, reports, bad_reports; /* as struct media_stats */
     union addr source;
 };
 

@@ -86,6 +86,36 @@ json_t *trace_call_head(const struct trace_call *call, uint64_t now_us)
     return json;
 }
 
+static void set_score(json_t *json, const char *key, unsigned hundredths)
+{
+    if (hundredths)
+        json_object_set_new(json, key, json_real(hundredths / 100.0));
+}
+
+json_t *trace_media_json(const struct media_stats *s)
+{
+    char source[ADDR_TEXT];
+    json_t *json = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets, "tx_packets",
+                             (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped", (json_int_t)s->dropped,
+                             "rejected", (json_int_t)s->rejected, "jitter_us", (json_int_t)s->jitter_us, "first_rx_ms",
+                             (json_int_t)s->first_rx_ms);
+
+    if (addr_is_set(&s->source))
+        json_object_set_new(json, "source", json_string(addr_text(&s->source, source)));
+    set_score(json, "mos_in", s->in.mos);
+    set_score(json, "mos_out", s->out.mos);
+    if (s->rtt_us)
+        json_object_set_new(json, "rtt_us", json_integer(s->rtt_us));
+    if (s->reports) {
+        json_object_set_new(json, "reports", json_integer(s->reports));
+        json_object_set_new(json, "lost_out", json_integer((json_int_t)s->far_lost));
+        json_object_set_new(json, "jitter_out_us", json_integer(s->far_jitter_us));
+    }
+    if (s->bad_reports)
+        json_object_set_new(json, "bad_reports", json_integer(s->bad_reports));
+    return json;
+}
+
 static json_t *leg_json(const struct trace_leg *leg)
 {
     char peer[ADDR_TEXT];
@@ -105,17 +135,8 @@ static json_t *leg_json(const struct trace_leg *leg)
         if (leg->status)
             json_object_set_new(json, "sip_status", json_integer(leg->status));
     }
-    if (leg->counted) {
-        const struct media_stats *s = &leg->stats;
-        json_t *media = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "rx_packets", (json_int_t)s->rx_packets,
-                                  "tx_packets", (json_int_t)s->tx_packets, "lost", (json_int_t)s->lost, "dropped",
-                                  (json_int_t)s->dropped, "rejected", (json_int_t)s->rejected, "jitter_us",
-                                  (json_int_t)s->jitter_us, "first_rx_ms", (json_int_t)s->first_rx_ms);
-
-        if (addr_is_set(&s->source))
-            json_object_set_new(media, "source", json_string(addr_text(&s->source, peer)));
-        json_object_set_new(json, "media", media);
-    }
+    if (leg->counted)
+        json_object_set_new(json, "media", trace_media_json(&leg->stats));
     return json;
 }
 

@@ -78,8 +78,16 @@ static void no_common_codec(struct why *why)
 {
     const json_t *leg = guilty_leg(why), *caller = json_array_get(why->legs, 0);
     const char *offered = codecs_of(why, caller, true), *theirs = codecs_of(why, leg, true);
-    const char *party = why_str(leg, "party"), *ours = codecs_of(why, leg, false);
+    const char *party = why_str(leg, "party"), *ours = codecs_of(why, leg, false), *detail = why_str(leg, "detail");
 
+    if (strstr(detail, "may use only")) {
+        why_say(why, "The call failed because %s.", detail);
+        why_do(why,
+               "Allow a codec that the phone has (`tandem account set %s --codecs LIST`), or enable an allowed one in "
+               "the phone.",
+               party);
+        return;
+    }
     if (leg == caller || json_is_true(json_object_get(leg, "inbound"))) {
         why_say(why,
                 "The call failed because the phone of %s offers only audio codecs that the switch or the other "
@@ -321,6 +329,64 @@ static bool say_silence(struct why *why)
     return true;
 }
 
+/* --- quality --------------------------------------------------------------------------------------------------------
+ */
+
+#define POOR_MOS 3.0 /* who listens to less has to ask back */
+
+/* The latest word about poor audio, as "poor audio from 202's phone: 12 % of packets are lost". */
+static const json_t *poor_line(const struct why *why)
+{
+    const json_t *found = NULL;
+
+    for (size_t i = 0; i < json_array_size(why->lines); i++)
+        if (is(json_array_get(why->lines, i), "event", "leg-poor"))
+            found = json_array_get(why->lines, i);
+    return found;
+}
+
+static double score(const json_t *leg, const char *key)
+{
+    return json_number_value(json_object_get(json_object_get(leg, "media"), key));
+}
+
+/* A leg that was poor over the whole of its call, maybe too short for a word meanwhile. */
+static const json_t *poor_leg(const struct why *why)
+{
+    for (size_t i = 0; i < json_array_size(why->legs); i++) {
+        const json_t *leg = json_array_get(why->legs, i);
+
+        if ((score(leg, "mos_in") > 0 && score(leg, "mos_in") < POOR_MOS) ||
+            (score(leg, "mos_out") > 0 && score(leg, "mos_out") < POOR_MOS))
+            return leg;
+    }
+    return NULL;
+}
+
+static bool say_quality(struct why *why)
+{
+    const json_t *line = poor_line(why),
+                 *leg = line ? json_array_get(why->legs, (size_t)why_num(line, "leg")) : poor_leg(why);
+    char clock[16];
+
+    if (!leg)
+        return false;
+    if (line) {
+        why_say(why, "The audio was poor for a while. At %s: %s.", why_clock(why_num(line, "at_us"), clock),
+                why_str(line, "text"));
+    } else {
+        bool in = score(leg, "mos_in") > 0 && score(leg, "mos_in") < POOR_MOS;
+
+        why_say(why, "The audio %s the phone of %s was poor (%.1f of 5).", in ? "from" : "to", why_str(leg, "party"),
+                score(leg, in ? "mos_in" : "mos_out"));
+    }
+    why_do(why,
+           "Look at the network between the phone of %s and the switch: a weak Wi-Fi, a line that is full, a router "
+           "that does not let voice go first. `tandem call %.13s` has the figures.",
+           why_str(leg, "party"), why_str(why->report, "id"));
+    return true;
+}
+
 /* --- facts ----------------------------------------------------------------------------------------------------------
  */
 
@@ -359,6 +425,10 @@ static void leg_fact(struct why *why, const json_t *leg)
         why_fact(why, 0, "%s: %lld audio packets received, %lld lost, %lld sent, codec %s", why_str(leg, "party"),
                  (long long)why_num(media, "rx_packets"), (long long)why_num(media, "lost"),
                  (long long)why_num(media, "tx_packets"), *why_str(leg, "codec") ? why_str(leg, "codec") : "none");
+    if (score(leg, "mos_in") > 0 || score(leg, "mos_out") > 0)
+        why_fact(why, 0, "%s: sounds %.1f of 5, hears %.1f of 5 (0: not known); its phone reports %lld lost",
+                 why_str(leg, "party"), score(leg, "mos_in"), score(leg, "mos_out"),
+                 (long long)why_num(media, "lost_out"));
 }
 
 static void add_facts(struct why *why)
@@ -379,7 +449,7 @@ static void add_facts(struct why *why)
 
 json_t *why_call(json_t *report)
 {
-    bool ended = strcmp(why_str(report, "state"), "ended") == 0, fine;
+    bool ended = strcmp(why_str(report, "state"), "ended") == 0, fine, poor;
     char about[100];
     struct why why;
 
@@ -395,7 +465,12 @@ json_t *why_call(json_t *report)
         snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
         return why_done(&why, report, about, "no-audio");
     }
-    if (ended && fine && why_num(report, "answered_us")) {
+    poor = fine && say_quality(&why);
+    if (ended && fine && poor) {
+        why_say(&why, "They talked for %lld seconds, and the %s hung up.",
+                (long long)(why_num(report, "talk_ms") / 1000),
+                *why_str(report, "ended_by") ? why_str(report, "ended_by") : "switch");
+    } else if (ended && fine && why_num(report, "answered_us")) {
         why_say(&why, "%s answered, they talked for %lld seconds, and the %s hung up. Nothing went wrong.",
                 *why_str(report, "answered_by") ? why_str(report, "answered_by") : "The switch",
                 (long long)(why_num(report, "talk_ms") / 1000),
@@ -406,5 +481,5 @@ json_t *why_call(json_t *report)
     }
     add_facts(&why);
     snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
-    return why_done(&why, report, about, ended ? why_str(report, "cause") : "none");
+    return why_done(&why, report, about, poor ? "poor-audio" : ended ? why_str(report, "cause") : "none");
 }

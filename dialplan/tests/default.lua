@@ -18,3 +18,8 @@ end)
 test("*43 is the echo test", function()
   expect(call { from = "201", to = "*43" }, { status = 200, extension = "*43", ended_by = "caller" })
 end)
+
+test("*8 and a number is a conference", function()
+  expect(call { from = "201", to = "*8100" }, { status = 200, extension = "*8100", ended_by = "caller" })
+  expect(call { from = "201", to = "*81x" }, { cause = "unknown-number" })
+end)

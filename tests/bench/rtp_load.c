@@ -1,7 +1,9 @@
-/* rtp_load CALLS SECONDS [tandem-media [SUITE]]: what relaying costs, between phones that encrypt with this suite
- * (none: plain). Opens CALLS bridged pairs of ports through the client half, sends 50 packets a second and direction
- * with 160-byte payloads, and prints JSON: CPU of the media process per relayed packet (user and system, from its CPU
- * clock), that of the load itself (one send and one recv a packet, and one encryption), packets, loss. */
+/* rtp_load CALLS SECONDS [tandem-media [SUITE | CODEC | mix]]: what relaying costs, between phones that encrypt with
+ * this suite (none: plain), or between PCMA and this codec, so that each packet is decoded and encoded; or CALLS phones
+ * in one conference, all of them talking (a packet is then 20 ms of one of them). Opens CALLS bridged pairs of ports
+ * through the client half, sends 50 packets a second and direction with 160-byte payloads, and prints JSON: CPU of the
+ * media process per relayed packet (user and system, from its CPU clock), that of the load itself (one send and one
+ * recv a packet, and one encryption), packets, loss. */
 #include "config.h"
 
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audio/codec.h"
 #include "base/log.h"
 #include "media/media.h"
 #include "media/secure.h"
@@ -25,6 +28,9 @@ struct side {
     union addr addr;
     uint16_t seq;
     struct secure out; /* of the phone */
+    uint8_t pt, clock_khz;
+    uint8_t payload[CODEC_PAYLOAD_MAX]; /* the same 20 ms over and over */
+    size_t len;
 };
 
 struct load {
@@ -34,6 +40,8 @@ struct load {
     unsigned side_count;
     uint64_t sent, received;
     enum suite suite;
+    bool mix;                       /* all in one conference */
+    const struct codec_kind *codec; /* of every other phone; NULL: PCMA as the rest */
 };
 
 static uint64_t clock_us(clockid_t clock)
@@ -45,9 +53,27 @@ static uint64_t clock_us(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void open_side(struct load *load, struct side *side)
+/* Half of a 400 Hz wave's worth of something to decode. */
+static void make_payload(struct side *side, const struct codec_kind *kind)
 {
-    struct codec codecs[1] = {{.pt = 8, .name = "PCMA", .rate = 8000, .channels = 1}};
+    struct codec_encoder *encoder = codec_encoder_new(kind, 16000, NULL);
+    int16_t pcm[320];
+    int len = 0;
+
+    for (unsigned i = 0; i < COUNT_OF(pcm); i++)
+        pcm[i] = (int16_t)(i % 40 < 20 ? 4000 : -4000);
+    for (int i = 0; encoder && i < 5; i++)
+        len = codec_encode(encoder, pcm, COUNT_OF(pcm), side->payload, sizeof side->payload);
+    codec_encoder_free(encoder);
+    if (len <= 0)
+        exit(1);
+    side->len = (size_t)len;
+    side->clock_khz = (uint8_t)(codec_clock(kind) / 1000);
+}
+
+static void open_side(struct load *load, struct side *side, const struct codec_kind *kind)
+{
+    struct codec codecs[1] = {{.pt = 8, .rate = codec_clock(kind), .channels = 1}};
     struct stream_desc d = {.kind = STREAM_AUDIO, .dir = DIR_SENDRECV, .codecs = codecs, .codec_count = 1};
     socklen_t len = sizeof side->addr;
     uint64_t until = clock_us(CLOCK_MONOTONIC) + 5000000;
@@ -65,6 +91,11 @@ static void open_side(struct load *load, struct side *side)
         }
         loop_turn(load->loop, 5);
     }
+    str_copy(codecs[0].name, sizeof codecs[0].name, codec_name(kind));
+    if (strcmp(codecs[0].name, "opus") == 0)
+        codecs[0].channels = 2;
+    side->pt = codecs[0].pt = strcmp(codecs[0].name, "PCMA") == 0 ? 8 : strcmp(codecs[0].name, "G722") == 0 ? 9 : 96;
+    make_payload(side, kind);
     d.rtp = side->addr;
     if (load->suite) {
         struct srtp_key theirs = {.suite = (uint8_t)load->suite}, ours = theirs;
@@ -91,24 +122,30 @@ static void receive(struct load *load)
 
 static void send_slice(struct load *load, unsigned slice)
 {
-    _Alignas(8) uint8_t packet[172 + SECURE_OVERHEAD] = {0x80, 8};
+    _Alignas(8) uint8_t packet[12 + CODEC_PAYLOAD_MAX + SECURE_OVERHEAD] = {0x80};
 
     for (unsigned i = slice; i < load->side_count; i += SLICES) {
         struct side *side = &load->sides[i];
+        uint32_t timestamp = (uint32_t)side->seq * 20 * side->clock_khz;
 
+        packet[1] = side->pt;
+        packet[4] = (uint8_t)(timestamp >> 24);
+        packet[5] = (uint8_t)(timestamp >> 16);
+        packet[6] = (uint8_t)(timestamp >> 8);
+        packet[7] = (uint8_t)timestamp;
+        memcpy(packet + 12, side->payload, side->len);
         packet[2] = (uint8_t)(side->seq >> 8);
         packet[3] = (uint8_t)side->seq;
         side->seq++;
         if (load->suite) {
-            size_t len = 172;
+            size_t len = 12 + side->len;
 
             packet[0] = 0x80;
-            memset(packet + 12, 0xd5, 160);
             if (secure_seal(&side->out, packet, &len, false))
                 load->sent += send(side->fd, packet, len, 0) == (ssize_t)len;
             continue;
         }
-        load->sent += send(side->fd, packet, 172, 0) == 172;
+        load->sent += send(side->fd, packet, 12 + side->len, 0) == (ssize_t)(12 + side->len);
     }
 }
 
@@ -177,13 +214,26 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/media", dir);
     if (load.suite && secure_setup(&anchor) < 0)
         return 1;
+    load.mix = argc > 4 && strcmp(argv[4], "mix") == 0;
+    if (load.mix)
+        load.side_count = calls;
+    if (argc > 4 && !load.suite && !load.mix) {
+        load.codec =
+            codec_find(argv[4], strcmp(argv[4], "opus") == 0 ? 48000 : 8000, strcmp(argv[4], "opus") == 0 ? 2 : 1);
+        if (!load.codec) {
+            fprintf(stderr, "rtp_load: %s is neither a suite nor a codec\n", argv[4]);
+            return 1;
+        }
+    }
     start(&load, argc > 3 && argv[3][0] ? argv[3] : program, path);
     load.sides = calloc(load.side_count ? load.side_count : 1, sizeof *load.sides);
     if (!load.sides)
         return 1;
     for (unsigned i = 0; i < load.side_count; i++) {
-        open_side(&load, &load.sides[i]);
-        if (i % 2)
+        open_side(&load, &load.sides[i], i % 2 && load.codec ? load.codec : codec_find("PCMA", 8000, 1));
+        if (load.mix)
+            media_mix(load.sides[i].port, 1, 0);
+        else if (i % 2)
             media_bridge(load.sides[i - 1].port, load.sides[i].port);
     }
     run(&load, 500000); /* latches, warms up */

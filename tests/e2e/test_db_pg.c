@@ -542,7 +542,7 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_setting('Realm', 'x')", "cannot be called"},
         {"SELECT set_setting('realm', 'other')", "realm cannot change"},
         {"SELECT set_setting('realm', NULL)", "realm"},
-        {"SELECT set_setting('keepalife', '30')", "keepalive, max_call"},
+        {"SELECT set_setting('keepalife', '30')", "emergency_numbers, keepalive"},
         {"SELECT set_setting('keepalife', NULL)", "there is no setting"},
         {"SELECT set_setting('my.greeting', E'two\\nlines')", "control characters"},
         {"INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) VALUES ('9', 'other', '', '')",
@@ -557,6 +557,11 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"UPDATE config.account SET session_timers = 'sometimes'", "session_timers is on, accept or off"},
         {"UPDATE config.account SET srtp = 'sometimes'", "srtp is off, optional or required"},
         {"SELECT set_setting('srtp', 'yes')", "off, optional or required"},
+        {"UPDATE config.account SET codecs = 'pmca'", "there is no codec \"pmca\""},
+        {"UPDATE config.account SET codecs = 'PCMA, pcma'", "pcma is there twice"},
+        {"UPDATE config.account SET codecs = 'any,PCMA'", "any stands at the end"},
+        {"UPDATE config.account SET codecs = ' '", "it names no codec"},
+        {"SELECT set_setting('codecs', 'opus,H264')", "there is no codec \"h264\""},
         {"UPDATE config.account SET session_expires = 60", "from 90 to 86400"},
         {"UPDATE config.account SET session_expires = 600, session_min_se = 900",
          "session_min_se 900 above session_expires 600"},
@@ -794,7 +799,16 @@ static void one_call(bool close_it)
                                .sip_call_id = "x@y"};
     struct record_event event = {
         .id = uuid_new(), .call_id = call.id, .at_us = 1700000001000000, .kind = "leg-ringing"};
-    struct record_leg leg = {.id = uuid_new(), .call_id = call.id, .started_us = 1700000000123456, .codec = "PCMA"};
+    struct record_leg leg = {.id = uuid_new(),
+                             .call_id = call.id,
+                             .started_us = 1700000000123456,
+                             .codec = "PCMA",
+                             .tx_packets = 500,
+                             .mos_in = 386,
+                             .rtt_us = 81200,
+                             .reports = 3,
+                             .lost_out = 50,
+                             .jitter_out_us = 12345};
 
     db_record_call_open(db, &call);
     db_record_event(db, &event);
@@ -824,7 +838,10 @@ START_TEST(records_arrive_and_read_well)
         sql("SELECT started_at = '2023-11-14 22:13:20.123456+00' AND ended_at > now() - interval '1 minute' "
             "FROM record.call"),
         "t");
-    ck_assert_str_eq(sql("SELECT codec FROM v_leg"), "PCMA");
+    ck_assert_str_eq(
+        sql("SELECT concat_ws('|', codec, mos_in, mos_out IS NULL, rtt_ms, lost_out_percent, jitter_out_ms) "
+            "FROM v_leg"),
+        "PCMA|3.86|t|81|10.00|12.3");
     ck_assert_str_eq(sql("SELECT kind FROM record.event"), "leg-ringing");
     ck_assert_uint_eq(status().records_delivered, 5); /* four, and the one that finishes what earlier runs left open */
 }

@@ -77,6 +77,7 @@ static void to_process(const uint8_t *data, size_t size)
                                       .threads = 1,
                                       .orphan_seconds = 600,
                                       .silence_ms = 60000,
+                                      .report_ms = 50,
                                       .no_sandbox = true};
     struct control *control = NULL;
     struct sockaddr_un addr;

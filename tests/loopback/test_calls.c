@@ -169,7 +169,7 @@ START_TEST(no_common_codec_is_488)
     const char *none = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
                        "m=audio 4000 RTP/AVP 99\r\na=rtpmap:99 nonsense/8000\r\n";
     const char *other = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-                        "m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/8000\r\n";
+                        "m=audio 4000 RTP/AVP 3\r\na=rtpmap:3 GSM/8000\r\n";
 
     ua_invite(a, "202", none);
     ua_ack(a, must(ua_wait(a, "488")));

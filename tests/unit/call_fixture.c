@@ -125,11 +125,16 @@ const char *watched(const struct leg *leg)
     return text;
 }
 
-void media_says(struct leg *leg, enum media_event_kind kind, uint64_t rx_packets, uint64_t dropped)
+void media_tells(struct leg *leg, enum media_event_kind kind, const struct media_stats *stats)
 {
-    struct media_event event = {.kind = kind, .stats = {.rx_packets = rx_packets, .dropped = dropped}};
+    struct media_event event = {.kind = kind, .stats = *stats};
 
     leg->ports[0]->on_event(leg->ports[0]->event_arg, &event);
+}
+
+void media_says(struct leg *leg, enum media_event_kind kind, uint64_t rx_packets, uint64_t dropped)
+{
+    media_tells(leg, kind, &(struct media_stats){.rx_packets = rx_packets, .dropped = dropped});
 }
 
 const struct snapshot *db_snapshot(const struct db *db)
@@ -152,6 +157,16 @@ void media_bridge(struct media_port *a, struct media_port *b)
 
 void media_unbridge(struct media_port *port)
 {
+}
+
+void media_mix(struct media_port *port, uint64_t room, unsigned flags)
+{
+    note("mix:%u", flags);
+}
+
+void media_unmix(struct media_port *port)
+{
+    note("unmix");
 }
 
 void media_port_echo(struct media_port *port, bool on)
@@ -440,7 +455,8 @@ static const struct script_ops script_ops = {.start = script_start, .hangup = sc
 static void happened(void *arg, const struct event *event)
 {
     fx.events[event->kind]++;
-    if (event->kind == EVENT_LEG_SILENT || event->kind == EVENT_LEG_HEARD)
+    if (event->kind == EVENT_LEG_SILENT || event->kind == EVENT_LEG_HEARD || event->kind == EVENT_LEG_POOR ||
+        event->kind == EVENT_LEG_CLEAR)
         str_copy(fx.last_words, sizeof fx.last_words, event->detail);
     if (event->kind != EVENT_CALL_ENDED)
         return;

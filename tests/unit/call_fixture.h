@@ -61,6 +61,8 @@ struct media_desc *offer_new(void);
 
 /* What the media process was told to watch for, "silent_ms lifeless_ms" ("0 0": nothing), and what it says. */
 const char *watched(const struct leg *leg);
+/* The same with all counters. */
+void media_tells(struct leg *leg, enum media_event_kind kind, const struct media_stats *stats);
 void media_says(struct leg *leg, enum media_event_kind kind, uint64_t rx_packets, uint64_t dropped);
 /* A setting is committed (NULL: removed). */
 void setting(const char *key, const char *value);

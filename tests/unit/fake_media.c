@@ -78,6 +78,14 @@ void media_unbridge(struct media_port *port)
 {
 }
 
+void media_mix(struct media_port *port, uint64_t room, unsigned flags)
+{
+}
+
+void media_unmix(struct media_port *port)
+{
+}
+
 void media_port_echo(struct media_port *port, bool on)
 {
 }

@@ -657,7 +657,8 @@ START_TEST(every_record_survives_the_way_through_bytes)
 {
     struct record_call call = {
         .id = uuid_new(), .started_us = 1700000000000001, .from_name = "Anna", .sip_status = 486};
-    struct record_leg leg = {.id = uuid_new(), .call_id = call.id, .rx_packets = UINT64_MAX};
+    struct record_leg leg = {
+        .id = uuid_new(), .call_id = call.id, .rx_packets = UINT64_MAX, .mos_in = 405, .rtt_us = 80600};
     struct record_event event = {.id = uuid_new(), .call_id = call.id, .kind = "leg-ringing"};
     const char *params[RECORD_FIELDS_MAX];
     struct record_bytes b;
@@ -681,8 +682,12 @@ START_TEST(every_record_survives_the_way_through_bytes)
     ck_assert_str_eq(params[19], "486");
     record_encode_leg(&b, &origin, &leg);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG_3);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG_4);
     ck_assert_str_eq(params[19], "9223372036854775807");
+    ck_assert_str_eq(params[27], "4.05");
+    ck_assert_ptr_null(params[28]);
+    ck_assert_str_eq(params[29], "81");
+    ck_assert_ptr_null(params[30]); /* its phone reported nothing */
     record_encode_event(&b, &origin, &event);
     r = (struct spool_record){.data = b.data, .len = b.len};
     ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_EVENT);
@@ -697,7 +702,8 @@ START_TEST(records_of_older_versions_are_still_understood)
 {
     static const struct {
         uint8_t kind, fields;
-    } old[] = {{RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24}, {RECORD_LEG_2, 25}};
+    } old[] = {
+        {RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24}, {RECORD_LEG_2, 25}, {RECORD_LEG_3, 27}};
 
     for (size_t i = 0; i < COUNT_OF(old); i++) {
         uint8_t bytes[64] = {old[i].kind, old[i].fields};

@@ -134,7 +134,7 @@ static void is_refused(int err, const char *words)
 START_TEST(a_module_of_another_abi_is_refused_before_it_runs)
 {
     want("old_abi");
-    is_refused(-ENOEXEC, "was built for module ABI 999, this switch has 1");
+    is_refused(-ENOEXEC, "was built for module ABI 999, this switch has 2");
     config.count = 0;
     want("other_size");
     is_refused(-ENOEXEC, "its struct module has 8 bytes");

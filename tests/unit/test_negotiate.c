@@ -2,48 +2,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "desc-help.h"
 #include "media/negotiate.h"
-#include "sip/sdp.h"
-
-/* A description from m-lines and attributes; addresses do not matter here. */
-static struct media_desc *desc_of(const char *streams)
-{
-    char text[4096], why[200] = "";
-    size_t used = 0;
-    struct sdp *sdp;
-    struct media_desc *desc = NULL;
-
-    str_append(text, sizeof text, &used, "v=0\no=- 1 1 IN IP4 192.0.2.1\nc=IN IP4 192.0.2.1\n%s", streams);
-    ck_assert_msg(sdp_read(text, used, &sdp, why, sizeof why) == 0, "%s", why);
-    ck_assert_msg(sdp_to_desc(sdp, &desc, why, sizeof why) == 0, "%s", why);
-    sdp_free(sdp);
-    return desc;
-}
-
-/* "audio RTP/AVP sendrecv 20: 0 PCMU/8000, …; video RTP/AVP refused: 99": the whole result as one line. */
-static const char *text_of(const struct media_desc *desc)
-{
-    static const char *const dirs[] = {"inactive", "sendonly", "recvonly", "sendrecv"};
-    static char text[2048];
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (unsigned i = 0; i < desc->count; i++) {
-        const struct stream_desc *s = &desc->streams[i];
-
-        str_append(text, sizeof text, &used, "%s%s %s %s", i ? "; " : "", s->media, s->proto,
-                   s->refused ? "refused" : dirs[s->dir]);
-        if (s->ptime)
-            str_append(text, sizeof text, &used, " %u", s->ptime);
-        str_append(text, sizeof text, &used, ":%s%s", s->refused ? " " : "", s->refused ? s->formats : "");
-        for (unsigned k = 0; k < s->codec_count; k++)
-            str_append(text, sizeof text, &used, "%s %u %s/%u%s%s", k ? "," : "", s->codecs[k].pt, s->codecs[k].name,
-                       (unsigned)s->codecs[k].rate, s->codecs[k].fmtp[0] ? " " : "", s->codecs[k].fmtp);
-        ck_assert(!addr_is_set(&s->rtp));
-        ck_assert(!s->rtcp_mux);
-    }
-    return text;
-}
 
 static void relay_offer_is(const char *offer, const char *expected)
 {
@@ -265,7 +225,8 @@ START_TEST(an_answer_without_common_audio_is_refused_or_inside_a_call_goes_on_wi
         const char *offer, *answer, *inside;
     } cases[] = {
         {"m=audio 4000 RTP/AVP 0\n", "", "audio RTP/AVP refused: 0"},
-        {"m=audio 4000 RTP/AVP 0\n", "m=audio 4000 RTP/AVP 8\n", "audio RTP/AVP refused: 0"},
+        {"m=audio 4000 RTP/AVP 0\n", "m=audio 4000 RTP/AVP 3\n", "audio RTP/AVP refused: 0"},
+        {"m=audio 4000 RTP/AVP 3\n", "m=audio 4000 RTP/AVP 0\n", "audio RTP/AVP refused: 3"},
         {"m=audio 4000 RTP/AVP 0\n", "m=audio 0 RTP/AVP 0\n", "audio RTP/AVP refused: 0"},
         {"m=audio 4000 RTP/AVP 0\n", "m=audio 4000 RTP/SAVP 0\n", "audio RTP/AVP refused: 0"},
         {"m=audio 4000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n",
@@ -334,8 +295,8 @@ START_TEST(a_local_answer_takes_one_codec_and_its_events)
                     "audio RTP/AVP refused: 8; audio RTP/AVPF sendrecv 20: 96 opus/48000 stereo=1, "
                     "100 telephone-event/48000 0-15; audio RTP/AVP refused: 8");
     local_answer_is(offer, negotiate_default_codecs, negotiate_default_codec_count, DIR_SENDRECV,
-                    "audio RTP/AVP refused: 8; audio RTP/AVPF sendrecv 20: 8 PCMA/8000, "
-                    "101 telephone-event/8000 0-15; audio RTP/AVP refused: 8");
+                    "audio RTP/AVP refused: 8; audio RTP/AVPF sendrecv 20: 96 opus/48000 useinbandfec=1, "
+                    "100 telephone-event/48000 0-15; audio RTP/AVP refused: 8");
     local_answer_is(offer, g729, 1, DIR_SEND,
                     "audio RTP/AVP refused: 8; audio RTP/AVPF sendonly 20: 18 G729/8000 annexb=no, "
                     "101 telephone-event/8000 0-15; audio RTP/AVP refused: 8");
@@ -361,8 +322,9 @@ START_TEST(a_local_offer_lists_what_it_is_given)
 {
     struct media_desc *offer = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
 
-    ck_assert_str_eq(text_of(offer), "audio RTP/AVP sendrecv: 8 PCMA/8000, 0 PCMU/8000, 9 G722/8000, "
-                                     "101 telephone-event/8000 0-15");
+    ck_assert_str_eq(text_of(offer), "audio RTP/AVP sendrecv: 9 G722/8000, 8 PCMA/8000, 0 PCMU/8000, "
+                                     "107 opus/48000 useinbandfec=1, 101 telephone-event/8000 0-15, "
+                                     "102 telephone-event/48000 0-15");
     desc_free(offer);
 }
 END_TEST

@@ -356,10 +356,10 @@ START_TEST(a_callback_rings_one_then_the_other_and_joins_them)
     call = call_find(pbx, json_string_value(json_object_get(reply, "call")));
     ck_assert_ptr_nonnull(call);
     json_decref(reply);
-    ck_assert_str_eq(journal_take(), "dial:sip:201:PCMA");
+    ck_assert_str_eq(journal_take(), "dial:sip:201:G722");
     answers(0);
-    ck_assert_str_eq(journal_take(), "dial:sip:202:PCMA");
-    ck_assert_uint_eq(dialled[1]->our_offer->streams[0].codec_count, 2); /* what 201 took: speech and digits */
+    ck_assert_str_eq(journal_take(), "dial:sip:202:G722");
+    ck_assert_uint_eq(dialled[1]->our_offer->streams[0].codec_count, 6); /* and what can be converted */
     answers(1);
     ck_assert_str_eq(journal_take(), "bridge");
     ck_assert_int_eq(call->state, CALL_TALKING);

@@ -143,6 +143,105 @@ START_TEST(audio_that_never_came_is_said_to_have_never_come)
 }
 END_TEST
 
+START_TEST(silence_of_one_side_that_is_spoken_to_is_called_one_way_audio)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    time_passes(30);
+    media_tells(callee, MEDIA_SILENT, &(struct media_stats){.rx_packets = 1250, .speaks = true});
+    ck_assert_str_eq(fx.last_words, "one-way audio: nothing from 202 for 5 s");
+    media_says(callee, MEDIA_HEARD, 1251, 0);
+    time_passes(30);
+    media_tells(caller, MEDIA_SILENT, &(struct media_stats){.speaks = true});
+    ck_assert_str_eq(fx.last_words,
+                     "one-way audio: nothing from 201 for 5 s; none ever came, expected from 192.0.2.1:4000");
+    hangs_up(caller);
+}
+END_TEST
+
+/* --- how it is to listen to --------------------------------------------------------------------------------------- */
+
+/* A report of the media process: scores in hundredths, packets lost of 1000. */
+static void rated(struct leg *leg, uint16_t in, uint16_t in_lost, uint16_t out, uint16_t out_lost)
+{
+    time_passes(5);
+    media_tells(leg, MEDIA_QUALITY,
+                &(struct media_stats){.rx_packets = 1000,
+                                      .in = {.mos_now = in, .lost_now = in_lost},
+                                      .out = {.mos_now = out, .lost_now = out_lost},
+                                      .rtt_us = 900000});
+}
+
+START_TEST(audio_that_is_poor_for_ten_seconds_is_told_of_and_so_is_its_end)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    rated(callee, 280, 121, 430, 0);
+    rated(callee, 320, 60, 430, 0); /* not in a row */
+    rated(callee, 280, 121, 430, 0);
+    ck_assert_uint_eq(fx.events[EVENT_LEG_POOR], 0);
+    rated(callee, 280, 121, 430, 0);
+    ck_assert_uint_eq(fx.events[EVENT_LEG_POOR], 1);
+    ck_assert_str_eq(fx.last_words, "poor audio from 202: 12 % of packets are lost");
+    rated(callee, 280, 121, 430, 0);
+    rated(callee, 0, 0, 430, 0);    /* he is quiet: who knows */
+    rated(callee, 310, 50, 430, 0); /* hardly better */
+    rated(callee, 310, 50, 430, 0);
+    ck_assert_uint_eq(fx.events[EVENT_LEG_CLEAR], 0);
+    rated(callee, 420, 0, 430, 0);
+    rated(callee, 420, 0, 430, 0);
+    ck_assert_uint_eq(fx.events[EVENT_LEG_CLEAR], 1);
+    ck_assert_str_eq(fx.last_words, "audio from 202 is good again after 30 s");
+    ck_assert_uint_eq(fx.events[EVENT_LEG_POOR], 1);
+    hangs_up(caller);
+}
+END_TEST
+
+START_TEST(the_phone_that_hears_badly_is_named_unless_the_other_line_is_to_blame)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    rated(callee, 430, 0, 250, 153);
+    rated(callee, 430, 0, 250, 153);
+    ck_assert_uint_eq(fx.events[EVENT_LEG_POOR], 1);
+    ck_assert_str_eq(fx.last_words, "poor audio to 202: it says that 15 % of packets were lost");
+    for (int i = 0; i < 3; i++) { /* what he loses reaches her no better */
+        rated(callee, 250, 150, 0, 0);
+        rated(caller, 430, 0, 250, 150);
+    }
+    ck_assert_uint_eq(fx.events[EVENT_LEG_POOR], 2);
+    ck_assert_str_eq(fx.last_words, "poor audio from 202: 15 % of packets are lost");
+    hangs_up(caller);
+}
+END_TEST
+
+START_TEST(without_loss_the_delay_is_what_ails_it)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    rated(caller, 260, 0, 0, 0);
+    rated(caller, 260, 0, 0, 0);
+    ck_assert_str_eq(fx.last_words, "poor audio from 201: the way there and back takes 900 ms");
+    hangs_up(caller);
+}
+END_TEST
+
+START_TEST(a_line_that_goes_up_and_down_does_not_fill_the_records)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    for (int i = 0; i < 15; i++) {
+        rated(callee, 250, 150, 0, 0);
+        rated(callee, 250, 150, 0, 0);
+        rated(callee, 430, 0, 0, 0);
+        rated(callee, 430, 0, 0, 0);
+    }
+    ck_assert_uint_eq(fx.events[EVENT_LEG_POOR], 10);
+    ck_assert_uint_eq(fx.events[EVENT_LEG_CLEAR], 10);
+    hangs_up(caller);
+}
+END_TEST
+
 START_TEST(a_phone_without_a_sign_of_life_ends_the_call_on_both_legs)
 {
     struct leg *callee, *caller = connected(&callee), *dead = _i % 2 ? callee : caller;
@@ -233,6 +332,11 @@ int main(void)
     tcase_add_test(tc, a_leg_alone_is_watched_only_when_somebody_listens_to_it);
     tcase_add_test(tc, silence_and_its_end_are_events_with_words);
     tcase_add_test(tc, audio_that_never_came_is_said_to_have_never_come);
+    tcase_add_test(tc, silence_of_one_side_that_is_spoken_to_is_called_one_way_audio);
+    tcase_add_test(tc, audio_that_is_poor_for_ten_seconds_is_told_of_and_so_is_its_end);
+    tcase_add_test(tc, the_phone_that_hears_badly_is_named_unless_the_other_line_is_to_blame);
+    tcase_add_test(tc, without_loss_the_delay_is_what_ails_it);
+    tcase_add_test(tc, a_line_that_goes_up_and_down_does_not_fill_the_records);
     tcase_add_loop_test(tc, a_phone_without_a_sign_of_life_ends_the_call_on_both_legs, 0, 4);
     tcase_add_test(tc, news_that_come_after_the_hold_change_nothing);
     tcase_add_test(tc, the_times_are_settings_that_running_calls_follow);

@@ -214,7 +214,7 @@ def relay(plan, switch, home):
     if not os.access(program, os.X_OK):
         plan.notes.append("tests/bench/rtp_load is not built: no row on relaying")
         return []
-    suites = {"": [], "AEAD_AES_128_GCM": [], "AES_CM_128_HMAC_SHA1_80": []}
+    suites = {"": [], "AEAD_AES_128_GCM": [], "AES_CM_128_HMAC_SHA1_80": [], "PCMU": [], "G722": [], "opus": []}
     for _ in range(plan.runs):
         for suite, found in suites.items():
             plan.say(f"{switch.name}: relaying 200 calls {suite}")
@@ -223,16 +223,37 @@ def relay(plan, switch, home):
             found.append(json.loads(done.stdout))
     rows = []
     for suite, found in suites.items():
+        # What is decoded is a few packets longer under way, and those are counted here.
         lost = sum(r["lost"] for r in found) / sum(r["sent"] for r in found)
-        what = f"the same from {suite} to {suite}" if suite else "CPU a relayed RTP packet, 200 calls"
+        codec = "_" not in suite and suite
+        what = (f"CPU a packet from PCMA to {codec} or back" if codec else f"the same from {suite} to {suite}" if suite
+                else "CPU a relayed RTP packet, 200 calls")
         rows.append(_row(switch.name, what, "µs", [r["cpu_us_per_packet"] for r in found],
-                         [r["load_us_per_packet"] for r in found], budget=None if suite else switch.budget("packet"),
+                         [r["load_us_per_packet"] for r in found], budget=switch.budget(suite or "packet"),
                          remark=f"{100 * lost:.3g} % lost; instead of SIPp: what the load itself costs"))
-        if suite:
+        if suite and not codec:
             more = [a["cpu_us_per_packet"] - b["cpu_us_per_packet"] for a, b in zip(found, suites[""])]
             rows.append(_row(switch.name, f"{suite} adds to a packet (opened and protected)", "µs", more,
                              budget=switch.budget("srtp") if "GCM" in suite else None))
     return rows
+
+
+def conference(plan, switch):
+    """CPU of 20 ms of one party in a room of G.711, everybody talking: of 10 and of 50 parties, in turns."""
+    program = os.path.join(plan.build, "tests", "bench", "rtp_load")
+    if not os.access(program, os.X_OK):
+        return []
+    sizes = {10: [], 50: []}
+    for _ in range(plan.runs):
+        for size, found in sizes.items():
+            plan.say(f"{switch.name}: a conference of {size}")
+            done = subprocess.run([program, str(size), "3" if plan.quick else "10", "", "mix"], capture_output=True, text=True,
+                                  check=True, env=dict(os.environ, TANDEM_BUILD=plan.build))
+            found.append(json.loads(done.stdout)["cpu_us_per_packet"])
+    return [*(_row(switch.name, f"CPU a party and 20 ms in a conference of {size}, G.711", "µs", found)
+              for size, found in sizes.items()),
+            _row(switch.name, "the second of these over the first", "×", [b / a for a, b in zip(sizes[10], sizes[50])],
+                 budget=switch.budget("crowd"))]
 
 
 def audio(plan):
@@ -327,6 +348,7 @@ def all_rows(plan, make, home, whole):
                 rows += measurement(plan, switch, where)
         if whole and plan.wants("relay"):
             rows += relay(plan, switch, where)
+            rows += conference(plan, switch)
         plan.notes += [f"{switch.name} logged: {line}" for line in switch.check()[:3]]
     finally:
         switch.close()

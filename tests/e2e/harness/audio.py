@@ -71,6 +71,11 @@ def seconds_of_tone(path, frequency, window=0.1, share=0.8, loudness=500, since=
     """How long the recording is clearly this one tone: windows that are loud and hold little else. since: seconds of it
     that are left out."""
     samples, rate = read(path)
+    return tone_in(samples, rate, frequency, window, share, loudness, since)
+
+
+def tone_in(samples, rate, frequency, window=0.1, share=0.8, loudness=500, since=0.0):
+    """The same of samples."""
     size = int(rate * window)
     heard = 0
     for at in range(int(rate * since), len(samples) - size + 1, size):

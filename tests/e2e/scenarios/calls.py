@@ -160,13 +160,6 @@ def an_offer_without_a_common_codec_gets_488(t):
     assert record["cause"] == "no-common-codec" and record["sip_status"] == 488, record
 
 
-def phones_without_a_common_codec_get_488(t):
-    caller, callee = t.phone(codecs="pcmu"), t.phone(codecs="pcma")
-    caller.dial(callee.user)
-    reason = caller.closed()
-    assert reason.startswith("488"), f"the caller got {reason}"
-
-
 def a_retransmitted_invite_is_one_call(t):
     callee = t.phone()
     caller = t.endpoint()

@@ -1,0 +1,305 @@
+/* Which reports a port reads, sends on, and makes itself. As long as packets of a bridge go through as they are, so do
+ * the reports of the two phones, since each speaks of the other's stream; only their names are ours. A phone that gets
+ * none, because nobody relays or the other one never reports, gets ours: about what it sends, and about the stream it
+ * hears, whoever made that. Worker's thread; what figures mean is quality.c's business. */
+#include "media/reports.h"
+
+#include <time.h>
+
+#include "base/id.h"
+#include "media/port.h"
+#include "media/rating.h"
+#include "media/worker.h"
+
+#define SPREAD 1000000u /* of the time between reports, in parts: half to one and a half of it (RFC 3550 §6.3.1) */
+#define SPEAKS_US 1000000u
+#define OWN_AFTER 5 / 2 /* intervals without a report of the other side until ours go out */
+
+/* --- which streams the far side hears ----------------------------------------------------------------------------- */
+
+/* The port whose packets go to this one as they are, or NULL. */
+static const struct port *relayed_from(const struct port *port)
+{
+    const struct port *from = port->bridge.to;
+
+    return from && from != port && from->bridge.to == port && !from->bridge.decoded && !from->bridge.muted ? from
+                                                                                                           : NULL;
+}
+
+#define OURS_MAX 3
+
+/* SRTP may have given a stream another number (secure.c). */
+static unsigned our_streams(const struct port *port, uint32_t out[OURS_MAX])
+{
+    struct voice_report voice;
+    unsigned count = 0;
+
+    if (port->bridge.to && port->bridge.to->count.started) {
+        uint32_t ssrc = port->bridge.to->count.ssrc;
+
+        out[count++] = ssrc;
+        if (port->out.restarted.salt && port->out.restarted.ssrc == ssrc)
+            out[count++] = ssrc ^ port->out.restarted.salt;
+    }
+    if (voice_report(port, &voice))
+        out[count++] = voice.ssrc;
+    return count;
+}
+
+static const struct proto_codec *speech(const struct proto_codec *codec)
+{
+    return codec && rating_codec(codec->name) ? codec : NULL;
+}
+
+/* In what the far side speaks now; keys and comfort noise in between do not count. */
+static const struct proto_codec *codec_in(const struct port *port)
+{
+    return port->first_us ? speech(port_codec(port, port->stats.pt)) : NULL;
+}
+
+static const struct proto_codec *codec_out(const struct port *port)
+{
+    const struct port *from = relayed_from(port);
+    const struct proto_codec *codec = from ? codec_in(from) : NULL;
+
+    for (unsigned i = 0; !codec && i < port->remote.codec_count; i++)
+        codec = speech(&port->remote.codecs[i]);
+    return codec;
+}
+
+/* --- reports that come, and that go on ---------------------------------------------------------------------------- */
+
+bool reports_take(struct port *port, const uint8_t *packet, size_t len, uint64_t now_us)
+{
+    uint32_t ours[OURS_MAX];
+    unsigned count = our_streams(port, ours);
+    const struct proto_codec *codec = codec_out(port);
+
+    return quality_rtcp(&port->reports.quality, packet, len, ours, count, codec ? codec->rate : 0, now_us) == 0;
+}
+
+static const char *name_of(struct reports *reports)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t chance[RTCP_NAME_LEN];
+
+    if (reports->name[0])
+        return reports->name;
+    random_bytes(chance, sizeof chance);
+    for (unsigned i = 0; i < RTCP_NAME_LEN; i++)
+        reports->name[i] = letters[chance[i] & 63];
+    return reports->name;
+}
+
+static void note_sender(void *arg, uint32_t ssrc, const struct rtcp_sender *sender)
+{
+    struct port *port = arg;
+
+    quality_sent(&port->reports.quality, sender->ntp, worker_now(port->worker));
+}
+
+void reports_cross(struct port *port, const uint8_t *packet, size_t len)
+{
+    const struct rtcp_reader reader = {.arg = port, .sender = note_sender};
+    uint8_t out[RTCP_PACKET_MAX];
+    size_t out_len = rtcp_cross(packet, len, name_of(&port->reports), out, sizeof out);
+
+    if (!out_len || !port_send_rtcp(port, out, out_len))
+        return;
+    port->reports.crossed_us = worker_now(port->worker);
+    (void)rtcp_read(out, out_len, &reader);
+}
+
+void reports_bridged(struct port *port)
+{
+    port->reports.crossed_us = worker_now(port->worker);
+}
+
+/* --- reports of our own ------------------------------------------------------------------------------------------- */
+
+static uint64_t wall_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Half of the time for the first one: the far side shall know soon that it is heard. */
+static uint64_t in_a_while(const struct port *port, uint64_t now_us)
+{
+    uint64_t mean_us = port->worker->report_us / (port->reports.said ? 1 : 2);
+    uint32_t chance;
+
+    random_bytes(&chance, sizeof chance);
+    return now_us + mean_us / 2 + mean_us * (chance % SPREAD) / SPREAD;
+}
+
+/* What the far side sends, as it came. False: nothing did. */
+static bool fill_block(const struct port *port, struct rtcp_block *block, uint64_t now_us)
+{
+    const struct rtp_count *count = &port->count;
+    const struct reports *reports = &port->reports;
+    const struct quality *quality = &reports->quality;
+    bool goes_on = reports->told_ssrc == count->ssrc && reports->told_span <= count->span;
+    uint64_t lost = rtp_count_run_lost(count), expected = count->span - (goes_on ? reports->told_span : 0);
+    uint64_t since = goes_on && lost > reports->told_lost ? lost - reports->told_lost : goes_on ? 0 : lost;
+
+    if (!count->started)
+        return false;
+    *block = (struct rtcp_block){.ssrc = count->ssrc,
+                                 .fraction = (uint8_t)(expected && since < expected ? since * 256 / expected : 0),
+                                 .lost = (int32_t)(lost > 0x7FFFFF ? 0x7FFFFF : lost),
+                                 .highest = rtp_count_highest(count),
+                                 .jitter = count->jitter16 >> 4};
+    if (quality->lsr_us) {
+        uint64_t ago_us = now_us - quality->lsr_us;
+
+        block->lsr = quality->lsr;
+        block->dlsr =
+            ago_us > UINT32_MAX / 65536 * UINT64_C(1000000) ? UINT32_MAX : (uint32_t)(ago_us * 65536 / 1000000);
+    }
+    return true;
+}
+
+/* The stream that the far side hears; its SSRC into *ssrc. False: it has heard nothing of it lately, or nobody can say
+ * where it is; then *ssrc is another one of ours. */
+static bool fill_sender(struct port *port, struct rtcp_sender *sender, uint32_t *ssrc, uint64_t now_us)
+{
+    const struct port *from = relayed_from(port);
+    const struct media_stats *stats = &port->stats;
+    struct voice_report voice;
+
+    sender->ntp = rtcp_ntp(wall_us());
+    *ssrc = port->reports.ssrc;
+    if (from && from->count.started) {
+        *ssrc = from->count.ssrc;
+        sender->timestamp = (uint32_t)(now_us * from->rate / 1000000) - from->count.transit;
+        sender->packets = (uint32_t)stats->tx_packets;
+        sender->octets = (uint32_t)(stats->tx_bytes - 12 * stats->tx_packets);
+        if (!from->rate || !from->count.timed)
+            return false;
+    } else if (voice_report(port, &voice)) {
+        *ssrc = voice.ssrc;
+        sender->timestamp = voice.timestamp;
+        sender->packets = voice.packets;
+        sender->octets = voice.octets;
+    } else {
+        return false;
+    }
+    return stats->tx_packets > port->reports.tx_before[1]; /* RFC 3550 §6.4: sent since its last but one */
+}
+
+static void say(struct port *port, uint64_t now_us, bool bye)
+{
+    struct reports *reports = &port->reports;
+    struct rtcp_sender sender = {.packets = 0};
+    struct rtcp_block block;
+    uint8_t packet[RTCP_PACKET_MAX];
+    struct rtcp_report report = {.name = name_of(reports), .bye = bye};
+    bool sends;
+
+    while (!reports->ssrc)
+        random_bytes(&reports->ssrc, sizeof reports->ssrc);
+    sends = fill_sender(port, &sender, &report.ssrc, now_us);
+    report.sender = sends ? &sender : NULL;
+    report.block = fill_block(port, &block, now_us) ? &block : NULL;
+    if (!port_send_rtcp(port, packet, rtcp_write(&report, packet)))
+        return;
+    if (sends)
+        quality_sent(&reports->quality, sender.ntp, now_us);
+    reports->said = true;
+    reports->tx_before[1] = reports->tx_before[0];
+    reports->tx_before[0] = port->stats.tx_packets;
+    reports->told_ssrc = port->count.ssrc;
+    reports->told_span = port->count.span;
+    reports->told_lost = rtp_count_run_lost(&port->count);
+}
+
+static bool is_ours_to_say(const struct port *port, uint64_t now_us)
+{
+    return !relayed_from(port) || now_us - port->reports.crossed_us > port->worker->report_us * OWN_AFTER;
+}
+
+static void look_at_reports(struct port *port, uint64_t now_us)
+{
+    struct reports *reports = &port->reports;
+
+    if (!port->first_us && !port->stats.tx_packets)
+        return;
+    if (!reports->next_us) {
+        reports->next_us = in_a_while(port, now_us);
+    } else if (now_us >= reports->next_us) {
+        if (is_ours_to_say(port, now_us))
+            say(port, now_us, false);
+        reports->next_us = in_a_while(port, now_us);
+    }
+}
+
+void reports_bye(struct port *port)
+{
+    if (port->reports.said)
+        say(port, worker_now(port->worker), true);
+}
+
+/* --- figures ------------------------------------------------------------------------------------------------------ */
+
+static struct quality_heard heard(const struct port *port)
+{
+    return (struct quality_heard){.received = port->stats.rx_packets,
+                                  .lost = rtp_count_lost(&port->count),
+                                  .gaps = port->count.gaps,
+                                  .jitter_us = port->count.jitter_us};
+}
+
+static const char *name_or(const struct proto_codec *codec, const char *otherwise)
+{
+    return codec ? rating_codec(codec->name) : otherwise;
+}
+
+static void look_at_window(struct port *port, uint64_t now_us)
+{
+    struct reports *reports = &port->reports;
+    struct quality_heard now = heard(port);
+
+    if (!port->first_us && !port->stats.tx_packets)
+        return;
+    if (!reports->window_us)
+        reports->window_us = now_us;
+    if (now_us - reports->window_us < port->worker->report_us)
+        return;
+    reports->window_us = now_us;
+    reports->codec_in = name_or(codec_in(port), reports->codec_in);
+    reports->codec_out = name_or(codec_out(port), reports->codec_out);
+    if (quality_window(&reports->quality, &now, reports->codec_in, reports->codec_out))
+        worker_tell(port->worker, port, MEDIA_QUALITY);
+}
+
+static void look_at_sent(struct port *port, uint64_t now_us)
+{
+    struct reports *reports = &port->reports;
+
+    if (reports->tx_seen == port->stats.tx_packets)
+        return;
+    reports->tx_seen = port->stats.tx_packets;
+    reports->tx_us = now_us;
+}
+
+void reports_tick(struct port *port, uint64_t now_us)
+{
+    look_at_sent(port, now_us);
+    if (!port->worker->report_us)
+        return;
+    look_at_reports(port, now_us);
+    look_at_window(port, now_us);
+}
+
+void reports_stats(const struct port *port, struct media_stats *out)
+{
+    const struct reports *reports = &port->reports;
+    struct quality_heard now = heard(port);
+
+    out->speaks = reports->tx_us && worker_now(port->worker) - reports->tx_us < SPEAKS_US;
+    quality_stats(&reports->quality, &now, name_or(codec_in(port), reports->codec_in),
+                  name_or(codec_out(port), reports->codec_out), out);
+}
