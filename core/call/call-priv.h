@@ -67,6 +67,9 @@ void leg_recorded(struct leg *leg);
 /* play.c: the leg's media ends; who played something is not told. */
 void leg_plays_end(struct leg *leg);
 
+/* hold_music.c: who holds, or who is in its bridge, has changed: what do both sides hear? */
+void leg_music_update(struct leg *leg);
+
 /* leg_silence.c */
 /* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */
 void leg_silence_update(struct leg *leg);

@@ -17,6 +17,7 @@ struct bridge;
 struct call;
 struct conference_member;
 struct leg;
+struct media_play;
 struct pbx;
 
 enum leg_state { LEG_IDLE, LEG_CALLING, LEG_OFFERED, LEG_RINGING, LEG_UP, LEG_ENDING, LEG_GONE };
@@ -91,6 +92,7 @@ struct leg_quality {
 
 enum leg_change {
     LEG_CHANGE_RINGING,
+    LEG_CHANGE_HEARD, /* the first sound came from its far side */
     LEG_CHANGE_EARLY, /* its far side described its media before it answered */
     LEG_CHANGE_ANSWERED,
     LEG_CHANGE_CONFIRMED, /* inbound: our answer was confirmed (ACK) */
@@ -157,11 +159,14 @@ struct leg {
     char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
     bool held;          /* the far side does not receive or does not send */
+    bool heard;         /* sound has come from it */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
     struct leg_quality quality;
-    struct keys typed; /* keys that its far side has typed and nobody has taken */
-    leg_key_fn key_fn; /* waits for keys; NULL: nobody */
+    struct media_play *music; /* hold music that it hears; NULL: none */
+    uint64_t music_id;        /* which */
+    struct keys typed;        /* keys that its far side has typed and nobody has taken */
+    leg_key_fn key_fn;        /* waits for keys; NULL: nobody */
     void *key_arg;
     struct list plays;                                      /* play.c: what is played to it */
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic; 0: not yet */

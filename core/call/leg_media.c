@@ -6,6 +6,17 @@
 #include "base/obj.h"
 #include "call/call-priv.h"
 #include "call/conference.h"
+#include "media/media_play.h"
+
+/* The port may be that of its video. */
+static void leg_heard(struct leg *leg, const struct media_event *event)
+{
+    if (leg->heard)
+        return;
+    leg->heard = true;
+    if (leg->control)
+        leg->control(leg->control_arg, leg, LEG_CHANGE_HEARD);
+}
 
 static void media_event(void *arg, const struct media_event *event)
 {
@@ -14,6 +25,8 @@ static void media_event(void *arg, const struct media_event *event)
     conference_news(leg, event);
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
+    else if (event->kind == MEDIA_FIRST_RTP)
+        leg_heard(leg, event);
     else if (event->kind == MEDIA_KEY)
         leg_on_key(leg, &event->key);
     else
@@ -119,6 +132,7 @@ void leg_media_apply(struct leg *leg)
     }
     silence_unused(leg, used);
     leg_silence_update(leg);
+    leg_music_update(leg);
 }
 
 static void video_released(void *arg, const struct media_stats *stats)
@@ -143,6 +157,10 @@ static void released(void *arg, const struct media_stats *stats)
 void leg_media_release(struct leg *leg)
 {
     leg_plays_end(leg);
+    if (leg->music)
+        media_play_stop(leg->music);
+    leg->music = NULL;
+    leg->music_id = 0;
     leg->ports_releasing++; /* so that a callback from inside release does not finish it early */
     leg->stream_count = 0;
     for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {

@@ -53,9 +53,6 @@ int verb_dial(lua_State *L);
 int verb_conference(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
-/* play_verb.c */
-int verb_play(lua_State *L);
-int verb_tone(lua_State *L);
 /* log_verb.c: call:log() for upvalue string.format */
 int verb_log(lua_State *L);
 
