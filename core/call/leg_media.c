@@ -28,7 +28,7 @@ static void media_event(void *arg, const struct media_event *event)
     else if (event->kind == MEDIA_FIRST_RTP)
         leg_heard(leg, event);
     else if (event->kind == MEDIA_KEY)
-        leg_on_key(leg, &event->key);
+        leg_on_key(leg, &event->key, event->way);
     else
         leg_silence_news(leg, event); /* only audio is watched */
 }
@@ -83,6 +83,7 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_
         s->rtcp_mux = is_muxed(leg, answered, i);
     }
     leg->stream_count = desc->count;
+    leg_keys_fill(leg, desc, answered);
     return leg_crypto_fill(leg, desc, answered);
 }
 
@@ -133,6 +134,7 @@ void leg_media_apply(struct leg *leg)
     silence_unused(leg, used);
     leg_silence_update(leg);
     leg_music_update(leg);
+    leg_keys_update(leg);
 }
 
 static void video_released(void *arg, const struct media_stats *stats)
@@ -156,6 +158,7 @@ static void released(void *arg, const struct media_stats *stats)
 
 void leg_media_release(struct leg *leg)
 {
+    leg_keys_forget(leg);
     leg_plays_end(leg);
     if (leg->music)
         media_play_stop(leg->music);
