@@ -59,6 +59,7 @@ static int open_part(const char *path, int *fd)
 {
     char part[RECORDING_PATH_MAX];
     struct stat st;
+    int err;
 
     if (lstat(path, &st) == 0)
         return -EEXIST;
@@ -67,10 +68,11 @@ static int open_part(const char *path, int *fd)
         return -errno;
     if (fchmod(*fd, FILE_MODE) == 0 && flock(*fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
+    err = -errno;
     unlink(part);
     close(*fd);
     *fd = -1;
-    return -EIO;
+    return err;
 }
 
 void recording_file_open(struct recording_file *file)

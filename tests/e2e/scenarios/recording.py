@@ -164,6 +164,26 @@ def a_wideband_call_is_recorded_as_wide_as_it_is(t):
     _has(right, rate, RIGHT, foreign=[LEFT])
 
 
+def _different(t, caller, callee, rate_of_caller):
+    a, b = t.phone(tone=LEFT, codecs=caller), t.phone(tone=RIGHT, codecs=callee)
+    call = _talk(t, a, b)
+    path = _record(t, call, "--stereo")
+    _grows(path, 120000)
+    _hangup(a, b)
+    rate, (left, right) = _channels(_complete(path))
+    assert rate == rate_of_caller, rate
+    _has(left, rate, LEFT, foreign=[RIGHT])
+    _has(right, rate, RIGHT, foreign=[LEFT])
+
+
+def a_wideband_caller_of_a_narrowband_phone_is_recorded_with_both(t):
+    _different(t, "opus/48000/2", "pcmu", 16000)
+
+
+def a_narrowband_caller_of_a_wideband_phone_is_recorded_with_both(t):
+    _different(t, "pcma", "opus/48000/2", 8000)
+
+
 def an_encrypted_call_is_recorded_in_the_clear(t):
     a, b = (t.phone(tone=tone, transport="tls", encryption="srtp-mand") for tone in (LEFT, RIGHT))
     call = _talk(t, a, b)
