@@ -27,6 +27,25 @@ void media_play_stop(struct media_play *play)
     stops++;
 }
 
+struct media_play *media_play_music(struct media_port *port, uint64_t music)
+{
+    return NULL;
+}
+
+uint64_t media_music_new(struct media *media, const struct media_piece *pieces, unsigned count, bool shuffle)
+{
+    return 0;
+}
+
+void media_music_forget(struct media *media, uint64_t music)
+{
+}
+
+unsigned media_up_count(const struct media *media)
+{
+    return 1;
+}
+
 static void left(void *arg, enum conference_why why)
 {
     out.told++;

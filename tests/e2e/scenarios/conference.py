@@ -212,7 +212,7 @@ def two_hundred_who_come_and_go_leave_nothing_behind(t):
     before = _resident(tandem.media_pid())
     visit(200)
     after = _resident(tandem.media_pid())
-    assert after < before + 512, f"KiB of the media process before {before}, after {after}"
+    assert after < before + 512 or t.world.sanitized, f"KiB of the media process before {before}, after {after}"
     live = tandem.json("refs")["live"]
     assert live["call"] == 2 and live["leg"] == 2, live
     place = a.place()
