@@ -120,8 +120,9 @@ def who_is_put_out_is_gone_and_his_call_ends_as_the_dialplan_says(t):
     _hears(a, c, since=place)
     _hears_not(a, b, place)
     call = t.call_record(b.user)
-    said = t.tandem.cli("call", call["id"]).stdout
-    assert "was put out by operator" in said, said
+    for command in ("call", "why"):
+        said = t.tandem.cli(command, call["id"]).stdout
+        assert "was put out by operator" in said, said
 
 
 def nobody_gets_into_a_locked_room(t):
@@ -273,3 +274,20 @@ def nobody_hears_anybody_before_the_moderator_is_there(t):
     _hears(a, b, c)
     _hears(b, a, c)
     t.tandem.cli("room", "del", room)
+
+
+@scenario(seconds=90)
+def a_conference_goes_on_when_the_switch_is_killed(t):
+    tandem = t.own_tandem()
+    tandem.start()
+    room = _room()
+    a, b = _phone(t, tone=440), _phone(t, tone=700)
+    _join(room, a, b)
+    _hears(a, b)
+    tandem.kill()
+    place = a.place()
+    _hears(a, b, seconds=2, since=place)
+    tandem.start()
+    place = a.place()
+    _hears(a, b, seconds=2, since=place)
+    assert not _members(t, room)  # the new switch has not seen them come
