@@ -1,6 +1,7 @@
 """Conferences: who hears whom, and what moderators and operators do to them."""
 
 import itertools
+import os
 import re
 
 from harness import audio, proc, sipp
@@ -291,3 +292,23 @@ def a_conference_goes_on_when_the_switch_is_killed(t):
     place = a.place()
     _hears(a, b, seconds=2, since=place)
     assert not _members(t, room)  # the new switch has not seen them come
+
+
+@scenario(seconds=90)
+def who_is_alone_hears_music_until_somebody_comes(t):
+    tandem = t.own_tandem()
+    tandem.start()
+    sounds = t.directory("music")
+    audio.write_tone(os.path.join(sounds, "music.wav"), 1500, seconds=2)
+    tandem.sql(f"SELECT tandem.set_music_class('default', '{sounds}/music.wav', 'files')")
+    room = _room()
+    a, b = _phone(t, tone=440), _phone(t, tone=700)
+    _join(room, a)
+    a.wait_heard(1500, seconds=2, timeout=20)
+    _join(room, b)
+    _hears(a, b)
+    place = a.place()
+    _hears(a, b, since=place)
+    assert a.heard_seconds(1500, since=place) == 0, "the music goes on"
+    b.hangup()
+    a.wait_heard(1500, seconds=1, timeout=20, since=a.place())
