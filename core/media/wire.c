@@ -298,7 +298,7 @@ void wire_flush(struct wire *wire)
     while (!wire->freed && sent < wire->out_used) {
         size_t fds, size = packet_size(wire, sent, &fds);
 
-        if (send_packet(wire, wire->out + sent, size, wire->out_fds + fds_sent, fds) < 0) {
+        if (send_packet(wire, wire->out + sent, size, fds ? wire->out_fds + fds_sent : NULL, fds) < 0) {
             if (errno == EINTR)
                 continue;
             wire->full = errno == EAGAIN || errno == ENOBUFS;
