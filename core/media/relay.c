@@ -19,7 +19,7 @@ static struct port *port_of(struct bridge *bridge)
 /* --- decoded ------------------------------------------------------------------------------------------------------ */
 
 /* Never from under a sink of the same port: it takes one away. */
-static void decode_off(struct bridge *bridge)
+static void decode_off(struct bridge *bridge, struct port *to)
 {
     if (!bridge->decoded)
         return;
@@ -27,7 +27,7 @@ static void decode_off(struct bridge *bridge)
     if (bridge->rate)
         hearing_close(port_of(bridge), bridge->rate);
     bridge->rate = 0;
-    voice_remove(bridge->to, &bridge->source);
+    voice_remove(to, &bridge->source);
 }
 
 static void decode_on(struct bridge *bridge)
@@ -71,7 +71,7 @@ static bool bridge_frame(struct source *source, int16_t *pcm, unsigned rate, uin
     if (bridge->keying && !bridge->keys.down && voice_keys_done(bridge->to))
         bridge->keying = false;
     if (!bridge->foreign && !bridge->keying && !voice_has_other(bridge->to, source)) {
-        decode_off(bridge);
+        decode_off(bridge, bridge->to);
         return false;
     }
     heard = listen_at(bridge, rate) ? hearing_frame(port_of(bridge), rate, due_us) : NULL;
@@ -225,7 +225,7 @@ void relay_reconsider(struct port *port)
     bridge->muted = voice_is_taken(port);
     /* Back to packets as they are it goes by bridge_frame(), which is nowhere in the way of one. */
     if (bridge->muted)
-        decode_off(bridge);
+        decode_off(bridge, bridge->to);
     else if (voice_has_other(port, &bridge->source))
         decode_on(bridge);
 }
@@ -247,13 +247,15 @@ void relay_bridge(struct port *a, struct port *b)
 
 static void unpoint(struct port *port)
 {
-    decode_off(&port->bridge);
+    struct port *to = port->bridge.to;
+
+    port->bridge.to = NULL; /* first: what else is said there would have it decode again */
+    decode_off(&port->bridge, to);
     port->bridge.muted = false;
     port->bridge.foreign = port->bridge.keying = false;
     memset(&port->bridge.keys, 0, sizeof port->bridge.keys);
     record_unbridged(port);
     list_unlink(&port->bridge.sink.node);
-    port->bridge.to = NULL;
     port_refresh_accepts(port);
 }
 
