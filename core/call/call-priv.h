@@ -72,6 +72,14 @@ void leg_plays_end(struct leg *leg);
 /* hold_music.c: who holds, or who is in its bridge, has changed: what do both sides hear? */
 void leg_music_update(struct leg *leg);
 
+/* leg_keys.c */
+/* Ways of keys in a description of ours: an offer (answered NULL), or the answer to `answered`. */
+void leg_keys_fill(const struct leg *leg, struct media_desc *desc, const struct media_desc *answered);
+/* Its media, its state or its bridge has changed: tells the media process how keys come and go. */
+void leg_keys_update(struct leg *leg);
+/* Its media end. */
+void leg_keys_forget(struct leg *leg);
+
 /* leg_silence.c */
 /* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */
 void leg_silence_update(struct leg *leg);

@@ -31,7 +31,7 @@ static void media_event(void *arg, const struct media_event *event)
     else if (event->kind == MEDIA_KEYED || event->kind == MEDIA_KEYLESS)
         leg_crypto_news(leg, event);
     else if (event->kind == MEDIA_KEY)
-        leg_on_key(leg, &event->key);
+        leg_on_key(leg, &event->key, event->way);
     else
         leg_silence_news(leg, event); /* only audio is watched */
 }
@@ -91,6 +91,7 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_
         s->rtcp_mux = is_muxed(leg, answered, i);
     }
     leg->stream_count = desc->count;
+    leg_keys_fill(leg, desc, answered);
     return leg_crypto_fill(leg, desc, answered);
 }
 
@@ -145,6 +146,7 @@ void leg_media_apply(struct leg *leg)
     silence_unused(leg, used);
     leg_silence_update(leg);
     leg_music_update(leg);
+    leg_keys_update(leg);
 }
 
 static void video_released(void *arg, const struct media_stats *stats)
@@ -168,6 +170,7 @@ static void released(void *arg, const struct media_stats *stats)
 
 void leg_media_release(struct leg *leg)
 {
+    leg_keys_forget(leg);
     leg_plays_end(leg);
     if (leg->music)
         media_play_stop(leg->music);

@@ -70,6 +70,8 @@ static void run_show(struct core_part *core, struct console_request *request, js
         json_object_set_new(json, "srtp_without_tls", json_true());
     if (account->codecs[0])
         json_object_set_new(json, "codecs", json_text(account->codecs));
+    if (account->dtmf != DTMF_AS_SWITCH)
+        json_object_set_new(json, "dtmf", json_string(dtmf_mode_name(account->dtmf)));
     json_object_set_new(json, "legs", json_integer(legs));
     console_reply(request, json);
 }

@@ -14,6 +14,7 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_LEG_HEARD] = "leg",
     [EVENT_LEG_KEYED] = "leg",
     [EVENT_LEG_KEYLESS] = "leg",
+    [EVENT_LEG_KEY] = "leg",
     [EVENT_LEG_POOR] = "leg",
     [EVENT_LEG_CLEAR] = "leg",
     [EVENT_SOUND_MISSING] = "leg",

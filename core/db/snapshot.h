@@ -33,6 +33,15 @@ enum srtp_mode {
     SRTP_REQUIRED, /* no call without */
 };
 
+/* How keys go to the phones of an account (DTMF), and come from them. */
+enum dtmf_mode {
+    DTMF_AS_SWITCH, /* the setting dtmf decides */
+    DTMF_AUTO,      /* RFC 4733 when the phone agrees to it, else tones in the sound */
+    DTMF_RFC4733,   /* never as tones */
+    DTMF_INFO,      /* SIP INFO */
+    DTMF_INBAND,    /* tones in the sound */
+};
+
 #define MAX_CALL_AS_SWITCH UINT32_MAX
 
 /* An account of the configuration: who may register and call. Counted ("account"). HA1s equal a password: never log. */
@@ -50,10 +59,11 @@ struct account {
     enum srtp_mode srtp;
     enum srtp_keys srtp_keys;
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
-    char codecs[160];      /* which it may use, best first, with commas between; "": the setting codecs decides */
-    char language[16];     /* of prompts: "en"; "": the setting language decides */
-    char music_class[64];  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
-    char acl[64];          /* access list of the addresses that may use it; "": all */
+    enum dtmf_mode dtmf;
+    char codecs[160];     /* which it may use, best first, with commas between; "": the setting codecs decides */
+    char language[16];    /* of prompts: "en"; "": the setting language decides */
+    char music_class[64]; /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
+    char acl[64];         /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */
@@ -143,6 +153,12 @@ unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsi
 enum session_mode session_mode_parse(const char *text);
 /* "off", "accept", "on"; "" for SESSION_AS_SWITCH. */
 const char *session_mode_name(enum session_mode mode);
+/* "auto", "rfc4733", "info", "inband"; anything else is DTMF_AS_SWITCH. */
+enum dtmf_mode dtmf_mode_parse(const char *text);
+/* The same words; "" for DTMF_AS_SWITCH. */
+const char *dtmf_mode_name(enum dtmf_mode mode);
+/* `own`, or what the setting dtmf says, or DTMF_AUTO. snapshot may be NULL. */
+enum dtmf_mode dtmf_mode_resolve(const struct snapshot *snapshot, enum dtmf_mode own);
 /* "off", "optional", "required"; anything else is SRTP_AS_SWITCH. */
 enum srtp_mode srtp_mode_parse(const char *text);
 /* "" for SRTP_AS_SWITCH. */

@@ -218,14 +218,14 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_DTLS_NEWS:
         media_port_dtls_news(media, (const void *)m);
         break;
-    case PROTO_RELEASED:
-        media_port_released(media, (const void *)m);
-        break;
     case PROTO_RECORDED:
         media_record_ended(media, (const void *)m);
         break;
     case PROTO_KEY:
         media_port_key(media, (const void *)m);
+        break;
+    case PROTO_RELEASED:
+        media_port_released(media, (const void *)m);
         break;
     case PROTO_PLAYED:
         media_port_played(media, (const void *)m);

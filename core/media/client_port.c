@@ -134,6 +134,23 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
     command(port, PROTO_DIRECTION, dir);
 }
 
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+{
+    command(port, PROTO_KEY_WAYS, out | (tones ? PROTO_LISTEN_FOR_TONES : 0));
+}
+
+void media_port_press(struct media_port *port, char key, unsigned ms)
+{
+    struct proto_key *m;
+
+    if (port->state != PORT_TAKEN)
+        return;
+    m = wire_add(port->media->wire, PROTO_PRESS);
+    m->id = port->id;
+    m->key = key;
+    m->ms = ms;
+}
+
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
     struct proto_watch *m;
@@ -268,7 +285,11 @@ void media_port_event(struct media *media, const struct proto_event *m)
 void media_port_key(struct media *media, const struct proto_key *m)
 {
     struct media_port *port = idmap_get(&media->ids, m->id);
-    struct media_event event = {.kind = MEDIA_KEY, .key = {.key = m->key, .up = m->up, .ms = m->ms}};
+    struct media_event event = {
+        .kind = MEDIA_KEY,
+        .key = {.key = m->key, .up = m->up, .ms = m->ms},
+        .way = (enum key_way)m->way,
+    };
 
     if (port && port->state == PORT_TAKEN && port->on_event && key_event(m->key) >= 0)
         port->on_event(port->arg, &event);

@@ -152,6 +152,9 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
         break;
+    case PROTO_PRESS:
+        ports_press(control, (const void *)m);
+        break;
     case PROTO_RECORD:
         records_start(control, (const void *)m, wire_take_fd(connection->wire));
         break;
@@ -179,6 +182,7 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_TAKE:
     case PROTO_RELEASE:
     case PROTO_DIRECTION:
+    case PROTO_KEY_WAYS:
     case PROTO_BRIDGE:
     case PROTO_NAME:
     case PROTO_UNBRIDGE:

@@ -232,6 +232,9 @@ void ports_command(struct control *control, const struct proto_command *m)
     case PROTO_DIRECTION:
         post_simple(control, entry, JOB_DIRECTION, m->value);
         break;
+    case PROTO_KEY_WAYS:
+        post_simple(control, entry, JOB_KEY_WAYS, m->value);
+        break;
     case PROTO_BRIDGE:
         other = port_in_use(control, m->value);
         if (other && other != entry && other->family)
@@ -308,6 +311,18 @@ void ports_watch(struct control *control, const struct proto_watch *m)
     port_post(control, entry, job);
 }
 
+void ports_press(struct control *control, const struct proto_key *m)
+{
+    struct entry *entry = port_in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_PRESS, entry->id, entry->port);
+    job->key = *m;
+    port_post(control, entry, job);
+}
+
 void ports_new_controller(struct control *control)
 {
     struct entry *entry;
@@ -359,9 +374,10 @@ static void tell_key(struct control *control, const struct job *job)
         return;
     m = wire_add(control_wire(control), PROTO_KEY);
     m->id = job->id;
+    m->ms = job->key.ms;
     m->key = job->key.key;
     m->up = job->key.up;
-    m->ms = job->key.ms;
+    m->way = job->key.way;
 }
 
 static void from_worker(struct control *control, const struct job *job)
@@ -381,14 +397,14 @@ static void from_worker(struct control *control, const struct job *job)
         if (!entry->releasing)
             ports_dtls_news(control, job);
         break;
+    case JOB_KEY:
+        if (!entry->releasing)
+            tell_key(control, job);
+        break;
     case JOB_RELEASED:
         tell(control, PROTO_RELEASED, job);
         control->load[entry->worker]--;
         close_entry(control, entry);
-        break;
-    case JOB_KEY:
-        if (!entry->releasing)
-            tell_key(control, job);
         break;
     case JOB_PLAYED:
         if (!entry->releasing)

@@ -66,7 +66,7 @@ enum media_event_kind {
     /* Of a port in a conference: */
     MEDIA_TALKS, /* it is heard talking */
     MEDIA_QUIET, /* not any more, for a second */
-    MEDIA_KEY,      /* the far side presses a key: `key`; no stats */
+    MEDIA_KEY,      /* the far side pressed a key, and then that it let go; stats are not filled in */
     /* Of a port with DTLS; stats are unset: */
     MEDIA_KEYED,   /* there are (new) keys; suite */
     MEDIA_KEYLESS, /* the handshake failed; fault. It is tried again, and keys of before stay */
@@ -87,7 +87,8 @@ struct media_event {
     struct media_stats stats;
     enum suite suite;
     enum dtls_fault fault;
-    struct key_report key;
+    struct key_report key; /* MEDIA_KEY */
+    enum key_way way;      /* by which it came */
 };
 
 typedef void (*media_event_fn)(void *arg, const struct media_event *event);
@@ -156,6 +157,19 @@ void media_unmix(struct media_port *port);
  * (0: never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise
  * counts as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms);
+
+/* Keys. */
+enum key_out {
+    KEY_OUT_EVENTS,  /* as telephone-event where the far side has it, else as tones; so it is from the beginning */
+    KEY_OUT_TONES,   /* in the sound, whatever it has */
+    KEY_OUT_NOWHERE, /* somebody else tells it */
+};
+/* How the keys of others go to this far side, and whether keys are listened for in its sound (which costs decoding it).
+ * Those that it sends in packets of their own are always understood. In a bridge keys go over as the other side wants
+ * them: packets stay packets where both have them; tones that become something else are taken out of the sound. */
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones);
+/* Presses a key towards the far side, for ms (0: KEY_MS), behind those that wait. */
+void media_port_press(struct media_port *port, char key, unsigned ms);
 
 /* For `tandem status`. */
 struct media_status {

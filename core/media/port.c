@@ -34,6 +34,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->dir = port->commanded = DIR_SENDRECV;
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
+    keys_init(port);
     list_init(&port->recordings);
     list_init(&port->players);
     port_refresh_accepts(port);
@@ -48,6 +49,7 @@ void port_free(struct port *port)
     record_end_all(port);
     hearing_free(port);
     voice_free(port);
+    keys_free(port);
     play_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
@@ -174,6 +176,8 @@ static void take_rtp(struct port *port, uint8_t *packet, size_t len, const struc
     }
     if (!(port->dir & DIR_RECV))
         return;
+    if (port->keys.is_event[head->pt])
+        keys_packet(port, packet, len, head);
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtp(sink, packet, len, head);
 }
@@ -404,6 +408,7 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     event_add(port->rtcp.event, NULL);
     port_dtls_attach(port);
     voice_resume(port);
+    keys_resume(port);
     record_resume(port);
 }
 
@@ -414,6 +419,7 @@ void port_detach(struct port *port)
     mix_leave(port);
     record_suspend(port);
     voice_suspend(port);
+    keys_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
     port->rtp.event = port->rtcp.event = NULL;
@@ -436,10 +442,10 @@ void port_refresh_accepts(struct port *port)
 static void agreed(struct port *port)
 {
     port_refresh_accepts(port);
+    keys_refresh(port);
     hearing_refresh(port);
     voice_refresh(port);
     mix_refresh(port);
-    keys_refresh(port);
 }
 
 static void refresh_direction(struct port *port)
@@ -468,8 +474,8 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
     if (!port->remote_us)
         port->remote_us = worker_now(port->worker);
     refresh_direction(port);
-    relay_remap(port);
     agreed(port);
+    relay_remap(port);
     port->rate = clock_rate(port, port->stats.pt);
     port_dtls_remote(port, moved);
 }
@@ -480,8 +486,8 @@ void port_set_local(struct port *port, const struct proto_local *local)
     if (port->local.codec_count > MEDIA_CODECS_MAX)
         port->local.codec_count = MEDIA_CODECS_MAX;
     port->local.fmtps[PROTO_FMTPS - 1] = '\0';
-    relay_remap(port);
     agreed(port);
+    relay_remap(port);
     port->rate = clock_rate(port, port->stats.pt);
 }
 
@@ -545,7 +551,6 @@ void port_tick(struct port *port, uint64_t now_us)
         disconnect_rtp(port);
     reports_tick(port, now_us);
     look_for_silence(port, now_us);
-    keys_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);

@@ -5,7 +5,7 @@
 #define MEDIA_PORT_H
 
 #include "media/dtls.h"
-#include "audio/telephone_event.h"
+#include "media/keys.h"
 #include "media/latch.h"
 #include "media/proto.h"
 #include "media/reports.h"
@@ -38,21 +38,15 @@ struct bridge {
     struct sink sink;
     struct port *to;      /* NULL: not bridged */
     uint8_t pt[128];      /* payload type in → out, PT_DROP or PT_DECODE */
-    bool events[128];     /* payload types in that are keys */
     bool decoded;         /* source speaks there, and packets stay here */
     bool foreign;         /* because of the codec that comes */
     bool muted;           /* the other port's voice is for one source alone */
-    bool keying;          /* because keys go as sound */
+    bool keying;          /* because keys go in another way than they come */
+    bool muting;          /* because keys are tones here, and something else there */
+    bool pressed;         /* a key of ours is down there */
+    uint64_t keyed_us;    /* when keys went there last */
     struct source source; /* of the other port's voice */
     unsigned rate;        /* at which source listens here; 0: not yet */
-    struct event_reader keys;
-};
-
-/* keys.c */
-struct port_keys {
-    struct sink sink;
-    bool events[128]; /* payload types that are telephone events */
-    struct event_reader reader;
 };
 
 struct channel {
@@ -163,7 +157,9 @@ bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len);
 /* Both on the same worker; each leaves the bridge it was in. a == b: echo. */
 void relay_bridge(struct port *a, struct port *b);
 void relay_unbridge(struct port *port);
-/* The payload types of its bridge again, after a remote has changed. */
+/* A key of its far side: goes to the other port of its bridge, unless the packets that bring it do. pt: of these. */
+void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key_report *report);
+/* The payload types of its bridge again, after a remote or its way of keys has changed. */
 void relay_remap(struct port *port);
 /* After sources of the port's voice have come or gone: packets for it are decoded while there are others. */
 void relay_reconsider(struct port *port);

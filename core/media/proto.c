@@ -42,6 +42,8 @@ size_t proto_size(unsigned kind)
         [PROTO_RECORD_PAUSE] = sizeof(struct proto_command),
         [PROTO_RECORD_RESUME] = sizeof(struct proto_command),
         [PROTO_RECORDED] = sizeof(struct proto_recorded),
+        [PROTO_KEY_WAYS] = sizeof(struct proto_command),
+        [PROTO_PRESS] = sizeof(struct proto_key),
     };
 
     return kind < PROTO_KINDS ? sizes[kind] : 0;

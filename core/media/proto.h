@@ -25,6 +25,8 @@ enum proto_kind {
     PROTO_KEYS,
     PROTO_NAME,  /* value: who the switch is in reports to the far side */
     PROTO_DTLS,
+    PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
+    PROTO_PRESS,
     PROTO_MIX,   /* into a conference, out of it */
     PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
     PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
@@ -72,7 +74,7 @@ struct proto_hello { /* HELLO, WELCOME */
     struct fingerprint print; /* WELCOME: of its certificate */
 };
 
-struct proto_command { /* TAKE, RELEASE, NAME, DIRECTION, BRIDGE, UNBRIDGE, ECHO, END, LIST_END */
+struct proto_command { /* TAKE, RELEASE, NAME, DIRECTION, BRIDGE, UNBRIDGE, ECHO, KEY_WAYS, END, LIST_END */
     struct proto_head head;
     uint64_t id, value;
 };
@@ -145,6 +147,7 @@ struct proto_watch { /* WATCH */
     uint32_t silent_ms, lifeless_ms; /* as media_port_watch() says */
 };
 
+#define PROTO_LISTEN_FOR_TONES 256u
 struct proto_record { /* RECORD */
     struct proto_head head;
     uint64_t port, id;     /* id: chosen by the controller */
@@ -190,12 +193,13 @@ struct proto_played { /* PLAYED */
     char why[120];
 };
 
-struct proto_key { /* KEY: as struct key_report */
+struct proto_key { /* PRESS, KEY */
     struct proto_head head;
     uint64_t id;
     uint32_t ms;
     char key;
-    uint8_t up, reserved[2];
+    uint8_t up, way; /* KEY */
+    uint8_t reserved;
 };
 
 struct proto_port { /* LISTED, GRANT */

@@ -26,6 +26,8 @@ enum job_kind {
     JOB_LOCAL,
     JOB_KEYS,
     JOB_DTLS,
+    JOB_KEY_WAYS, /* value: as PROTO_KEY_WAYS says */
+    JOB_PRESS,    /* key */
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
@@ -47,7 +49,7 @@ enum job_kind {
     JOB_DTLS_NEWS,
     JOB_RECORDED, /* id: the recording's; from the file thread */
     JOB_PLAYED,
-    JOB_KEY,
+    JOB_KEY,    /* key */
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
 };
 
@@ -63,8 +65,8 @@ struct job {
         struct proto_local local;
         struct proto_play play;
         struct proto_played played;
-        struct key_report key;
         struct media_stats stats;
+        struct proto_key key;
         struct {
             struct srtp_key in, out;
         } keys;
@@ -137,6 +139,7 @@ void worker_stop(struct worker *worker);
 uint64_t worker_now(const struct worker *worker);
 void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind);
 void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault);
+void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way);
 void worker_tell_silent(struct worker *worker, const struct port *port);
 
 static inline void worker_count_relayed(struct worker *worker)

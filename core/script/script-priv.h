@@ -53,6 +53,11 @@ struct script_run {
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct {
+        char keys[65]; /* never logged: they may be a PIN */
+        unsigned at, ms, gap_ms;
+        int result;
+    } pressing;             /* keys_verb.c */
     struct ask *ask;        /* gather_verb.c: what it asks the caller; NULL: nothing */
     struct leg *listens;    /* ref "script": to the keys of this leg; NULL: to none */
     struct leg_play *play;  /* it waits for this, or it goes on behind its back; NULL: nothing plays */
@@ -62,8 +67,8 @@ struct script_run {
         const char *message;
         const struct db_result *result;
     } answered;
-    bool in_conference;       /* it waits for its caller to leave one */
-    enum conference_why left; /* and that is why */
+    bool in_conference;          /* it waits for its caller to leave one */
+    enum conference_why left;    /* and that is why */
     struct recording *recording; /* it waits for the end of this; NULL: for none */
     struct {
         uint64_t ms;

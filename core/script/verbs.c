@@ -246,6 +246,7 @@ void verbs_push(lua_State *L)
         {"play", verb_play},
         {"sleep", verb_sleep},
         {"gather", verb_gather},
+        {"send_keys", verb_send_keys},
         {"say", verb_say},
         {"tone", verb_tone},
         {"conference", verb_conference},

@@ -57,6 +57,9 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_LEG_RESUMED:
         str_append(out, size, &used, "%s resumes", party);
         return true;
+    case EVENT_LEG_KEY: /* which one is nobody's business */
+        str_append(out, size, &used, "%s pressed a key (%s)", party, detail);
+        return true;
     case EVENT_LEG_SILENT:
     case EVENT_LEG_HEARD:
     case EVENT_LEG_KEYED:

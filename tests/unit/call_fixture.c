@@ -46,6 +46,8 @@ struct media_port {
     media_event_fn on_event;
     void *event_arg;
     uint32_t silent_ms, lifeless_ms;
+    enum key_out out;
+    bool tones;
     media_released_fn done;
     void *arg;
     uint64_t name;
@@ -131,6 +133,34 @@ void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t life
 {
     port->silent_ms = silent_ms;
     port->lifeless_ms = lifeless_ms;
+}
+
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+{
+    port->out = out;
+    port->tones = tones;
+}
+
+void media_port_press(struct media_port *port, char key, unsigned ms)
+{
+    note("press:%c:%u", key, ms);
+}
+
+const char *key_ways(const struct leg *leg)
+{
+    static const char *const outs[] = {
+        [KEY_OUT_EVENTS] = "events", [KEY_OUT_TONES] = "tones", [KEY_OUT_NOWHERE] = "nowhere"};
+    static char text[32];
+
+    snprintf(text, sizeof text, "%s%s", outs[leg->ports[0]->out], leg->ports[0]->tones ? ", listens" : "");
+    return text;
+}
+
+void media_hears_key(struct leg *leg, char key, unsigned ms, enum key_way way)
+{
+    struct media_event event = {.kind = MEDIA_KEY, .key = {.key = key, .up = ms > 0, .ms = ms}, .way = way};
+
+    leg->ports[0]->on_event(leg->ports[0]->event_arg, &event);
 }
 
 const char *watched(const struct leg *leg)
@@ -262,6 +292,12 @@ static int op_offer(struct leg *leg, const struct media_desc *offer)
     return 0;
 }
 
+static int op_key(struct leg *leg, char key, unsigned ms)
+{
+    note("info:%s:%c:%u", leg->number, key, ms);
+    return 0;
+}
+
 static void op_end(struct leg *leg, enum cause cause, const char *detail)
 {
     note("end:%s:%s", leg->number, cause_info(cause)->id);
@@ -286,6 +322,7 @@ static const struct leg_ops phone_ops = {
     .answer = op_answer,
     .answer_offer = op_answer_offer,
     .offer = op_offer,
+    .key = op_key,
     .end = op_end,
     .detach = op_detach,
     .save = op_save,

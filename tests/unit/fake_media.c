@@ -78,6 +78,15 @@ const struct fingerprint *media_fingerprint(const struct media *media)
     return NULL;
 }
 
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+{
+}
+
+void media_port_press(struct media_port *port, char key, unsigned ms)
+{
+    journal_note("press:%c", key);
+}
+
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
 }

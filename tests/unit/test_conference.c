@@ -314,7 +314,7 @@ START_TEST(keys_of_the_phone_reach_the_conference_and_what_follows_reaches_the_d
     for (const char *at = keys; *at; at++) {
         const struct key_report report = {.key = *at};
 
-        leg_on_key(a, &report);
+        leg_on_key(a, &report, KEY_BY_EVENT);
     }
     ck_assert_ptr_null(a->conference);
     ck_assert(keys_take(&a->typed, &key, &ms));
