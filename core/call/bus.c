@@ -107,6 +107,8 @@ const char *event_name(enum event_kind kind)
         [EVENT_LEG_SILENT] = "leg-silent",
         [EVENT_LEG_HEARD] = "leg-heard",
         [EVENT_LEG_KEY] = "leg-key",
+        [EVENT_LEG_KEYED] = "leg-keyed",
+        [EVENT_LEG_KEYLESS] = "leg-keyless",
         [EVENT_LEG_POOR] = "leg-poor",
         [EVENT_LEG_CLEAR] = "leg-clear",
         [EVENT_TRANSCODING] = "transcoding",

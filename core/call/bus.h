@@ -22,6 +22,8 @@ enum event_kind {
     EVENT_LEG_HELD, /* its far side stopped receiving or sending */
     EVENT_LEG_RESUMED,
     EVENT_LEG_SILENT,    /* sound is due and does not come; detail: what is missing since when */
+    EVENT_LEG_KEYED,     /* its audio has keys from DTLS; detail: which */
+    EVENT_LEG_KEYLESS,   /* it has none, and nothing is heard; detail: why not */
     EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_TRANSCODING,   /* detail: between which codecs of which legs of its bridge Tandem converts, or that no more */
     EVENT_LEG_KEY,       /* its far side typed a key; detail: how it came */

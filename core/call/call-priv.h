@@ -40,6 +40,8 @@ int leg_crypto_admit(struct leg *leg, struct media_desc *offer, char *why, size_
 int leg_crypto_fill(struct leg *leg, struct media_desc *desc, const struct media_desc *answered);
 /* leg->local and leg->remote are agreed: only the keys in force stay in them. */
 void leg_crypto_agree(struct leg *leg);
+/* MEDIA_KEYED, MEDIA_KEYLESS. */
+void leg_crypto_news(struct leg *leg, const struct media_event *event);
 extern const char leg_crypto_no_tls[];
 
 /* leg_codecs.c */

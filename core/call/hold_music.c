@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 #include "media/media_play.h"
 #include "media/sounds.h"
 
@@ -175,13 +176,19 @@ static bool takes(const struct leg *leg, enum stream_dir dir)
     return audio && (audio->dir & dir) == dir;
 }
 
+static bool holds(const struct leg *holder)
+{
+    return holder && holder->state == LEG_UP && holder->held && !takes(holder, DIR_RECV);
+}
+
+/* Of whose account the class is: of who holds it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    const struct leg *holder = bridge_peer(leg);
+    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
     const struct music_class *row;
 
-    if (!holder || !leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || holder->state != LEG_UP ||
-        !holder->held || takes(holder, DIR_RECV) || !takes(leg, DIR_RECV))
+    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (holder != leg && !holds(holder)) ||
+        !takes(leg, DIR_RECV))
         return 0;
     row = class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;

@@ -157,11 +157,13 @@ struct leg {
     union addr media_host;      /* our address as this phone sees it */
     union addr signalling;      /* where its signalling comes from */
     bool secure_flow;           /* its signalling is encrypted (TLS) */
-    enum suite srtp[2];         /* by which its audio, its video is encrypted; SUITE_NONE: it is not */
+    enum suite srtp[2];         /* by which its audio, its video is encrypted; SUITE_NONE: it is not (yet) */
+    bool dtls[2];               /* with keys from DTLS, or none so far */
     struct crypto_keys *keys;   /* ours; NULL: none needed so far */
     unsigned stream_count;
     struct leg_stream streams[MEDIA_STREAMS_MAX];
     struct media_port *ports[2];       /* audio, video; owned. streams[] point at them */
+    uint64_t media_name;               /* of its ports: media_port_name() */
     struct media_port *joined[2];      /* the ports of the other leg that they are bridged with */
     struct media_desc *remote_offer;   /* open offer of the far side, or the one last answered */
     struct media_desc *remote;         /* what the far side last agreed to */
@@ -208,6 +210,10 @@ struct leg {
     void *offer_walk;       /* struct hook_walk * of a running HOOK_OFFER */
     struct data_slots data; /* modules' private data */
 };
+
+/* How its audio is encrypted ("AEAD_AES_128_GCM", "AEAD_AES_128_GCM (DTLS)", "no keys (DTLS)"), for ever; NULL: it is
+ * plain. At most 31 characters. */
+const char *leg_encryption(const struct leg *leg);
 
 /* A new leg in a call, state IDLE; the call holds the reference "call". A reference on account (may be NULL) is taken.
  */

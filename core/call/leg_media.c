@@ -2,6 +2,7 @@
  * the ports back. Signalling thread. Knows the media client, no SDP. */
 #include <stdio.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
@@ -27,6 +28,8 @@ static void media_event(void *arg, const struct media_event *event)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
     else if (event->kind == MEDIA_FIRST_RTP)
         leg_heard(leg, event);
+    else if (event->kind == MEDIA_KEYED || event->kind == MEDIA_KEYLESS)
+        leg_crypto_news(leg, event);
     else if (event->kind == MEDIA_KEY)
         leg_on_key(leg, &event->key, event->way);
     else
@@ -45,9 +48,14 @@ static struct media_port *port_for(struct leg *leg, enum stream_kind kind)
 {
     struct media_port **port = &leg->ports[kind == STREAM_VIDEO];
 
-    if (!*port)
-        *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family,
-                                kind == STREAM_VIDEO ? media_event : audio_event, leg);
+    if (*port)
+        return *port;
+    *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family,
+                            kind == STREAM_VIDEO ? media_event : audio_event, leg);
+    while (!leg->media_name)
+        random_bytes(&leg->media_name, sizeof leg->media_name);
+    if (*port)
+        media_port_name(*port, leg->media_name);
     return *port;
 }
 
@@ -119,8 +127,12 @@ void leg_media_apply(struct leg *leg)
         if (!mine->port || remote->refused || local->refused)
             continue;
         used[remote->kind == STREAM_VIDEO] = true;
-        media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
-                        local->crypto_count ? &local->crypto[0].key : NULL); /* before it is told where to send */
+        /* The keys before it is told where to send. */
+        if (local->dtls.print.hash)
+            media_port_dtls(mine->port, &remote->dtls.print, local->dtls.setup == SETUP_ACTIVE);
+        else
+            media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
+                            local->crypto_count ? &local->crypto[0].key : NULL);
         agreed.rtcp_mux = remote->rtcp_mux && local->rtcp_mux;
         media_port_remote(mine->port, &agreed, &leg->signalling);
         media_port_local(mine->port, local);

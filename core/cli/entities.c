@@ -25,6 +25,7 @@ const struct entity entity_account = {
                {"--session-min-se", "session_min_se", "session at least", "integer", true, false, true},
                {"--acl", "acl", "access list", "text", true, false, false},
                {"--srtp", "srtp", "encrypted audio", "text", true, false, false},
+               {"--srtp-keys", "srtp_keys", "its keys", "text", true, false, false},
                {"--srtp-without-tls", "srtp_without_tls", "keys without TLS", "boolean", false, false, false},
                {"--codecs", "codecs", "codecs", "text", true, false, false},
                {"--dtmf", "dtmf", "keys (DTMF)", "text", true, false, false}},

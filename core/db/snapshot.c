@@ -445,3 +445,26 @@ enum srtp_mode srtp_mode_resolve(const struct snapshot *s, enum srtp_mode own)
         own = srtp_mode_parse(snapshot_setting(s, "srtp", "optional"));
     return own == SRTP_AS_SWITCH ? SRTP_OPTIONAL : own;
 }
+
+static const char *const srtp_keys_names[] = {
+    [SRTP_KEYS_AS_SWITCH] = "", [SRTP_KEYS_SDES] = "sdes", [SRTP_KEYS_DTLS] = "dtls"};
+
+enum srtp_keys srtp_keys_parse(const char *text)
+{
+    for (size_t i = 0; i < COUNT_OF(srtp_keys_names); i++)
+        if (strcmp(text, srtp_keys_names[i]) == 0)
+            return (enum srtp_keys)i;
+    return SRTP_KEYS_AS_SWITCH;
+}
+
+const char *srtp_keys_name(enum srtp_keys keys)
+{
+    return srtp_keys_names[keys];
+}
+
+enum srtp_keys srtp_keys_resolve(const struct snapshot *s, enum srtp_keys own)
+{
+    if (own == SRTP_KEYS_AS_SWITCH && s)
+        own = srtp_keys_parse(snapshot_setting(s, "srtp_keys", "sdes"));
+    return own == SRTP_KEYS_AS_SWITCH ? SRTP_KEYS_SDES : own;
+}

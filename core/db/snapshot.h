@@ -18,6 +18,13 @@ struct session_policy {
     unsigned expires, min_se;
 };
 
+/* Where its keys come from, in calls to such phones. Calls from them have what the phone asks for. */
+enum srtp_keys {
+    SRTP_KEYS_AS_SWITCH, /* the setting srtp_keys decides */
+    SRTP_KEYS_SDES,      /* they stand in the SDP (RFC 4568) */
+    SRTP_KEYS_DTLS,      /* from a handshake of the media (RFC 5763) */
+};
+
 /* Encryption of the audio (SRTP) towards the phones of an account. */
 enum srtp_mode {
     SRTP_AS_SWITCH, /* the setting srtp decides */
@@ -50,6 +57,7 @@ struct account {
     unsigned max_call;     /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
     struct session_policy session;
     enum srtp_mode srtp;
+    enum srtp_keys srtp_keys;
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
     enum dtmf_mode dtmf;
     char codecs[160];     /* which it may use, best first, with commas between; "": the setting codecs decides */
@@ -157,6 +165,12 @@ enum srtp_mode srtp_mode_parse(const char *text);
 const char *srtp_mode_name(enum srtp_mode mode);
 /* `own`, or what the setting srtp says, or SRTP_OPTIONAL. snapshot may be NULL. */
 enum srtp_mode srtp_mode_resolve(const struct snapshot *snapshot, enum srtp_mode own);
+/* "sdes", "dtls"; anything else is SRTP_KEYS_AS_SWITCH. */
+enum srtp_keys srtp_keys_parse(const char *text);
+/* "" for SRTP_KEYS_AS_SWITCH. */
+const char *srtp_keys_name(enum srtp_keys keys);
+/* `own`, or what the setting srtp_keys says, or SRTP_KEYS_SDES. snapshot may be NULL. */
+enum srtp_keys srtp_keys_resolve(const struct snapshot *snapshot, enum srtp_keys own);
 /* `own` (NULL: nothing of its own) with every field that it leaves open filled in from the settings session_timers,
  * session_expires (1800) and session_min_se (90). min_se is never below 90, and expires never below min_se. */
 struct session_policy session_policy_resolve(const struct snapshot *snapshot, const struct session_policy *own);

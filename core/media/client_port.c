@@ -186,6 +186,11 @@ void media_bridge(struct media_port *a, struct media_port *b)
         command(a, PROTO_BRIDGE, b->id);
 }
 
+void media_port_name(struct media_port *port, uint64_t name)
+{
+    command(port, PROTO_NAME, name);
+}
+
 void media_unbridge(struct media_port *port)
 {
     command(port, PROTO_UNBRIDGE, 0);
@@ -271,7 +276,7 @@ void media_port_granted(struct media *media, const struct proto_port *m)
 void media_port_event(struct media *media, const struct proto_event *m)
 {
     struct media_port *port = idmap_get(&media->ids, m->id);
-    struct media_event event = {.kind = (enum media_event_kind)m->kind, .stats = m->stats};
+    struct media_event event = {.kind = (enum media_event_kind)m->kind, .port = port, .stats = m->stats};
 
     if (port && port->state == PORT_TAKEN && port->on_event)
         port->on_event(port->arg, &event);
@@ -323,7 +328,7 @@ static void empty_pool(struct media *media, struct pool *pool)
 
 void media_ports_lost(struct media *media)
 {
-    const struct media_event event = {.kind = MEDIA_LOST};
+    struct media_event event = {.kind = MEDIA_LOST};
     struct media_port *port;
 
     empty_pool(media, &media->pools[0]);
@@ -337,6 +342,7 @@ void media_ports_lost(struct media *media)
         port = LIST_ENTRY(media->dying.next, struct media_port, node);
         list_unlink(&port->node);
         list_append(&media->taken, &port->node);
+        event.port = port;
         if (port->on_event)
             port->on_event(port->arg, &event);
     }

@@ -240,6 +240,9 @@ void ports_command(struct control *control, const struct proto_command *m)
         if (other && other != entry && other->family)
             bridge(control, entry, other);
         break;
+    case PROTO_NAME:
+        post_simple(control, entry, JOB_NAME, m->value);
+        break;
     case PROTO_UNBRIDGE:
         ports_unpair(entry);
         post_simple(control, entry, JOB_UNBRIDGE, 0);
@@ -394,6 +397,10 @@ static void from_worker(struct control *control, const struct job *job)
         if (!entry->releasing)
             tell_key(control, job);
         break;
+    case JOB_DTLS_NEWS:
+        if (!entry->releasing)
+            ports_dtls_news(control, job);
+        break;
     case JOB_RELEASED:
         tell(control, PROTO_RELEASED, job);
         control->load[entry->worker]--;
@@ -468,6 +475,7 @@ int ports_init(struct control *control)
     for (unsigned i = 0; i < options->threads && err == 0; i++) {
         control->workers[i] = mem_new(sizeof **control->workers);
         control->worker_count++;
+        control->workers[i]->identity = options->identity;
         control->workers[i]->report_us = options->report_ms * UINT64_C(1000);
         err = worker_start(control->workers[i], &control->inbox, options->silence_ms * 1000u);
     }

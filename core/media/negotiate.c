@@ -45,7 +45,7 @@ static bool is_rtp(const char *proto)
 static bool can_relay(const struct stream_desc *stream)
 {
     return !stream->refused && (stream->kind == STREAM_AUDIO || stream->kind == STREAM_VIDEO) &&
-           is_rtp(stream->proto) && (stream->crypto_count || !crypto_proto_is_secure(stream->proto));
+           is_rtp(stream->proto) && (crypto_has_keys(stream) || !crypto_proto_is_secure(stream->proto));
 }
 
 /* The stream as an answer to `from` begins: same place, same words, refused. */

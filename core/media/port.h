@@ -4,6 +4,7 @@
 #ifndef MEDIA_PORT_H
 #define MEDIA_PORT_H
 
+#include "media/dtls.h"
 #include "media/keys.h"
 #include "media/latch.h"
 #include "media/proto.h"
@@ -89,6 +90,25 @@ struct port {
     struct reports reports;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
     struct secure in, out;
+    struct port_dtls *dtls;       /* the keys come from a handshake; NULL: they do not */
+    struct early_hello *early[2]; /* RTP, RTCP: began before we know who it is; NULL: nobody did */
+};
+
+/* Keys from DTLS: an association for the RTP socket, and one for the RTCP socket where RTCP does not come to the first
+ * (RFC 5764 §5.1.2). */
+struct port_dtls {
+    struct port *port;
+    struct fingerprint theirs;
+    bool active;
+    bool started; /* the far side's address is known */
+    struct association {
+        struct port_dtls *owner;
+        bool rtcp;
+        struct dtls *dtls;    /* NULL: not begun */
+        enum dtls_fault told; /* the last one that the controller was told of */
+    } rtp, rtcp;
+    struct secure rtcp_in, rtcp_out;
+    struct event *timer; /* NULL: attached to no worker */
 };
 
 struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd) MUST_USE;
@@ -102,8 +122,11 @@ void port_detach(struct port *port);
 
 void port_set_remote(struct port *port, const struct proto_remote *remote);
 void port_set_local(struct port *port, const struct proto_local *local);
-/* SRTP from now on: in for what comes, out for what goes (suite 0: plain). */
+/* SRTP from now on: in for what comes, out for what goes (suite 0: plain). Ends DTLS. */
 void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out);
+/* SRTP from now on, with keys from DTLS: until there are any, nothing goes and comes. The same again changes nothing.
+ */
+void port_set_dtls(struct port *port, const struct fingerprint *theirs, bool active);
 void port_set_direction(struct port *port, enum stream_dir dir);
 /* Silence, reports and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);
@@ -114,6 +137,18 @@ const struct proto_codec *port_codec(const struct port *port, unsigned pt);
 const char *port_fmtp(const struct port *port, const struct proto_codec *codec);
 /* Works out again which payload types are negotiated. */
 void port_refresh_accepts(struct port *port);
+
+/* port_dtls.c: a DTLS packet at one of its sockets; whether it may come from there has been looked at. */
+void port_dtls_packet(struct port *port, bool rtcp, const uint8_t *packet, size_t len, const union addr *from);
+/* The far side has told its address; moved: another one than before. */
+void port_dtls_remote(struct port *port, bool moved);
+void port_dtls_attach(struct port *port);
+void port_dtls_detach(struct port *port);
+void port_dtls_end(struct port *port);
+/* port.c: a packet that is not media, from this socket to this address. */
+void port_send_raw(struct port *port, bool rtcp, const union addr *to, const uint8_t *packet, size_t len);
+/* port.c: where RTCP goes that has a port of its own; its family is AF_UNSPEC when that is not known. */
+union addr port_rtcp_target(const struct port *port);
 
 /* To the far side. Returns whether the packet left. */
 bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len);

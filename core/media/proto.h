@@ -25,6 +25,8 @@ enum proto_kind {
     PROTO_KEYS,
     PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
     PROTO_PRESS,
+    PROTO_NAME,  /* value: who the switch is in reports to the far side */
+    PROTO_DTLS,
     PROTO_MIX,   /* into a conference, out of it */
     PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
     PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
@@ -48,6 +50,7 @@ enum proto_kind {
     PROTO_PLAYED, /* what PROTO_PLAY began is over by itself */
     PROTO_KEY,    /* the far side presses a key */
     PROTO_STATUS, /* once a second while something changes */
+    PROTO_DTLS_NEWS,
     PROTO_BYE,    /* why this controller is dropped */
     PROTO_KINDS,
 };
@@ -68,9 +71,10 @@ struct proto_hello { /* HELLO, WELCOME */
     uint32_t threads;
     uint32_t recordings; /* WELCOME: that go on, of an earlier controller */
     uint32_t reserved;
+    struct fingerprint print; /* WELCOME: of its certificate */
 };
 
-struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, KEY_WAYS, END, LIST_END */
+struct proto_command { /* TAKE, RELEASE, NAME, DIRECTION, BRIDGE, UNBRIDGE, ECHO, KEY_WAYS, END, LIST_END */
     struct proto_head head;
     uint64_t id, value;
 };
@@ -114,6 +118,20 @@ struct proto_keys { /* KEYS: suite 0 is plain */
     struct proto_head head;
     uint64_t id;
     struct srtp_key in, out;
+};
+
+struct proto_dtls { /* DTLS: keys come from a handshake from now on */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t active; /* we begin it */
+    struct fingerprint theirs;
+};
+
+struct proto_dtls_news { /* DTLS_NEWS: of the stream itself, not of RTCP beside it */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t suite; /* enum suite; 0: it failed */
+    uint32_t fault; /* enum dtls_fault */
 };
 
 struct proto_mix { /* MIX */

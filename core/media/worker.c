@@ -109,6 +109,15 @@ void worker_tell_key(struct worker *worker, const struct port *port, const struc
     inbox_post(worker->control, job);
 }
 
+void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault)
+{
+    struct job *job = job_new(JOB_DTLS_NEWS, port->id, NULL);
+
+    job->dtls_news.suite = suite;
+    job->dtls_news.fault = fault;
+    inbox_post(worker->control, job);
+}
+
 void worker_tell_silent(struct worker *worker, const struct port *port)
 {
     inbox_post(worker->control, job_new(JOB_SILENT, port->id, NULL));
@@ -153,11 +162,17 @@ static void do_job(struct worker *worker, struct job *job)
     case JOB_PRESS:
         keys_press(job->port, job->key.key, job->key.ms);
         break;
+    case JOB_DTLS:
+        port_set_dtls(job->port, &job->dtls.theirs, job->dtls.active);
+        break;
     case JOB_DIRECTION:
         port_set_direction(job->port, (enum stream_dir)job->value);
         break;
     case JOB_BRIDGE:
         relay_bridge(job->port, job->other);
+        break;
+    case JOB_NAME:
+        reports_name(job->port, job->value);
         break;
     case JOB_UNBRIDGE:
         relay_unbridge(job->port);

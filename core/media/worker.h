@@ -27,9 +27,11 @@ enum job_kind {
     JOB_KEYS,
     JOB_KEY_WAYS, /* value: as PROTO_KEY_WAYS says */
     JOB_PRESS,    /* key */
+    JOB_DTLS,
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_NAME,
     JOB_MIX,
     JOB_WATCH,
     JOB_RECORD,      /* recording, from now on of the port */
@@ -44,6 +46,7 @@ enum job_kind {
     JOB_DETACHED,
     JOB_RELEASED,
     JOB_EVENT,    /* value: enum media_event_kind */
+    JOB_DTLS_NEWS,
     JOB_RECORDED, /* id: the recording's; from the file thread */
     JOB_PLAYED,
     JOB_KEY,    /* key */
@@ -67,6 +70,14 @@ struct job {
         struct {
             struct srtp_key in, out;
         } keys;
+        struct {
+            struct fingerprint theirs;
+            bool active;
+        } dtls;
+        struct {
+            enum suite suite;
+            enum dtls_fault fault;
+        } dtls_news;
         struct {
             uint64_t room; /* 0: out of its room */
             unsigned flags;
@@ -103,6 +114,7 @@ struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE
 struct worker {
     struct inbox inbox;
     struct inbox *control;
+    const struct dtls_identity *identity; /* NULL: no DTLS */
     uint64_t silence_us, report_us;
     atomic_uint_fast64_t relayed; /* written by its thread only */
     /* its thread only */
@@ -118,7 +130,7 @@ struct worker {
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 
-/* Returns 0 or negative errno. control gets what the worker has to say. report_us was set before. */
+/* Returns 0 or negative errno. control gets what the worker has to say. identity and report_us were set before. */
 int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us);
 /* Ends the thread and forgets its ports (their sockets stay open). */
 void worker_stop(struct worker *worker);
@@ -127,6 +139,7 @@ void worker_stop(struct worker *worker);
 uint64_t worker_now(const struct worker *worker);
 void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind);
 void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way);
+void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault);
 void worker_tell_silent(struct worker *worker, const struct port *port);
 
 static inline void worker_count_relayed(struct worker *worker)

@@ -557,6 +557,8 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"UPDATE config.account SET session_timers = 'sometimes'", "session_timers is on, accept or off"},
         {"UPDATE config.account SET srtp = 'sometimes'", "srtp is off, optional or required"},
         {"SELECT set_setting('srtp', 'yes')", "off, optional or required"},
+        {"UPDATE config.account SET srtp_keys = 'zrtp'", "srtp_keys is sdes or dtls"},
+        {"SELECT set_setting('srtp_keys', 'both')", "sdes or dtls"},
         {"UPDATE config.account SET codecs = 'pmca'", "there is no codec \"pmca\""},
         {"UPDATE config.account SET codecs = 'PCMA, pcma'", "pcma is there twice"},
         {"UPDATE config.account SET codecs = 'any,PCMA'", "any stands at the end"},

@@ -10,15 +10,18 @@
 #include "disk.h"
 #include "media/control-priv.h"
 #include "media/client-priv.h"
+#include "media/dtls.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct dtls_identity *identity;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static struct secure anchor;
 
-    return secure_setup(&anchor);
+    return secure_setup(&anchor) < 0 || dtls_identity_new(&identity) < 0 ? -1 : 0;
 }
 
 #define PACKET 32768u
@@ -78,7 +81,8 @@ static void to_process(const uint8_t *data, size_t size)
                                       .orphan_seconds = 600,
                                       .silence_ms = 60000,
                                       .report_ms = 50,
-                                      .no_sandbox = true};
+                                      .no_sandbox = true,
+                                      .identity = identity};
     struct control *control = NULL;
     struct sockaddr_un addr;
     char sink[4096];

@@ -1,6 +1,7 @@
 /* See call_fixture.h. The media client's functions and the snapshot of the database are replaced here: this object is
  * linked before the library. */
 #include "call_fixture.h"
+#include "media/media_play.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ struct media_port {
     bool tones;
     media_released_fn done;
     void *arg;
+    uint64_t name;
 };
 
 bool media_is_up(const struct media *media)
@@ -111,6 +113,20 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
 
 void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out)
 {
+}
+
+void media_port_name(struct media_port *port, uint64_t name)
+{
+    port->name = name;
+}
+
+void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active)
+{
+}
+
+const struct fingerprint *media_fingerprint(const struct media *media)
+{
+    return NULL;
 }
 
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
@@ -197,6 +213,37 @@ void media_mix(struct media_port *port, uint64_t room, unsigned flags)
 void media_unmix(struct media_port *port)
 {
     note("unmix");
+}
+
+struct media_play *media_play(struct media_port *port, const struct media_piece *pieces, unsigned count, unsigned loops,
+                              media_played_fn done, void *arg)
+{
+    fx.plays++;
+    return (struct media_play *)(uintptr_t)port;
+}
+
+struct media_play *media_play_music(struct media_port *port, uint64_t music)
+{
+    return media_play(port, NULL, 0, 0, NULL, NULL);
+}
+
+void media_play_stop(struct media_play *play)
+{
+    fx.plays_stopped++;
+}
+
+uint64_t media_music_new(struct media *media, const struct media_piece *pieces, unsigned count, bool shuffle)
+{
+    return count;
+}
+
+void media_music_forget(struct media *media, uint64_t music)
+{
+}
+
+unsigned media_up_count(const struct media *media)
+{
+    return 1;
 }
 
 void media_port_echo(struct media_port *port, bool on)

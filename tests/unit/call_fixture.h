@@ -24,6 +24,7 @@ struct fixture {
     bool no_media;           /* no port can be had */
     bool gone_at_once;       /* an ended phone is gone before ops->end() returns */
     int dial_error;          /* what ops->dial answers */
+    unsigned plays, plays_stopped; /* what was to be heard from us; none is over before it is stopped */
     unsigned dials_done;
     struct dial_result dialled; /* what the last dial came to */
     char dialled_detail[128], answered_by[64];

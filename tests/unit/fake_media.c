@@ -61,6 +61,10 @@ void media_port_keys(struct media_port *port, const struct srtp_key *in, const s
 {
 }
 
+void media_port_name(struct media_port *port, uint64_t name)
+{
+}
+
 void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }
@@ -72,6 +76,15 @@ void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
 void media_port_press(struct media_port *port, char key, unsigned ms)
 {
     journal_note("press:%c", key);
+}
+
+void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active)
+{
+}
+
+const struct fingerprint *media_fingerprint(const struct media *media)
+{
+    return NULL;
 }
 
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)

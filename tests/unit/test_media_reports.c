@@ -283,6 +283,18 @@ START_TEST(a_report_reaches_the_other_phone_under_a_name_of_ours_that_stays)
 }
 END_TEST
 
+START_TEST(two_ports_of_one_phone_have_one_name_in_its_reports)
+{
+    bridged();
+    media_port_name(t.bob.port, 0x0123456789abcdef);
+    do { /* until it has come */
+        reports(&t.ada, ADA_SR ADA_NAME);
+        TURN_UNTIL(got_rtcp(&t.bob));
+    } while (memcmp(t.bob.got + 62, "0123456789abcdef", 16) != 0);
+    hung_up();
+}
+END_TEST
+
 START_TEST(the_answer_to_a_report_that_passed_tells_the_way_and_what_was_lost)
 {
     bridged();
@@ -484,6 +496,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_report_reaches_the_other_phone_under_a_name_of_ours_that_stays);
+    tcase_add_test(tc, two_ports_of_one_phone_have_one_name_in_its_reports);
     tcase_add_test(tc, the_answer_to_a_report_that_passed_tells_the_way_and_what_was_lost);
     tcase_add_test(tc, loss_on_the_way_to_us_is_rated_window_by_window);
     tcase_add_test(tc, a_phone_alone_gets_reports_of_what_it_sends_and_a_goodbye);
