@@ -393,13 +393,13 @@ static void from_worker(struct control *control, const struct job *job)
         if (!entry->releasing)
             tell(control, PROTO_EVENT, job);
         break;
-    case JOB_KEY:
-        if (!entry->releasing)
-            tell_key(control, job);
-        break;
     case JOB_DTLS_NEWS:
         if (!entry->releasing)
             ports_dtls_news(control, job);
+        break;
+    case JOB_KEY:
+        if (!entry->releasing)
+            tell_key(control, job);
         break;
     case JOB_RELEASED:
         tell(control, PROTO_RELEASED, job);

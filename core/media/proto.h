@@ -23,10 +23,10 @@ enum proto_kind {
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
-    PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
-    PROTO_PRESS,
     PROTO_NAME,  /* value: who the switch is in reports to the far side */
     PROTO_DTLS,
+    PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
+    PROTO_PRESS,
     PROTO_MIX,   /* into a conference, out of it */
     PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
     PROTO_RECORD_STOP, /* id: the port's; value: the recording's */

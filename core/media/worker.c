@@ -98,6 +98,15 @@ void worker_tell(struct worker *worker, const struct port *port, enum media_even
     inbox_post(worker->control, job);
 }
 
+void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault)
+{
+    struct job *job = job_new(JOB_DTLS_NEWS, port->id, NULL);
+
+    job->dtls_news.suite = suite;
+    job->dtls_news.fault = fault;
+    inbox_post(worker->control, job);
+}
+
 void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way)
 {
     struct job *job = job_new(JOB_KEY, port->id, NULL);
@@ -106,15 +115,6 @@ void worker_tell_key(struct worker *worker, const struct port *port, const struc
     job->key.up = key->up;
     job->key.ms = key->ms;
     job->key.way = (uint8_t)way;
-    inbox_post(worker->control, job);
-}
-
-void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault)
-{
-    struct job *job = job_new(JOB_DTLS_NEWS, port->id, NULL);
-
-    job->dtls_news.suite = suite;
-    job->dtls_news.fault = fault;
     inbox_post(worker->control, job);
 }
 
@@ -155,15 +155,15 @@ static void do_job(struct worker *worker, struct job *job)
     case JOB_KEYS:
         port_set_keys(job->port, &job->keys.in, &job->keys.out);
         break;
+    case JOB_DTLS:
+        port_set_dtls(job->port, &job->dtls.theirs, job->dtls.active);
+        break;
     case JOB_KEY_WAYS:
         keys_set_ways(job->port, (enum key_out)(job->value % PROTO_LISTEN_FOR_TONES),
                       job->value & PROTO_LISTEN_FOR_TONES);
         break;
     case JOB_PRESS:
         keys_press(job->port, job->key.key, job->key.ms);
-        break;
-    case JOB_DTLS:
-        port_set_dtls(job->port, &job->dtls.theirs, job->dtls.active);
         break;
     case JOB_DIRECTION:
         port_set_direction(job->port, (enum stream_dir)job->value);

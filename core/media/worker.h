@@ -25,9 +25,9 @@ enum job_kind {
     JOB_REMOTE,
     JOB_LOCAL,
     JOB_KEYS,
+    JOB_DTLS,
     JOB_KEY_WAYS, /* value: as PROTO_KEY_WAYS says */
     JOB_PRESS,    /* key */
-    JOB_DTLS,
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
@@ -138,8 +138,8 @@ void worker_stop(struct worker *worker);
 /* From its own thread. */
 uint64_t worker_now(const struct worker *worker);
 void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind);
-void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way);
 void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault);
+void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way);
 void worker_tell_silent(struct worker *worker, const struct port *port);
 
 static inline void worker_count_relayed(struct worker *worker)

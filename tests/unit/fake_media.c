@@ -69,15 +69,6 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
 {
 }
 
-void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
-{
-}
-
-void media_port_press(struct media_port *port, char key, unsigned ms)
-{
-    journal_note("press:%c", key);
-}
-
 void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active)
 {
 }
@@ -85,6 +76,15 @@ void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, 
 const struct fingerprint *media_fingerprint(const struct media *media)
 {
     return NULL;
+}
+
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+{
+}
+
+void media_port_press(struct media_port *port, char key, unsigned ms)
+{
+    journal_note("press:%c", key);
 }
 
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
