@@ -242,6 +242,28 @@ START_TEST(poor_audio_is_the_answer_when_nothing_else_went_wrong)
 }
 END_TEST
 
+START_TEST(pressed_keys_are_masked_however_a_phone_writes_them)
+{
+    static const char *const bodies[] = {"Signal=7\r\nDuration=160\r\n",
+                                         "signal = 7\n",
+                                         "Signal\t=\t7\r\n",
+                                         "7",
+                                         "7\r\n",
+                                         " 7 \r\n",
+                                         "11\r\n",
+                                         "Signal=11\r\n"};
+    char message[200];
+
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        snprintf(message, sizeof message, "INFO sip:x SIP/2.0\r\nCSeq: 2 INFO\r\n\r\n%s", bodies[i]);
+        message_mask(message, strlen(message));
+        ck_assert_msg(!strpbrk(strstr(message, "\r\n\r\n") + 4, "7") && !strstr(message, "11"), "%s", message);
+        if (strstr(bodies[i], "Duration"))
+            ck_assert_ptr_nonnull(strstr(message, "Duration=160"));
+    }
+}
+END_TEST
+
 START_TEST(digest_answers_and_srtp_keys_and_pressed_keys_are_masked)
 {
     static const char *const secrets[] = {"6629fae49393a053", "0123beef", "WVNfX19zZW1jdGwg", "c2VjcmV0OnBhc3M",
@@ -468,6 +490,7 @@ int main(void)
     tcase_add_test(tcase, a_repeated_message_is_marked_as_sent_again);
     tcase_add_test(tcase, the_end_has_its_cause_in_words_with_a_remedy);
     tcase_add_test(tcase, poor_audio_is_the_answer_when_nothing_else_went_wrong);
+    tcase_add_test(tcase, pressed_keys_are_masked_however_a_phone_writes_them);
     tcase_add_test(tcase, digest_answers_and_srtp_keys_and_pressed_keys_are_masked);
     tcase_add_test(tcase, nonsense_on_the_wire_is_survived);
     tcase_add_test(tcase, only_so_many_finished_calls_are_kept_and_the_oldest_goes_first);
