@@ -23,6 +23,7 @@ static const char keypad[] = "123A456B789C*0#D";
 
 /* --- making ------------------------------------------------------------------------------------------------------ */
 
+/* ms 0: without an end. */
 static void digit_tone(struct tone *tone, char key, unsigned ms)
 {
     unsigned place = (unsigned)(strchr(keypad, key) - keypad);
@@ -37,6 +38,11 @@ static void digit_tone(struct tone *tone, char key, unsigned ms)
     tone->once = true;
 }
 
+static uint16_t fitting(unsigned ms)
+{
+    return (uint16_t)(ms < MS_LEAST ? MS_LEAST : ms > MS_MOST ? MS_MOST : ms);
+}
+
 int dtmf_send(struct dtmf_sender *sender, char key, unsigned ms)
 {
     int event = key_event(key);
@@ -44,14 +50,49 @@ int dtmf_send(struct dtmf_sender *sender, char key, unsigned ms)
 
     if (event < 0 || event >= KEYS_WITH_TONE)
         return -EINVAL;
+    if (sender->held)
+        return -EBUSY;
     if (sender->count == DTMF_QUEUE)
         return -ENOBUFS;
-    if (!ms)
-        ms = KEY_MS;
     sender->queue[at] = KEYS_OF_PHONES[event];
-    sender->ms[at] = (uint16_t)(ms < MS_LEAST ? MS_LEAST : ms > MS_MOST ? MS_MOST : ms);
+    sender->ms[at] = ms ? fitting(ms) : 0;
+    sender->held = ms == 0;
     sender->count++;
     return 0;
+}
+
+void dtmf_release(struct dtmf_sender *sender, unsigned ms)
+{
+    unsigned wanted;
+
+    if (!sender->held)
+        return;
+    sender->held = false;
+    if (sender->count) {
+        sender->ms[(sender->first + sender->count - 1) % DTMF_QUEUE] = fitting(ms);
+        return;
+    }
+    wanted = fitting(ms) * (sender->player.rate / 1000);
+    tone_end_in(&sender->player, wanted > sender->played ? wanted - sender->played : 0);
+    sender->open = false;
+}
+
+bool dtmf_idle(const struct dtmf_sender *sender)
+{
+    return !sender->count && !sender->playing;
+}
+
+static bool begin(struct dtmf_sender *sender, unsigned rate)
+{
+    unsigned ms = sender->ms[sender->first];
+
+    digit_tone(&sender->tone, sender->queue[sender->first], ms);
+    sender->first = (sender->first + 1) % DTMF_QUEUE;
+    sender->count--;
+    sender->open = ms == 0;
+    sender->played = 0;
+    sender->playing = tone_start(&sender->player, &sender->tone, rate, DTMF_LEVEL) == 0;
+    return sender->playing;
 }
 
 size_t dtmf_play(struct dtmf_sender *sender, unsigned rate, int16_t *pcm, size_t count)
@@ -59,17 +100,15 @@ size_t dtmf_play(struct dtmf_sender *sender, unsigned rate, int16_t *pcm, size_t
     size_t made = 0;
 
     while (made < count) {
-        if (!sender->playing) {
-            if (!sender->count)
-                break;
-            digit_tone(&sender->tone, sender->queue[sender->first], sender->ms[sender->first]);
-            sender->first = (sender->first + 1) % DTMF_QUEUE;
-            sender->count--;
-            if (tone_start(&sender->player, &sender->tone, rate, DTMF_LEVEL) < 0)
-                break;
-            sender->playing = true;
-        }
-        made += tone_play(&sender->player, pcm + made, count - made);
+        size_t piece;
+
+        if (!sender->playing && (!sender->count || !begin(sender, rate)))
+            break;
+        piece = tone_play(&sender->player, pcm + made, count - made);
+        made += piece;
+        sender->played += (unsigned)piece;
+        if (sender->open && sender->played >= MS_MOST * (rate / 1000)) /* nobody lets go */
+            dtmf_release(sender, MS_MOST);
         sender->playing = !sender->player.ended;
     }
     return made;
@@ -157,14 +196,14 @@ static void listen(struct dtmf_detector *detector, const int16_t *pcm, unsigned 
 }
 
 /* Silence, or sound, or the way from one to the other. */
-static void mute(struct dtmf_detector *detector, int16_t *pcm, unsigned count, bool muted)
+static void mute(struct dtmf_detector *detector, int16_t *pcm, size_t count, bool muted)
 {
     bool was = detector->muted;
 
     detector->muted = muted;
     if (!muted && !was)
         return;
-    for (unsigned i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         int gain = i >= RAMP ? (muted ? 0 : RAMP) : was == muted ? 0 : muted ? RAMP - (int)i : (int)i;
 
         pcm[i] = (int16_t)(pcm[i] * gain / RAMP);
@@ -174,22 +213,26 @@ static void mute(struct dtmf_detector *detector, int16_t *pcm, unsigned count, b
 size_t dtmf_detect(struct dtmf_detector *detector, int16_t *pcm, size_t count, struct key_report *reports, size_t room)
 {
     struct reports out = {.list = reports, .room = room};
+    bool suspected = dtmf_suspects(detector);
 
-    while (count) {
-        unsigned piece = BLOCK - detector->fill < count ? BLOCK - detector->fill : (unsigned)count;
-        bool muted = detector->mute && dtmf_rx_status(detector->rx) != 0;
+    for (size_t at = 0; at < count;) {
+        unsigned piece = BLOCK - detector->fill < count - at ? BLOCK - detector->fill : (unsigned)(count - at);
 
-        listen(detector, pcm, piece);
-        mute(detector, pcm, piece, muted);
+        listen(detector, pcm + at, piece);
         detector->fill += piece;
         if (detector->fill == BLOCK) {
             detector->fill = 0;
             block_ended(detector, &out);
         }
-        pcm += piece;
-        count -= piece;
+        at += piece;
     }
+    mute(detector, pcm, count, detector->mute && (suspected || dtmf_suspects(detector)));
     return out.count;
+}
+
+bool dtmf_suspects(const struct dtmf_detector *detector)
+{
+    return dtmf_rx_status(detector->rx) != 0;
 }
 
 void dtmf_detect_lost(struct dtmf_detector *detector, size_t count)

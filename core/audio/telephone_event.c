@@ -16,10 +16,14 @@ void event_reader_init(struct event_reader *reader, unsigned clock)
     reader->clock = clock ? clock : 8000;
 }
 
+/* A key cannot have lasted much longer than it was heard of; if it says so, it was counted by the clock of the speech.
+ */
 static unsigned lasted(const struct event_reader *reader)
 {
-    uint64_t ms = (reader->before + reader->units) * 1000 / reader->clock;
+    uint64_t units = reader->before + reader->units, ms = units * 1000 / reader->clock;
 
+    if (reader->speech_clock > reader->clock && ms > 2 * (reader->heard_ms - reader->began_ms) + 150)
+        ms = units * 1000 / reader->speech_clock;
     return ms > INT32_MAX ? INT32_MAX : (unsigned)ms;
 }
 
@@ -60,7 +64,7 @@ static void first_of_key(struct event_reader *reader, uint32_t timestamp, uint8_
 
 /* One block at its timestamp; returns the reports added. */
 static int read_block(struct event_reader *reader, uint32_t timestamp, bool marker, const uint8_t block[EVENT_BYTES],
-                      struct key_report *reports)
+                      uint64_t now_ms, struct key_report *reports)
 {
     uint8_t event = block[0];
     bool end = block[1] & END_BIT;
@@ -79,6 +83,7 @@ static int read_block(struct event_reader *reader, uint32_t timestamp, bool mark
         } else {
             count += event_reader_end(reader, &reports[count]);
             first_of_key(reader, timestamp, event);
+            reader->began_ms = now_ms;
             reader->units = units;
             reports[count++] =
                 (struct key_report){.key = KEYS_OF_PHONES[event], .ms = (unsigned)(units * 1000ull / reader->clock)};
@@ -86,6 +91,7 @@ static int read_block(struct event_reader *reader, uint32_t timestamp, bool mark
     } else if (event != reader->event) {
         return 0; /* two keys at one time: damaged */
     }
+    reader->heard_ms = now_ms;
     if (units > reader->units)
         reader->units = units;
     if (end && !reader->closed) {
@@ -112,10 +118,8 @@ int event_read(struct event_reader *reader, uint32_t ssrc, uint32_t timestamp, b
         uint16_t units = (uint16_t)(block[2] << 8 | block[3]);
 
         /* Blocks behind the first follow each other in time (§2.5.1.5); empty ones are padding. */
-        if (block[0] < sizeof KEYS_OF_PHONES - 1 && (at == 0 || units)) {
-            count += read_block(reader, timestamp, marker && at == 0, block, reports + count);
-            reader->heard_ms = now_ms;
-        }
+        if (block[0] < sizeof KEYS_OF_PHONES - 1 && (at == 0 || units))
+            count += read_block(reader, timestamp, marker && at == 0, block, now_ms, reports + count);
         timestamp += units;
     }
     return count;
@@ -199,6 +203,7 @@ static void begin(struct event_sender *sender, uint32_t now)
     sender->before = 0;
     sender->said = 0;
     sender->ends = 0;
+    sender->again = 0;
 }
 
 /* An end again, behind a key; then rest, of which the repeated ends are a part. */
@@ -211,6 +216,19 @@ static enum event_slot after(struct event_sender *sender, struct event_packet *o
     return fill(sender, false, true, sender->last, out);
 }
 
+/* The last packet of a segment, as often as that of a key; the next segment begins where it ends (§2.5.1.3). */
+static enum event_slot end_of_segment(struct event_sender *sender, bool marker, struct event_packet *out)
+{
+    enum event_slot slot = fill(sender, marker, false, UNITS_MOST, out);
+
+    if (--sender->again == 0) {
+        sender->before += UNITS_MOST;
+        sender->timestamp += UNITS_MOST;
+        sender->said = 0;
+    }
+    return slot;
+}
+
 enum event_slot event_next(struct event_sender *sender, uint32_t now, struct event_packet *out)
 {
     uint32_t units, whole;
@@ -218,6 +236,8 @@ enum event_slot event_next(struct event_sender *sender, uint32_t now, struct eve
 
     if (sender->sending && sender->ends)
         return after(sender, out);
+    if (sender->sending && sender->again)
+        return end_of_segment(sender, false, out);
     if (!sender->sending) {
         if (sender->rest) {
             sender->rest = sender->rest > sender->slot ? sender->rest - sender->slot : 0;
@@ -239,13 +259,9 @@ enum event_slot event_next(struct event_sender *sender, uint32_t now, struct eve
         sender->rest = sender->clock / 1000 * EVENT_GAP_MS;
         return fill(sender, marker, true, units, out);
     }
-    if (units >= UNITS_MOST) { /* the last of a segment; the next begins where it ends */
-        enum event_slot slot = fill(sender, marker, false, UNITS_MOST, out);
-
-        sender->before += UNITS_MOST;
-        sender->timestamp += UNITS_MOST;
-        sender->said = 0;
-        return slot;
+    if (units >= UNITS_MOST) {
+        sender->again = EVENT_ENDS;
+        return end_of_segment(sender, marker, out);
     }
     if (!marker && sender->update && units - sender->said < sender->update)
         return EVENT_HOLD;

@@ -9,13 +9,16 @@
 /* Zeroed memory, given its clock by event_reader_init(). */
 struct event_reader {
     unsigned clock;
-    bool known;  /* a key has come on this stream */
-    bool down;   /* and is not up yet */
-    bool closed; /* its end has been read, rather than guessed */
+    unsigned
+        speech_clock; /* set by whoever knows it: some phones count by this one, whatever they said; 0: not known */
+    bool known;       /* a key has come on this stream */
+    bool down;        /* and is not up yet */
+    bool closed;      /* its end has been read, rather than guessed */
     uint32_t ssrc;
     uint32_t timestamp; /* of its newest segment */
     uint16_t units;     /* that this segment has lasted */
     uint64_t before;    /* units of the segments before */
+    uint64_t began_ms;  /* when its first packet came */
     uint64_t heard_ms;  /* when its last packet came */
     uint8_t event;
 };
@@ -43,7 +46,7 @@ bool event_quiet(struct event_reader *reader, uint64_t now_ms, struct key_report
 bool event_reader_end(struct event_reader *reader, struct key_report *report);
 
 #define EVENT_QUEUE 32
-#define EVENT_ENDS 3    /* times that the end is sent (§2.5.1.4) */
+#define EVENT_ENDS 3    /* times that the end of a key, or of a segment of it, is sent (§2.5.1.4) */
 #define EVENT_GAP_MS 50 /* least rest between two keys: others make sound of them, and a detector needs 40 */
 #define EVENT_MS_LEAST 40
 
@@ -61,6 +64,7 @@ struct event_sender {
     uint32_t said;      /* units at the last update */
     bool begun;         /* its first packet is out */
     unsigned ends;      /* still to be sent */
+    unsigned again;     /* times that the last packet of a segment is still to be sent */
     uint16_t last;      /* units of its last segment */
     uint32_t rest;      /* units before the next key may begin */
 };

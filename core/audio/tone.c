@@ -134,6 +134,12 @@ size_t tone_play(struct tone_player *player, int16_t *pcm, size_t count)
     return made;
 }
 
+void tone_end_in(struct tone_player *player, unsigned samples)
+{
+    if (!player->ended)
+        player->left = samples > player->ramp ? samples : player->ramp;
+}
+
 void tone_stop(struct tone_player *player)
 {
     if (player->stopping || player->ended)

@@ -73,6 +73,9 @@ int tone_start(struct tone_player *player, const struct tone *tone, unsigned rat
  */
 size_t tone_play(struct tone_player *player, int16_t *pcm, size_t count);
 
+/* The segment that plays lasts so many samples more, and at least for its fall; what is behind it follows. */
+void tone_end_in(struct tone_player *player, unsigned samples);
+
 /* The sound falls from here on, and then the tone is over. */
 void tone_stop(struct tone_player *player);
 

@@ -76,6 +76,8 @@ static void take_out(struct leg *leg)
     bridge->count--;
     leg->bridge = NULL;
     leg_silence_update(leg);
+    leg_keys_update(leg);
+    leg_music_update(leg);
     leg_publish(leg, EVENT_BRIDGE_LEFT, NULL);
     obj_unref(bridge, "leg");
 }
@@ -104,6 +106,8 @@ int bridge_join(struct leg *a, struct leg *b)
     enter(bridge, a);
     enter(bridge, b);
     leg_silence_update(a);
+    leg_keys_update(a);
+    leg_music_update(a);
     bridge_note_codecs(a);
     obj_unref(bridge, "join");
     return 0;

@@ -20,8 +20,8 @@ int bridge_join(struct leg *a, struct leg *b);
 void bridge_leave(struct leg *leg);
 /* Streams may have come or gone by a re-offer: joins those that both sides have now. */
 void bridge_refresh(struct leg *leg);
-/* What the far side of `from` says goes to that of the other leg. 0: done runs once, later. -ENOTCONN: nobody is there to
- * hear it; -EOPNOTSUPP, -EBUSY, -EIO: as leg_ops says. */
+/* What the far side of `from` says goes to that of the other leg. 0: done runs once, later. -ENOTCONN: nobody is there
+ * to hear it; -EOPNOTSUPP, -EBUSY, -EIO: as leg_ops says. */
 int bridge_note(struct leg *from, const struct note *note, note_done_fn done, void *arg);
 /* The other leg of a two-leg bridge, or NULL. */
 struct leg *bridge_peer(const struct leg *leg);

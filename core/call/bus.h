@@ -22,8 +22,11 @@ enum event_kind {
     EVENT_LEG_HELD, /* its far side stopped receiving or sending */
     EVENT_LEG_RESUMED,
     EVENT_LEG_SILENT,    /* sound is due and does not come; detail: what is missing since when */
+    EVENT_LEG_KEYED,     /* its audio has keys from DTLS; detail: which */
+    EVENT_LEG_KEYLESS,   /* it has none, and nothing is heard; detail: why not */
     EVENT_LEG_HEARD,     /* it comes (again) */
     EVENT_TRANSCODING,   /* detail: between which codecs of which legs of its bridge Tandem converts, or that no more */
+    EVENT_LEG_KEY,       /* its far side typed a key; detail: how it came */
     EVENT_LEG_ENDED,     /* cause and who are set; media counters may still come */
     EVENT_LEG_RECORDED,  /* media counters are in (or were given up): the leg's row can be written */
     EVENT_RECORDING,     /* of what the leg hears and says: began, pauses, goes on; detail: which, in words */
@@ -68,6 +71,7 @@ struct event {
     enum who who;
     const char *account;
     const char *detail; /* words */
+    char key;           /* EVENT_LEG_KEY. It may be of a PIN: nobody writes it down */
 };
 
 typedef void (*bus_fn)(void *arg, const struct event *event);

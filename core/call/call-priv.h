@@ -40,6 +40,8 @@ int leg_crypto_admit(struct leg *leg, struct media_desc *offer, char *why, size_
 int leg_crypto_fill(struct leg *leg, struct media_desc *desc, const struct media_desc *answered);
 /* leg->local and leg->remote are agreed: only the keys in force stay in them. */
 void leg_crypto_agree(struct leg *leg);
+/* MEDIA_KEYED, MEDIA_KEYLESS. */
+void leg_crypto_news(struct leg *leg, const struct media_event *event);
 extern const char leg_crypto_no_tls[];
 
 /* leg_codecs.c */
@@ -66,6 +68,17 @@ void leg_recorded(struct leg *leg);
 
 /* play.c: the leg's media ends; who played something is not told. */
 void leg_plays_end(struct leg *leg);
+
+/* hold_music.c: who holds, or who is in its bridge, has changed: what do both sides hear? */
+void leg_music_update(struct leg *leg);
+
+/* leg_keys.c */
+/* Ways of keys in a description of ours: an offer (answered NULL), or the answer to `answered`. */
+void leg_keys_fill(const struct leg *leg, struct media_desc *desc, const struct media_desc *answered);
+/* Its media, its state or its bridge has changed: tells the media process how keys come and go. */
+void leg_keys_update(struct leg *leg);
+/* Its media end. */
+void leg_keys_forget(struct leg *leg);
 
 /* leg_silence.c */
 /* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */

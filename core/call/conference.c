@@ -105,13 +105,29 @@ static void publish(struct conference_member *member, enum event_kind kind, cons
 static void tell_media(struct conference_member *member)
 {
     struct media_port *port = leg_audio_port(member->leg);
-    bool quiet =
-        member->muted || member->waits || member->leg->held; /* what a phone plays while it holds is for nobody */
+    /* What a phone plays while it holds is for nobody. */
+    bool quiet = member->muted || member->waits || member->leg->held;
 
     if (port)
         media_mix(port, member->conference->room,
                   (quiet ? MEDIA_MIX_MUTED : 0u) | (member->waits ? MEDIA_MIX_DEAF : 0u) |
                       (member->tones ? MEDIA_MIX_TONES : 0u));
+}
+
+bool conference_waits(const struct leg *leg)
+{
+    const struct conference_member *member = leg->conference;
+
+    return member && !member->play && (member->waits || member->conference->count == 1);
+}
+
+/* Somebody came or went: who is alone now hears music, and who is not does not. */
+static void update_music(struct conference *conference)
+{
+    struct conference_member *member;
+
+    LIST_FOR_EACH(member, &conference->members, node)
+    leg_music_update(member->leg);
 }
 
 /* A moderator is there now: those who waited hear each other. */
@@ -195,6 +211,7 @@ int conference_join(const struct conference_request *request, conference_done_fn
         stop_waiting(conference);
     leg_expect_sound(member->leg, true);
     conference_attend(member);
+    update_music(conference);
     publish(member, EVENT_CONFERENCE_JOINED, "joined as member %u%s%s%s", member->number,
             member->moderator ? ", moderator" : "", member->muted ? ", muted" : "",
             member->waits ? ", waits for a moderator" : "");
@@ -254,8 +271,11 @@ static void leave(struct leg *leg, enum conference_why why, const char *by)
     list_unlink(&member->node);
     conference->count--;
     conference->moderators -= member->moderator;
-    if (leg_is_alive(leg))
+    if (leg_is_alive(leg)) {
         leg_expect_sound(leg, false);
+        leg_music_update(leg);
+    }
+    update_music(conference);
     publish(member, EVENT_CONFERENCE_LEFT, "member %u %s%s%s after %llu s", member->number, words[why],
             by ? " by " : "", by ? by : "", (unsigned long long)seconds);
     tell_later(member, why);

@@ -91,6 +91,9 @@ struct conference_member *conference_member(const struct conference *conference,
  * *0 leaves. True: it was one that means something here. */
 bool conference_key(struct leg *leg, char key);
 
+/* Nobody else is there to be heard, and nothing is being said to it: music is due. */
+bool conference_waits(const struct leg *leg);
+
 /* conference_words.c: says this prompt to one member. */
 void conference_say(struct conference_member *member, const char *name);
 /* A member has come: it is told who else is there, and its keys are heard; it goes: neither. */

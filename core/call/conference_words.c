@@ -2,12 +2,19 @@
  * play.h. */
 #include <stdio.h>
 
+#include "call/call-priv.h"
 #include "call/conference.h"
 #include "call/play.h"
 
 #define NUMBER_MAX 20 /* so far each number is one prompt in every language */
 
 /* --- words -------------------------------------------------------------------------------------------------------- */
+
+/* Words are over; music may go on. */
+static void said(void *arg, const struct play_result *result)
+{
+    leg_music_update(arg);
+}
 
 static void say(struct conference_member *member, const char *const *names, unsigned count)
 {
@@ -18,8 +25,9 @@ static void say(struct conference_member *member, const char *const *names, unsi
         leg_play_stop(member->play);
     for (unsigned i = 0; i < count; i++)
         items[i] = (struct play_item){.what = PLAY_FILE, .name = names[i]};
-    if (leg_play(member->leg, &request, NULL, NULL, &member->play) < 0)
+    if (leg_play(member->leg, &request, said, member->leg, &member->play) < 0)
         member->play = NULL; /* it is on its way out: nothing is to be said any more */
+    leg_music_update(member->leg);
 }
 
 void conference_say(struct conference_member *member, const char *name)

@@ -352,7 +352,7 @@ void leg_on_ringing(struct leg *leg, int status)
 bool leg_on_offer_unfit(struct leg *leg)
 {
     return (leg->state == LEG_CALLING || leg->state == LEG_RINGING) && leg->our_offer && !leg->early &&
-           crypto_insist(leg->our_offer);
+           crypto_offer_otherwise(leg->our_offer);
 }
 
 int leg_on_early(struct leg *leg, int status, const struct media_desc *answer)

@@ -17,6 +17,7 @@ struct bridge;
 struct call;
 struct conference_member;
 struct leg;
+struct media_play;
 struct pbx;
 
 enum leg_state { LEG_IDLE, LEG_CALLING, LEG_OFFERED, LEG_RINGING, LEG_UP, LEG_ENDING, LEG_GONE };
@@ -59,6 +60,9 @@ struct leg_ops {
     int (*save)(const struct leg *leg, void *json);                     /* json_t object: dialog state */
     /* Tells the far side, which answers by done. -EOPNOTSUPP: it takes no such notes. -EBUSY, -ENOTCONN, -EIO. */
     int (*note)(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
+    /* Tells the far side of a key that lasted ms, in its signalling, behind those that wait; whatever it answers, the
+     * call goes on. -ENOTCONN; -EOPNOTSUPP: it takes none; -ENOBUFS: too many wait. */
+    int (*key)(struct leg *leg, char key, unsigned ms);
 };
 
 /* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
@@ -89,8 +93,28 @@ struct leg_quality {
     unsigned told; /* times */
 };
 
+/* leg_keys.c */
+struct leg_key {
+    char key;
+    enum key_way way;
+    unsigned length_ms;
+    uint64_t ms; /* recent: when it was heard of last; waiting: when it goes on */
+};
+struct leg_keys {
+    enum key_out out; /* as the media process was told */
+    bool tones;
+    struct key_rate rate;
+    struct leg_key recent[16]; /* that have come in one way only so far */
+    unsigned recent_next;
+    bool doubled[3]; /* by way: the one that is down has come in another way, or is one too many */
+    struct leg_key waiting[16];
+    unsigned waiting_count;
+    struct loop_timer timer;
+};
+
 enum leg_change {
     LEG_CHANGE_RINGING,
+    LEG_CHANGE_HEARD, /* the first sound came from its far side */
     LEG_CHANGE_EARLY, /* its far side described its media before it answered */
     LEG_CHANGE_ANSWERED,
     LEG_CHANGE_CONFIRMED, /* inbound: our answer was confirmed (ACK) */
@@ -133,11 +157,13 @@ struct leg {
     union addr media_host;      /* our address as this phone sees it */
     union addr signalling;      /* where its signalling comes from */
     bool secure_flow;           /* its signalling is encrypted (TLS) */
-    enum suite srtp[2];         /* by which its audio, its video is encrypted; SUITE_NONE: it is not */
+    enum suite srtp[2];         /* by which its audio, its video is encrypted; SUITE_NONE: it is not (yet) */
+    bool dtls[2];               /* with keys from DTLS, or none so far */
     struct crypto_keys *keys;   /* ours; NULL: none needed so far */
     unsigned stream_count;
     struct leg_stream streams[MEDIA_STREAMS_MAX];
     struct media_port *ports[2];       /* audio, video; owned. streams[] point at them */
+    uint64_t media_name;               /* of its ports: media_port_name() */
     struct media_port *joined[2];      /* the ports of the other leg that they are bridged with */
     struct media_desc *remote_offer;   /* open offer of the far side, or the one last answered */
     struct media_desc *remote;         /* what the far side last agreed to */
@@ -157,10 +183,14 @@ struct leg {
     char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
     bool held;          /* the far side does not receive or does not send */
+    bool heard;         /* sound has come from it */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
     struct leg_quality quality;
-    struct keys typed; /* keys that its far side has typed and nobody has taken */
+    struct media_play *music; /* hold music that it hears; NULL: none */
+    uint64_t music_id;        /* which */
+    struct keys typed;        /* keys that its far side has typed and nobody has taken */
+    struct leg_keys key_state;
     leg_key_fn key_fn; /* waits for keys; NULL: nobody */
     void *key_arg;
     struct list plays;                                      /* play.c: what is played to it */
@@ -180,6 +210,10 @@ struct leg {
     void *offer_walk;       /* struct hook_walk * of a running HOOK_OFFER */
     struct data_slots data; /* modules' private data */
 };
+
+/* How its audio is encrypted ("AEAD_AES_128_GCM", "AEAD_AES_128_GCM (DTLS)", "no keys (DTLS)"), for ever; NULL: it is
+ * plain. At most 31 characters. */
+const char *leg_encryption(const struct leg *leg);
 
 /* A new leg in a call, state IDLE; the call holds the reference "call". A reference on account (may be NULL) is taken.
  */
@@ -215,6 +249,9 @@ void leg_echo(struct leg *leg, bool on);
 void leg_expect_sound(struct leg *leg, bool on);
 /* fn NULL: nobody waits for its keys any more; they are kept. */
 void leg_watch_keys(struct leg *leg, leg_key_fn fn, void *arg);
+/* Presses a key towards its far side, in the way that its account wants. ms 0: KEY_MS. 0, -ENOTCONN, -EOPNOTSUPP (it
+ * has no way to get one), or as leg_ops says. */
+int leg_press(struct leg *leg, char key, unsigned ms);
 /* The clock of leg->typed, in ms. */
 uint64_t leg_keys_now(const struct leg *leg);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
@@ -254,8 +291,10 @@ void leg_on_answer(struct leg *leg, const struct media_desc *answer);
 void leg_on_answer_again(struct leg *leg);
 /* A new offer inside the dialog; the usage keeps the transaction open until ops->answer_offer(). */
 void leg_on_offer(struct leg *leg, const struct media_desc *offer);
-/* Its far side presses a key, or lets it go, by whatever way that was said. */
-void leg_on_key(struct leg *leg, const struct key_report *report);
+/* Its far side presses a key, or lets it go, as the media process hears it. */
+void leg_on_key(struct leg *leg, const struct key_report *report, enum key_way way);
+/* Its signalling says that a key was pressed, for ms. */
+void leg_on_key_told(struct leg *leg, char key, unsigned ms);
 /* The offer of leg_on_offer() waits for an answer no longer (it was cancelled). */
 void leg_on_offer_withdrawn(struct leg *leg);
 /* The far side ended or refused it: no more messages will go out on it, except through ops->detach. status 0: none. */

@@ -2,10 +2,22 @@
  * the ports back. Signalling thread. Knows the media client, no SDP. */
 #include <stdio.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
 #include "call/conference.h"
+#include "media/media_play.h"
+
+/* The port may be that of its video. */
+static void leg_heard(struct leg *leg, const struct media_event *event)
+{
+    if (leg->heard)
+        return;
+    leg->heard = true;
+    if (leg->control)
+        leg->control(leg->control_arg, leg, LEG_CHANGE_HEARD);
+}
 
 static void media_event(void *arg, const struct media_event *event)
 {
@@ -14,8 +26,12 @@ static void media_event(void *arg, const struct media_event *event)
     conference_news(leg, event);
     if (event->kind == MEDIA_LOST)
         leg_end(leg, CAUSE_MEDIA_LOST, WHO_SWITCH, NULL);
+    else if (event->kind == MEDIA_FIRST_RTP)
+        leg_heard(leg, event);
+    else if (event->kind == MEDIA_KEYED || event->kind == MEDIA_KEYLESS)
+        leg_crypto_news(leg, event);
     else if (event->kind == MEDIA_KEY)
-        leg_on_key(leg, &event->key);
+        leg_on_key(leg, &event->key, event->way);
     else
         leg_silence_news(leg, event); /* only audio is watched */
 }
@@ -32,9 +48,14 @@ static struct media_port *port_for(struct leg *leg, enum stream_kind kind)
 {
     struct media_port **port = &leg->ports[kind == STREAM_VIDEO];
 
-    if (!*port)
-        *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family,
-                                kind == STREAM_VIDEO ? media_event : audio_event, leg);
+    if (*port)
+        return *port;
+    *port = media_port_take(leg->pbx->media, leg->media_host.sa.sa_family,
+                            kind == STREAM_VIDEO ? media_event : audio_event, leg);
+    while (!leg->media_name)
+        random_bytes(&leg->media_name, sizeof leg->media_name);
+    if (*port)
+        media_port_name(*port, leg->media_name);
     return *port;
 }
 
@@ -70,6 +91,7 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_
         s->rtcp_mux = is_muxed(leg, answered, i);
     }
     leg->stream_count = desc->count;
+    leg_keys_fill(leg, desc, answered);
     return leg_crypto_fill(leg, desc, answered);
 }
 
@@ -105,8 +127,12 @@ void leg_media_apply(struct leg *leg)
         if (!mine->port || remote->refused || local->refused)
             continue;
         used[remote->kind == STREAM_VIDEO] = true;
-        media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
-                        local->crypto_count ? &local->crypto[0].key : NULL); /* before it is told where to send */
+        /* The keys before it is told where to send. */
+        if (local->dtls.print.hash)
+            media_port_dtls(mine->port, &remote->dtls.print, local->dtls.setup == SETUP_ACTIVE);
+        else
+            media_port_keys(mine->port, local->crypto_count ? &remote->crypto[0].key : NULL,
+                            local->crypto_count ? &local->crypto[0].key : NULL);
         agreed.rtcp_mux = remote->rtcp_mux && local->rtcp_mux;
         media_port_remote(mine->port, &agreed, &leg->signalling);
         media_port_local(mine->port, local);
@@ -119,6 +145,8 @@ void leg_media_apply(struct leg *leg)
     }
     silence_unused(leg, used);
     leg_silence_update(leg);
+    leg_music_update(leg);
+    leg_keys_update(leg);
 }
 
 static void video_released(void *arg, const struct media_stats *stats)
@@ -142,7 +170,12 @@ static void released(void *arg, const struct media_stats *stats)
 
 void leg_media_release(struct leg *leg)
 {
+    leg_keys_forget(leg);
     leg_plays_end(leg);
+    if (leg->music)
+        media_play_stop(leg->music);
+    leg->music = NULL;
+    leg->music_id = 0;
     leg->ports_releasing++; /* so that a callback from inside release does not finish it early */
     leg->stream_count = 0;
     for (unsigned i = 0; i < COUNT_OF(leg->ports); i++) {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/hold_music.h"
 #include "media/negotiate.h"
 #include "media/negotiate_policy.h"
 
@@ -162,7 +163,7 @@ void leg_on_offer_refused(struct leg *leg, int status)
 
     if (!leg->our_offer)
         return;
-    if (status == 491 && leg->offer_again && leg->offer_tries < OFFER_TRIES_MAX) {
+    if (status == 491 && leg->state == LEG_UP && leg->offer_again && leg->offer_tries < OFFER_TRIES_MAX) {
         /* RFC 3261 §14.1: who made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms. */
         random_bytes(&random, sizeof random);
         leg->offer_tries++;
@@ -279,6 +280,15 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
     loop_unref_later(from->pbx->loop, from, "relay");
 }
 
+/* Who is held is to hear music, which nobody plays who was told that no sound comes. */
+static void leave_room_for_music(const struct leg *from, struct media_desc *relay)
+{
+    struct stream_desc *audio = live_stream(relay, STREAM_AUDIO);
+
+    if (audio && audio->dir == DIR_INACTIVE && hold_music_has(from))
+        audio->dir = DIR_SEND;
+}
+
 static void relay_or_answer(struct leg *from)
 {
     struct leg *to = bridge_peer(from);
@@ -293,6 +303,7 @@ static void relay_or_answer(struct leg *from)
         return;
     }
     if (result == 0) {
+        leave_room_for_music(from, relay);
         obj_ref(from, "relay");
         result = leg_offer(to, relay, false, relayed, from);
         if (result < 0)

@@ -5,9 +5,9 @@
 #include "call/call-priv.h"
 #include "call/originate.h"
 
-#define ORIGINATES_MAX 1000     /* that wait or live */
-#define ORIGINATES_ENDED 1000   /* that are remembered */
-#define ORIGINATE_KEY_MAX 100   /* bytes */
+#define ORIGINATES_MAX 1000   /* that wait or live */
+#define ORIGINATES_ENDED 1000 /* that are remembered */
+#define ORIGINATE_KEY_MAX 100 /* bytes */
 #define ORIGINATE_DAY_S 86400
 
 struct originate_rows;
@@ -22,7 +22,7 @@ struct originates {
 };
 
 struct request {
-    struct list node;   /* living or ended */
+    struct list node;    /* living or ended */
     struct list unsaved; /* its row is to be written; on no list: it is as it is in the database */
     struct originates *all;
     struct uuid id, call_id;

@@ -40,14 +40,14 @@ const char *originate_state_name(enum originate_state state); /* "waiting", "cal
 /* Strings are copied; NULL or 0: not given. */
 struct originate_wish {
     const char *account, *to;
-    const char *context;     /* that of the account */
-    const char *key;         /* a wish with the same key within a day is that one */
-    const char *after;       /* an account: not before both it and `account` are idle */
-    uint64_t at_us;          /* wall clock: not before */
-    unsigned timeout_s;      /* of ringing the account: 30 */
-    unsigned valid_s;        /* how long it may wait beyond its time: 60, with `after` an hour */
-    const char *headers;     /* headers.h */
-    const char *origin;      /* who wants it: "command line", "dialplan", "SQL" */
+    const char *context; /* that of the account */
+    const char *key;     /* a wish with the same key within a day is that one */
+    const char *after;   /* an account: not before both it and `account` are idle */
+    uint64_t at_us;      /* wall clock: not before */
+    unsigned timeout_s;  /* of ringing the account: 30 */
+    unsigned valid_s;    /* how long it may wait beyond its time: 60, with `after` an hour */
+    const char *headers; /* headers.h */
+    const char *origin;  /* who wants it: "command line", "dialplan", "SQL" */
 };
 
 /* What has become of it; valid during the callback. */
@@ -67,8 +67,8 @@ void originates_close(struct pbx *pbx);
 
 /* 0 and *id; or, with words in why, -ENOENT (no such account), -EACCES (it is disabled), -EINVAL (the wish makes no
  * sense), -ENOSPC (too many wait), -ESHUTDOWN. fn may be NULL. */
-int originate(struct pbx *pbx, const struct originate_wish *wish, originate_told_fn fn, void *arg, struct uuid *id, char *why,
-              size_t why_size);
+int originate(struct pbx *pbx, const struct originate_wish *wish, originate_told_fn fn, void *arg, struct uuid *id,
+              char *why, size_t why_size);
 /* fn with this arg is not called any more. */
 void originate_forget(struct pbx *pbx, void *arg);
 /* What is known of it in this run of the switch; false: nothing. The strings are valid until the next turn. */

@@ -242,7 +242,9 @@ static void make_call(struct request *r)
     const struct account *account = pbx->db ? snapshot_account(db_snapshot(pbx->db), r->account) : NULL;
     struct originate_call wanted = {.account = (struct account *)(uintptr_t)account,
                                     .to = r->to,
-                                    .context = r->context[0] ? r->context : account ? account->context : "",
+                                    .context = r->context[0] ? r->context
+                                               : account     ? account->context
+                                                             : "",
                                     .timeout_ms = r->timeout_s * 1000,
                                     .headers = r->headers};
     char id[UUID_TEXT], words[200];
@@ -297,8 +299,9 @@ static bool look_at(struct request *r)
     if (r->asking)
         return true;
     if (r->expires_us <= loop_wall_us(r->all->pbx->loop)) {
-        request_end(r, "expired", r->after[0] ? "The time in which both should have been free is over."
-                                              : "It could not be made in time.");
+        request_end(r, "expired",
+                    r->after[0] ? "The time in which both should have been free is over."
+                                : "It could not be made in time.");
         return false;
     }
     if (!is_due(r))
@@ -403,7 +406,8 @@ static int refuse_wish(const struct pbx *pbx, const struct originate_wish *w, ch
         return -ENOENT;
     }
     if (w->timeout_s > TIMEOUT_MAX_S || w->valid_s > VALID_MAX_S) {
-        snprintf(why, size, "a phone is rung for %d seconds at most, and a request waits for a week at most", TIMEOUT_MAX_S);
+        snprintf(why, size, "a phone is rung for %d seconds at most, and a request waits for a week at most",
+                 TIMEOUT_MAX_S);
         return -EINVAL;
     }
     if (pbx->draining) {
@@ -425,7 +429,10 @@ static void tell_repeated(void *arg)
 {
     struct repeat *repeat = arg;
     struct request *r = request_find(repeat->all, &repeat->id);
-    struct originate_report report = {.id = repeat->id, .state = ORIGINATE_ENDED, .repeated = true, .cause = "",
+    struct originate_report report = {.id = repeat->id,
+                                      .state = ORIGINATE_ENDED,
+                                      .repeated = true,
+                                      .cause = "",
                                       .words = "It was made before; what became of it is not known here."};
 
     if (r)

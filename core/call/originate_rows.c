@@ -49,8 +49,10 @@ static const char claim_sql[] =
     "WITH cut AS (UPDATE live.originate SET state = 'ended', cause = 'switch-stopped', "
     "words = 'The switch stopped meanwhile.', changed_at = now() "
     "WHERE node = $1::integer AND run <> $2::uuid AND state IN ('calling', 'ringing', 'connected')), "
-    "old AS (DELETE FROM live.originate WHERE $3::boolean AND state = 'ended' AND changed_at < now() - interval '30 days'), "
-    "mine AS (SELECT id FROM live.originate WHERE state = 'waiting' AND (run IS NULL OR ($3::boolean AND node = $1::integer)) "
+    "old AS (DELETE FROM live.originate WHERE $3::boolean AND state = 'ended' AND changed_at < now() - interval '30 "
+    "days'), "
+    "mine AS (SELECT id FROM live.originate WHERE state = 'waiting' AND (run IS NULL OR ($3::boolean AND node = "
+    "$1::integer)) "
     "ORDER BY requested_at LIMIT 1000 FOR UPDATE SKIP LOCKED) "
     "UPDATE live.originate o SET node = $1::integer, run = $2::uuid, changed_at = now() FROM mine WHERE o.id = mine.id "
     "RETURNING o.id, o.account, o.extension, coalesce(o.context, ''), coalesce(o.key, ''), coalesce(o.after, ''), "
@@ -125,8 +127,9 @@ static void claim_now(void *arg)
     if (rows->claim)
         return;
     rows->claim_again = false;
-    rows->claim = db_query(rows->db, claim_sql, (const char *const[]){rows->node, rows->run, rows->claim_all ? "t" : "f"},
-                           3, DEADLINE_MS, claimed, rows);
+    rows->claim =
+        db_query(rows->db, claim_sql, (const char *const[]){rows->node, rows->run, rows->claim_all ? "t" : "f"}, 3,
+                 DEADLINE_MS, claimed, rows);
     rows->claim_all = false;
 }
 
@@ -179,7 +182,8 @@ void originate_rows_ask(struct originate_rows *rows, struct request *r)
 /* --- what became of them ----------------------------------------------------------------------------------------- */
 
 static const char save_sql[] =
-    "INSERT INTO live.originate AS o (id, account, extension, context, key, at, after, expires_at, timeout, origin, state, "
+    "INSERT INTO live.originate AS o (id, account, extension, context, key, at, after, expires_at, timeout, origin, "
+    "state, "
     "cause, words, call_id, node, run, requested_at) "
     "SELECT id, account, extension, context, key, to_timestamp(at / 1e6), after, to_timestamp(expires / 1e6), timeout, "
     "origin, state, cause, words, call_id, $2::integer, $3::uuid, to_timestamp(requested / 1e6) "
@@ -211,12 +215,12 @@ static json_t *row_json(const struct request *r)
     if (!uuid_is_nil(&r->call_id))
         uuid_text(&r->call_id, call);
     return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:i,s:o,s:s,s:o,s:o,s:o,s:I}", "id", id, "account",
-                     text_or_null(r->account), "extension", text_or_null(r->to), "context", text_or_null(r->context), "key",
-                     text_or_null(r->key), "at", r->at_us ? json_integer((json_int_t)r->at_us) : json_null(), "after",
-                     text_or_null(r->after), "expires", (json_int_t)r->expires_us, "timeout", (int)r->timeout_s, "origin",
-                     text_or_null(r->origin), "state", originate_state_name(r->state), "cause", text_or_null(r->cause),
-                     "words", text_or_null(r->words), "call_id", text_or_null(call), "requested",
-                     (json_int_t)r->wished_us);
+                     text_or_null(r->account), "extension", text_or_null(r->to), "context", text_or_null(r->context),
+                     "key", text_or_null(r->key), "at", r->at_us ? json_integer((json_int_t)r->at_us) : json_null(),
+                     "after", text_or_null(r->after), "expires", (json_int_t)r->expires_us, "timeout",
+                     (int)r->timeout_s, "origin", text_or_null(r->origin), "state", originate_state_name(r->state),
+                     "cause", text_or_null(r->cause), "words", text_or_null(r->words), "call_id", text_or_null(call),
+                     "requested", (json_int_t)r->wished_us);
 }
 
 static void put_back(struct originate_rows *rows)
@@ -267,8 +271,8 @@ static void save_now(void *arg)
         json_array_append_new(list, row_json(r));
     }
     text = json_dumps(list, JSON_COMPACT);
-    rows->save = db_query(rows->db, save_sql, (const char *const[]){text, rows->node, rows->run}, 3, DEADLINE_MS, saved,
-                          rows);
+    rows->save =
+        db_query(rows->db, save_sql, (const char *const[]){text, rows->node, rows->run}, 3, DEADLINE_MS, saved, rows);
     json_decref(list);
     free(text);
 }
@@ -352,8 +356,10 @@ struct originate_rows *originate_rows_open(struct originates *all)
 
 void originate_rows_close(struct originate_rows *rows)
 {
-    const struct originate_report stopped = {
-        .state = ORIGINATE_ENDED, .cause = "switch-stopping", .words = "The switch is being stopped.", .repeated = true};
+    const struct originate_report stopped = {.state = ORIGINATE_ENDED,
+                                             .cause = "switch-stopping",
+                                             .words = "The switch is being stopped.",
+                                             .repeated = true};
     struct loop *loop;
 
     if (!rows)

@@ -134,20 +134,18 @@ static void found_all(void *arg, const struct sound_found *found, unsigned count
     begin(play, found);
 }
 
-/* All files that are wanted; 0, or -EINVAL. */
-static int look_for_files(struct leg_play *play, const struct play_request *request, const char *language)
+static void look_for_files(struct leg_play *play, const struct play_request *request)
 {
     const struct pbx *pbx = play->leg->pbx;
-    int err = 0;
+    const char *language = request->language ? request->language : leg_language(play->leg);
 
-    for (unsigned i = 0; i < play->count && !err; i++) {
+    for (unsigned i = 0; i < play->count; i++) {
         if (request->items[i].what != PLAY_FILE || !pbx->sounds || !pbx->voices)
             continue;
         if (!play->fetch)
             play->fetch = sounds_begin(pbx->sounds);
-        err = voices_want(pbx->voices, play->fetch, language, request->items[i].name);
+        voices_want(pbx->voices, play->fetch, language, request->items[i].name);
     }
-    return err;
 }
 
 static void keep_items(struct leg_play *play, const struct play_request *request)
@@ -179,10 +177,7 @@ int leg_play(struct leg *leg, const struct play_request *request, leg_played_fn 
     play->done = done;
     play->arg = arg;
     list_append(&leg->plays, &play->node);
-    if (look_for_files(play, request, request->language ? request->language : leg_language(leg)) < 0) {
-        free_play(play);
-        return -EINVAL;
-    }
+    look_for_files(play, request);
     *out = play;
     if (play->fetch)
         sounds_go(play->fetch, found_all, play);

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -12,177 +11,7 @@
 #include "call/call-priv.h"
 #include "call/recording-priv.h"
 
-#define LANE 4u /* of the loop's workers: a slow disk holds up nothing else */
 #define OF_A_CALL_MAX 8u
-#define SEARCH_AGAIN_MS 30000u
-
-enum recording_state {
-    RECORDING_WAITS,    /* for the answer */
-    RECORDING_OPENS,    /* its file, on the worker */
-    RECORDING_GOES_ON,  /* in the media process */
-    RECORDING_COMPLETES /* on the worker */
-};
-
-struct recording {
-    struct list node; /* recordings.all */
-    struct recordings *recordings;
-    struct call *call; /* ref "recording" */
-    struct leg *leg;   /* ref "recording" */
-    struct uuid id;
-    enum recording_state state;
-    struct recording_request request;
-    char wanted[RECORDING_FILE_MAX + 1];
-    bool paused, stopping;
-    const char *stopped_as; /* a word that outlives it; NULL: as the media process says */
-    uint64_t began_us;      /* wall clock */
-    struct media_recording *media;
-    struct media_recorded recorded;
-    struct recording_file file;
-    char row_path[RECORDING_PATH_MAX]; /* what its row says: of a file that was removed, too */
-};
-
-struct recordings {
-    struct pbx *pbx;
-    struct bus_subscription *subscription;
-    struct list all;
-    char dir[RECORDING_PATH_MAX];
-    struct loop_timer again;
-    struct recording_found *found; /* by the search that the worker has made */
-    unsigned busy;
-    bool searching, told_busy;
-};
-
-/* --- words -------------------------------------------------------------------------------------------------------- */
-
-static const char *const formats[MEDIA_RECORD_FORMATS] = {[MEDIA_RECORD_WAV] = "wav",
-                                                          [MEDIA_RECORD_ULAW] = "ulaw",
-                                                          [MEDIA_RECORD_ALAW] = "alaw",
-                                                          [MEDIA_RECORD_OPUS] = "opus"};
-static const char *const whats[MEDIA_RECORD_WHATS] = {
-    [MEDIA_RECORD_LEG] = "leg", [MEDIA_RECORD_BOTH] = "both", [MEDIA_RECORD_STEREO] = "stereo"};
-
-static int word_parse(const char *const *words, int count, const char *text)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(words[i], text) == 0)
-            return i;
-    return -EINVAL;
-}
-
-int recording_format_parse(const char *text, enum media_record_format *out)
-{
-    int found = word_parse(formats, MEDIA_RECORD_FORMATS, text);
-
-    if (found >= 0)
-        *out = (enum media_record_format)found;
-    return found < 0 ? found : 0;
-}
-
-int recording_what_parse(const char *text, enum media_record_what *out)
-{
-    int found = word_parse(whats, MEDIA_RECORD_WHATS, text);
-
-    if (found >= 0)
-        *out = (enum media_record_what)found;
-    return found < 0 ? found : 0;
-}
-
-static bool is_full(int err)
-{
-    return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
-}
-
-static const char *why_of(const struct recording *r)
-{
-    const struct media_recorded *recorded = &r->recorded;
-
-    if (recorded->why == MEDIA_RECORD_STOPPED && r->stopped_as)
-        return r->stopped_as;
-    switch (recorded->why) {
-    case MEDIA_RECORD_MAX:
-        return "max";
-    case MEDIA_RECORD_SILENCE:
-        return "silence";
-    case MEDIA_RECORD_PORT_ENDED:
-        return "hangup";
-    case MEDIA_RECORD_FAILED:
-        return is_full(recorded->err) ? "disk-full" : "error";
-    case MEDIA_RECORD_LOST:
-        return "media-lost";
-    default:
-        return "stopped";
-    }
-}
-
-static void words_of(const struct recording *r, char *out, size_t size)
-{
-    const struct media_recorded *recorded = &r->recorded;
-    size_t used = 0;
-
-    out[0] = '\0';
-    if (recorded->why == MEDIA_RECORD_LOST)
-        str_append(out, size, &used, "recording stopped: the media process is gone; ");
-    else if (recorded->why == MEDIA_RECORD_FAILED)
-        str_append(out, size, &used, "recording stopped: %s; ",
-                   is_full(recorded->err) ? "disk full" : strerror(-recorded->err));
-    if (!r->file.path[0])
-        str_append(out, size, &used, "nothing was recorded");
-    else
-        str_append(out, size, &used, "%s, %.1f s", r->file.path, (double)recorded->ms / 1000);
-    if (recorded->left_out_ms)
-        str_append(out, size, &used, "; %.1f s left out: the disk is too slow", (double)recorded->left_out_ms / 1000);
-}
-
-/* --- names -------------------------------------------------------------------------------------------------------- */
-
-const char *recording_file_why(const char *file)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+/ ";
-    size_t len = strlen(file);
-
-    if (!len || len > RECORDING_FILE_MAX)
-        return "it has to have 1 to 200 characters";
-    if (file[strspn(file, allowed)])
-        return "only letters, digits, blanks and the characters - _ . + / may be in it";
-    if (file[0] == '/')
-        return "it is relative to the directory of the recordings, so it does not begin with /";
-    if (file[len - 1] == '/')
-        return "it ends with a name, not with /";
-    for (const char *part = file; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
-        if (*part == '.' || *part == '/')
-            return "no part of it is empty or begins with a dot";
-    return NULL;
-}
-
-static const char *extension(enum media_record_format format)
-{
-    return format == MEDIA_RECORD_OPUS ? ".opus" : ".wav";
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len > end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-/* By the day and the time (of the machine's clock and zone), and the call. */
-static int name_file(struct recording *r)
-{
-    const char *end = extension(r->request.plan.format);
-    time_t now = (time_t)(loop_wall_us(r->recordings->pbx->loop) / 1000000);
-    char id[UUID_TEXT], when[64];
-    size_t used = 0;
-    struct tm tm;
-
-    if (r->wanted[0])
-        return str_append(r->file.path, sizeof r->file.path, &used, "%s/%s%s", r->recordings->dir, r->wanted,
-                          ends_with(r->wanted, end) ? "" : end);
-    localtime_r(&now, &tm);
-    strftime(when, sizeof when, "%Y/%m/%d/%H%M%S", &tm);
-    return str_append(r->file.path, sizeof r->file.path, &used, "%s/%s-%s%s", r->recordings->dir, when,
-                      call_id_text(r->call, id), end);
-}
 
 /* --- the row and the events --------------------------------------------------------------------------------------- */
 
@@ -200,7 +29,7 @@ static void write_row(struct recording *r, const char *why)
         .call_id = r->call->id,
         .leg_id = r->leg->id,
         .path = row_path(r),
-        .kind = whats[r->request.plan.what],
+        .kind = recording_whats[r->request.plan.what],
         .channels = r->request.plan.what == MEDIA_RECORD_STEREO ? 2 : 1,
         .started_us = r->began_us,
         .ms = r->recorded.ms,
@@ -268,12 +97,12 @@ static void completed(void *arg)
         r->recorded.why = MEDIA_RECORD_FAILED;
         r->recorded.err = r->file.err;
     }
-    words_of(r, words, sizeof words);
+    recording_words(r, words, sizeof words);
     if (r->recorded.why == MEDIA_RECORD_FAILED || r->recorded.why == MEDIA_RECORD_LOST)
         log_warn("%s", words);
     publish(r, EVENT_RECORDED, words);
-    write_row(r, why_of(r));
-    tell_end(r, why_of(r), words);
+    write_row(r, recording_why(r));
+    tell_end(r, recording_why(r), words);
     forget(r);
 }
 
@@ -295,7 +124,7 @@ static void complete(struct recording *r)
 {
     r->state = RECORDING_COMPLETES;
     r->file.keep = r->recorded.why != MEDIA_RECORD_FAILED && r->recorded.why != MEDIA_RECORD_LOST && r->recorded.ms;
-    loop_work(r->recordings->pbx->loop, LANE, work_finish, completed, r);
+    loop_work(r->recordings->pbx->loop, RECORDING_LANE, work_finish, completed, r);
 }
 
 static void media_ended(void *arg, const struct media_recorded *recorded)
@@ -317,11 +146,11 @@ static void fail(struct recording *r, int err)
 
     r->recorded = (struct media_recorded){.why = MEDIA_RECORD_FAILED, .err = err};
     snprintf(words, sizeof words, "cannot be recorded: %.900s: %s", r->file.path,
-             is_full(err) ? "disk full" : strerror(-err));
+             recording_is_full(err) ? "disk full" : strerror(-err));
     r->file.path[0] = '\0';
     log_warn("%s", words);
     publish(r, EVENT_RECORDED, words);
-    tell_end(r, why_of(r), words);
+    tell_end(r, recording_why(r), words);
     forget(r);
 }
 
@@ -339,7 +168,7 @@ static void opened(void *arg)
         close(fd);
         r->recorded.why = r->stopping ? MEDIA_RECORD_STOPPED : MEDIA_RECORD_PORT_ENDED;
         r->state = RECORDING_COMPLETES;
-        loop_work(r->recordings->pbx->loop, LANE, work_drop, completed, r);
+        loop_work(r->recordings->pbx->loop, RECORDING_LANE, work_drop, completed, r);
         return;
     }
     r->state = RECORDING_GOES_ON;
@@ -363,16 +192,16 @@ static void work_open(void *arg)
 static void begin(struct recording *r)
 {
     r->state = RECORDING_OPENS;
-    if (name_file(r) < 0) /* the worker says so: longer than a path can be */
+    if (recording_name(r) < 0) /* the worker says so: longer than a path can be */
         r->file.path[0] = '\0';
-    loop_work(r->recordings->pbx->loop, LANE, work_open, opened, r);
+    loop_work(r->recordings->pbx->loop, RECORDING_LANE, work_open, opened, r);
 }
 
 static void ended_before_it_began(void *arg)
 {
     struct recording *r = arg;
 
-    tell_end(r, why_of(r), "nothing was recorded");
+    tell_end(r, recording_why(r), "nothing was recorded");
     forget(r);
 }
 
@@ -489,54 +318,8 @@ const char *recording_path(const struct recording *r)
     return r->state == RECORDING_GOES_ON ? r->file.path : NULL;
 }
 
-/* --- what an earlier run left ------------------------------------------------------------------------------------- */
-
-static void search_again(void *arg);
-
-static void searched(void *arg)
-{
-    struct recordings *all = arg;
-    struct pbx *pbx = all->pbx;
-    struct recording_found *found;
-
-    all->searching = false;
-    while ((found = all->found) != NULL) {
-        const struct recording_file *file = &found->file;
-
-        all->found = found->next;
-        if (file->path[0] && !file->err) {
-            log_info("recording %s of an earlier run is complete: %.1f s", file->path, (double)file->ms / 1000);
-            if (pbx->db)
-                db_record_recording_found(pbx->db, found->was, file->path, file->ms, file->bytes);
-        } else if (file->err) {
-            log_warn("recording %s.part of an earlier run cannot be completed: %s", found->was, strerror(-file->err));
-        }
-        free(found);
-    }
-    if (all->busy && !all->told_busy)
-        log_info(
-            "%u recordings of an earlier run still go on in the media process; each is completed when its call has "
-            "ended",
-            all->busy);
-    all->told_busy = true;
-    if (all->busy)
-        loop_timer_start(pbx->loop, &all->again, SEARCH_AGAIN_MS, search_again, all);
-}
-
-static void work_search(void *arg)
-{
-    struct recordings *all = arg;
-
-    all->found = recording_file_search(all->dir, &all->busy);
-}
-
-static void search_again(void *arg)
-{
-    struct recordings *all = arg;
-
-    all->searching = true;
-    loop_work(all->pbx->loop, LANE, work_search, searched, all);
-}
+/* --- the room's part of the switch ---------------------------------------------------------------------------------
+ */
 
 void recordings_open(struct pbx *pbx, const char *dir)
 {
@@ -548,7 +331,7 @@ void recordings_open(struct pbx *pbx, const char *dir)
     all->subscription =
         bus_subscribe(pbx->bus, EVENT_BIT(EVENT_LEG_ANSWERED) | EVENT_BIT(EVENT_LEG_ENDED), happened, all);
     pbx->recordings = all;
-    search_again(all);
+    recordings_search(all);
 }
 
 /* The worker is waited for: it has these very structs. */
@@ -566,7 +349,7 @@ void recordings_close(struct pbx *pbx)
     }
     while (!list_empty(&all->all) || all->searching)
         loop_turn(pbx->loop, 10);
-    loop_timer_stop(pbx->loop, &all->again);
+    recordings_left_free(all);
     bus_unsubscribe(all->subscription);
     pbx->recordings = NULL;
     free(all);

@@ -181,29 +181,41 @@ void recording_file_drop(struct recording_file *file)
 
 /* --- what was left ------------------------------------------------------------------------------------------------ */
 
-static struct recording_found *take_part(const char *part, unsigned *busy)
+void recording_file_retry(struct recording_found *found)
 {
-    int fd = open(part, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    struct recording_found *found;
+    struct recording_file *file = &found->file;
+    char part[RECORDING_PATH_MAX];
     struct stat st;
 
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        *busy += errno == EWOULDBLOCK;
-        close(fd);
-        return NULL;
+    *file = (struct recording_file){.found = true};
+    found->busy = false;
+    file->fd = open(part_of(found->was, part), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file->fd < 0) {
+        file->err = errno == ENOENT ? 0 : -errno; /* somebody has taken it away */
+        return;
     }
-    found = mem_new(sizeof *found);
-    str_copy_n(found->was, sizeof found->was, part, strlen(part) - strlen(PART));
-    str_copy(found->file.path, sizeof found->file.path, found->was);
-    found->file.fd = fd;
-    found->file.found = true;
-    recording_file_finish(&found->file);
-    return found;
+    if (fstat(file->fd, &st) == 0 && S_ISREG(st.st_mode) && flock(file->fd, LOCK_EX | LOCK_NB) == 0) {
+        str_copy(file->path, sizeof file->path, found->was);
+        recording_file_finish(file);
+        return;
+    }
+    found->busy = errno == EWOULDBLOCK;
+    close(file->fd);
+    file->fd = -1;
 }
 
-static void search(const char *dir, unsigned depth, struct recording_found **found, unsigned *busy)
+static void add_part(const char *part, struct recording_found **all)
+{
+    struct recording_found *found = mem_new(sizeof *found);
+
+    str_copy_n(found->was, sizeof found->was, part, strlen(part) - strlen(PART));
+    found->next = *all;
+    *all = found;
+    errno = 0;
+    recording_file_retry(found);
+}
+
+static void search(const char *dir, unsigned depth, struct recording_found **found)
 {
     DIR *entries = opendir(dir);
     struct dirent *entry;
@@ -214,26 +226,19 @@ static void search(const char *dir, unsigned depth, struct recording_found **fou
 
         if (entry->d_name[0] == '.' || str_append(path, sizeof path, &used, "%s/%s", dir, entry->d_name) < 0)
             continue;
-        if (len > strlen(PART) && strcmp(entry->d_name + len - strlen(PART), PART) == 0) {
-            struct recording_found *one = take_part(path, busy);
-
-            if (one) {
-                one->next = *found;
-                *found = one;
-            }
-        } else if (depth < DEPTH_MAX && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)) {
-            search(path, depth + 1, found, busy);
-        }
+        if (len > strlen(PART) && strcmp(entry->d_name + len - strlen(PART), PART) == 0)
+            add_part(path, found);
+        else if (depth < DEPTH_MAX && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
+            search(path, depth + 1, found);
     }
     if (entries)
         closedir(entries);
 }
 
-struct recording_found *recording_file_search(const char *dir, unsigned *busy)
+struct recording_found *recording_file_search(const char *dir)
 {
     struct recording_found *found = NULL;
 
-    *busy = 0;
-    search(dir, 0, &found, busy);
+    search(dir, 0, &found);
     return found;
 }

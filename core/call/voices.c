@@ -116,25 +116,23 @@ static bool is_inside(const char *name)
     return *name && !strstr(name, "..") && name[0] != '.';
 }
 
-static int want_file(const struct voices *voices, struct sounds_fetch *fetch, const char *language, const char *name)
+static void try_file(const struct voices *voices, struct sounds_fetch *fetch, const char *language, const char *name)
 {
     char path[600];
 
-    if (name[0] != '/' && !is_inside(name))
-        return -EINVAL;
-    sounds_want(fetch, name);
     if (name[0] == '/') {
         sounds_try(fetch, name);
-        return 0;
+        return;
     }
+    if (!is_inside(name))
+        return;
     snprintf(path, sizeof path, "%s/%s/%s", voices->site, language, name);
     sounds_try(fetch, path);
     snprintf(path, sizeof path, "%s/%s", voices->site, name);
     sounds_try(fetch, path);
-    return 0;
 }
 
-int voices_want(const struct voices *voices, struct sounds_fetch *fetch, const char *language, const char *name)
+void voices_want(const struct voices *voices, struct sounds_fetch *fetch, const char *language, const char *name)
 {
     const struct voice_of *voice = find(voices, language);
     struct prompt_places places = {.site = voices->site, .generated = voices->catalogues, .language = language};
@@ -142,17 +140,18 @@ int voices_want(const struct voices *voices, struct sounds_fetch *fetch, const c
     unsigned tried = 0;
     int err;
 
-    if (sound_kind_of(name) >= 0)
-        return want_file(voices, fetch, language, name);
+    sounds_want(fetch, name);
+    if (sound_kind_of(name) >= 0) {
+        try_file(voices, fetch, language, name);
+        return;
+    }
     if (!voice)
         voice = find(voices, LANGUAGE_DEFAULT);
     if (voice)
         places.language = voice->language;
-    if (prompts_path(voice ? voice->prompts : NULL, &places, name, 0, path, sizeof path) == -EINVAL)
-        return -EINVAL;
-    sounds_want(fetch, name);
-    while ((err = prompts_path(voice ? voice->prompts : NULL, &places, name, tried++, path, sizeof path)) != -ENOENT)
+    do {
+        err = prompts_path(voice ? voice->prompts : NULL, &places, name, tried++, path, sizeof path);
         if (err == 0)
             sounds_try(fetch, path);
-    return 0;
+    } while (err == 0 || err == -E2BIG);
 }

@@ -16,8 +16,8 @@ void voices_close(struct voices *voices); /* NULL is fine */
 
 /* One more piece of the fetch. name: a file ("/srv/hello.wav", or relative to the site's directory: "hello.wav"), or a
  * prompt ("call/is-unavailable") in this language; of "en-GB" the first two letters count, and one without a catalogue
- * is English. 0, -EINVAL: neither a path nor a name of a prompt. */
-int voices_want(const struct voices *voices, struct sounds_fetch *fetch, const char *language, const char *name);
+ * is English. A name that is neither becomes a piece that is not found. */
+void voices_want(const struct voices *voices, struct sounds_fetch *fetch, const char *language, const char *name);
 /* Is there a catalogue? */
 bool voices_speak(const struct voices *voices, const char *language);
 

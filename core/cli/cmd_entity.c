@@ -440,8 +440,9 @@ const struct cli_command cmd_account = {
     "  export [FILE]                              writes them as CSV, without secrets\n\n"
     "Properties: --name TEXT (what other phones display), --enabled yes|no, --context NAME, --max-contacts N,\n"
     "--max-call S, --session-timers on|accept|off, --session-expires S, --session-min-se S, --srtp\n"
-    "off|optional|required (encrypted audio), --codecs LIST (opus,G722,PCMA; any at the end: and whatever else both\n"
-    "phones have); the value default of the last six means: as the switch.\n"
+    "off|optional|required (encrypted audio), --srtp-keys sdes|dtls (where calls to its phones get keys for it),\n"
+    "--codecs LIST (opus,G722,PCMA; any at the end: and whatever else both phones have), --dtmf\n"
+    "auto|rfc4733|info|inband (how keys go to its phones); the value default of the last eight means: as the switch.\n"
     "--srtp-without-tls yes|no: its keys may travel unencrypted. --acl NAME: an access list of the addresses that may\n"
     "use it (default: none).\n\n" SECRETS_HELP
     "A change has come into force, or it is said why not, when the command ends.",

@@ -25,8 +25,10 @@ const struct entity entity_account = {
                {"--session-min-se", "session_min_se", "session at least", "integer", true, false, true},
                {"--acl", "acl", "access list", "text", true, false, false},
                {"--srtp", "srtp", "encrypted audio", "text", true, false, false},
+               {"--srtp-keys", "srtp_keys", "its keys", "text", true, false, false},
                {"--srtp-without-tls", "srtp_without_tls", "keys without TLS", "boolean", false, false, false},
-               {"--codecs", "codecs", "codecs", "text", true, false, false}},
+               {"--codecs", "codecs", "codecs", "text", true, false, false},
+               {"--dtmf", "dtmf", "keys (DTMF)", "text", true, false, false}},
     .add = "SELECT tandem.add_account(name => $1, secret => $2) WHERE $3::text IS NULL",
     .del = "SELECT tandem.remove_account($1)",
     .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_account v " WANTED(

@@ -64,10 +64,14 @@ static void run_show(struct core_part *core, struct console_request *request, js
         json_object_set_new(json, "session_min_se", json_integer(account->session.min_se));
     if (account->srtp != SRTP_AS_SWITCH)
         json_object_set_new(json, "srtp", json_string(srtp_mode_name(account->srtp)));
+    if (account->srtp_keys != SRTP_KEYS_AS_SWITCH)
+        json_object_set_new(json, "srtp_keys", json_string(srtp_keys_name(account->srtp_keys)));
     if (account->srtp_without_tls)
         json_object_set_new(json, "srtp_without_tls", json_true());
     if (account->codecs[0])
         json_object_set_new(json, "codecs", json_text(account->codecs));
+    if (account->dtmf != DTMF_AS_SWITCH)
+        json_object_set_new(json, "dtmf", json_string(dtmf_mode_name(account->dtmf)));
     json_object_set_new(json, "legs", json_integer(legs));
     console_reply(request, json);
 }

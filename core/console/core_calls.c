@@ -34,8 +34,8 @@ static json_t *leg_json(const struct leg *leg)
         json_object_set_new(json, "peer", json_text(leg->peer));
     if (codec)
         json_object_set_new(json, "codec", json_text(codec));
-    if (leg->srtp[0])
-        json_object_set_new(json, "srtp", json_text(suite_name(leg->srtp[0])));
+    if (leg_encryption(leg))
+        json_object_set_new(json, "srtp", json_text(leg_encryption(leg)));
     if (leg->quality.in.poor)
         json_object_set_new(json, "poor_in", json_true());
     if (leg->quality.out.poor)

@@ -11,7 +11,7 @@
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
-    "a.srtp, a.srtp_without_tls, a.language, a.music_class, a.codecs"
+    "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class, a.codecs, a.dtmf"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
@@ -126,6 +126,9 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     if (account->srtp == SRTP_AS_SWITCH && !PQgetisnull(r, row, 14))
         return "its srtp is neither off nor optional nor required";
     account->srtp_without_tls = strcmp(PQgetvalue(r, row, 15), "t") == 0;
+    account->srtp_keys = srtp_keys_parse(PQgetvalue(r, row, PQfnumber(r, "srtp_keys")));
+    if (account->srtp_keys == SRTP_KEYS_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "srtp_keys")))
+        return "its srtp_keys is neither sdes nor dtls";
     if (str_copy(account->language, sizeof account->language, PQgetvalue(r, row, PQfnumber(r, "language"))) < 0)
         return "its language is too long";
     if (str_copy(account->music_class, sizeof account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class"))) <
@@ -133,6 +136,9 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
         return "the name of its music class is too long";
     if (str_copy(account->codecs, sizeof account->codecs, PQgetvalue(r, row, PQfnumber(r, "codecs"))) < 0)
         return "its list of codecs is too long";
+    account->dtmf = dtmf_mode_parse(PQgetvalue(r, row, PQfnumber(r, "dtmf")));
+    if (account->dtmf == DTMF_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "dtmf")))
+        return "its dtmf is neither auto nor rfc4733 nor info nor inband";
     return NULL;
 }
 

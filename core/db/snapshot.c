@@ -398,6 +398,31 @@ struct session_policy session_policy_resolve(const struct snapshot *s, const str
 
 /* --- encryption of the audio ------------------------------------------------------------------------------------- */
 
+static const char *const dtmf_names[] = {
+    [DTMF_AS_SWITCH] = "", [DTMF_AUTO] = "auto",     [DTMF_RFC4733] = "rfc4733",
+    [DTMF_INFO] = "info",  [DTMF_INBAND] = "inband",
+};
+
+enum dtmf_mode dtmf_mode_parse(const char *text)
+{
+    for (size_t i = 0; i < COUNT_OF(dtmf_names); i++)
+        if (strcmp(text, dtmf_names[i]) == 0)
+            return (enum dtmf_mode)i;
+    return DTMF_AS_SWITCH;
+}
+
+const char *dtmf_mode_name(enum dtmf_mode mode)
+{
+    return dtmf_names[mode];
+}
+
+enum dtmf_mode dtmf_mode_resolve(const struct snapshot *s, enum dtmf_mode own)
+{
+    if (own == DTMF_AS_SWITCH && s)
+        own = dtmf_mode_parse(snapshot_setting(s, "dtmf", "auto"));
+    return own == DTMF_AS_SWITCH ? DTMF_AUTO : own;
+}
+
 static const char *const srtp_names[] = {
     [SRTP_AS_SWITCH] = "", [SRTP_OFF] = "off", [SRTP_OPTIONAL] = "optional", [SRTP_REQUIRED] = "required"};
 
@@ -419,4 +444,27 @@ enum srtp_mode srtp_mode_resolve(const struct snapshot *s, enum srtp_mode own)
     if (own == SRTP_AS_SWITCH && s)
         own = srtp_mode_parse(snapshot_setting(s, "srtp", "optional"));
     return own == SRTP_AS_SWITCH ? SRTP_OPTIONAL : own;
+}
+
+static const char *const srtp_keys_names[] = {
+    [SRTP_KEYS_AS_SWITCH] = "", [SRTP_KEYS_SDES] = "sdes", [SRTP_KEYS_DTLS] = "dtls"};
+
+enum srtp_keys srtp_keys_parse(const char *text)
+{
+    for (size_t i = 0; i < COUNT_OF(srtp_keys_names); i++)
+        if (strcmp(text, srtp_keys_names[i]) == 0)
+            return (enum srtp_keys)i;
+    return SRTP_KEYS_AS_SWITCH;
+}
+
+const char *srtp_keys_name(enum srtp_keys keys)
+{
+    return srtp_keys_names[keys];
+}
+
+enum srtp_keys srtp_keys_resolve(const struct snapshot *s, enum srtp_keys own)
+{
+    if (own == SRTP_KEYS_AS_SWITCH && s)
+        own = srtp_keys_parse(snapshot_setting(s, "srtp_keys", "sdes"));
+    return own == SRTP_KEYS_AS_SWITCH ? SRTP_KEYS_SDES : own;
 }

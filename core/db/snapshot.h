@@ -18,12 +18,28 @@ struct session_policy {
     unsigned expires, min_se;
 };
 
+/* Where its keys come from, in calls to such phones. Calls from them have what the phone asks for. */
+enum srtp_keys {
+    SRTP_KEYS_AS_SWITCH, /* the setting srtp_keys decides */
+    SRTP_KEYS_SDES,      /* they stand in the SDP (RFC 4568) */
+    SRTP_KEYS_DTLS,      /* from a handshake of the media (RFC 5763) */
+};
+
 /* Encryption of the audio (SRTP) towards the phones of an account. */
 enum srtp_mode {
     SRTP_AS_SWITCH, /* the setting srtp decides */
     SRTP_OFF,
     SRTP_OPTIONAL, /* when the phone can, and its signalling is encrypted */
     SRTP_REQUIRED, /* no call without */
+};
+
+/* How keys go to the phones of an account (DTMF), and come from them. */
+enum dtmf_mode {
+    DTMF_AS_SWITCH, /* the setting dtmf decides */
+    DTMF_AUTO,      /* RFC 4733 when the phone agrees to it, else tones in the sound */
+    DTMF_RFC4733,   /* never as tones */
+    DTMF_INFO,      /* SIP INFO */
+    DTMF_INBAND,    /* tones in the sound */
 };
 
 #define MAX_CALL_AS_SWITCH UINT32_MAX
@@ -41,11 +57,13 @@ struct account {
     unsigned max_call;     /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
     struct session_policy session;
     enum srtp_mode srtp;
+    enum srtp_keys srtp_keys;
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
-    char codecs[160];      /* which it may use, best first, with commas between; "": the setting codecs decides */
-    char language[16];     /* of prompts: "en"; "": the setting language decides */
-    char music_class[64];  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
-    char acl[64];          /* access list of the addresses that may use it; "": all */
+    enum dtmf_mode dtmf;
+    char codecs[160];     /* which it may use, best first, with commas between; "": the setting codecs decides */
+    char language[16];    /* of prompts: "en"; "": the setting language decides */
+    char music_class[64]; /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
+    char acl[64];         /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */
@@ -135,12 +153,24 @@ unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsi
 enum session_mode session_mode_parse(const char *text);
 /* "off", "accept", "on"; "" for SESSION_AS_SWITCH. */
 const char *session_mode_name(enum session_mode mode);
+/* "auto", "rfc4733", "info", "inband"; anything else is DTMF_AS_SWITCH. */
+enum dtmf_mode dtmf_mode_parse(const char *text);
+/* The same words; "" for DTMF_AS_SWITCH. */
+const char *dtmf_mode_name(enum dtmf_mode mode);
+/* `own`, or what the setting dtmf says, or DTMF_AUTO. snapshot may be NULL. */
+enum dtmf_mode dtmf_mode_resolve(const struct snapshot *snapshot, enum dtmf_mode own);
 /* "off", "optional", "required"; anything else is SRTP_AS_SWITCH. */
 enum srtp_mode srtp_mode_parse(const char *text);
 /* "" for SRTP_AS_SWITCH. */
 const char *srtp_mode_name(enum srtp_mode mode);
 /* `own`, or what the setting srtp says, or SRTP_OPTIONAL. snapshot may be NULL. */
 enum srtp_mode srtp_mode_resolve(const struct snapshot *snapshot, enum srtp_mode own);
+/* "sdes", "dtls"; anything else is SRTP_KEYS_AS_SWITCH. */
+enum srtp_keys srtp_keys_parse(const char *text);
+/* "" for SRTP_KEYS_AS_SWITCH. */
+const char *srtp_keys_name(enum srtp_keys keys);
+/* `own`, or what the setting srtp_keys says, or SRTP_KEYS_SDES. snapshot may be NULL. */
+enum srtp_keys srtp_keys_resolve(const struct snapshot *snapshot, enum srtp_keys own);
 /* `own` (NULL: nothing of its own) with every field that it leaves open filled in from the settings session_timers,
  * session_expires (1800) and session_min_se (90). min_se is never below 90, and expires never below min_se. */
 struct session_policy session_policy_resolve(const struct snapshot *snapshot, const struct session_policy *own);

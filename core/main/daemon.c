@@ -10,6 +10,7 @@
 
 #include "audio/plugin.h"
 #include "base/log.h"
+#include "call/hold_music.h"
 #include "call/originate.h"
 #include "call/recording.h"
 #include "call/voices.h"
@@ -397,6 +398,7 @@ static int open_rooms(struct daemon *daemon, char *why, size_t why_size)
     daemon->pbx = pbx_new(daemon->loop, daemon->media, daemon->db, config->node);
     daemon->pbx->sounds = sounds_new(daemon->loop);
     daemon->pbx->voices = voices_open(config->prompts, config->sounds);
+    hold_music_open(daemon->pbx);
     snprintf(recorder_dir, sizeof recorder_dir, "%s/recorder", config->state_dir);
     daemon->trace = trace_open(daemon->loop, daemon->pbx->bus, &trace);
     if ((result = open_edge(daemon, why, why_size)) < 0)
@@ -549,6 +551,7 @@ void daemon_close(struct daemon *daemon, bool keep_media)
     if (daemon->db)
         db_close(daemon->db, STOP_FLUSH_MS);
     if (daemon->pbx) {
+        hold_music_close(daemon->pbx->hold_music);
         sounds_free(daemon->pbx->sounds);
         voices_close(daemon->pbx->voices);
     }

@@ -92,7 +92,7 @@ static void write_leg(struct records *records, const struct leg *leg)
         .dropped_packets = stats->dropped,
         .jitter_us = stats->jitter_us,
         .cause_code = cause->q850,
-        .srtp = leg->srtp[0] ? suite_name(leg->srtp[0]) : NULL,
+        .srtp = leg_encryption(leg),
         .srtp_rejected = stats->rejected,
         .mos_in = stats->in.mos,
         .mos_out = stats->out.mos,
@@ -152,6 +152,7 @@ static void happened(void *arg, const struct event *event)
     (EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED) |                         \
      EVENT_BIT(EVENT_LEG_RINGING) | EVENT_BIT(EVENT_LEG_ANSWERED) | EVENT_BIT(EVENT_LEG_HELD) |                        \
      EVENT_BIT(EVENT_LEG_RESUMED) | EVENT_BIT(EVENT_LEG_SILENT) | EVENT_BIT(EVENT_LEG_HEARD) |                         \
+     EVENT_BIT(EVENT_LEG_KEYED) | EVENT_BIT(EVENT_LEG_KEYLESS) |                                                   \
      EVENT_BIT(EVENT_LEG_POOR) | EVENT_BIT(EVENT_LEG_CLEAR) | EVENT_BIT(EVENT_CONFERENCE_JOINED) |                     \
      EVENT_BIT(EVENT_CONFERENCE_LEFT) | EVENT_BIT(EVENT_CONFERENCE_CHANGED) | EVENT_BIT(EVENT_SOUND_MISSING) |         \
      EVENT_BIT(EVENT_RECORDING) | EVENT_BIT(EVENT_RECORDED) | EVENT_BIT(EVENT_ROUTE_REFUSED) |                         \

@@ -46,6 +46,7 @@ struct media {
     unsigned taken_count;
     struct idmap ids;
     uint64_t packets;
+    struct fingerprint print; /* of the process's certificate */
     struct list recordings; /* of media_recording */
     uint64_t last_recording;
     uint32_t last_play;
@@ -62,7 +63,7 @@ struct media_port {
     int family;
     union addr addr;
     enum media_port_state state;
-    bool has_keys; /* it was told some, so it is told when they are over */
+    bool has_keys; /* it was told some, or of DTLS, so it is told when they are over */
     media_event_fn on_event;
     media_released_fn done;
     void *arg, *done_arg;
@@ -83,6 +84,8 @@ void media_ports_lost(struct media *media);
 /* media_close(): whatever is left is freed, and who waits for a release is told. */
 void media_ports_free(struct media *media);
 
+/* client_dtls.c */
+void media_port_dtls_news(struct media *media, const struct proto_dtls_news *m);
 /* client_record.c */
 void media_record_ended(struct media *media, const struct proto_recorded *m);
 void media_records_lost(struct media *media);

@@ -164,6 +164,7 @@ static void welcome(struct media *media, const struct proto_hello *m)
     media->pools[0].served = m->ip4;
     media->pools[1].served = m->ip6;
     media->packets = 0;
+    media->print = m->print;
     if (m->recordings)
         log_warn(
             "media process %d still writes %u recordings of an earlier tandemd; each file is completed when its call "
@@ -214,14 +215,17 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_EVENT:
         media_port_event(media, (const void *)m);
         break;
-    case PROTO_RELEASED:
-        media_port_released(media, (const void *)m);
+    case PROTO_DTLS_NEWS:
+        media_port_dtls_news(media, (const void *)m);
         break;
     case PROTO_RECORDED:
         media_record_ended(media, (const void *)m);
         break;
     case PROTO_KEY:
         media_port_key(media, (const void *)m);
+        break;
+    case PROTO_RELEASED:
+        media_port_released(media, (const void *)m);
         break;
     case PROTO_PLAYED:
         media_port_played(media, (const void *)m);

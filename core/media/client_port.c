@@ -134,6 +134,23 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
     command(port, PROTO_DIRECTION, dir);
 }
 
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+{
+    command(port, PROTO_KEY_WAYS, out | (tones ? PROTO_LISTEN_FOR_TONES : 0));
+}
+
+void media_port_press(struct media_port *port, char key, unsigned ms)
+{
+    struct proto_key *m;
+
+    if (port->state != PORT_TAKEN)
+        return;
+    m = wire_add(port->media->wire, PROTO_PRESS);
+    m->id = port->id;
+    m->key = key;
+    m->ms = ms;
+}
+
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
     struct proto_watch *m;
@@ -167,6 +184,11 @@ void media_bridge(struct media_port *a, struct media_port *b)
 {
     if (a != b && b->state == PORT_TAKEN)
         command(a, PROTO_BRIDGE, b->id);
+}
+
+void media_port_name(struct media_port *port, uint64_t name)
+{
+    command(port, PROTO_NAME, name);
 }
 
 void media_unbridge(struct media_port *port)
@@ -254,7 +276,7 @@ void media_port_granted(struct media *media, const struct proto_port *m)
 void media_port_event(struct media *media, const struct proto_event *m)
 {
     struct media_port *port = idmap_get(&media->ids, m->id);
-    struct media_event event = {.kind = (enum media_event_kind)m->kind, .stats = m->stats};
+    struct media_event event = {.kind = (enum media_event_kind)m->kind, .port = port, .stats = m->stats};
 
     if (port && port->state == PORT_TAKEN && port->on_event)
         port->on_event(port->arg, &event);
@@ -263,7 +285,11 @@ void media_port_event(struct media *media, const struct proto_event *m)
 void media_port_key(struct media *media, const struct proto_key *m)
 {
     struct media_port *port = idmap_get(&media->ids, m->id);
-    struct media_event event = {.kind = MEDIA_KEY, .key = {.key = m->key, .up = m->up, .ms = m->ms}};
+    struct media_event event = {
+        .kind = MEDIA_KEY,
+        .key = {.key = m->key, .up = m->up, .ms = m->ms},
+        .way = (enum key_way)m->way,
+    };
 
     if (port && port->state == PORT_TAKEN && port->on_event && key_event(m->key) >= 0)
         port->on_event(port->arg, &event);
@@ -302,7 +328,7 @@ static void empty_pool(struct media *media, struct pool *pool)
 
 void media_ports_lost(struct media *media)
 {
-    const struct media_event event = {.kind = MEDIA_LOST};
+    struct media_event event = {.kind = MEDIA_LOST};
     struct media_port *port;
 
     empty_pool(media, &media->pools[0]);
@@ -316,6 +342,7 @@ void media_ports_lost(struct media *media)
         port = LIST_ENTRY(media->dying.next, struct media_port, node);
         list_unlink(&port->node);
         list_append(&media->taken, &port->node);
+        event.port = port;
         if (port->on_event)
             port->on_event(port->arg, &event);
     }

@@ -71,7 +71,11 @@ void ports_command(struct control *control, const struct proto_command *m);
 void ports_remote(struct control *control, const struct proto_remote *m);
 void ports_local(struct control *control, const struct proto_local *m);
 void ports_keys(struct control *control, const struct proto_keys *m);
+/* control_dtls.c */
+void ports_dtls(struct control *control, const struct proto_dtls *m);
+void ports_dtls_news(struct control *control, const struct job *job);
 void ports_watch(struct control *control, const struct proto_watch *m);
+void ports_press(struct control *control, const struct proto_key *m);
 /* control_record.c. Owns fd; -1: none came. */
 void records_start(struct control *control, const struct proto_record *m, int fd);
 void records_command(struct control *control, const struct proto_command *m);

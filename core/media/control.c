@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "media/control-priv.h"
+#include "media/dtls.h"
 
 #define CONNECTIONS_MAX 8 /* who has not said hello yet */
 #define STATUS_MS 1000
@@ -109,6 +110,8 @@ static void hello(struct connection *connection, const struct proto_hello *m)
     welcome->ip6 = control->ranges[1].pairs > 0;
     welcome->listed = control->used_count;
     welcome->threads = control->worker_count;
+    if (control->options->identity)
+        welcome->print = *dtls_identity_print(control->options->identity);
     welcome->recordings = control->recordings;
     ports_list(control, connection->wire);
 }
@@ -140,11 +143,17 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_KEYS:
         ports_keys(control, (const void *)m);
         break;
+    case PROTO_DTLS:
+        ports_dtls(control, (const void *)m);
+        break;
     case PROTO_MIX:
         ports_mix(control, (const void *)m);
         break;
     case PROTO_WATCH:
         ports_watch(control, (const void *)m);
+        break;
+    case PROTO_PRESS:
+        ports_press(control, (const void *)m);
         break;
     case PROTO_RECORD:
         records_start(control, (const void *)m, wire_take_fd(connection->wire));
@@ -173,7 +182,9 @@ static void message(void *arg, const struct proto_head *m)
     case PROTO_TAKE:
     case PROTO_RELEASE:
     case PROTO_DIRECTION:
+    case PROTO_KEY_WAYS:
     case PROTO_BRIDGE:
+    case PROTO_NAME:
     case PROTO_UNBRIDGE:
     case PROTO_ECHO:
         ports_command(control, (const void *)m);

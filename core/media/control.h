@@ -17,6 +17,7 @@ struct control_options {
     unsigned rest_ms;
     unsigned report_ms; /* between reports (RTCP) of a port, and between figures of its quality; 0: none */
     bool no_sandbox;
+    const struct dtls_identity *identity; /* NULL: no DTLS */
 };
 
 /* Starts the workers and listens. options and its strings are borrowed while it lives. On failure the reason has been

@@ -232,10 +232,16 @@ void ports_command(struct control *control, const struct proto_command *m)
     case PROTO_DIRECTION:
         post_simple(control, entry, JOB_DIRECTION, m->value);
         break;
+    case PROTO_KEY_WAYS:
+        post_simple(control, entry, JOB_KEY_WAYS, m->value);
+        break;
     case PROTO_BRIDGE:
         other = port_in_use(control, m->value);
         if (other && other != entry && other->family)
             bridge(control, entry, other);
+        break;
+    case PROTO_NAME:
+        post_simple(control, entry, JOB_NAME, m->value);
         break;
     case PROTO_UNBRIDGE:
         ports_unpair(entry);
@@ -305,6 +311,18 @@ void ports_watch(struct control *control, const struct proto_watch *m)
     port_post(control, entry, job);
 }
 
+void ports_press(struct control *control, const struct proto_key *m)
+{
+    struct entry *entry = port_in_use(control, m->id);
+    struct job *job;
+
+    if (!entry)
+        return;
+    job = job_new(JOB_PRESS, entry->id, entry->port);
+    job->key = *m;
+    port_post(control, entry, job);
+}
+
 void ports_new_controller(struct control *control)
 {
     struct entry *entry;
@@ -356,9 +374,10 @@ static void tell_key(struct control *control, const struct job *job)
         return;
     m = wire_add(control_wire(control), PROTO_KEY);
     m->id = job->id;
+    m->ms = job->key.ms;
     m->key = job->key.key;
     m->up = job->key.up;
-    m->ms = job->key.ms;
+    m->way = job->key.way;
 }
 
 static void from_worker(struct control *control, const struct job *job)
@@ -374,14 +393,18 @@ static void from_worker(struct control *control, const struct job *job)
         if (!entry->releasing)
             tell(control, PROTO_EVENT, job);
         break;
-    case JOB_RELEASED:
-        tell(control, PROTO_RELEASED, job);
-        control->load[entry->worker]--;
-        close_entry(control, entry);
+    case JOB_DTLS_NEWS:
+        if (!entry->releasing)
+            ports_dtls_news(control, job);
         break;
     case JOB_KEY:
         if (!entry->releasing)
             tell_key(control, job);
+        break;
+    case JOB_RELEASED:
+        tell(control, PROTO_RELEASED, job);
+        control->load[entry->worker]--;
+        close_entry(control, entry);
         break;
     case JOB_PLAYED:
         if (!entry->releasing)
@@ -452,6 +475,7 @@ int ports_init(struct control *control)
     for (unsigned i = 0; i < options->threads && err == 0; i++) {
         control->workers[i] = mem_new(sizeof **control->workers);
         control->worker_count++;
+        control->workers[i]->identity = options->identity;
         control->workers[i]->report_us = options->report_ms * UINT64_C(1000);
         err = worker_start(control->workers[i], &control->inbox, options->silence_ms * 1000u);
     }

@@ -32,6 +32,14 @@ size_t suite_key_len(enum suite suite)
     return suite < SUITE_COUNT ? suites[suite].key_len : 0;
 }
 
+size_t hash_len(enum fingerprint_hash hash)
+{
+    static const uint8_t len[HASH_COUNT] = {
+        [HASH_SHA1] = 20, [HASH_SHA256] = 32, [HASH_SHA384] = 48, [HASH_SHA512] = 64};
+
+    return hash < HASH_COUNT ? len[hash] : 0;
+}
+
 bool srtp_key_same(const struct srtp_key *a, const struct srtp_key *b)
 {
     unsigned differs = a->suite != b->suite || a->mki_len != b->mki_len || a->mki != b->mki;

@@ -1,5 +1,6 @@
-/* SRTP keys as values (RFC 3711, RFC 4568, RFC 7714): the suites, a master key with its salt, and what one a=crypto
- * line of a session description says. Any thread; knows neither SDP text nor libsrtp. Keys are secrets: never log. */
+/* SRTP keys as values (RFC 3711, RFC 4568, RFC 7714): the suites, a master key with its salt, what one a=crypto line of
+ * a session description says, and what it says of DTLS (RFC 5763, RFC 8122). Any thread; knows neither SDP text nor
+ * libsrtp. Keys are secrets: never log. */
 #ifndef MEDIA_CRYPTO_H
 #define MEDIA_CRYPTO_H
 
@@ -33,6 +34,34 @@ struct crypto {
     uint32_t tag;
     struct srtp_key key;
 };
+
+enum fingerprint_hash { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_COUNT };
+
+#define FINGERPRINT_MAX 64
+
+/* The hash of a certificate: who has another one is not the far side. Also part of the protocol to the media process:
+ * fixed layout. All zero: none. */
+struct fingerprint {
+    uint8_t hash; /* enum fingerprint_hash */
+    uint8_t bytes[FINGERPRINT_MAX]; /* hash_len() of them */
+    uint8_t reserved[7];
+};
+_Static_assert(sizeof(struct fingerprint) == 72, "fingerprint is part of the protocol: raise PROTO_VERSION with it");
+
+/* Who begins the handshake (RFC 4145 §4): the active side. */
+enum dtls_setup { SETUP_NONE, SETUP_ACTIVE, SETUP_PASSIVE, SETUP_ACTPASS };
+
+/* What one side says of DTLS for one stream. */
+struct dtls_side {
+    struct fingerprint print; /* HASH_NONE: no DTLS */
+    enum dtls_setup setup;
+};
+
+size_t hash_len(enum fingerprint_hash hash); /* bytes */
+static inline bool fingerprint_same(const struct fingerprint *a, const struct fingerprint *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
 
 const char *suite_name(enum suite suite); /* as RFC 4568 §6.2 and RFC 7714 §14.2 register it; "" for SUITE_NONE */
 enum suite suite_by_name(const char *name, size_t len); /* SUITE_NONE: not ours */

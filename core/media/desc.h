@@ -37,9 +37,10 @@ struct stream_desc {
     char formats[64]; /* the format list as it stood, for protocols without payload types */
     unsigned crypto_count;
     struct crypto *crypto;    /* SRTP keys, best first (RFC 4568); owned; NULL when crypto_count is 0 */
+    struct dtls_side dtls;    /* keys by a DTLS handshake (RFC 5763): its certificate and its part */
     bool must_encrypt;        /* our own offer or answer: an answer without keys is none */
     uint8_t ignored[16];      /* bit = payload type of its offer that stands for a codec which it may not use */
-    const char *crypto_fault; /* why an a=crypto line is not among them, in words for ever; NULL: none was left out */
+    const char *crypto_fault; /* why an a=crypto or a=fingerprint line is not used, in words for ever; NULL: none was left out */
 };
 
 struct media_desc {

@@ -60,7 +60,8 @@ static const struct codec_kind *kind_of_pt(const struct port *port, unsigned pt)
     return NULL;
 }
 
-unsigned hearing_best_rate(const struct port *port)
+/* The best that the far side was told to send and that can be decoded, or NULL. */
+static const struct codec_kind *best_kind(const struct port *port)
 {
     const struct proto_codec *codecs = port->local.codec_count ? port->local.codecs : port->remote.codecs;
     uint64_t count = port->local.codec_count ? port->local.codec_count : port->remote.codec_count;
@@ -69,9 +70,21 @@ unsigned hearing_best_rate(const struct port *port)
         const struct codec_kind *kind = kind_of(&codecs[i]);
 
         if (kind && !is_noise(&codecs[i]))
-            return codec_rate(kind) > 8000 ? 16000 : 8000;
+            return kind;
     }
-    return 8000;
+    return NULL;
+}
+
+bool hearing_can_hear(const struct port *port)
+{
+    return best_kind(port) != NULL;
+}
+
+unsigned hearing_best_rate(const struct port *port)
+{
+    const struct codec_kind *kind = best_kind(port);
+
+    return kind && codec_rate(kind) > 8000 ? 16000 : 8000;
 }
 
 static void learn(struct hearing *hearing, unsigned pt)

@@ -21,6 +21,8 @@ void hearing_close(struct port *port, unsigned rate);
  * nobody has said anything. */
 const int16_t *hearing_frame(struct port *port, unsigned rate, uint64_t due_us);
 
+/* Whether what the far side was told to send can be decoded. */
+bool hearing_can_hear(const struct port *port);
 /* 16000 when what the far side was told to send can carry it, else 8000. */
 unsigned hearing_best_rate(const struct port *port);
 

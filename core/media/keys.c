@@ -1,66 +1,219 @@
-/* Hears keys in telephone events (RFC 4733). A sink of each port whose far side has them. Worker's thread; knows no
- * calls, and not what a key is good for. */
+/* Reads the keys of a port's far side, tells the controller and the bridge of each, and presses keys towards it. Runs
+ * on the worker's thread; knows no call, and not what the keys are for. */
 #include "media/keys.h"
 
 #include <strings.h>
 
+#include "base/log.h"
+#include "media/hearing.h"
+#include "media/port.h"
 #include "media/worker.h"
 
-static void tell(struct port *port, const struct key_report *report)
-{
-    struct job *job = job_new(JOB_KEY, port->id, NULL);
+#define NARROW 8000u
 
-    job->key = *report;
-    inbox_post(port->worker->control, job);
+static const int16_t silence[HEARING_SAMPLES_MAX];
+
+/* A machine may send garbage as fast as the line allows; a packet of keys is a message to the controller. */
+static void heard(struct port *port, enum key_way way, uint8_t pt, const struct key_report *report)
+{
+    struct port_keys *keys = &port->keys;
+
+    if (!report->up)
+        keys->ignored = !key_rate_take(&keys->rate, worker_now(port->worker) / 1000);
+    if (keys->ignored) {
+        port->stats.dropped += !report->up;
+        return;
+    }
+    worker_tell_key(port->worker, port, report, way);
+    relay_key(port, way, pt, report);
 }
 
-static void keys_rtp(struct sink *sink, uint8_t *packet, size_t len, const struct rtp_head *head)
+/* --- as packets --------------------------------------------------------------------------------------------------- */
+
+void keys_packet(struct port *port, const uint8_t *packet, size_t len, const struct rtp_head *head)
 {
-    struct port_keys *keys = CONTAINER_OF(sink, struct port_keys, sink);
-    struct port *port = CONTAINER_OF(keys, struct port, keys);
+    struct port_keys *keys = &port->keys;
+    const struct proto_codec *codec = port_codec(port, head->pt);
     struct key_report reports[EVENT_REPORTS];
-    const struct proto_codec *codec;
-    const uint8_t *payload;
     size_t payload_len;
+    const uint8_t *payload = rtp_payload(packet, len, &payload_len);
     int count;
 
-    if (!keys->events[head->pt])
-        return;
-    codec = port_codec(port, head->pt);
     if (codec && keys->reader.clock != codec->rate)
         event_reader_init(&keys->reader, codec->rate);
-    payload = rtp_payload(packet, len, &payload_len);
+    keys->reader.speech_clock = voice_clock(port);
     count = event_read(&keys->reader, head->ssrc, head->timestamp, head->marker, payload, payload_len,
                        port->last_us / 1000, reports);
+    if (count < 0)
+        port->stats.dropped++;
     for (int i = 0; i < count; i++)
-        tell(port, &reports[i]);
+        heard(port, KEY_BY_EVENT, head->pt, &reports[i]);
+    if (keys->reader.down)
+        pace_join(&port->worker->pace, &keys->beat);
 }
 
-static void keys_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
+/* --- as tones ----------------------------------------------------------------------------------------------------- */
+
+/* What was heard in the frame before: that frame has gone on without the tone meanwhile, and whoever conceals what is
+ * missing where a key goes in place of sound repeats silence. */
+static void tell_tones(struct port *port)
 {
+    struct port_keys *keys = &port->keys;
+
+    for (size_t i = 0; i < keys->report_count; i++) {
+        keys->tone_down = keys->reports[i].up ? '\0' : keys->reports[i].key;
+        heard(port, KEY_BY_TONE, 0, &keys->reports[i]);
+    }
+    keys->report_count = 0;
+}
+
+/* The frame of this beat, once however many ask. */
+static void hear_tones(struct port *port, uint64_t due_us)
+{
+    struct port_keys *keys = &port->keys;
+    const int16_t *frame;
+    bool suspected;
+
+    if (keys->due_us == due_us)
+        return;
+    keys->due_us = due_us;
+    tell_tones(port);
+    frame = hearing_frame(port, NARROW, due_us);
+    keys->heard = frame != NULL;
+    memcpy(keys->pcm, frame ? frame : silence, sizeof keys->pcm);
+    suspected = dtmf_suspects(keys->detector);
+    keys->report_count =
+        dtmf_detect(keys->detector, keys->pcm, COUNT_OF(keys->pcm), keys->reports, COUNT_OF(keys->reports));
+    keys->muted = suspected || dtmf_suspects(keys->detector);
+}
+
+const int16_t *keys_frame(struct port *port, unsigned rate, uint64_t due_us)
+{
+    struct port_keys *keys = &port->keys;
+
+    if (!keys->detector)
+        return hearing_frame(port, rate, due_us);
+    hear_tones(port, due_us);
+    if (rate == NARROW)
+        return keys->heard ? keys->pcm : NULL;
+    return keys->muted ? silence : hearing_frame(port, rate, due_us);
+}
+
+static void stop_listening(struct port *port)
+{
+    struct port_keys *keys = &port->keys;
+    struct key_report report = {.up = true, .ms = KEY_MS};
+
+    if (!keys->detector)
+        return;
+    tell_tones(port);
+    report.key = keys->tone_down;
+    if (keys->tone_down)
+        heard(port, KEY_BY_TONE, 0, &report);
+    keys->tone_down = '\0';
+    dtmf_detector_free(keys->detector);
+    keys->detector = NULL;
+    hearing_close(port, NARROW);
+}
+
+static void start_listening(struct port *port)
+{
+    struct port_keys *keys = &port->keys;
+
+    if (keys->detector || hearing_open(port, NARROW) < 0)
+        return;
+    keys->detector = dtmf_detector_new(true);
+    if (!keys->detector)
+        hearing_close(port, NARROW);
+}
+
+/* --- a beat ------------------------------------------------------------------------------------------------------- */
+
+static void beat(struct beat *beat, uint64_t due_us)
+{
+    struct port_keys *keys = CONTAINER_OF(beat, struct port_keys, beat);
+    struct port *port = CONTAINER_OF(keys, struct port, keys);
+    struct key_report report;
+
+    if (event_quiet(&keys->reader, due_us / 1000, &report))
+        heard(port, KEY_BY_EVENT, 0, &report);
+    if (keys->detector)
+        hear_tones(port, due_us);
+    else if (!keys->reader.down)
+        pace_leave(&port->worker->pace, beat);
+}
+
+void keys_set_ways(struct port *port, enum key_out out, bool tones)
+{
+    struct port_keys *keys = &port->keys;
+
+    keys->out = out;
+    if (tones)
+        start_listening(port);
+    else
+        stop_listening(port);
+    keys_resume(port);
+    voice_refresh(port);
+    relay_remap(port);
+}
+
+/* --- pressing ----------------------------------------------------------------------------------------------------- */
+
+static bool press_frame(struct source *source, int16_t *pcm, unsigned rate, uint64_t due_us)
+{
+    struct port_keys *keys = CONTAINER_OF(source, struct port_keys, presses);
+    struct port *port = CONTAINER_OF(keys, struct port, keys);
+
+    if (!voice_keys_done(port))
+        keys->pressed_us = due_us;
+    else if (due_us > keys->pressed_us + KEYS_REST_US)
+        voice_remove(port, source);
+    return false;
+}
+
+void keys_press(struct port *port, char key, unsigned ms)
+{
+    struct port_keys *keys = &port->keys;
+
+    if (keys->out == KEY_OUT_NOWHERE)
+        return;
+    keys->pressed_us = worker_now(port->worker);
+    voice_add(port, &keys->presses);
+    if (voice_press(port, key, ms ? ms : KEY_MS) < 0)
+        port->stats.dropped++;
+}
+
+/* --- a port's life ------------------------------------------------------------------------------------------------ */
+
+void keys_init(struct port *port)
+{
+    port->keys.beat.frame = beat;
+    port->keys.presses.frame = press_frame;
+    port->keys.presses.rate = NARROW;
 }
 
 void keys_refresh(struct port *port)
 {
-    struct port_keys *keys = &port->keys;
-    bool any = false;
-
-    for (unsigned pt = 0; pt < COUNT_OF(keys->events); pt++) {
+    for (unsigned pt = 0; pt < COUNT_OF(port->keys.is_event); pt++) {
         const struct proto_codec *codec = port_codec(port, pt);
 
-        keys->events[pt] = codec && strcasecmp(codec->name, "telephone-event") == 0;
-        any |= keys->events[pt];
+        port->keys.is_event[pt] = codec && strcasecmp(codec->name, "telephone-event") == 0;
     }
-    keys->sink.rtp = keys_rtp;
-    keys->sink.rtcp = keys_rtcp;
-    if (any && !list_linked(&keys->sink.node))
-        list_append(&port->sinks, &keys->sink.node); /* it stays: sinks of a packet under way go on from it */
 }
 
-void keys_tick(struct port *port, uint64_t now_us)
+void keys_suspend(struct port *port)
 {
-    struct key_report report;
+    pace_leave(&port->worker->pace, &port->keys.beat);
+}
 
-    if (event_quiet(&port->keys.reader, now_us / 1000, &report))
-        tell(port, &report);
+void keys_resume(struct port *port)
+{
+    if (port->keys.detector || port->keys.reader.down)
+        pace_join(&port->worker->pace, &port->keys.beat);
+}
+
+void keys_free(struct port *port)
+{
+    dtmf_detector_free(port->keys.detector);
+    port->keys.detector = NULL;
 }

@@ -86,6 +86,12 @@ enum latch_verdict latch_packet(struct latch *latch, const union addr *from, uin
     return settle(latch, from, LATCH_STRANGER, now_us);
 }
 
+void latch_proved(struct latch *latch, const union addr *from, uint64_t now_us)
+{
+    if (is_known(latch, from) && latch->rank == LATCH_NONE)
+        settle(latch, from, LATCH_KNOWN, now_us);
+}
+
 bool latch_tick(struct latch *latch, uint64_t now_us, uint64_t silence_us)
 {
     if (!latch->strict || now_us - latch->heard_us < silence_us)

@@ -41,6 +41,9 @@ bool latch_remote(struct latch *latch, const union addr *sdp, const union addr *
 enum latch_verdict latch_packet(struct latch *latch, const union addr *from, uint32_t ssrc, uint16_t seq,
                                 bool negotiated, bool due, uint64_t now_us, uint64_t silence_us);
 
+/* Whoever sends from there has proved who he is, in another way than by RTP; his host is a known one. */
+void latch_proved(struct latch *latch, const union addr *from, uint64_t now_us);
+
 /* To be called now and then. Returns true when the source has become silent, so that others may be heard again. We go
  * on sending to it: a phone on mute still listens. */
 bool latch_tick(struct latch *latch, uint64_t now_us, uint64_t silence_us);

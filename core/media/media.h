@@ -66,13 +66,29 @@ enum media_event_kind {
     /* Of a port in a conference: */
     MEDIA_TALKS, /* it is heard talking */
     MEDIA_QUIET, /* not any more, for a second */
-    MEDIA_KEY,      /* the far side presses a key: `key`; no stats */
+    MEDIA_KEY,      /* the far side pressed a key, and then that it let go; stats are not filled in */
+    /* Of a port with DTLS; stats are unset: */
+    MEDIA_KEYED,   /* there are (new) keys; suite */
+    MEDIA_KEYLESS, /* the handshake failed; fault. It is tried again, and keys of before stay */
+};
+
+enum dtls_fault {
+    DTLS_FAULT_NONE,
+    DTLS_FAULT_SILENCE,     /* the far side sent nothing of a handshake */
+    DTLS_FAULT_TIMEOUT,     /* it began, and then nothing more came of it */
+    DTLS_FAULT_CERTIFICATE, /* not the one of the fingerprint */
+    DTLS_FAULT_NO_SUITE,    /* no SRTP profile in common */
+    DTLS_FAULT_HANDSHAKE,   /* refused by it, or by us: versions, ciphers */
 };
 
 struct media_event {
     enum media_event_kind kind;
+    const struct media_port *port;
     struct media_stats stats;
-    struct key_report key;
+    enum suite suite;
+    enum dtls_fault fault;
+    struct key_report key; /* MEDIA_KEY */
+    enum key_way way;      /* by which it came */
 };
 
 typedef void (*media_event_fn)(void *arg, const struct media_event *event);
@@ -108,6 +124,15 @@ void media_port_local(struct media_port *port, const struct stream_desc *local);
 /* SRTP: what comes in is under `in`, what goes out under `out` (NULL both: plain). Before media_port_remote(), so that
  * nothing goes to a new address under old keys. A key that is the same as before goes on counting where it was. */
 void media_port_keys(struct media_port *port, const struct srtp_key *in, const struct srtp_key *out);
+/* Who we are in reports to the far side (RTCP's CNAME): ports of one leg have one name, so that its phone plays picture
+ * and sound together. Not told: a name by chance. */
+void media_port_name(struct media_port *port, uint64_t name);
+/* The certificate that the media process shows in DTLS; NULL: it is not up, or has no DTLS. */
+const struct fingerprint *media_fingerprint(const struct media *media);
+/* SRTP with keys from DTLS (RFC 5763), in place of media_port_keys(): until there are any, nothing goes out and nothing
+ * is taken. The far side has the certificate with this fingerprint; active: we begin, when media_port_remote() has told
+ * where. The same again leaves everything as it is; the end of it is media_port_keys(). */
+void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active);
 /* May media flow to (SEND) and be taken from (RECV) the far side; default both. Hold is this. */
 void media_port_direction(struct media_port *port, enum stream_dir dir);
 /* a and b hear each other from now on; each leaves the bridge it was in. Payload types are mapped by codec name between
@@ -128,10 +153,23 @@ enum media_mix {
 void media_mix(struct media_port *port, uint64_t room, unsigned flags);
 void media_unmix(struct media_port *port);
 
-/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms (0:
- * never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise counts
- * as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
+/* Sound is due from the far side: tells when none comes for silent_ms, and when nothing at all comes for lifeless_ms
+ * (0: never told). Watched since the first call; another one only changes the times, and both 0 end it. Comfort noise
+ * counts as sound, RTCP as life: a phone that sends nothing while its user is quiet is silent, and not lifeless. */
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms);
+
+/* Keys. */
+enum key_out {
+    KEY_OUT_EVENTS,  /* as telephone-event where the far side has it, else as tones; so it is from the beginning */
+    KEY_OUT_TONES,   /* in the sound, whatever it has */
+    KEY_OUT_NOWHERE, /* somebody else tells it */
+};
+/* How the keys of others go to this far side, and whether keys are listened for in its sound (which costs decoding it).
+ * Those that it sends in packets of their own are always understood. In a bridge keys go over as the other side wants
+ * them: packets stay packets where both have them; tones that become something else are taken out of the sound. */
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones);
+/* Presses a key towards the far side, for ms (0: KEY_MS), behind those that wait. */
+void media_port_press(struct media_port *port, char key, unsigned ms);
 
 /* For `tandem status`. */
 struct media_status {

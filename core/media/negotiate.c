@@ -45,7 +45,7 @@ static bool is_rtp(const char *proto)
 static bool can_relay(const struct stream_desc *stream)
 {
     return !stream->refused && (stream->kind == STREAM_AUDIO || stream->kind == STREAM_VIDEO) &&
-           is_rtp(stream->proto) && (stream->crypto_count || !crypto_proto_is_secure(stream->proto));
+           is_rtp(stream->proto) && (crypto_has_keys(stream) || !crypto_proto_is_secure(stream->proto));
 }
 
 /* The stream as an answer to `from` begins: same place, same words, refused. */
@@ -73,7 +73,7 @@ static struct media_desc *refuse_all(const struct media_desc *offer)
 
 /* Gives the stream these codecs, unless no speech is among them. Telephone events and comfort noise share the sequence
  * and the clock of the speech they come with (RFC 4733 §2.1, RFC 3389 §4): those at a rate without speech are dropped.
- * Changes the array. */
+ * But for events of 8000, which are all that many phones have beside opus. Changes the array. */
 static bool take_codecs(struct stream_desc *stream, struct codec *codecs, unsigned count)
 {
     unsigned kept = 0;
@@ -83,6 +83,7 @@ static bool take_codecs(struct stream_desc *stream, struct codec *codecs, unsign
         bool keep = codec_is_speech(&codecs[i]);
 
         any_speech |= keep;
+        keep |= is_event(&codecs[i]) && codecs[i].rate == 8000;
         /* The speech may stand on either side of it: what is kept already, or what is still to come. */
         for (unsigned k = 0; k < count && !keep; k++)
             keep = (k < kept || k > i) && codec_is_speech(&codecs[k]) && codecs[k].rate == codecs[i].rate;

@@ -13,6 +13,7 @@ static void copy_stream(struct stream_desc *to, const struct stream_desc *from)
     to->codecs = NULL;
     to->crypto = NULL; /* keys belong to one leg */
     to->crypto_count = 0;
+    to->dtls = (struct dtls_side){.setup = SETUP_NONE};
     memset(&to->rtp, 0, sizeof to->rtp);
     memset(&to->rtcp, 0, sizeof to->rtcp);
     desc_set_codecs(to, from->codecs, from->codec_count);

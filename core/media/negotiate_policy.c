@@ -267,8 +267,13 @@ static void add_common(struct list_of_codecs *list, const struct stream_desc *st
     }
 }
 
-static bool has_clock(const struct list_of_codecs *list, uint32_t rate)
+/* Of some speech; or that of telephone events which phones have beside any speech. */
+static bool has_clock(const struct list_of_codecs *list, const struct codec *codec)
 {
+    uint32_t rate = codec->rate;
+
+    if (rate == 8000 && strcasecmp(codec->name, "telephone-event") == 0)
+        return true;
     for (unsigned i = 0; i < list->count; i++)
         if (codec_is_speech(&list->codecs[i]) && list->codecs[i].rate == rate)
             return true;
@@ -305,10 +310,10 @@ int policy_offer(struct media_desc *offer, const struct codec_policy *policy, st
     if (!speech)
         return -ENOENT;
     for (unsigned i = 0; i < stream->codec_count; i++)
-        if (!codec_is_speech(&stream->codecs[i]) && has_clock(&list, stream->codecs[i].rate))
+        if (!codec_is_speech(&stream->codecs[i]) && has_clock(&list, &stream->codecs[i]))
             add(&list, &stream->codecs[i]);
     for (size_t i = 0; i < OWN_COUNT; i++)
-        if (!codec_is_speech(own(i)) && has_clock(&list, own(i)->rate))
+        if (!codec_is_speech(own(i)) && has_clock(&list, own(i)))
             append(&list, own(i));
     desc_set_codecs(stream, list.codecs, list.count);
     return 0;

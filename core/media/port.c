@@ -34,6 +34,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->dir = port->commanded = DIR_SENDRECV;
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
+    keys_init(port);
     list_init(&port->recordings);
     list_init(&port->players);
     port_refresh_accepts(port);
@@ -42,9 +43,13 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
 
 void port_free(struct port *port)
 {
+    port_dtls_end(port);
+    free(port->early[0]);
+    free(port->early[1]);
     record_end_all(port);
     hearing_free(port);
     voice_free(port);
+    keys_free(port);
     play_free(port);
     secure_clear(&port->in);
     secure_clear(&port->out);
@@ -171,17 +176,36 @@ static void take_rtp(struct port *port, uint8_t *packet, size_t len, const struc
     }
     if (!(port->dir & DIR_RECV))
         return;
+    if (port->keys.is_event[head->pt])
+        keys_packet(port, packet, len, head);
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtp(sink, packet, len, head);
 }
 
 /* Before anything is believed of it: nobody gets heard by a packet that he could not have made, or has made before. */
-static bool is_genuine(struct port *port, uint8_t *packet, size_t *len, bool rtcp)
+static bool is_genuine(struct port *port, struct secure *in, uint8_t *packet, size_t *len, bool rtcp)
 {
-    if (!port->in_is_srtp || secure_open(&port->in, packet, len, rtcp))
+    if (!port->in_is_srtp || secure_open(in, packet, len, rtcp))
         return true;
     port->stats.rejected++;
     return false;
+}
+
+static bool may_shake_hands(struct port *port, bool rtcp, const union addr *from)
+{
+    return from_rtp_host(port, from) ||
+           (rtcp && addr_is_set(&port->remote.rtcp) && addr_same(&port->remote.rtcp, from));
+}
+
+/* from == NULL: from where RTP comes. */
+static void take_other(struct port *port, bool rtcp, const uint8_t *packet, size_t len, const union addr *from)
+{
+    bool early = !port->remote_us; /* nobody has said yet whom to expect */
+
+    if (packet_kind(packet, len) == PACKET_DTLS && (!from || early || may_shake_hands(port, rtcp, from)))
+        port_dtls_packet(port, rtcp, packet, len, from ? from : &port->latch.source);
+    else
+        port->stats.dropped++;
 }
 
 /* from == NULL: the kernel has checked the source. */
@@ -191,13 +215,17 @@ static void rtp_socket_packet(struct port *port, uint8_t *packet, size_t len, co
     struct rtp_head head;
 
     if (kind == PACKET_RTCP && len >= 8 && (!from || from_rtp_host(port, from))) { /* rtcp-mux, RFC 5761 */
-        if (is_genuine(port, packet, &len, true))
+        if (is_genuine(port, &port->in, packet, &len, true))
             take_rtcp(port, packet, len, now_us);
         return;
     }
-    if (kind == PACKET_RTP && !is_genuine(port, packet, &len, false))
+    if (kind != PACKET_RTP) {
+        take_other(port, false, packet, len, from);
         return;
-    if (kind != PACKET_RTP || rtp_parse(packet, len, &head) < 0) {
+    }
+    if (!is_genuine(port, &port->in, packet, &len, false))
+        return;
+    if (rtp_parse(packet, len, &head) < 0) {
         port->stats.dropped++;
         return;
     }
@@ -263,10 +291,10 @@ static void rtcp_ready(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (len < 8 || packet_kind(worker->packet, len) != PACKET_RTCP) {
-        port->stats.dropped++;
+        take_other(port, true, worker->packet, len, &from);
         return;
     }
-    if (!is_genuine(port, worker->packet, &len, true))
+    if (!is_genuine(port, port->dtls ? &port->dtls->rtcp_in : &port->in, worker->packet, &len, true))
         return;
     if (rtcp_source_is_good(port, &from, now_us))
         take_rtcp(port, worker->packet, len, now_us);
@@ -291,20 +319,25 @@ static bool send_to(struct port *port, struct channel *channel, const union addr
     return n >= 0;
 }
 
+void port_send_raw(struct port *port, bool rtcp, const union addr *to, const uint8_t *packet, size_t len)
+{
+    (void)send_to(port, rtcp ? &port->rtcp : &port->rtp, to, packet, len);
+}
+
 /* The packet as it goes out; NULL: it cannot. */
-static const uint8_t *sealed(struct port *port, const uint8_t *packet, size_t *len, bool rtcp)
+static const uint8_t *sealed(struct port *port, struct secure *out, const uint8_t *packet, size_t *len, bool rtcp)
 {
     uint8_t *copy = port->worker->sealed;
 
     if (!port->out_is_srtp)
         return packet;
     memcpy(copy, packet, *len);
-    return secure_seal(&port->out, copy, len, rtcp) ? copy : NULL;
+    return secure_seal(out, copy, len, rtcp) ? copy : NULL;
 }
 
 bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len)
 {
-    if (!(port->dir & DIR_SEND) || !(packet = sealed(port, packet, &len, false)) ||
+    if (!(port->dir & DIR_SEND) || !(packet = sealed(port, &port->out, packet, &len, false)) ||
         !send_to(port, &port->rtp, latch_target(&port->latch), packet, len))
         return false;
     port->stats.tx_packets++;
@@ -312,29 +345,38 @@ bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len)
     return true;
 }
 
-bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len)
+union addr port_rtcp_target(const struct port *port)
 {
     const struct latch *latch = &port->latch;
     union addr to;
 
-    packet = sealed(port, packet, &len, true);
-    if (!packet)
-        return false;
-    if (port->remote.rtcp_mux)
-        return send_to(port, &port->rtp, latch_target(latch), packet, len);
-    if (addr_is_set(&port->rtcp_source)) {
-        to = port->rtcp_source;
-    } else if (latch->rank != LATCH_NONE && !addr_same_ip(&latch->source, &latch->sdp)) {
+    if (addr_is_set(&port->rtcp_source))
+        return port->rtcp_source;
+    if (latch->rank != LATCH_NONE && !addr_same_ip(&latch->source, &latch->sdp)) {
         to =
             latch->source; /* behind address translation: its SDP cannot be reached, the next port up is a fair guess */
         addr_set_port(&to, (uint16_t)(addr_port(&to) + 1));
-    } else if (addr_is_set(&port->remote.rtcp)) {
-        to = port->remote.rtcp;
-    } else {
-        to = *latch_target(latch);
-        if (addr_is_set(&to))
-            addr_set_port(&to, (uint16_t)(addr_port(&latch->sdp) + 1));
+        return to;
     }
+    if (addr_is_set(&port->remote.rtcp))
+        return port->remote.rtcp;
+    to = *latch_target(latch);
+    if (addr_is_set(&to))
+        addr_set_port(&to, (uint16_t)(addr_port(&latch->sdp) + 1));
+    return to;
+}
+
+bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len)
+{
+    bool mux = port->remote.rtcp_mux;
+    union addr to;
+
+    packet = sealed(port, port->dtls && !mux ? &port->dtls->rtcp_out : &port->out, packet, &len, true);
+    if (!packet)
+        return false;
+    if (mux)
+        return send_to(port, &port->rtp, latch_target(&port->latch), packet, len);
+    to = port_rtcp_target(port);
     return addr_is_set(&to) && send_to(port, &port->rtcp, &to, packet, len);
 }
 
@@ -364,16 +406,20 @@ void port_attach(struct port *port, struct worker *worker, bool fresh)
     port->rtcp.event = event_new(worker->base, port->rtcp.fd, EV_READ | EV_PERSIST, rtcp_ready, port);
     event_add(port->rtp.event, NULL);
     event_add(port->rtcp.event, NULL);
+    port_dtls_attach(port);
     voice_resume(port);
+    keys_resume(port);
     record_resume(port);
 }
 
 void port_detach(struct port *port)
 {
     relay_unbridge(port);
+    port_dtls_detach(port);
     mix_leave(port);
     record_suspend(port);
     voice_suspend(port);
+    keys_suspend(port);
     event_free(port->rtp.event);
     event_free(port->rtcp.event);
     port->rtp.event = port->rtcp.event = NULL;
@@ -396,10 +442,10 @@ void port_refresh_accepts(struct port *port)
 static void agreed(struct port *port)
 {
     port_refresh_accepts(port);
+    keys_refresh(port);
     hearing_refresh(port);
     voice_refresh(port);
     mix_refresh(port);
-    keys_refresh(port);
 }
 
 static void refresh_direction(struct port *port)
@@ -410,6 +456,7 @@ static void refresh_direction(struct port *port)
 void port_set_remote(struct port *port, const struct proto_remote *remote)
 {
     union addr sdp = remote->rtp, signalling = remote->signalling;
+    bool moved;
 
     port->remote = *remote;
     if (port->remote.codec_count > MEDIA_CODECS_MAX)
@@ -419,16 +466,18 @@ void port_set_remote(struct port *port, const struct proto_remote *remote)
         memset(&sdp, 0, sizeof sdp);
     if (signalling.sa.sa_family != port->family)
         memset(&signalling, 0, sizeof signalling);
-    if (latch_remote(&port->latch, &sdp, &signalling)) {
+    moved = latch_remote(&port->latch, &sdp, &signalling);
+    if (moved) {
         disconnect_rtp(port);
         memset(&port->rtcp_source, 0, sizeof port->rtcp_source);
     }
     if (!port->remote_us)
         port->remote_us = worker_now(port->worker);
     refresh_direction(port);
-    relay_remap(port);
     agreed(port);
+    relay_remap(port);
     port->rate = clock_rate(port, port->stats.pt);
+    port_dtls_remote(port, moved);
 }
 
 void port_set_local(struct port *port, const struct proto_local *local)
@@ -437,15 +486,18 @@ void port_set_local(struct port *port, const struct proto_local *local)
     if (port->local.codec_count > MEDIA_CODECS_MAX)
         port->local.codec_count = MEDIA_CODECS_MAX;
     port->local.fmtps[PROTO_FMTPS - 1] = '\0';
-    relay_remap(port);
     agreed(port);
+    relay_remap(port);
     port->rate = clock_rate(port, port->stats.pt);
 }
 
 void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out)
 {
-    int in_err = secure_set(&port->in, in, true), out_err = secure_set(&port->out, out, false);
+    int in_err, out_err;
 
+    port_dtls_end(port);
+    in_err = secure_set(&port->in, in, true);
+    out_err = secure_set(&port->out, out, false);
     port->in_is_srtp = secure_is_on(&port->in);
     port->out_is_srtp = secure_is_on(&port->out);
     if (in_err < 0 || out_err < 0)
@@ -499,7 +551,6 @@ void port_tick(struct port *port, uint64_t now_us)
         disconnect_rtp(port);
     reports_tick(port, now_us);
     look_for_silence(port, now_us);
-    keys_tick(port, now_us);
     if (port->left_us && now_us > since && now_us - since > LEFT_SILENCE_US) {
         port->left_us = now_us;
         worker_tell_silent(port->worker, port);

@@ -4,7 +4,8 @@
 #ifndef MEDIA_PORT_H
 #define MEDIA_PORT_H
 
-#include "audio/telephone_event.h"
+#include "media/dtls.h"
+#include "media/keys.h"
 #include "media/latch.h"
 #include "media/proto.h"
 #include "media/reports.h"
@@ -37,21 +38,15 @@ struct bridge {
     struct sink sink;
     struct port *to;      /* NULL: not bridged */
     uint8_t pt[128];      /* payload type in → out, PT_DROP or PT_DECODE */
-    bool events[128];     /* payload types in that are keys */
     bool decoded;         /* source speaks there, and packets stay here */
     bool foreign;         /* because of the codec that comes */
     bool muted;           /* the other port's voice is for one source alone */
-    bool keying;          /* because keys go as sound */
+    bool keying;          /* because keys go in another way than they come */
+    bool muting;          /* because keys are tones here, and something else there */
+    bool pressed;         /* a key of ours is down there */
+    uint64_t keyed_us;    /* when keys went there last */
     struct source source; /* of the other port's voice */
     unsigned rate;        /* at which source listens here; 0: not yet */
-    struct event_reader keys;
-};
-
-/* keys.c */
-struct port_keys {
-    struct sink sink;
-    bool events[128]; /* payload types that are telephone events */
-    struct event_reader reader;
 };
 
 struct channel {
@@ -95,6 +90,25 @@ struct port {
     struct reports reports;
     uint64_t left_us; /* its controller has gone, since then; 0: it has one */
     struct secure in, out;
+    struct port_dtls *dtls;       /* the keys come from a handshake; NULL: they do not */
+    struct early_hello *early[2]; /* RTP, RTCP: began before we know who it is; NULL: nobody did */
+};
+
+/* Keys from DTLS: an association for the RTP socket, and one for the RTCP socket where RTCP does not come to the first
+ * (RFC 5764 §5.1.2). */
+struct port_dtls {
+    struct port *port;
+    struct fingerprint theirs;
+    bool active;
+    bool started; /* the far side's address is known */
+    struct association {
+        struct port_dtls *owner;
+        bool rtcp;
+        struct dtls *dtls;    /* NULL: not begun */
+        enum dtls_fault told; /* the last one that the controller was told of */
+    } rtp, rtcp;
+    struct secure rtcp_in, rtcp_out;
+    struct event *timer; /* NULL: attached to no worker */
 };
 
 struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd) MUST_USE;
@@ -108,8 +122,11 @@ void port_detach(struct port *port);
 
 void port_set_remote(struct port *port, const struct proto_remote *remote);
 void port_set_local(struct port *port, const struct proto_local *local);
-/* SRTP from now on: in for what comes, out for what goes (suite 0: plain). */
+/* SRTP from now on: in for what comes, out for what goes (suite 0: plain). Ends DTLS. */
 void port_set_keys(struct port *port, const struct srtp_key *in, const struct srtp_key *out);
+/* SRTP from now on, with keys from DTLS: until there are any, nothing goes and comes. The same again changes nothing.
+ */
+void port_set_dtls(struct port *port, const struct fingerprint *theirs, bool active);
 void port_set_direction(struct port *port, enum stream_dir dir);
 /* Silence, reports and left-over checks; several times in the silence time. */
 void port_tick(struct port *port, uint64_t now_us);
@@ -121,6 +138,18 @@ const char *port_fmtp(const struct port *port, const struct proto_codec *codec);
 /* Works out again which payload types are negotiated. */
 void port_refresh_accepts(struct port *port);
 
+/* port_dtls.c: a DTLS packet at one of its sockets; whether it may come from there has been looked at. */
+void port_dtls_packet(struct port *port, bool rtcp, const uint8_t *packet, size_t len, const union addr *from);
+/* The far side has told its address; moved: another one than before. */
+void port_dtls_remote(struct port *port, bool moved);
+void port_dtls_attach(struct port *port);
+void port_dtls_detach(struct port *port);
+void port_dtls_end(struct port *port);
+/* port.c: a packet that is not media, from this socket to this address. */
+void port_send_raw(struct port *port, bool rtcp, const union addr *to, const uint8_t *packet, size_t len);
+/* port.c: where RTCP goes that has a port of its own; its family is AF_UNSPEC when that is not known. */
+union addr port_rtcp_target(const struct port *port);
+
 /* To the far side. Returns whether the packet left. */
 bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len);
 bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len);
@@ -128,7 +157,9 @@ bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len);
 /* Both on the same worker; each leaves the bridge it was in. a == b: echo. */
 void relay_bridge(struct port *a, struct port *b);
 void relay_unbridge(struct port *port);
-/* The payload types of its bridge again, after a remote has changed. */
+/* A key of its far side: goes to the other port of its bridge, unless the packets that bring it do. pt: of these. */
+void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key_report *report);
+/* The payload types of its bridge again, after a remote or its way of keys has changed. */
 void relay_remap(struct port *port);
 /* After sources of the port's voice have come or gone: packets for it are decoded while there are others. */
 void relay_reconsider(struct port *port);

@@ -12,11 +12,14 @@ size_t proto_size(unsigned kind)
         [PROTO_REMOTE] = sizeof(struct proto_remote),
         [PROTO_DIRECTION] = sizeof(struct proto_command),
         [PROTO_BRIDGE] = sizeof(struct proto_command),
+        [PROTO_NAME] = sizeof(struct proto_command),
         [PROTO_UNBRIDGE] = sizeof(struct proto_command),
         [PROTO_ECHO] = sizeof(struct proto_command),
         [PROTO_END] = sizeof(struct proto_command),
         [PROTO_LOCAL] = sizeof(struct proto_local),
         [PROTO_KEYS] = sizeof(struct proto_keys),
+        [PROTO_DTLS] = sizeof(struct proto_dtls),
+        [PROTO_DTLS_NEWS] = sizeof(struct proto_dtls_news),
         [PROTO_WATCH] = sizeof(struct proto_watch),
         [PROTO_WELCOME] = sizeof(struct proto_hello),
         [PROTO_LISTED] = sizeof(struct proto_port),
@@ -39,6 +42,8 @@ size_t proto_size(unsigned kind)
         [PROTO_RECORD_PAUSE] = sizeof(struct proto_command),
         [PROTO_RECORD_RESUME] = sizeof(struct proto_command),
         [PROTO_RECORDED] = sizeof(struct proto_recorded),
+        [PROTO_KEY_WAYS] = sizeof(struct proto_command),
+        [PROTO_PRESS] = sizeof(struct proto_key),
     };
 
     return kind < PROTO_KINDS ? sizes[kind] : 0;

@@ -23,6 +23,10 @@ enum proto_kind {
     PROTO_ECHO,  /* value: on */
     PROTO_WATCH, /* tell when the far side is silent */
     PROTO_KEYS,
+    PROTO_NAME,  /* value: who the switch is in reports to the far side */
+    PROTO_DTLS,
+    PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
+    PROTO_PRESS,
     PROTO_MIX,   /* into a conference, out of it */
     PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
     PROTO_RECORD_STOP, /* id: the port's; value: the recording's */
@@ -46,6 +50,7 @@ enum proto_kind {
     PROTO_PLAYED, /* what PROTO_PLAY began is over by itself */
     PROTO_KEY,    /* the far side presses a key */
     PROTO_STATUS, /* once a second while something changes */
+    PROTO_DTLS_NEWS,
     PROTO_BYE,    /* why this controller is dropped */
     PROTO_KINDS,
 };
@@ -66,9 +71,10 @@ struct proto_hello { /* HELLO, WELCOME */
     uint32_t threads;
     uint32_t recordings; /* WELCOME: that go on, of an earlier controller */
     uint32_t reserved;
+    struct fingerprint print; /* WELCOME: of its certificate */
 };
 
-struct proto_command { /* TAKE, RELEASE, DIRECTION, BRIDGE, UNBRIDGE, ECHO, END, LIST_END */
+struct proto_command { /* TAKE, RELEASE, NAME, DIRECTION, BRIDGE, UNBRIDGE, ECHO, KEY_WAYS, END, LIST_END */
     struct proto_head head;
     uint64_t id, value;
 };
@@ -114,6 +120,20 @@ struct proto_keys { /* KEYS: suite 0 is plain */
     struct srtp_key in, out;
 };
 
+struct proto_dtls { /* DTLS: keys come from a handshake from now on */
+    struct proto_head head;
+    uint64_t id;
+    uint64_t active; /* we begin it */
+    struct fingerprint theirs;
+};
+
+struct proto_dtls_news { /* DTLS_NEWS: of the stream itself, not of RTCP beside it */
+    struct proto_head head;
+    uint64_t id;
+    uint32_t suite; /* enum suite; 0: it failed */
+    uint32_t fault; /* enum dtls_fault */
+};
+
 struct proto_mix { /* MIX */
     struct proto_head head;
     uint64_t id;
@@ -127,6 +147,7 @@ struct proto_watch { /* WATCH */
     uint32_t silent_ms, lifeless_ms; /* as media_port_watch() says */
 };
 
+#define PROTO_LISTEN_FOR_TONES 256u
 struct proto_record { /* RECORD */
     struct proto_head head;
     uint64_t port, id;     /* id: chosen by the controller */
@@ -172,12 +193,13 @@ struct proto_played { /* PLAYED */
     char why[120];
 };
 
-struct proto_key { /* KEY: as struct key_report */
+struct proto_key { /* PRESS, KEY */
     struct proto_head head;
     uint64_t id;
     uint32_t ms;
     char key;
-    uint8_t up, reserved[2];
+    uint8_t up, way; /* KEY */
+    uint8_t reserved;
 };
 
 struct proto_port { /* LISTED, GRANT */

@@ -18,16 +18,24 @@ static struct port *port_of(struct bridge *bridge)
 
 /* --- decoded ------------------------------------------------------------------------------------------------------ */
 
+static void let_go(struct bridge *bridge, struct port *to, unsigned ms)
+{
+    if (bridge->pressed)
+        voice_release(to, ms);
+    bridge->pressed = false;
+}
+
 /* Never from under a sink of the same port: it takes one away. */
-static void decode_off(struct bridge *bridge)
+static void decode_off(struct bridge *bridge, struct port *to)
 {
     if (!bridge->decoded)
         return;
+    let_go(bridge, to, KEY_MS);
     bridge->decoded = false;
     if (bridge->rate)
         hearing_close(port_of(bridge), bridge->rate);
     bridge->rate = 0;
-    voice_remove(bridge->to, &bridge->source);
+    voice_remove(to, &bridge->source);
 }
 
 static void decode_on(struct bridge *bridge)
@@ -37,14 +45,6 @@ static void decode_on(struct bridge *bridge)
     bridge->decoded = true;
     bridge->source.rate = hearing_best_rate(port_of(bridge));
     voice_add(bridge->to, &bridge->source);
-}
-
-static void press(struct bridge *bridge, const struct key_report *report)
-{
-    if (report->up)
-        voice_release(bridge->to, report->ms);
-    else if (voice_press(bridge->to, report->key, 0) < 0)
-        bridge->to->stats.dropped++;
 }
 
 /* Begins to listen, or goes on at another rate. */
@@ -60,79 +60,80 @@ static bool listen_at(struct bridge *bridge, unsigned rate)
     return true;
 }
 
+static const int16_t *heard_at(struct bridge *bridge, unsigned rate, uint64_t due_us)
+{
+    if (!listen_at(bridge, rate))
+        return NULL;
+    return bridge->muting ? keys_frame(port_of(bridge), rate, due_us) : hearing_frame(port_of(bridge), rate, due_us);
+}
+
 static bool bridge_frame(struct source *source, int16_t *pcm, unsigned rate, uint64_t due_us)
 {
     struct bridge *bridge = CONTAINER_OF(source, struct bridge, source);
     const int16_t *heard;
-    struct key_report report;
 
-    if (event_quiet(&bridge->keys, due_us / 1000, &report))
-        press(bridge, &report);
-    if (bridge->keying && !bridge->keys.down && voice_keys_done(bridge->to))
+    if (bridge->pressed || !voice_keys_done(bridge->to))
+        bridge->keyed_us = due_us;
+    if (bridge->keying && due_us > bridge->keyed_us + KEYS_REST_US)
         bridge->keying = false;
-    if (!bridge->foreign && !bridge->keying && !voice_has_other(bridge->to, source)) {
-        decode_off(bridge);
+    if (!bridge->foreign && !bridge->keying && !bridge->muting && !voice_has_other(bridge->to, source)) {
+        decode_off(bridge, bridge->to);
         return false;
     }
-    heard = listen_at(bridge, rate) ? hearing_frame(port_of(bridge), rate, due_us) : NULL;
+    heard = heard_at(bridge, rate, due_us);
     if (heard)
         sound_add(pcm, heard, rate / 1000 * PACE_MS);
     return heard != NULL;
 }
 
-/* Keys have packets of their own on each side as soon as the sound does. */
-static void bridge_key(struct bridge *bridge, const uint8_t *packet, size_t len, const struct rtp_head *head)
+void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key_report *report)
 {
-    struct key_report reports[EVENT_REPORTS];
-    const struct proto_codec *codec = port_codec(port_of(bridge), head->pt);
-    size_t payload_len;
-    const uint8_t *payload = rtp_payload(packet, len, &payload_len);
-    int count;
+    struct bridge *bridge = &port->bridge;
+    struct port *to = bridge->to;
 
-    if (codec && bridge->keys.clock != codec->rate)
-        event_reader_init(&bridge->keys, codec->rate);
-    count = event_read(&bridge->keys, head->ssrc, head->timestamp, head->marker, payload, payload_len,
-                       port_of(bridge)->last_us / 1000, reports);
-    for (int i = 0; i < count; i++)
-        press(bridge, &reports[i]);
+    if (report->up) {
+        let_go(bridge, to, report->ms);
+        return;
+    }
+    if (!to || to == port || bridge->muted || voice_key_out(to) == KEY_OUT_NOWHERE)
+        return;
+    if (way == KEY_BY_TONE ? !bridge->muting : !bridge->decoded && bridge->pt[pt] < PT_DECODE) /* it is on its way */
+        return;
+    bridge->keying = true;
+    bridge->keyed_us = worker_now(port->worker);
+    decode_on(bridge);
+    bridge->pressed = voice_press(to, report->key, 0) == 0;
+    to->stats.dropped += !bridge->pressed;
 }
 
-/* True: the packet does not go on as it is. */
-static bool decode_instead(struct bridge *bridge, const uint8_t *packet, size_t len, const struct rtp_head *head)
-{
-    uint8_t pt = bridge->pt[head->pt];
+/* --- as it is ----------------------------------------------------------------------------------------------------- */
 
-    if (bridge->events[head->pt]) {
-        if (pt == PT_DECODE && !bridge->decoded) { /* the far side there hears keys as tones only */
-            bridge->keying = true;
-            decode_on(bridge);
-        }
-        if (bridge->decoded)
-            bridge_key(bridge, packet, len, head);
-        return bridge->decoded;
-    }
+/* True: the packet does not go on as it is. Keys have packets of their own on each side as soon as the sound does. */
+static bool stays_here(struct bridge *bridge, bool is_key, uint8_t pt)
+{
+    if (is_key)
+        return bridge->decoded || pt >= PT_DECODE;
     bridge->foreign = pt == PT_DECODE;
     if (bridge->foreign)
         decode_on(bridge);
     return bridge->decoded;
 }
 
-/* --- as it is ----------------------------------------------------------------------------------------------------- */
-
 static void relay_rtp(struct sink *sink, uint8_t *packet, size_t len, const struct rtp_head *head)
 {
     struct bridge *bridge = CONTAINER_OF(sink, struct bridge, sink);
     struct port *from = port_of(bridge);
     uint8_t second = packet[1], pt = bridge->pt[head->pt];
+    bool is_key = from->keys.is_event[head->pt];
 
     if (bridge->muted)
         return;
-    if ((pt == PT_DECODE || bridge->decoded) && pt != PT_DROP && decode_instead(bridge, packet, len, head))
-        return;
-    if (pt == PT_DROP) {
+    if (pt == PT_DROP && !is_key) {
         from->stats.dropped++;
         return;
     }
+    if ((pt >= PT_DECODE || bridge->decoded) && stays_here(bridge, is_key, pt))
+        return;
     packet[1] = (uint8_t)((second & 0x80) | pt);
     if (port_send_rtp(bridge->to, packet, len))
         worker_count_relayed(from->worker);
@@ -149,36 +150,47 @@ static void relay_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
 }
 
 /* The number under which `to` receives this codec, best `pt` itself: a codec may stand there twice. */
-static uint8_t number_of(const struct proto_remote *to, const struct proto_codec *codec, unsigned pt)
+static uint8_t number_of(const struct proto_remote *to, const struct proto_codec *codec, unsigned pt, bool is_key)
 {
     uint8_t found = PT_DROP;
 
     for (unsigned i = 0; i < to->codec_count; i++) {
         const struct proto_codec *other = &to->codecs[i];
+        bool same = codec->rate == other->rate && codec->channels == other->channels;
 
         if (strncasecmp(codec->name, other->name, sizeof codec->name) != 0)
             continue;
-        if (other->pt == pt)
+        if (other->pt == pt && (same || !is_key)) /* keys that count by another clock would have another length */
             return (uint8_t)pt;
-        if (found == PT_DROP && codec->rate == other->rate && codec->channels == other->channels)
+        if (found == PT_DROP && same)
             found = other->pt & 0x7F;
     }
     return found;
 }
 
 /* The number that goes on to `to` for what `from` sends as pt. */
-static uint8_t map_pt(const struct port *from, const struct proto_remote *to, unsigned pt)
+static uint8_t map_pt(const struct port *from, const struct port *to, unsigned pt)
 {
     const struct proto_codec *codec = port_codec(from, pt);
+    bool is_key = from->keys.is_event[pt];
 
-    if ((!from->remote.codec_count && !from->local.codec_count) || !to->codec_count)
+    if (is_key && voice_key_out(to) == KEY_OUT_NOWHERE)
+        return PT_DROP;
+    if (is_key && voice_key_out(to) == KEY_OUT_TONES)
+        return PT_DECODE;
+    if ((!from->remote.codec_count && !from->local.codec_count) || !to->remote.codec_count)
         return (uint8_t)pt;
-    return codec ? number_of(to, codec, pt) : PT_DROP;
+    return codec ? number_of(&to->remote, codec, pt, is_key) : PT_DROP;
 }
 
-static bool is_event(const struct proto_codec *codec)
+/* Keys that come as tones and go in another way must not be heard there twice. A detector needs longer to find a tone
+ * than whoever listens there, so all that is said is decoded before it goes on. */
+static bool must_mute(const struct bridge *bridge)
 {
-    return codec && strcasecmp(codec->name, "telephone-event") == 0;
+    const struct port *from = CONTAINER_OF(bridge, struct port, bridge);
+
+    return from->keys.detector && bridge->to != from && voice_key_out(bridge->to) != KEY_OUT_TONES &&
+           hearing_can_hear(from) && voice_can_speak(bridge->to);
 }
 
 static void remap_one(struct port *port)
@@ -188,13 +200,18 @@ static void remap_one(struct port *port)
     for (unsigned pt = 0; pt < COUNT_OF(bridge->pt); pt++) {
         const struct proto_codec *codec = port_codec(port, pt);
 
-        bridge->pt[pt] = map_pt(port, &bridge->to->remote, pt);
-        bridge->events[pt] = is_event(codec);
-        if (bridge->pt[pt] == PT_DROP && codec && voice_can_speak(bridge->to) &&
-            (bridge->events[pt] || codec_find(codec->name, codec->rate, codec->channels)))
+        bridge->pt[pt] = map_pt(port, bridge->to, pt);
+        if (bridge->pt[pt] != PT_DROP || !codec)
+            continue;
+        if (port->keys.is_event[pt]
+                ? voice_key_out(bridge->to) == KEY_OUT_EVENTS
+                : voice_can_speak(bridge->to) && codec_find(codec->name, codec->rate, codec->channels))
             bridge->pt[pt] = PT_DECODE;
     }
     bridge->foreign = false; /* the next packet says */
+    bridge->muting = must_mute(bridge);
+    if (bridge->muting && !bridge->muted)
+        decode_on(bridge);
     port_refresh_accepts(port);
 }
 
@@ -225,8 +242,8 @@ void relay_reconsider(struct port *port)
     bridge->muted = voice_is_taken(port);
     /* Back to packets as they are it goes by bridge_frame(), which is nowhere in the way of one. */
     if (bridge->muted)
-        decode_off(bridge);
-    else if (voice_has_other(port, &bridge->source))
+        decode_off(bridge, bridge->to);
+    else if (bridge->muting || voice_has_other(port, &bridge->source))
         decode_on(bridge);
 }
 
@@ -247,13 +264,13 @@ void relay_bridge(struct port *a, struct port *b)
 
 static void unpoint(struct port *port)
 {
-    decode_off(&port->bridge);
-    port->bridge.muted = false;
-    port->bridge.foreign = port->bridge.keying = false;
-    memset(&port->bridge.keys, 0, sizeof port->bridge.keys);
+    struct port *to = port->bridge.to;
+
+    port->bridge.to = NULL; /* first: what else is said there would have it decode again */
+    decode_off(&port->bridge, to);
+    port->bridge.foreign = port->bridge.keying = port->bridge.muting = port->bridge.muted = false;
     record_unbridged(port);
     list_unlink(&port->bridge.sink.node);
-    port->bridge.to = NULL;
     port_refresh_accepts(port);
 }
 

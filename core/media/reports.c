@@ -4,6 +4,7 @@
  * hears, whoever made that. Worker's thread; what figures mean is quality.c's business. */
 #include "media/reports.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #include "base/id.h"
@@ -78,17 +79,22 @@ bool reports_take(struct port *port, const uint8_t *packet, size_t len, uint64_t
     return quality_rtcp(&port->reports.quality, packet, len, ours, count, codec ? codec->rate : 0, now_us) == 0;
 }
 
-static const char *name_of(struct reports *reports)
+void reports_name(struct port *port, uint64_t name)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint8_t chance[RTCP_NAME_LEN];
+    char *out = port->reports.name;
 
-    if (reports->name[0])
-        return reports->name;
-    random_bytes(chance, sizeof chance);
-    for (unsigned i = 0; i < RTCP_NAME_LEN; i++)
-        reports->name[i] = letters[chance[i] & 63];
-    return reports->name;
+    snprintf(out, sizeof port->reports.name, "%016llx", (unsigned long long)name);
+}
+
+static const char *name_of(struct port *port)
+{
+    uint64_t chance;
+
+    if (!port->reports.name[0]) {
+        random_bytes(&chance, sizeof chance);
+        reports_name(port, chance);
+    }
+    return port->reports.name;
 }
 
 static void note_sender(void *arg, uint32_t ssrc, const struct rtcp_sender *sender)
@@ -102,7 +108,7 @@ void reports_cross(struct port *port, const uint8_t *packet, size_t len)
 {
     const struct rtcp_reader reader = {.arg = port, .sender = note_sender};
     uint8_t out[RTCP_PACKET_MAX];
-    size_t out_len = rtcp_cross(packet, len, name_of(&port->reports), out, sizeof out);
+    size_t out_len = rtcp_cross(packet, len, name_of(port), out, sizeof out);
 
     if (!out_len || !port_send_rtcp(port, out, out_len))
         return;
@@ -196,7 +202,7 @@ static void say(struct port *port, uint64_t now_us, bool bye)
     struct rtcp_sender sender = {.packets = 0};
     struct rtcp_block block;
     uint8_t packet[RTCP_PACKET_MAX];
-    struct rtcp_report report = {.name = name_of(reports), .bye = bye};
+    struct rtcp_report report = {.name = name_of(port), .bye = bye};
     bool sends;
 
     while (!reports->ssrc)

@@ -27,6 +27,8 @@ struct reports {
 bool reports_take(struct port *port, const uint8_t *packet, size_t len, uint64_t now_us);
 /* A report of the other side of its bridge, for this port's far side. */
 void reports_cross(struct port *port, const uint8_t *packet, size_t len);
+/* Its far side knows us by this name. */
+void reports_name(struct port *port, uint64_t name);
 /* Its bridge has begun: the other side's reports are awaited first. */
 void reports_bridged(struct port *port);
 /* Several times a second. */

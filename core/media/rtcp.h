@@ -5,7 +5,7 @@
 
 #include "base/base.h"
 
-#define RTCP_NAME_LEN 16u    /* characters of a name of ours (RFC 7022 §4.2: 96 bits of chance) */
+#define RTCP_NAME_LEN 16u    /* characters of a name of ours (CNAME, RFC 7022) */
 #define RTCP_PACKET_MAX 1400 /* bytes of a compound packet of ours */
 
 /* What somebody says of a stream that he receives (RFC 3550 §6.4.1). */

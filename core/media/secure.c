@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "media/secure_ciphers.h"
 
 #define WINDOW 1024        /* packets back that a late one is still told from a repeated one */
 #define RESTART_PACKETS 25 /* in a row that are older than the window: half a second of speech */
@@ -64,18 +65,42 @@ static int make(struct secure *way)
     return err;
 }
 
+static void forget_before(struct secure *way)
+{
+    if (way->before.ctx)
+        srtp_dealloc(way->before.ctx);
+    way->before.ctx = NULL;
+}
+
 void secure_clear(struct secure *way)
 {
+    forget_before(way);
     if (way->ctx)
         srtp_dealloc(way->ctx);
     explicit_bzero(way, sizeof *way);
+}
+
+/* Its present key becomes the one before. */
+static void retire(struct secure *way)
+{
+    struct srtp_ctx_t_ *ctx = way->ctx;
+    bool mki = way->key.mki_len > 0;
+
+    way->ctx = NULL;
+    secure_clear(way);
+    way->before.ctx = ctx;
+    way->before.mki = mki;
+    way->before.left = SECURE_GRACE;
 }
 
 int secure_set(struct secure *way, const struct srtp_key *key, bool inbound)
 {
     if (srtp_key_same(&way->key, key))
         return way->ctx || key->suite == SUITE_NONE ? 0 : -EINVAL;
-    secure_clear(way);
+    if (inbound && way->ctx && key->suite != SUITE_NONE)
+        retire(way);
+    else
+        secure_clear(way);
     if (key->suite == SUITE_NONE)
         return 0;
     way->key = *key;
@@ -117,20 +142,52 @@ static void note_source(struct secure *way, uint32_t ssrc)
 
 /* --- packets ------------------------------------------------------------------------------------------------------ */
 
+static bool open_under(struct srtp_ctx_t_ *ctx, bool mki, uint8_t *packet, size_t *len, bool rtcp)
+{
+    int length = (int)*len;
+    srtp_err_status_t status =
+        rtcp ? srtp_unprotect_rtcp_mki(ctx, packet, &length, mki) : srtp_unprotect_mki(ctx, packet, &length, mki);
+
+    if (status != srtp_err_status_ok || length < 0)
+        return false;
+    *len = (size_t)length;
+    return true;
+}
+
+/* Opening destroys what is not under the key: the old one gets a copy. */
+static bool open_either(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
+{
+    _Alignas(8) uint8_t copy[2048];
+    size_t length = *len;
+
+    if (length > sizeof copy)
+        return open_under(way->ctx, way->key.mki_len > 0, packet, len, rtcp);
+    memcpy(copy, packet, length);
+    if (open_under(way->ctx, way->key.mki_len > 0, packet, len, rtcp))
+        return true;
+    if (!open_under(way->before.ctx, way->before.mki, copy, &length, rtcp))
+        return false;
+    memcpy(packet, copy, length);
+    *len = length;
+    return true;
+}
+
 bool secure_open(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
 {
     bool gcm = way->key.suite == SUITE_AEAD_AES_128_GCM || way->key.suite == SUITE_AEAD_AES_256_GCM;
     size_t least = (rtcp ? RTCP_HEAD + 4u : RTP_HEAD) + (gcm ? 16u : 4u) + way->key.mki_len;
-    int length = (int)*len;
-    srtp_err_status_t status;
 
     if (!way->ctx || *len < least || *len > UINT16_MAX)
         return false;
-    status = rtcp ? srtp_unprotect_rtcp_mki(way->ctx, packet, &length, way->key.mki_len > 0)
-                  : srtp_unprotect_mki(way->ctx, packet, &length, way->key.mki_len > 0);
-    if (status != srtp_err_status_ok || length < 0)
-        return false;
-    *len = (size_t)length;
+    if (!way->before.ctx) {
+        if (!open_under(way->ctx, way->key.mki_len > 0, packet, len, rtcp))
+            return false;
+    } else {
+        if (!open_either(way, packet, len, rtcp))
+            return false;
+        if (--way->before.left == 0)
+            forget_before(way);
+    }
     note_source(way, word(packet + (rtcp ? 4 : 8)));
     return true;
 }
@@ -198,8 +255,12 @@ static int try_suite(enum suite suite)
 int secure_setup(struct secure *anchor)
 {
     const struct srtp_key key = {.suite = SUITE_AEAD_AES_128_GCM};
-    int err = srtp_init() == srtp_err_status_ok && secure_set(anchor, &key, true) == 0 ? 0 : -ENOTSUP;
+    int err = srtp_init() == srtp_err_status_ok ? 0 : -ENOTSUP;
 
+    if (err == 0 && secure_ciphers_install() < 0)
+        log_warn("libsrtp2 keeps ciphers of its own: encrypted audio may cost several times as much");
+    if (err == 0 && secure_set(anchor, &key, true) < 0)
+        err = -ENOTSUP;
     for (int suite = SUITE_NONE + 1; suite < SUITE_COUNT && err == 0; suite++) {
         err = try_suite((enum suite)suite);
     }

@@ -7,6 +7,7 @@
 
 struct srtp_ctx_t_;
 
+#define SECURE_GRACE 100u    /* packets after a new key, two seconds of speech, in which the old one opens some still */
 #define SECURE_OVERHEAD 160u /* bytes that sealing may add */
 #define SECURE_SSRCS 32u     /* sources that are remembered; the oldest gives way */
 
@@ -22,6 +23,12 @@ struct secure {
         uint32_t salt; /* what its SSRC is changed by since then; 0: nothing yet */
         unsigned count;
     } restarted; /* outbound */
+    /* Inbound: the key before, for packets that were under way when this one came. */
+    struct {
+        struct srtp_ctx_t_ *ctx; /* NULL: none */
+        bool mki;
+        unsigned left; /* so many more packets */
+    } before;
 };
 
 /* Once a process, before any other call here and before the sandbox: the library opens files and loads code, and keeps
@@ -29,8 +36,8 @@ struct secure {
  * -ENOTSUP (logged); what is to be encrypted is then not sent at all. */
 int secure_setup(struct secure *anchor);
 
-/* From now on under this key (suite 0: plain). The same key as before changes nothing. Returns 0 or -EINVAL: nothing
- * passes then. */
+/* From now on under this key (suite 0: plain). The same key as before changes nothing. What comes under the key before
+ * passes for SECURE_GRACE packets more (secure_clear() first: for none). Returns 0 or -EINVAL: nothing passes then. */
 int secure_set(struct secure *way, const struct srtp_key *key, bool inbound);
 void secure_clear(struct secure *way);
 

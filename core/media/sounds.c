@@ -220,9 +220,11 @@ static void find_wish(struct sounds *sounds, const struct wish *wish, struct sou
     for (unsigned i = 0; i < wish->path_count; i++)
         if (try_file(sounds, wish->paths[i], found))
             return;
-    if (wish->path_count == 1)
+    if (!wish->path_count)
+        snprintf(found->why, sizeof found->why, "\"%.100s\" is neither a sound file nor a prompt", wish->name);
+    else if (wish->path_count == 1)
         failed(found, wish->paths[0], -ENOENT);
-    else if (wish->path_count)
+    else
         snprintf(found->why, sizeof found->why, "there is no sound file for \"%.60s\" (looked for first: %.100s)",
                  wish->name, wish->paths[0]);
 }

@@ -31,7 +31,8 @@ typedef void (*sounds_fn)(void *arg, const struct sound_found *found, unsigned c
 struct sounds_fetch *sounds_begin(struct sounds *sounds) MUST_USE;
 /* One more piece; name for people, when no file is found. */
 void sounds_want(struct sounds_fetch *fetch, const char *name);
-/* A file in which that piece may be; the first that is there counts. None at all: a gap (fd -1, why ""). */
+/* A file in which that piece may be; the first that is there counts. None at all: its name is none that could be
+ * played. */
 void sounds_try(struct sounds_fetch *fetch, const char *path);
 /* All that is to be played in a directory (music_choose()), one piece each, instead of what is said above. */
 void sounds_directory(struct sounds_fetch *fetch, const char *path);

@@ -14,6 +14,7 @@
 #include "audio/plugin.h"
 #include "base/log.h"
 #include "media/control.h"
+#include "media/dtls.h"
 #include "media/range.h"
 #include "media/sandbox.h"
 #include "media/secure.h"
@@ -246,6 +247,7 @@ int main(int argc, char **argv)
                                       .rest_ms = RANGE_REST_US / 1000};
     struct loop_watch *on_term, *on_int;
     struct secure encryption = {.ctx = NULL};
+    struct dtls_identity *identity = NULL;
     const char *codecs = TANDEM_CODECDIR;
     struct control *control;
     struct loop *loop;
@@ -260,15 +262,18 @@ int main(int argc, char **argv)
 
         options.threads = cores > 0 && cores < 256 ? (unsigned)cores : 1;
     }
-    tzset();                  /* no file can be opened later */
+    tzset(); /* no file can be opened later */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN); /* standard error may have died with tandemd */
     raise_file_limit();
     (void)secure_setup(&encryption); /* it opens files too; what it says is in the log */
+    (void)dtls_identity_new(&identity);
+    options.identity = identity;
     plugin_load(codecs, say_of_codec);
     loop = loop_new();
     if (start_with_signals_blocked(loop, &options, &control) < 0) {
         loop_free(loop);
+        dtls_identity_free(identity);
         secure_clear(&encryption);
         return 1;
     }
@@ -281,6 +286,7 @@ int main(int argc, char **argv)
     loop_unwatch(on_term);
     loop_unwatch(on_int);
     loop_free(loop);
+    dtls_identity_free(identity);
     secure_clear(&encryption);
     return 0;
 }

@@ -32,6 +32,7 @@ struct voice {
     uint16_t seq;
     uint32_t ssrc, timestamp, packets, octets;
     struct event_sender events;
+    uint32_t event_time; /* now, on the clock of the events, which need not be that of the speech */
     struct dtmf_sender tones;
     size_t held; /* samples that wait for a whole packet */
     bool sounding;
@@ -82,13 +83,36 @@ bool voice_can_speak(const struct port *port)
     return best_codec(port) != NULL;
 }
 
-/* The telephone events of the same clock: they share the timestamps of the speech (RFC 4733 §2.1). */
-static const struct proto_codec *event_codec(const struct port *port, unsigned clock)
+uint32_t voice_clock(const struct port *port)
 {
-    for (unsigned i = 0; i < port->remote.codec_count; i++)
-        if (strcasecmp(port->remote.codecs[i].name, "telephone-event") == 0 && port->remote.codecs[i].rate == clock)
-            return &port->remote.codecs[i];
-    return NULL;
+    const struct proto_codec *codec = best_codec(port);
+
+    return codec ? codec->rate : 0;
+}
+
+/* The telephone events of the far side: best those of the clock of its speech, of which they are a part (RFC 4733
+ * §2.1). Many phones know only those of 8000, whatever they speak. */
+static const struct proto_codec *event_codec(const struct port *port)
+{
+    const struct proto_codec *speech = best_codec(port), *found = NULL;
+
+    for (unsigned i = 0; i < port->remote.codec_count; i++) {
+        const struct proto_codec *codec = &port->remote.codecs[i];
+
+        if (strcasecmp(codec->name, "telephone-event") == 0 && codec->rate >= 1000 &&
+            (!found || (speech && codec->rate == speech->rate && found->rate != speech->rate)))
+            found = codec;
+    }
+    return found;
+}
+
+enum key_out voice_key_out(const struct port *port)
+{
+    if (port->keys.out == KEY_OUT_NOWHERE)
+        return KEY_OUT_NOWHERE;
+    if (port->keys.out == KEY_OUT_EVENTS && event_codec(port))
+        return KEY_OUT_EVENTS;
+    return best_codec(port) ? KEY_OUT_TONES : KEY_OUT_NOWHERE;
 }
 
 static unsigned wanted_rate(const struct voice *voice)
@@ -101,12 +125,14 @@ static unsigned wanted_rate(const struct voice *voice)
     return rate > codec_rate(voice->kind) ? codec_rate(voice->kind) : rate > 8000 ? 16000 : 8000;
 }
 
-static void use_events(struct voice *voice, const struct proto_codec *codec)
+static void use_events(struct voice *voice)
 {
+    const struct proto_codec *codec = voice_key_out(voice->port) == KEY_OUT_EVENTS ? event_codec(voice->port) : NULL;
+
     if (codec && (!voice->has_events || voice->events.clock != codec->rate))
         event_sender_init(&voice->events, codec->rate, voice->ptime_ms, 0);
     voice->has_events = codec != NULL;
-    voice->event_pt = codec ? codec->pt : 0;
+    voice->event_pt = codec ? codec->pt & 0x7F : 0;
 }
 
 /* Brings the encoder in line with what was agreed on and what the sources are good for. */
@@ -117,10 +143,13 @@ static void tune(struct voice *voice)
     const struct codec_kind *kind = codec ? codec_find(codec->name, codec->rate, codec->channels) : NULL;
     unsigned rate, ptime_ms;
 
-    if (!kind) {
+    if (!kind) { /* nothing but keys can be said to it */
         codec_encoder_free(voice->encoder);
         voice->encoder = NULL;
         voice->kind = NULL;
+        voice->ptime_ms = PACE_MS;
+        use_events(voice);
+        voice->clock = voice->has_events ? voice->events.clock : 8000;
         return;
     }
     ptime_ms = codec_ptime(kind, port->remote.ptime);
@@ -133,7 +162,7 @@ static void tune(struct voice *voice)
     voice->ptime_ms = ptime_ms;
     voice->clock = codec_clock(kind);
     voice->pt = codec->pt & 0x7F;
-    use_events(voice, event_codec(port, voice->clock));
+    use_events(voice);
     rate = wanted_rate(voice);
     if (voice->encoder && voice->rate == rate)
         return;
@@ -169,6 +198,22 @@ static void send_packet(struct voice *voice, uint8_t pt, bool marker, uint32_t t
     port_send_rtp(voice->port, packet, HEAD + len);
 }
 
+/* Time goes on, on both clocks. */
+static void advance(struct voice *voice, uint64_t ms)
+{
+    voice->timestamp += (uint32_t)(ms * voice->clock / 1000);
+    voice->event_time += (uint32_t)(ms * (voice->has_events ? voice->events.clock : voice->clock) / 1000);
+}
+
+/* When the key began, on the clock of the speech: one stream has one clock, by which receivers take keys and speech
+ * apart, and only how long a key lasts is counted as its payload type says. */
+static uint32_t event_timestamp(const struct voice *voice, const struct event_packet *event)
+{
+    uint64_t since = voice->event_time - event->timestamp;
+
+    return voice->timestamp - (uint32_t)(since * voice->clock / voice->events.clock);
+}
+
 static void send_sound(struct voice *voice, uint8_t *packet, size_t len)
 {
     send_packet(voice, voice->pt, voice->marker, voice->timestamp, packet, len);
@@ -181,9 +226,9 @@ static void send_one(struct voice *voice, const int16_t *pcm, size_t samples)
     struct event_packet event;
     int len;
 
-    switch (voice->has_events ? event_next(&voice->events, voice->timestamp, &event) : EVENT_SOUND) {
+    switch (voice->has_events ? event_next(&voice->events, voice->event_time, &event) : EVENT_SOUND) {
     case EVENT_SOUND:
-        len = pcm && (voice->port->dir & DIR_SEND)
+        len = pcm && voice->encoder && (voice->port->dir & DIR_SEND)
                   ? codec_encode(voice->encoder, pcm, samples, packet + HEAD, CODEC_PAYLOAD_MAX)
                   : 0;
         if (len > 0)
@@ -193,13 +238,13 @@ static void send_one(struct voice *voice, const int16_t *pcm, size_t samples)
         break;
     case EVENT_PACKET:
         memcpy(packet + HEAD, event.payload, EVENT_BYTES);
-        send_packet(voice, voice->event_pt, event.marker, event.timestamp, packet, EVENT_BYTES);
+        send_packet(voice, voice->event_pt, event.marker, event_timestamp(voice, &event), packet, EVENT_BYTES);
         voice->marker = true;
         break;
     case EVENT_HOLD:
         break;
     }
-    voice->timestamp += voice->ptime_ms * (voice->clock / 1000);
+    advance(voice, voice->ptime_ms);
 }
 
 /* Whole packets out of what has come together. Silence that nobody made is not sent. */
@@ -247,12 +292,7 @@ static bool sum_sources(struct voice *voice, uint64_t due_us)
 
 static bool add_tones(struct voice *voice, size_t samples)
 {
-    size_t made;
-
-    if (voice->has_events)
-        return false;
-    made = dtmf_play(&voice->tones, voice->rate, voice->frame, samples);
-    return made > 0;
+    return !voice->has_events && dtmf_play(&voice->tones, voice->rate, voice->frame, samples) > 0;
 }
 
 /* One payload that many share: only when it would be the whole of what is said. */
@@ -265,14 +305,15 @@ static bool send_shared(struct voice *voice, uint64_t due_us)
 
     if (!source && voice->sources.next->next == &voice->sources)
         source = LIST_ENTRY(voice->sources.next, struct source, node);
-    if (!source || !source->payload || voice->port->taps || voice->held || voice->ptime_ms != PACE_MS || !voice_keys_done(voice->port))
+    if (!source || !source->payload || voice->port->taps || voice->held || voice->ptime_ms != PACE_MS ||
+        !voice_keys_done(voice->port))
         return false;
     len = source->payload(source, voice->kind, &payload, due_us);
     if (!len || len > CODEC_PAYLOAD_MAX)
         return false;
     memcpy(packet + HEAD, payload, len);
     send_sound(voice, packet, len);
-    voice->timestamp += voice->ptime_ms * (voice->clock / 1000);
+    advance(voice, voice->ptime_ms);
     return true;
 }
 
@@ -280,8 +321,18 @@ static bool send_shared(struct voice *voice, uint64_t due_us)
 static void catch_up(struct voice *voice, uint64_t due_us)
 {
     if (voice->due_us && due_us > voice->due_us)
-        voice->timestamp += (uint32_t)((due_us - voice->due_us) / (PACE_MS * 1000) - 1) * PACE_MS * voice->clock / 1000;
+        advance(voice, ((due_us - voice->due_us) / (PACE_MS * 1000) - 1) * PACE_MS);
     voice->due_us = due_us;
+}
+
+/* A far side that speaks nothing we know: sources see their time pass, and keys are sent. */
+static void ask_without_sound(struct voice *voice, uint64_t due_us)
+{
+    memset(voice->frame, 0, sizeof voice->frame);
+    voice->rate = 8000;
+    sum_sources(voice, due_us);
+    if (!voice->encoder && voice->has_events)
+        send_one(voice, NULL, 0);
 }
 
 static void beat(struct beat *beat, uint64_t due_us)
@@ -292,8 +343,12 @@ static void beat(struct beat *beat, uint64_t due_us)
 
     catch_up(voice, due_us);
     voice->said = voice->is_ours = false;
-    if (!voice->encoder || list_empty(&voice->sources))
+    if (list_empty(&voice->sources))
         return;
+    if (!voice->encoder) {
+        ask_without_sound(voice, due_us);
+        return;
+    }
     if (send_shared(voice, due_us)) {
         voice->said = true;
         return;
@@ -338,6 +393,14 @@ void voice_add(struct port *port, struct source *source)
     relay_reconsider(port);
 }
 
+/* Nobody is left to send those that wait. */
+static void drop_keys(struct voice *voice)
+{
+    if (voice->has_events && !event_idle(&voice->events))
+        event_sender_init(&voice->events, voice->events.clock, voice->ptime_ms, 0);
+    memset(&voice->tones, 0, sizeof voice->tones);
+}
+
 void voice_remove(struct port *port, struct source *source)
 {
     struct voice *voice = port->voice;
@@ -348,6 +411,7 @@ void voice_remove(struct port *port, struct source *source)
         voice->next = source->node.next;
     list_unlink(&source->node);
     if (list_empty(&voice->sources)) {
+        drop_keys(voice);
         voice->marker = true;
         voice->held = 0;
         voice->sounding = false;
@@ -388,15 +452,17 @@ int voice_press(struct port *port, char key, unsigned ms)
 
 void voice_release(struct port *port, unsigned ms)
 {
-    if (port->voice && port->voice->has_events)
-        event_release(&port->voice->events, ms);
+    if (!port->voice)
+        return;
+    event_release(&port->voice->events, ms);
+    dtmf_release(&port->voice->tones, ms);
 }
 
 bool voice_keys_done(const struct port *port)
 {
     const struct voice *voice = port->voice;
 
-    return !voice || (voice->has_events ? event_idle(&voice->events) : !voice->tones.count && !voice->tones.playing);
+    return !voice || (voice->has_events ? event_idle(&voice->events) : dtmf_idle(&voice->tones));
 }
 
 bool voice_report(const struct port *port, struct voice_report *out)

@@ -5,6 +5,7 @@
 #define MEDIA_VOICE_H
 
 #include "base/list.h"
+#include "media/media.h"
 
 struct port;
 struct codec_kind;
@@ -38,8 +39,15 @@ bool voice_is_taken(const struct port *port);
 /* Whether its far side takes anything that we can encode. */
 bool voice_can_speak(const struct port *port);
 
-/* A key, for ms (0: until voice_release(), at which ms are what it lasted): as telephone-event when the far side has
- * that, else as tones in the sound. Needs a source that runs. Returns 0, or as event_press() says. */
+/* Of the speech that its far side likes best; 0: of none that we can make. */
+uint32_t voice_clock(const struct port *port);
+
+/* In which way its far side gets keys: what was commanded, within what it has. KEY_OUT_EVENTS: it has telephone-event.
+ */
+enum key_out voice_key_out(const struct port *port);
+/* A key, for ms (0: until voice_release(), at which ms are what it lasted): as telephone-event or as tones in the
+ * sound, whatever voice_key_out() says. Needs a source that runs. Returns 0, or as event_press() and dtmf_send() say.
+ */
 int voice_press(struct port *port, char key, unsigned ms);
 void voice_release(struct port *port, unsigned ms);
 /* All keys have been sent. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "media/keys.h"
 #include "media/mix.h"
 #include "media/play.h"
 #include "media/port.h"
@@ -97,6 +98,26 @@ void worker_tell(struct worker *worker, const struct port *port, enum media_even
     inbox_post(worker->control, job);
 }
 
+void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault)
+{
+    struct job *job = job_new(JOB_DTLS_NEWS, port->id, NULL);
+
+    job->dtls_news.suite = suite;
+    job->dtls_news.fault = fault;
+    inbox_post(worker->control, job);
+}
+
+void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way)
+{
+    struct job *job = job_new(JOB_KEY, port->id, NULL);
+
+    job->key.key = key->key;
+    job->key.up = key->up;
+    job->key.ms = key->ms;
+    job->key.way = (uint8_t)way;
+    inbox_post(worker->control, job);
+}
+
 void worker_tell_silent(struct worker *worker, const struct port *port)
 {
     inbox_post(worker->control, job_new(JOB_SILENT, port->id, NULL));
@@ -134,11 +155,24 @@ static void do_job(struct worker *worker, struct job *job)
     case JOB_KEYS:
         port_set_keys(job->port, &job->keys.in, &job->keys.out);
         break;
+    case JOB_DTLS:
+        port_set_dtls(job->port, &job->dtls.theirs, job->dtls.active);
+        break;
+    case JOB_KEY_WAYS:
+        keys_set_ways(job->port, (enum key_out)(job->value % PROTO_LISTEN_FOR_TONES),
+                      job->value & PROTO_LISTEN_FOR_TONES);
+        break;
+    case JOB_PRESS:
+        keys_press(job->port, job->key.key, job->key.ms);
+        break;
     case JOB_DIRECTION:
         port_set_direction(job->port, (enum stream_dir)job->value);
         break;
     case JOB_BRIDGE:
         relay_bridge(job->port, job->other);
+        break;
+    case JOB_NAME:
+        reports_name(job->port, job->value);
         break;
     case JOB_UNBRIDGE:
         relay_unbridge(job->port);

@@ -25,9 +25,13 @@ enum job_kind {
     JOB_REMOTE,
     JOB_LOCAL,
     JOB_KEYS,
+    JOB_DTLS,
+    JOB_KEY_WAYS, /* value: as PROTO_KEY_WAYS says */
+    JOB_PRESS,    /* key */
     JOB_DIRECTION,
     JOB_BRIDGE, /* with other; the port itself: echo */
     JOB_UNBRIDGE,
+    JOB_NAME,
     JOB_MIX,
     JOB_WATCH,
     JOB_RECORD,      /* recording, from now on of the port */
@@ -42,9 +46,10 @@ enum job_kind {
     JOB_DETACHED,
     JOB_RELEASED,
     JOB_EVENT,    /* value: enum media_event_kind */
+    JOB_DTLS_NEWS,
     JOB_RECORDED, /* id: the recording's; from the file thread */
     JOB_PLAYED,
-    JOB_KEY,
+    JOB_KEY,    /* key */
     JOB_SILENT, /* a port without a controller that nobody sends to any more */
 };
 
@@ -60,11 +65,19 @@ struct job {
         struct proto_local local;
         struct proto_play play;
         struct proto_played played;
-        struct key_report key;
         struct media_stats stats;
+        struct proto_key key;
         struct {
             struct srtp_key in, out;
         } keys;
+        struct {
+            struct fingerprint theirs;
+            bool active;
+        } dtls;
+        struct {
+            enum suite suite;
+            enum dtls_fault fault;
+        } dtls_news;
         struct {
             uint64_t room; /* 0: out of its room */
             unsigned flags;
@@ -101,6 +114,7 @@ struct job *job_new(enum job_kind kind, uint64_t id, struct port *port) MUST_USE
 struct worker {
     struct inbox inbox;
     struct inbox *control;
+    const struct dtls_identity *identity; /* NULL: no DTLS */
     uint64_t silence_us, report_us;
     atomic_uint_fast64_t relayed; /* written by its thread only */
     /* its thread only */
@@ -116,7 +130,7 @@ struct worker {
     _Alignas(8) uint8_t sealed[65536 + SECURE_OVERHEAD]; /* the same as it goes out encrypted */
 };
 
-/* Returns 0 or negative errno. control gets what the worker has to say. report_us was set before. */
+/* Returns 0 or negative errno. control gets what the worker has to say. identity and report_us were set before. */
 int worker_start(struct worker *worker, struct inbox *control, uint64_t silence_us);
 /* Ends the thread and forgets its ports (their sockets stay open). */
 void worker_stop(struct worker *worker);
@@ -124,6 +138,8 @@ void worker_stop(struct worker *worker);
 /* From its own thread. */
 uint64_t worker_now(const struct worker *worker);
 void worker_tell(struct worker *worker, const struct port *port, enum media_event_kind kind);
+void worker_tell_dtls(struct worker *worker, const struct port *port, enum suite suite, enum dtls_fault fault);
+void worker_tell_key(struct worker *worker, const struct port *port, const struct key_report *key, enum key_way way);
 void worker_tell_silent(struct worker *worker, const struct port *port);
 
 static inline void worker_count_relayed(struct worker *worker)

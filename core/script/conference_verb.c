@@ -198,6 +198,14 @@ static void set_number(lua_State *L, const char *option, lua_Integer value)
     lua_setfield(L, -2, option);
 }
 
+/* Who types as many digits as the longest PIN has is done; else # or a pause ends it. */
+static lua_Integer digits_most(const struct conference_terms *terms)
+{
+    size_t pin = strlen(terms->pin), moderator = strlen(terms->moderator_pin);
+
+    return (lua_Integer)(pin > moderator ? pin : moderator);
+}
+
 static int ask(lua_State *L, struct script_run *run, struct plan *plan)
 {
     lua_settop(L, PLAN);
@@ -213,7 +221,7 @@ static int ask(lua_State *L, struct script_run *run, struct plan *plan)
     lua_rawseti(L, -2, plan->tries ? 2 : 1);
     lua_setfield(L, -2, "prompt");
     set_number(L, "min", 1);
-    set_number(L, "max", CONFERENCE_PIN_MAX);
+    set_number(L, "max", digits_most(&plan->terms));
     set_number(L, "timeout", PIN_S);
     set_number(L, "interdigit", PIN_S / 2);
     lua_pushstring(L, "#");

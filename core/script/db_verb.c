@@ -36,8 +36,9 @@ static void read_options(lua_State *L, int index, struct options *options)
         else if (strcmp(key, "rows") == 0 && number >= 1 && number <= ROWS_MAX)
             options->rows = (unsigned)number;
         else
-            luaL_error(L, "db: there is no option \"%s\", or not with this value: timeout is up to %d (s), rows up to %d", key,
-                       TIMEOUT_MAX_S, ROWS_MAX);
+            luaL_error(L,
+                       "db: there is no option \"%s\", or not with this value: timeout is up to %d (s), rows up to %d",
+                       key, TIMEOUT_MAX_S, ROWS_MAX);
         lua_pop(L, 1);
     }
 }

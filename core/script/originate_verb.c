@@ -1,5 +1,5 @@
-/* pbx.originate{ from = …, to = …, … }: the switch makes another call, beside the one that the script drives. It does not
- * wait: what becomes of it is looked up. Signalling thread. */
+/* pbx.originate{ from = …, to = …, … }: the switch makes another call, beside the one that the script drives. It does
+ * not wait: what becomes of it is looked up. Signalling thread. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -114,8 +114,7 @@ static int pbx_originate(lua_State *L)
     run_step(run, "originate %s → %s", wish.account, wish.to);
     headers = headers_option(L, 1, "originate");
     wish.headers = headers;
-    result = run->state->pretence.step ? 0
-                                       : originate(run->call->pbx, &wish, NULL, NULL, &report.id, why, sizeof why);
+    result = run->state->pretence.step ? 0 : originate(run->call->pbx, &wish, NULL, NULL, &report.id, why, sizeof why);
     free(headers);
     if (result < 0)
         return luaL_error(L, "originate: %s", why);

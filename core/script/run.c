@@ -161,6 +161,20 @@ static void run_handlers(struct script_run *run)
     run->state->running = outer;
 }
 
+void run_listen(struct script_run *run, struct leg *leg, leg_key_fn fn)
+{
+    run->listens = obj_ref(leg, "script");
+    leg_watch_keys(leg, fn, run);
+}
+
+void run_stop_listening(struct script_run *run)
+{
+    if (!run->listens)
+        return;
+    leg_watch_keys(run->listens, NULL, NULL);
+    run->listens = obj_unref(run->listens, "script");
+}
+
 /* Lets go of everything that belongs to Lua. Takes no memory, so nothing can fail. */
 static void release(struct script_run *run)
 {
@@ -173,6 +187,7 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    run_stop_listening(run);
     if (run->in_conference && run->call->caller)
         conference_leave(run->call->caller, CONFERENCE_GONE);
     if (run->recording)
@@ -184,6 +199,8 @@ static void release(struct script_run *run)
     run->recorded.file = NULL;
     if (run->play)
         leg_play_stop(run->play);
+    ask_free(run->ask);
+    run->ask = NULL;
     list_unlink(&run->node);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->co_ref);
     luaL_unref(state->L, LUA_REGISTRYINDEX, run->globals_ref);

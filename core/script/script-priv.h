@@ -34,6 +34,9 @@ struct script {
     uint64_t serials;
 };
 
+struct ask;
+struct leg_play;
+
 /* The dialplan at work for one call. Counted ("script-run"): holders "call" and "start". */
 struct script_run {
     struct script_state *state; /* ref "run" */
@@ -50,6 +53,13 @@ struct script_run {
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
+    struct {
+        char keys[65]; /* never logged: they may be a PIN */
+        unsigned at, ms, gap_ms;
+        int result;
+    } pressing;             /* keys_verb.c */
+    struct ask *ask;        /* gather_verb.c: what it asks the caller; NULL: nothing */
+    struct leg *listens;    /* ref "script": to the keys of this leg; NULL: to none */
     struct leg_play *play;  /* it waits for this, or it goes on behind its back; NULL: nothing plays */
     struct db_query *query; /* it waits for this; NULL: for none */
     struct {                /* its answer, while the script is resumed with it */
@@ -57,8 +67,8 @@ struct script_run {
         const char *message;
         const struct db_result *result;
     } answered;
-    bool in_conference;       /* it waits for its caller to leave one */
-    enum conference_why left; /* and that is why */
+    bool in_conference;          /* it waits for its caller to leave one */
+    enum conference_why left;    /* and that is why */
     struct recording *recording; /* it waits for the end of this; NULL: for none */
     struct {
         uint64_t ms;
@@ -66,7 +76,7 @@ struct script_run {
         char why[16], terminators[8];
     } recorded;
     struct {
-        uint64_t ms;
+        uint64_t ms, from_us;
         unsigned missing;
         bool barged; /* a key ended it */
         char why[200];
@@ -104,6 +114,12 @@ void run_abandon(struct script_run *run);
 /* In a simulation: tells what the script does; and that it is about to ask for this account or destination. */
 void run_step(const struct script_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void run_look(const struct script_state *state, const char *target);
+
+/* Keys of the leg are told to fn(run) until it stops listening, or is over. */
+void run_listen(struct script_run *run, struct leg *leg, leg_key_fn fn);
+void run_stop_listening(struct script_run *run);
+/* gather_verb.c; NULL is fine. */
+void ask_free(struct ask *ask);
 
 /* call_object.c */
 void verbs_push_call(lua_State *L, const struct script_run *run);

@@ -331,7 +331,8 @@ static struct leg *begin_call(struct simulation *sim)
     };
     struct leg *leg;
 
-    crypto_offer(offer, NULL, CRYPTO_MAY, &(const struct crypto_keys){{{{0}}}});
+    crypto_offer(offer, NULL, &(const struct crypto_ways){.want = CRYPTO_MAY, .in_sdp = true},
+                 &(const struct crypto_keys){{{{0}}}});
     addr_parse_ip("127.0.0.1", 0, &in.media_host);
     addr_parse_ip("127.0.0.1", 5060, &in.signalling);
     simulate_step(sim, "%s calls %s in context %s", config->from, config->to, in.context);

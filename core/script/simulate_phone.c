@@ -10,6 +10,7 @@
 #include "script/simulate-priv.h"
 
 static const struct crypto_keys no_secret; /* nothing is ever encrypted with it */
+static const struct crypto_ways any_way = {.want = CRYPTO_MAY, .in_sdp = true, .ours = {.hash = HASH_SHA256}};
 
 #define RING_MS 500
 #define DECIDE_MS 2500 /* from ringing to what a person does */
@@ -179,7 +180,7 @@ static void decides(void *arg)
         refuses(phone, 488);
         return;
     }
-    crypto_answer(answer, phone->leg->our_offer, NULL, CRYPTO_MAY, &no_secret);
+    crypto_answer(answer, phone->leg->our_offer, NULL, &any_way, &no_secret);
     loop_timer_start(phone->sim->loop, &phone->timer, phone->assumed.talk_s * UINT64_C(1000), hangs_up, phone);
     leg_on_answer(phone->leg, answer);
     desc_free(answer);
@@ -262,7 +263,7 @@ static void takes_offer(void *arg)
                                DIR_SENDRECV, &answer) < 0)
         leg_on_offer_refused(phone->leg, 488);
     else {
-        crypto_answer(answer, phone->leg->our_offer, NULL, CRYPTO_MAY, &no_secret);
+        crypto_answer(answer, phone->leg->our_offer, NULL, &any_way, &no_secret);
         leg_on_offer_answered(phone->leg, answer);
     }
     desc_free(answer);

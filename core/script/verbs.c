@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "call/headers.h"
+#include "script/sound_verbs.h"
 
 #define HANDLERS_MAX 16 /* each has a whole allowance of its own */
 #define GOTO_STEPS 1000 /* unwinding a stack costs about as much as so many instructions */
@@ -244,6 +245,9 @@ void verbs_push(lua_State *L)
         {"ring", verb_ring},
         {"play", verb_play},
         {"sleep", verb_sleep},
+        {"gather", verb_gather},
+        {"send_keys", verb_send_keys},
+        {"say", verb_say},
         {"tone", verb_tone},
         {"conference", verb_conference},
         {"record", verb_record},

@@ -30,6 +30,8 @@ void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg);
 /* The same for verbs that do something to the call: its caller's leg. Raises when the call has ended and when the
  * script is being unwound. */
 struct leg *verb_leg(lua_State *L, struct script_run **run);
+/* keys_verb.c */
+int verb_send_keys(lua_State *L);
 /* Raises when a yield is not possible here: ask before starting anything that would answer later. */
 void verb_may_wait(lua_State *L, const struct script_run *run);
 /* Yields to the loop; `then` runs when run_resume() was called. Use as `return verb_wait(…)`. */
@@ -53,9 +55,6 @@ int verb_dial(lua_State *L);
 int verb_conference(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
-/* play_verb.c */
-int verb_play(lua_State *L);
-int verb_tone(lua_State *L);
 /* log_verb.c: call:log() for upvalue string.format */
 int verb_log(lua_State *L);
 

@@ -143,6 +143,7 @@ void dialog_finish(struct dialog *dialog)
     loop_timer_stop(agent->pbx->loop, &dialog->give_up);
     sip_enter(agent);
     notes_drop(dialog);
+    keys_drop(dialog);
     invite_drop(dialog);
     dialog_drop_offer(dialog);
     if (dialog->answered_in)
@@ -406,4 +407,5 @@ const struct leg_ops dialog_ops = {
     .detach = leg_op_detach,
     .save = leg_op_save,
     .note = note_out,
+    .key = key_out,
 };

@@ -17,7 +17,9 @@ static bool is_sips(const struct dialog *dialog)
 /* Keys of its audio are in its messages, and were to be read by nobody. */
 static bool has_keys(const struct leg *leg)
 {
-    return leg && leg->secure_flow && (leg->srtp[0] || leg->srtp[1]) &&
+    bool audio = leg && leg->srtp[0] && !leg->dtls[0], video = leg && leg->srtp[1] && !leg->dtls[1];
+
+    return (audio || video) && leg->secure_flow &&
            !(leg->account && leg->account->srtp_without_tls);
 }
 

@@ -362,6 +362,8 @@ static int info_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
     for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
         if (un->un_name && strcasecmp(un->un_name, "Info-Package") == 0)
             return reply_last(dialog, irq, 469, "Bad Info Package", SIPTAG_HEADER_STR("Recv-Info:"), TAG_END());
+    if (key_in(dialog, irq, sip) == 0)
+        return 0;
     if (sip->sip_payload && sip->sip_payload->pl_len)
         return note_in(dialog, irq, sip, NOTE_SIGNAL);
     return reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());

@@ -1,4 +1,4 @@
-/* Notes between phones: INFO with a key press or a request for a picture, MESSAGE with a text. What came in one dialog
+/* Notes between phones: INFO with a request for a picture, MESSAGE with a text. What came in one dialog
  * goes out in that of the other leg, made anew from an allow-list, and the answer goes back. Signalling thread. Who the
  * other leg is, the call room knows. */
 #include "base/log.h"
@@ -13,8 +13,6 @@ static const struct {
     enum note_kind kind;
     const char *type;
 } allowed[] = {
-    {NOTE_SIGNAL, "application/dtmf-relay"},
-    {NOTE_SIGNAL, "application/dtmf"},
     {NOTE_SIGNAL, "application/media_control+xml"}, /* RFC 5168 */
     {NOTE_TEXT, "text/plain"},                      /* RFC 3428 */
 };

@@ -23,4 +23,13 @@ const char *sdp_crypto_read(const char *value, struct crypto *out);
 /* The other way. Returns its length. */
 int sdp_crypto_write(const struct crypto *crypto, char out[SDP_CRYPTO_MAX]);
 
+/* What the a=fingerprint (RFC 8122 §5) and a=setup lines (RFC 4145 §4) of one stream say; those of its m-line count
+ * before those of the session. NULL, or why there is none that can be used: constant words. */
+const char *sdp_dtls_read(const struct sdp *sdp, const struct sdp_media *media, struct dtls_side *out);
+#define SDP_FINGERPRINT_MAX 208
+/* What stands behind "a=fingerprint:". */
+void sdp_fingerprint_write(const struct fingerprint *print, char out[SDP_FINGERPRINT_MAX]);
+/* "active", "passive", "actpass". */
+const char *sdp_setup_word(enum dtls_setup setup);
+
 #endif

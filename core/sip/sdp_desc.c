@@ -1,5 +1,5 @@
 /* From parsed SDP to stream descriptions: payload types get names, directions and addresses find their stream. What no
- * stream description has room for (ICE, BUNDLE, fingerprints …) ends here. Any thread; resolves no names and knows no
+ * stream description has room for (ICE, BUNDLE …) ends here. Any thread; resolves no names and knows no
  * calls. */
 #include <strings.h>
 
@@ -211,6 +211,14 @@ static void take_crypto(struct stream_desc *stream, const struct sdp_attribute *
     explicit_bzero(found, sizeof found);
 }
 
+static void take_dtls(struct stream_desc *stream, const struct sdp *sdp, const struct sdp_media *media)
+{
+    const char *fault = sdp_dtls_read(sdp, media, &stream->dtls);
+
+    if (fault && !stream->crypto_fault)
+        stream->crypto_fault = fault;
+}
+
 static bool is_multicast(const union addr *a)
 {
     if (a->sa.sa_family == AF_INET6)
@@ -283,6 +291,7 @@ static int take_stream(const struct sdp *sdp, const struct sdp_media *media, str
         take_codecs(stream, &said, media->formats);
         take_rtcp(stream, said.rtcp);
         take_crypto(stream, media->attributes, media->attribute_count);
+        take_dtls(stream, sdp, media);
         stream->rtcp_mux = said.rtcp_mux;
         stream->ptime = said.maxptime && said.ptime > said.maxptime ? said.maxptime : said.ptime;
     }

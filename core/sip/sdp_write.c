@@ -99,6 +99,19 @@ static void put_crypto(struct writer *w, const struct crypto *crypto)
     explicit_bzero(text, sizeof text);
 }
 
+static void put_dtls(struct writer *w, const struct dtls_side *dtls)
+{
+    char text[SDP_FINGERPRINT_MAX];
+
+    sdp_fingerprint_write(&dtls->print, text);
+    put(w, "a=fingerprint:%s", text);
+    end_line(w);
+    if (dtls->setup == SETUP_NONE)
+        return;
+    put(w, "a=setup:%s", sdp_setup_word(dtls->setup));
+    end_line(w);
+}
+
 static void put_stream(struct writer *w, const struct stream_desc *stream, const union addr *session_address)
 {
     static const char *const words[] = {"inactive", "sendonly", "recvonly", "sendrecv"}; /* as enum stream_dir */
@@ -116,6 +129,8 @@ static void put_stream(struct writer *w, const struct stream_desc *stream, const
         put_codec(w, &stream->codecs[i]);
     for (unsigned i = 0; i < stream->crypto_count; i++)
         put_crypto(w, &stream->crypto[i]);
+    if (stream->dtls.print.hash)
+        put_dtls(w, &stream->dtls);
     if (stream->ptime) {
         put(w, "a=ptime:%u", stream->ptime);
         end_line(w);

@@ -178,6 +178,7 @@ struct dialog {
     bool inbound, cancelled, established, ack_seen, dead;
     bool refuses[NOTE_KINDS];        /* its far side takes no such notes */
     struct list notes_in, notes_out; /* note.c: those under way */
+    struct keys_out *keys_out;       /* key.c; NULL: none has been sent */
     char flow[EDGE_FLOW_TEXT];
     char contact[160];                          /* our Contact in this dialog, with <> */
     char call_id[160], local[480], remote[760]; /* From/To values with tags, as they are on our side */
@@ -319,6 +320,13 @@ int note_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip, enum n
 int note_out(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
 /* The dialog ends: what waits on either side of it is answered. */
 void notes_drop(struct dialog *dialog);
+/* key.c */
+#define KEYS_OUT_MAX 32
+/* An INFO: if it tells of a key, it is answered. 0, or -ENOTSUP: it is something else. */
+int key_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
+int key_out(struct leg *leg, char key, unsigned ms);
+/* The dialog ends. */
+void keys_drop(struct dialog *dialog);
 /* ACKs a 2xx of ours to an INVITE in this dialog. */
 void dialog_send_ack(struct dialog *dialog, const sip_t *sip);
 int indialog_answer_offer(struct leg *leg, const struct media_desc *answer, enum cause refused);

@@ -57,8 +57,13 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_LEG_RESUMED:
         str_append(out, size, &used, "%s resumes", party);
         return true;
+    case EVENT_LEG_KEY: /* which one is nobody's business */
+        str_append(out, size, &used, "%s pressed a key (%s)", party, detail);
+        return true;
     case EVENT_LEG_SILENT:
     case EVENT_LEG_HEARD:
+    case EVENT_LEG_KEYED:
+    case EVENT_LEG_KEYLESS:
     case EVENT_LEG_POOR:
     case EVENT_LEG_CLEAR:
     case EVENT_TRANSCODING:
@@ -234,7 +239,7 @@ static void fact_of_leg(const struct leg *leg, struct fact *fact)
     fact->call_id = leg->sip_call_id[0] ? leg->sip_call_id : NULL;
     fact->codec = leg->codec;
     if (leg->codec[0])
-        fact->srtp = leg->srtp[0] ? suite_name(leg->srtp[0]) : "plain";
+        fact->srtp = leg_encryption(leg) ? leg_encryption(leg) : "plain";
     fact->outbound = !leg->inbound;
     if (addr_is_set(&leg->signalling))
         fact->peer = leg->signalling;

@@ -38,7 +38,7 @@ struct trace_leg {
     enum cause cause;
     enum who who;
     int status; /* SIP status that ended it; 0: none */
-    char party[64], account[64], codec[24], srtp[24], call_id[160], detail[128];
+    char party[64], account[64], codec[24], srtp[32], call_id[160], detail[128];
     union addr peer;
     struct media_stats stats;
 };

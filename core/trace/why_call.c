@@ -123,7 +123,8 @@ static void no_encryption(struct why *why)
         why_do(why, "Switch SRTP off in the phone, or allow it: `tandem account set %s --srtp optional`.", party);
     else
         why_do(why,
-               "Switch SRTP with SDES on in the phone (AES_CM_128_HMAC_SHA1_80 works everywhere), or require it no "
+               "Switch SRTP with SDES (AES_CM_128_HMAC_SHA1_80 works everywhere) or DTLS on in the phone, or require "
+               "it no "
                "longer: `tandem account set %s --srtp optional`.",
                party);
 }
@@ -284,6 +285,53 @@ static const json_t *silent_leg(const struct why *why)
             found = NULL;
     }
     return found;
+}
+
+/* The latest word about keys counts: a leg that has none, and the line that says why. */
+static const json_t *keyless_leg(const struct why *why, const json_t **said)
+{
+    const json_t *found = NULL;
+
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const json_t *line = json_array_get(why->lines, i),
+                     *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
+
+        if (is(line, "event", "leg-keyless")) {
+            found = leg;
+            *said = line;
+        } else if (is(line, "event", "leg-keyed") && leg == found) {
+            found = NULL;
+        }
+    }
+    return found;
+}
+
+static bool say_keyless(struct why *why)
+{
+    const json_t *said = NULL, *leg = keyless_leg(why, &said);
+    const char *party = why_str(leg, "party"), *text = why_str(said, "text"), *reason = strstr(text, ": ");
+
+    if (!leg)
+        return false;
+    why_say(why,
+            "Nobody heard anything of the phone of %s, and it heard nothing: its audio is encrypted with keys by "
+            "DTLS, and there are none, because %s.",
+            party, reason ? reason + 2 : text);
+    if (strstr(text, "fingerprint"))
+        why_do(why,
+               "Something between the phone of %s and the switch changes its messages or its audio; let it register "
+               "over TLS. Restart the phone, if it may have a new certificate.",
+               party);
+    else if (strstr(text, "sent nothing"))
+        why_do(why,
+               "A firewall or router between the phone of %s and the switch keeps its packets away: compare the "
+               "addresses in `tandem trace %.13s`, and open the audio ports of the switch.",
+               party, why_str(why->report, "id"));
+    else
+        why_do(why,
+               "Let the phone of %s use SRTP with SDES: `tandem account set %s --srtp-keys sdes`, and its own setting.",
+               party, party);
+    return true;
 }
 
 #define SILENT_MS 2000 /* of talk: who hangs up at once may have sent nothing */
@@ -459,6 +507,11 @@ json_t *why_call(json_t *report)
     if (!ended) {
         why_say(&why, "The call is still running (%s).", why_str(report, "state"));
         why_do(&why, "Nothing is known to be broken.");
+    }
+    if ((fine || is(report, "cause", "media-timeout")) && say_keyless(&why)) {
+        add_facts(&why);
+        snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
+        return why_done(&why, report, about, "no-keys");
     }
     if (fine && say_silence(&why)) {
         add_facts(&why);

@@ -30,6 +30,8 @@ static void same_stream(const struct stream_desc *a, const struct stream_desc *b
         must(codec_same(&a->codecs[i], &b->codecs[i]) && a->codecs[i].pt == b->codecs[i].pt &&
                  strcmp(a->codecs[i].fmtp, b->codecs[i].fmtp) == 0,
              "same codecs");
+    must(fingerprint_same(&a->dtls.print, &b->dtls.print), "same fingerprint");
+    must(!a->dtls.print.hash || a->dtls.setup == b->dtls.setup, "same part in DTLS");
     must(a->crypto_count == b->crypto_count, "same number of keys");
     for (unsigned i = 0; i < a->crypto_count; i++)
         must(a->crypto[i].tag == b->crypto[i].tag && srtp_key_same(&a->crypto[i].key, &b->crypto[i].key), "same keys");
@@ -75,6 +77,17 @@ static void write_and_compare(const struct media_desc *desc)
     desc_free(again);
 }
 
+static const struct crypto_ways *ways(enum crypto_want want, bool dtls)
+{
+    static const struct crypto_ways table[2][2] = {
+        {{.want = CRYPTO_MAY, .in_sdp = true, .ours = {.hash = HASH_SHA256}},
+         {.want = CRYPTO_MAY, .offer_dtls = true, .ours = {.hash = HASH_SHA256}}},
+        {{.want = CRYPTO_MUST, .in_sdp = true, .ours = {.hash = HASH_SHA256}},
+         {.want = CRYPTO_MUST, .offer_dtls = true, .ours = {.hash = HASH_SHA256}}}};
+
+    return &table[want == CRYPTO_MUST][dtls];
+}
+
 static void agree(struct media_desc *local, struct media_desc *remote)
 {
     for (unsigned i = 0; i < local->count && i < remote->count; i++) {
@@ -83,6 +96,8 @@ static void agree(struct media_desc *local, struct media_desc *remote)
         if (ours->refused || theirs->refused)
             continue;
         crypto_agree(ours, theirs);
+        must(!ours->dtls.print.hash == !theirs->dtls.print.hash && !(ours->dtls.print.hash && ours->crypto_count),
+             "DTLS on both sides or on none, and no other keys");
         must(ours->crypto_count == theirs->crypto_count && ours->crypto_count <= 1, "one pair of keys or none");
         must(!ours->crypto_count || ours->crypto[0].key.suite == theirs->crypto[0].key.suite, "of one suite");
     }
@@ -94,15 +109,15 @@ static void negotiate(struct media_desc *offer)
     struct media_desc *relayed, *answer, *back;
     char why[120];
 
-    crypto_admit(offer, CRYPTO_MAY, why, sizeof why);
+    crypto_admit(offer, ways(CRYPTO_MAY, false), why, sizeof why);
     if (negotiate_relay_offer(offer, &relayed) < 0)
         return;
-    crypto_offer(relayed, NULL, CRYPTO_MUST, &keys);
+    crypto_offer(relayed, NULL, ways(CRYPTO_MUST, desc_audio(offer) && desc_audio(offer)->ptime % 2), &keys);
     must(negotiate_local_answer(relayed, NULL, 0, DIR_SENDRECV, &answer) == 0, "what is relayed can be answered");
-    crypto_answer(answer, relayed, NULL, CRYPTO_MAY, &keys);
+    crypto_answer(answer, relayed, NULL, ways(CRYPTO_MAY, false), &keys);
     must(negotiate_check_answer(relayed, answer, why, sizeof why) == 0, "our answer is valid");
     must(negotiate_relay_answer(offer, answer, &back) == 0, "the answer can be relayed back");
-    crypto_answer(back, offer, NULL, CRYPTO_MAY, &keys);
+    crypto_answer(back, offer, NULL, ways(CRYPTO_MAY, false), &keys);
     must(negotiate_check_answer(offer, back, why, sizeof why) == 0, "the relayed answer is valid");
     for (unsigned i = 0; i < back->count; i++)
         must((back->streams[i].dir & ~dir_mirror(offer->streams[i].dir)) == 0, "the direction is within the offer");

@@ -580,7 +580,7 @@ START_TEST(an_offer_of_secure_media_alone_gets_488_and_the_call_goes_on_as_it_wa
     ua_invite(p.a, "202", sdp_of(p.a, webrtc));
     ua_ack_failure(p.a, must(ua_wait(p.a, "488")));
     bed_until(p.bed, p.bed->pbx->call_count == 0);
-    ck_assert_str_eq(p.bed->last_cause, "no-common-codec");
+    ck_assert_str_eq(p.bed->last_cause, "no-encryption");
     ck_assert_ptr_null(ua_wait_ms(p.b, "INVITE", 50));
     talk(&p, NULL, NULL);
     ua_start(p.a, "INVITE", sdp_of(p.a, webrtc));

@@ -321,6 +321,14 @@ START_TEST(a_new_key_of_the_phone_takes_the_place_of_the_old_one)
     new_key(&s.a, 5, SUITE_AES_CM_128_HMAC_SHA1_80);
     offer_again(&s, "", false); /* b need not know */
     both_hear(&s.a, &s.b);
+    /* What was under way is heard; two seconds later nothing under the old key is. */
+    stale = packet_of(&s.a, 221);
+    ck_assert(secure_seal(&old, stale.data, &stale.len, false));
+    send_packet(&s.a, &stale);
+    ck_assert(heard(&s.b, 221, 5000));
+    for (unsigned i = 0; i < SECURE_GRACE; i++)
+        talk(&s.a, 7);
+    ck_assert(hears(&s.b, &s.a, 8));
     stale = packet_of(&s.a, 222);
     ck_assert(secure_seal(&old, stale.data, &stale.len, false));
     send_packet(&s.a, &stale);

@@ -1,6 +1,7 @@
 /* See call_fixture.h. The media client's functions and the snapshot of the database are replaced here: this object is
  * linked before the library. */
 #include "call_fixture.h"
+#include "media/media_play.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,8 +46,11 @@ struct media_port {
     media_event_fn on_event;
     void *event_arg;
     uint32_t silent_ms, lifeless_ms;
+    enum key_out out;
+    bool tones;
     media_released_fn done;
     void *arg;
+    uint64_t name;
 };
 
 bool media_is_up(const struct media *media)
@@ -111,10 +115,52 @@ void media_port_keys(struct media_port *port, const struct srtp_key *in, const s
 {
 }
 
+void media_port_name(struct media_port *port, uint64_t name)
+{
+    port->name = name;
+}
+
+void media_port_dtls(struct media_port *port, const struct fingerprint *theirs, bool active)
+{
+}
+
+const struct fingerprint *media_fingerprint(const struct media *media)
+{
+    return NULL;
+}
+
 void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t lifeless_ms)
 {
     port->silent_ms = silent_ms;
     port->lifeless_ms = lifeless_ms;
+}
+
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+{
+    port->out = out;
+    port->tones = tones;
+}
+
+void media_port_press(struct media_port *port, char key, unsigned ms)
+{
+    note("press:%c:%u", key, ms);
+}
+
+const char *key_ways(const struct leg *leg)
+{
+    static const char *const outs[] = {
+        [KEY_OUT_EVENTS] = "events", [KEY_OUT_TONES] = "tones", [KEY_OUT_NOWHERE] = "nowhere"};
+    static char text[32];
+
+    snprintf(text, sizeof text, "%s%s", outs[leg->ports[0]->out], leg->ports[0]->tones ? ", listens" : "");
+    return text;
+}
+
+void media_hears_key(struct leg *leg, char key, unsigned ms, enum key_way way)
+{
+    struct media_event event = {.kind = MEDIA_KEY, .key = {.key = key, .up = ms > 0, .ms = ms}, .way = way};
+
+    leg->ports[0]->on_event(leg->ports[0]->event_arg, &event);
 }
 
 const char *watched(const struct leg *leg)
@@ -169,6 +215,37 @@ void media_unmix(struct media_port *port)
     note("unmix");
 }
 
+struct media_play *media_play(struct media_port *port, const struct media_piece *pieces, unsigned count, unsigned loops,
+                              media_played_fn done, void *arg)
+{
+    fx.plays++;
+    return (struct media_play *)(uintptr_t)port;
+}
+
+struct media_play *media_play_music(struct media_port *port, uint64_t music)
+{
+    return media_play(port, NULL, 0, 0, NULL, NULL);
+}
+
+void media_play_stop(struct media_play *play)
+{
+    fx.plays_stopped++;
+}
+
+uint64_t media_music_new(struct media *media, const struct media_piece *pieces, unsigned count, bool shuffle)
+{
+    return count;
+}
+
+void media_music_forget(struct media *media, uint64_t music)
+{
+}
+
+unsigned media_up_count(const struct media *media)
+{
+    return 1;
+}
+
 void media_port_echo(struct media_port *port, bool on)
 {
     note("echo:%d", on);
@@ -215,6 +292,12 @@ static int op_offer(struct leg *leg, const struct media_desc *offer)
     return 0;
 }
 
+static int op_key(struct leg *leg, char key, unsigned ms)
+{
+    note("info:%s:%c:%u", leg->number, key, ms);
+    return 0;
+}
+
 static void op_end(struct leg *leg, enum cause cause, const char *detail)
 {
     note("end:%s:%s", leg->number, cause_info(cause)->id);
@@ -239,6 +322,7 @@ static const struct leg_ops phone_ops = {
     .answer = op_answer,
     .answer_offer = op_answer_offer,
     .offer = op_offer,
+    .key = op_key,
     .end = op_end,
     .detach = op_detach,
     .save = op_save,

@@ -24,6 +24,7 @@ struct fixture {
     bool no_media;           /* no port can be had */
     bool gone_at_once;       /* an ended phone is gone before ops->end() returns */
     int dial_error;          /* what ops->dial answers */
+    unsigned plays, plays_stopped; /* what was to be heard from us; none is over before it is stopped */
     unsigned dials_done;
     struct dial_result dialled; /* what the last dial came to */
     char dialled_detail[128], answered_by[64];
@@ -64,6 +65,10 @@ const char *watched(const struct leg *leg);
 /* The same with all counters. */
 void media_tells(struct leg *leg, enum media_event_kind kind, const struct media_stats *stats);
 void media_says(struct leg *leg, enum media_event_kind kind, uint64_t rx_packets, uint64_t dropped);
+/* How the media process was told that keys go to it, and whether it listens for tones: "events", "tones, listens". */
+const char *key_ways(const struct leg *leg);
+/* A key goes down (ms 0), or has come up after ms. */
+void media_hears_key(struct leg *leg, char key, unsigned ms, enum key_way way);
 /* A setting is committed (NULL: removed). */
 void setting(const char *key, const char *value);
 

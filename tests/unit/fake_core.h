@@ -22,6 +22,8 @@ void fake_query_ends(int err, int rows, const char *first, const char *second);
 /* For modules that load accounts: what db_snapshot() gives. */
 void fake_snapshot_set(struct snapshot *snapshot);
 
+/* fake_media.c: what was played last is over. */
+void fake_media_played(uint64_t ms);
 /* The loop of fake_media.c. */
 extern struct loop *fake_loop;
 

@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audio/dtmf.h"
 #include "audio/ear.h"
+#include "audio/resample.h"
 #include "audio/telephone_event.h"
 #include "base/log.h"
 #include "media/rtp.h"
@@ -45,6 +47,11 @@ struct talker {
     uint16_t seq;
     uint32_t timestamp, ssrc, seed;
     struct event_sender keys;
+    uint32_t key_time;
+    struct dtmf_sender tones;
+    struct dtmf_detector *detector;
+    struct resample *narrow;
+    struct talker_told told;
     unsigned lost_percent, jitter_ms;
     struct {
         uint64_t due_ms;
@@ -187,23 +194,29 @@ static void speak(struct talker *talker)
     const struct codec *events = events_of(talker);
     int len;
 
-    switch (events ? event_next(&talker->keys, talker->timestamp, &event) : EVENT_SOUND) {
+    switch (events ? event_next(&talker->keys, talker->key_time, &event) : EVENT_SOUND) {
     case EVENT_SOUND:
-        if (!talker->hz)
+        if (!talker->hz && dtmf_idle(&talker->tones))
             break;
-        sound_sine(pcm, FRAME, talker->hz, RATE, TALKER_AMPLITUDE, &talker->phase);
+        memset(pcm, 0, sizeof pcm);
+        if (dtmf_idle(&talker->tones))
+            sound_sine(pcm, FRAME, talker->hz, RATE, TALKER_AMPLITUDE, &talker->phase);
+        dtmf_play(&talker->tones, RATE, pcm, FRAME);
         len = codec_encode(talker->encoder, pcm, FRAME, packet + 12, sizeof packet - 12);
         ck_assert_int_gt(len, 0);
         send_packet(talker, packet, 12 + (size_t)len, talker->codecs[0].pt, false, talker->timestamp);
         break;
     case EVENT_PACKET:
         memcpy(packet + 12, event.payload, EVENT_BYTES);
-        send_packet(talker, packet, 12 + EVENT_BYTES, events->pt, event.marker, event.timestamp);
+        send_packet(talker, packet, 12 + EVENT_BYTES, events->pt, event.marker,
+                    talker->timestamp - (talker->key_time - event.timestamp) / (events->rate / 1000) *
+                                            (codec_clock(talker->kind) / 1000));
         break;
     case EVENT_HOLD:
         break;
     }
     talker->timestamp += codec_clock(talker->kind) / 50;
+    talker->key_time += events ? events->rate / 50 : 0;
 }
 
 /* --- hearing ------------------------------------------------------------------------------------------------------ */
@@ -216,9 +229,27 @@ static void hear_key(struct talker *talker, const struct rtp_head *head, const u
     size_t at = strlen(talker->count.keys);
 
     talker->count.key_packets++;
+    talker->count.key_timestamp = head->timestamp;
     for (int i = 0; i < count; i++)
-        if (!reports[i].up && at + 1 < sizeof talker->count.keys)
+        if (reports[i].up)
+            talker->count.key_ms = reports[i].ms;
+        else if (at + 1 < sizeof talker->count.keys)
             talker->count.keys[at++] = reports[i].key;
+}
+
+static void hear_tones(struct talker *talker, const int16_t *frame)
+{
+    struct key_report reports[4];
+    int16_t pcm[FRAME / 2];
+    size_t at = strlen(talker->count.tones), count;
+
+    resample_run(talker->narrow, frame, FRAME, pcm);
+    count = dtmf_detect(talker->detector, pcm, COUNT_OF(pcm), reports, COUNT_OF(reports));
+    for (size_t i = 0; i < count; i++)
+        if (reports[i].up)
+            talker->count.tone_ms = reports[i].ms;
+        else if (at + 1 < sizeof talker->count.tones)
+            talker->count.tones[at++] = reports[i].key;
 }
 
 static void hear_packet(struct talker *talker, const uint8_t *packet, size_t len)
@@ -256,6 +287,7 @@ static void hear(struct talker *talker)
         talker->frames = 0;
     else if (talker->frames < HEARD_FRAMES)
         talker->frames++;
+    hear_tones(talker, talker->heard + (HEARD_FRAMES - 1) * FRAME);
 }
 
 static void beat(void *arg)
@@ -298,18 +330,36 @@ static void event(void *arg, const struct media_event *event)
 
     if ((size_t)event->kind < COUNT_OF(talker->events.count))
         talker->events.count[event->kind]++;
+    if (event->kind != MEDIA_KEY)
+        return;
+    if (event->key.up) {
+        talker->told.ups++;
+        talker->told.ms = event->key.ms;
+    } else {
+        char *keys = talker->told.keys[event->way];
+        size_t len = strlen(keys);
+
+        ck_assert_uint_lt(len + 1, sizeof talker->told.keys[0]);
+        keys[len] = event->key.key;
+    }
 }
 
 static void use_codec(struct talker *talker, const char *name, size_t len)
 {
     struct codec *codec = &talker->codecs[talker->codec_count];
 
+    unsigned clock = talker->kind ? codec_clock(talker->kind) : 0;
+
+    if (len > 5 && memcmp(name + len - 5, "/8000", 5) == 0) {
+        clock = 8000;
+        len -= 5;
+    }
     for (size_t i = 0; i < COUNT_OF(all_codecs); i++)
         if (strlen(all_codecs[i].name) == len && memcmp(all_codecs[i].name, name, len) == 0)
             *codec = all_codecs[i];
     ck_assert_msg(codec->name[0], "no codec %s", name);
-    if (strcmp(codec->name, "telephone-event") == 0) /* of the same clock */
-        codec->rate = codec_clock(talker->kind);
+    if (strcmp(codec->name, "telephone-event") == 0)
+        codec->rate = clock;
     else
         ck_assert_int_eq(ear_codec(talker->ear, codec->pt, codec_find(codec->name, codec->rate, codec->channels), NULL),
                          0);
@@ -338,8 +388,8 @@ void talker_describe(struct talker *talker, const char *codecs, unsigned ptime)
     media_port_remote(talker->port, &desc, NULL);
     media_port_local(talker->port, &desc);
     free(desc.codecs);
-    event_sender_init(&talker->keys, codec_clock(talker->kind), 20, 0);
-    event_reader_init(&talker->key_reader, codec_clock(talker->kind));
+    event_sender_init(&talker->keys, events_of(talker) ? events_of(talker)->rate : 8000, 20, 0);
+    event_reader_init(&talker->key_reader, events_of(talker) ? events_of(talker)->rate : 8000);
 }
 
 static int bound_socket(union addr *addr)
@@ -363,6 +413,8 @@ struct talker *talker_new(const char *codecs, double hz)
     talker->rtp = bound_socket(&talker->addr);
     talker->rtcp = bound_socket(&talker->rtcp_addr);
     talker->ear = ear_new(RATE, 0, 0);
+    talker->detector = dtmf_detector_new(false);
+    talker->narrow = resample_new(RATE, 8000);
     talker->port = media_port_take(t.face.media, AF_INET, event, talker);
     ck_assert_ptr_nonnull(talker->port);
     talker_describe(talker, codecs, 0);
@@ -383,6 +435,8 @@ void talker_free(struct talker *talker)
     loop_timer_stop(t.face.loop, &talker->timer);
     codec_encoder_free(talker->encoder);
     ear_free(talker->ear);
+    dtmf_detector_free(talker->detector);
+    resample_free(talker->narrow);
     close(talker->rtp);
     close(talker->rtcp);
     free(talker);
@@ -404,10 +458,37 @@ void talker_press(struct talker *talker, char key, unsigned ms)
     ck_assert_int_eq(event_press(&talker->keys, key, ms), 0);
 }
 
+void talker_throw_key(struct talker *talker, unsigned n)
+{
+    uint8_t packet[12 + EVENT_BYTES] = {0};
+
+    packet[12] = (uint8_t)(n % 10);
+    packet[13] = 0x8a;
+    packet[15] = 160;
+    talker->timestamp += 160;
+    talker->key_time += 160;
+    send_packet(talker, packet, sizeof packet, events_of(talker)->pt, true, talker->timestamp);
+}
+
+void talker_press_tones(struct talker *talker, char key, unsigned ms)
+{
+    ck_assert_int_eq(dtmf_send(&talker->tones, key, ms), 0);
+}
+
+const struct talker_told *talker_told(const struct talker *talker)
+{
+    return &talker->told;
+}
+
 void talker_network(struct talker *talker, unsigned lost_percent, unsigned jitter_ms)
 {
     talker->lost_percent = lost_percent;
     talker->jitter_ms = jitter_ms;
+}
+
+uint32_t talker_ssrc(const struct talker *talker)
+{
+    return talker->ssrc;
 }
 
 const struct talker_count *talker_count(const struct talker *talker)

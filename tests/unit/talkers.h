@@ -37,7 +37,8 @@ struct loop *talkers_loop(void);
 struct talker;
 
 /* A phone with a port of its own that was told of it. codecs: what it says, best first, as "PCMU opus
- * telephone-event"; it speaks the first of them. hz 0: it is quiet. */
+ * telephone-event" (of the clock of the first; "telephone-event/8000": of that one); it speaks the first of them. hz 0:
+ * it is quiet. */
 struct talker *talker_new(const char *codecs, double hz);
 void talker_free(struct talker *talker);
 struct media_port *talker_port(struct talker *talker);
@@ -47,9 +48,15 @@ void talker_describe(struct talker *talker, const char *codecs, unsigned ptime);
 void talker_tone(struct talker *talker, double hz);
 /* Presses a key for ms, as telephone-event. */
 void talker_press(struct talker *talker, char key, unsigned ms);
+/* The same as tones, in place of its own. */
+void talker_press_tones(struct talker *talker, char key, unsigned ms);
+/* One packet with the end of a key, the n-th of a flood, at once. */
+void talker_throw_key(struct talker *talker, unsigned n);
 /* Of each hundred packets that it sends, so many do not arrive; others come up to jitter_ms late. */
 void talker_network(struct talker *talker, unsigned lost_percent, unsigned jitter_ms);
 
+/* Of its own packets. */
+uint32_t talker_ssrc(const struct talker *talker);
 /* The amplitude of a tone in the last 400 ms that it heard; 0: less came since it last changed. */
 double talker_hears(const struct talker *talker, double hz);
 /* Everything it has heard is forgotten. */
@@ -61,9 +68,19 @@ struct talker_count {
     uint8_t pt;
     uint32_t ssrc;
     size_t payload;
-    char keys[32]; /* that came as telephone-event */
+    char keys[32];          /* that came as telephone-event */
+    unsigned key_ms;        /* how long the last of them was */
+    uint32_t key_timestamp; /* of its last packet */
+    char tones[32];         /* that were heard in the sound */
+    unsigned tone_ms;
 };
 const struct talker_count *talker_count(const struct talker *talker);
+/* Keys that its port told of, by the way they came. */
+struct talker_told {
+    char keys[3][128]; /* by enum key_way */
+    unsigned ups, ms;  /* how many came up again; the length of the last */
+};
+const struct talker_told *talker_told(const struct talker *talker);
 
 /* Events of its port. */
 struct talker_events {

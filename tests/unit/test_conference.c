@@ -5,27 +5,11 @@
 #include "base/obj.h"
 #include "call/conference.h"
 #include "call_fixture.h"
-#include "media/media_play.h"
 
 static struct {
     int told;
     enum conference_why why;
 } out;
-
-/* What is said to members is counted, and is not over before it is stopped. */
-static unsigned plays, stops;
-
-struct media_play *media_play(struct media_port *port, const struct media_piece *pieces, unsigned count, unsigned loops,
-                              media_played_fn done, void *arg)
-{
-    plays++;
-    return (struct media_play *)(uintptr_t)port;
-}
-
-void media_play_stop(struct media_play *play)
-{
-    stops++;
-}
 
 static void left(void *arg, enum conference_why why)
 {
@@ -306,17 +290,17 @@ START_TEST(a_member_is_told_what_happens_to_him_until_he_leaves)
 {
     struct leg *a;
 
-    plays = stops = 0;
+    fx.plays = fx.plays_stopped = 0;
     a = member("201", "sales");
-    ck_assert_uint_eq(plays, 1); /* that he is the only one */
+    ck_assert_uint_eq(fx.plays, 1); /* that he is the only one */
     press(a, "*1");
-    ck_assert_uint_eq(plays, 2);
-    ck_assert_uint_eq(stops, 1); /* one word after the other cuts the first off */
+    ck_assert_uint_eq(fx.plays, 2);
+    ck_assert_uint_eq(fx.plays_stopped, 1); /* one word after the other cuts the first off */
     press(a, "*0");
-    ck_assert_uint_eq(stops, 2);
+    ck_assert_uint_eq(fx.plays_stopped, 2);
     phone_hangs_up(a, WHO_CALLER);
     turn();
-    ck_assert_uint_eq(plays, stops);
+    ck_assert_uint_eq(fx.plays, fx.plays_stopped);
 }
 END_TEST
 
@@ -330,7 +314,7 @@ START_TEST(keys_of_the_phone_reach_the_conference_and_what_follows_reaches_the_d
     for (const char *at = keys; *at; at++) {
         const struct key_report report = {.key = *at};
 
-        leg_on_key(a, &report);
+        leg_on_key(a, &report, KEY_BY_EVENT);
     }
     ck_assert_ptr_null(a->conference);
     ck_assert(keys_take(&a->typed, &key, &ms));

@@ -74,9 +74,9 @@ START_TEST(every_key_is_heard_as_it_was_sent)
     size_t made;
 
     for (const char *key = "0123456789*#abcD"; *key; key++)
-        ck_assert_int_eq(dtmf_send(&sender, *key, 0), 0);
-    ck_assert_int_eq(dtmf_send(&sender, '!', 0), -EINVAL);
-    ck_assert_int_eq(dtmf_send(&sender, 'x', 0), -EINVAL);
+        ck_assert_int_eq(dtmf_send(&sender, *key, KEY_MS), 0);
+    ck_assert_int_eq(dtmf_send(&sender, '!', KEY_MS), -EINVAL);
+    ck_assert_int_eq(dtmf_send(&sender, 'x', KEY_MS), -EINVAL);
     made = dtmf_play(&sender, 8000, pcm, COUNT_OF(pcm));
     ck_assert_uint_eq(made, 16 * 1600); /* 100 ms and 100 ms */
     listen(detector, pcm, COUNT_OF(pcm));
@@ -105,7 +105,7 @@ START_TEST(keys_survive_every_codec)
     uint8_t payload[CODEC_PAYLOAD_MAX];
 
     for (const char *key = "0123456789*#ABCD"; *key; key++)
-        ck_assert_int_eq(dtmf_send(&sender, *key, 0), 0);
+        ck_assert_int_eq(dtmf_send(&sender, *key, KEY_MS), 0);
     dtmf_play(&sender, 8000, pcm, COUNT_OF(pcm));
     for (size_t at = 0; at < COUNT_OF(pcm); at += 160) {
         int16_t frame[CODEC_SAMPLES_MAX];
@@ -408,6 +408,33 @@ START_TEST(a_lost_packet_does_not_make_two_keys_of_one)
 }
 END_TEST
 
+START_TEST(a_held_tone_lasts_until_its_release)
+{
+    struct dtmf_sender sender = {0};
+    struct dtmf_detector *detector = dtmf_detector_new(false);
+    static int16_t pcm[2 * SECOND];
+    size_t made = 0;
+
+    memset(pcm, 0, sizeof pcm);
+    ck_assert_int_eq(dtmf_send(&sender, '8', 0), 0);
+    ck_assert_int_eq(dtmf_send(&sender, '9', 100), -EBUSY);
+    made += dtmf_play(&sender, SECOND, pcm, 3200);
+    ck_assert_uint_eq(made, 3200);
+    dtmf_release(&sender, 500);
+    dtmf_release(&sender, 5000); /* nothing is held any more */
+    ck_assert_int_eq(dtmf_send(&sender, '9', 0), 0);
+    dtmf_release(&sender, 60); /* before it sounds */
+    made += dtmf_play(&sender, SECOND, pcm + made, COUNT_OF(pcm) - made);
+    ck_assert_uint_eq(made, (500 + 100 + 60 + 100) * 8);
+    ck_assert(dtmf_idle(&sender));
+    listen(detector, pcm, COUNT_OF(pcm));
+    ck_assert_str_eq(heard, "89");
+    ck_assert_uint_ge(lengths[0], 480);
+    ck_assert_uint_le(lengths[0], 520);
+    dtmf_detector_free(detector);
+}
+END_TEST
+
 START_TEST(muted_keys_cannot_be_heard_by_who_listens_behind)
 {
     struct dtmf_detector *first = dtmf_detector_new(true), *behind = dtmf_detector_new(false);
@@ -442,7 +469,7 @@ START_TEST(muting_leaves_speech_as_it_is)
         for (size_t i = 0; i < 60 * SECOND; i++)
             changed += pcm[i] != before[i];
     }
-    ck_assert_msg(changed < 5 * 8 * 102, "%zu samples in 5 minutes", changed); /* eight blocks a minute at most */
+    ck_assert_msg(changed < 5 * 8 * 320, "%zu samples in 5 minutes", changed); /* eight times a minute at most */
     dtmf_detector_free(detector);
     free(before);
     free(pcm);
@@ -474,6 +501,7 @@ int main(void)
     tcase_add_test(tc, call_progress_tones_are_no_keys);
     tcase_add_test(tc, a_key_held_down_is_one_key_with_its_length);
     tcase_add_test(tc, a_lost_packet_does_not_make_two_keys_of_one);
+    tcase_add_test(tc, a_held_tone_lasts_until_its_release);
     tcase_add_test(tc, muted_keys_cannot_be_heard_by_who_listens_behind);
     tcase_add_test(tc, muting_leaves_speech_as_it_is);
     suite_add_tcase(suite, tc);

@@ -21,7 +21,7 @@
 
 #define DEADLINE_MS 10000
 #define FRAME 160
-#define WINDOW (10 * FRAME) /* of what is heard, for a measurement */
+#define WINDOW (10 * FRAME) /* of what is heard at 8000, for a measurement */
 #define LOUD 4000.0
 #define PHONES_MAX 12
 #define ROOM 77
@@ -34,14 +34,15 @@ struct phone {
     bool talking, silent; /* silent: sends zeros */
     union addr addr;
     const char *codec;
+    unsigned rate; /* of what it says and hears */
     uint8_t pt;
     double hz, phase;
     uint16_t seq;
     uint32_t timestamp;
     struct codec_encoder *encoder;
     struct codec_decoder *decoder;
-    int16_t heard[WINDOW];
-    size_t fill; /* samples heard, in all */
+    int16_t heard[2 * WINDOW]; /* the first WINDOW of it at 8000 */
+    size_t fill;               /* samples heard, in all */
 };
 
 static struct {
@@ -84,7 +85,7 @@ static void port_released(void *arg, const struct media_stats *stats)
     phone->released++;
 }
 
-static struct phone *phone_new(const char *name, unsigned pt, double hz)
+static struct phone *phone_at(unsigned rate, const char *name, unsigned pt, double hz)
 {
     struct phone *phone = &t.phones[t.count++];
     const struct codec_kind *kind = codec_find(name, 8000, 1);
@@ -96,8 +97,9 @@ static struct phone *phone_new(const char *name, unsigned pt, double hz)
     phone->codec = name;
     phone->pt = (uint8_t)pt;
     phone->hz = hz;
-    phone->encoder = codec_encoder_new(kind, 8000, NULL);
-    phone->decoder = codec_decoder_new(kind, 8000, NULL);
+    phone->rate = rate;
+    phone->encoder = codec_encoder_new(kind, rate, NULL);
+    phone->decoder = codec_decoder_new(kind, rate, NULL);
     ck_assert_int_eq(addr_parse_ip("127.0.0.1", 0, &phone->addr), 0);
     phone->rtp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(phone->rtp, &phone->addr.sa, addr_len(&phone->addr)), 0);
@@ -114,18 +116,24 @@ static struct phone *phone_new(const char *name, unsigned pt, double hz)
     return phone;
 }
 
+static struct phone *phone_new(const char *name, unsigned pt, double hz)
+{
+    return phone_at(8000, name, pt, hz);
+}
+
 static void phone_send(struct phone *phone)
 {
     uint8_t packet[12 + 200] = {0x80, phone->pt, (uint8_t)(phone->seq >> 8), (uint8_t)phone->seq};
     const union addr *to = media_port_addr(phone->port);
-    int16_t pcm[FRAME];
+    int16_t pcm[2 * FRAME];
+    size_t frame = phone->rate / 50;
     int len;
 
-    sound_sine(pcm, FRAME, phone->hz, 8000, phone->silent ? 0 : LOUD, &phone->phase);
+    sound_sine(pcm, frame, phone->hz, phone->rate, phone->silent ? 0 : LOUD, &phone->phase);
     for (int i = 0; i < 4; i++)
         packet[4 + i] = (uint8_t)(phone->timestamp >> (24 - 8 * i));
     packet[11] = (uint8_t)(phone - t.phones + 1);
-    len = codec_encode(phone->encoder, pcm, FRAME, packet + 12, sizeof packet - 12);
+    len = codec_encode(phone->encoder, pcm, frame, packet + 12, sizeof packet - 12);
     ck_assert_int_gt(len, 0);
     phone->seq++;
     phone->timestamp += FRAME;
@@ -136,15 +144,16 @@ static void phone_hear(struct phone *phone)
 {
     uint8_t packet[2048];
     int16_t pcm[CODEC_SAMPLES_MAX];
+    size_t frame = phone->rate / 50, window = phone->rate / 5;
     ssize_t n;
 
     while ((n = recv(phone->rtp, packet, sizeof packet, 0)) > 12) {
         int samples = codec_decode(phone->decoder, packet + 12, (size_t)n - 12, pcm, CODEC_SAMPLES_MAX);
 
         ck_assert_int_eq(packet[1] & 0x7F, phone->pt);
-        ck_assert_int_eq(samples, FRAME);
-        memmove(phone->heard, phone->heard + FRAME, (WINDOW - FRAME) * sizeof phone->heard[0]);
-        memcpy(phone->heard + WINDOW - FRAME, pcm, FRAME * sizeof pcm[0]);
+        ck_assert_int_eq(samples, (int)frame);
+        memmove(phone->heard, phone->heard + frame, (window - frame) * sizeof phone->heard[0]);
+        memcpy(phone->heard + window - frame, pcm, frame * sizeof pcm[0]);
         phone->fill += FRAME;
     }
 }
@@ -175,7 +184,7 @@ static void turn(void)
 /* The amplitude of a phone's tone in what the other hears now. */
 static double tone_of(const struct phone *by, const struct phone *of)
 {
-    return sound_tone(by->heard, WINDOW, of->hz, 8000);
+    return sound_tone(by->heard, by->rate / 5, of->hz, by->rate);
 }
 
 static bool hears(const struct phone *by, const struct phone *of)
@@ -403,6 +412,23 @@ START_TEST(listeners_hear_all_who_talk)
 }
 END_TEST
 
+/* 5 kHz are beyond what a narrowband phone can say or hear. */
+START_TEST(wideband_phones_hear_each_other_in_wideband_beside_a_narrowband_one)
+{
+    a = phone_at(16000, "G722", 9, 5000);
+    b = phone_at(16000, "G722", 9, 6000);
+    c = phone_new("PCMA", 8, 700);
+    media_mix(a->port, ROOM, 0);
+    media_mix(c->port, ROOM, 0);
+    TURN_UNTIL(hears(a, c));
+    media_mix(b->port, ROOM, 0);
+    TURN_UNTIL(hears(a, b) && hears(b, a) && hears(a, c) && hears(b, c));
+    TURN_UNTIL(misses(a, a) && misses(b, b) && misses(c, c));
+    hang_up(b);
+    TURN_UNTIL(hears(a, c) && misses(c, c));
+}
+END_TEST
+
 START_TEST(coming_and_going_leaves_nothing_behind)
 {
     struct media_status before, after;
@@ -441,6 +467,7 @@ int main(void)
     tcase_add_test(tc, the_others_hear_a_tone_when_somebody_comes);
     tcase_add_test(tc, who_talks_is_told_and_who_is_muted_is_not);
     tcase_add_test(tc, listeners_hear_all_who_talk);
+    tcase_add_test(tc, wideband_phones_hear_each_other_in_wideband_beside_a_narrowband_one);
     tcase_add_test(tc, coming_and_going_leaves_nothing_behind);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "dtls_phone.h"
 #include "media/media.h"
 #include "media/proto.h"
 #include "media/secure.h"
@@ -36,7 +37,8 @@ static struct {
 
 struct watched {
     struct media_port *port;
-    int latched, first, lost, released, silent, heard, lifeless;
+    int latched, first, lost, released, silent, heard, lifeless, keyed, keyless;
+    enum dtls_fault fault;
     struct media_stats at_latch, at_silence, final;
     bool has_final;
 };
@@ -198,6 +200,10 @@ static void port_event(void *arg, const struct media_event *event)
     w->silent += event->kind == MEDIA_SILENT;
     w->heard += event->kind == MEDIA_HEARD;
     w->lifeless += event->kind == MEDIA_LIFELESS;
+    w->keyed += event->kind == MEDIA_KEYED;
+    w->keyless += event->kind == MEDIA_KEYLESS;
+    if (event->kind == MEDIA_KEYLESS)
+        w->fault = event->fault;
     if (event->kind == MEDIA_LATCHED)
         w->at_latch = event->stats;
     if (event->kind == MEDIA_SILENT)
@@ -722,6 +728,190 @@ START_TEST(nobody_is_believed_before_he_has_shown_the_key)
 }
 END_TEST
 
+/* --- DTLS --------------------------------------------------------------------------------------------------------- */
+
+/* Sends what the phone has to say from this socket, and gives it what came. Media packets are put into heard. */
+static size_t shake(struct dtls_phone *dtls, int fd, const struct watched *to, unsigned port_offset)
+{
+    union addr dest = *media_port_addr(to->port);
+    uint8_t packet[4096];
+    size_t len, media = 0;
+
+    addr_set_port(&dest, (uint16_t)(addr_port(&dest) + port_offset));
+    while ((len = dtls_phone_step(dtls, packet)) > 0)
+        ck_assert_int_eq(sendto(fd, packet, len, 0, &dest.sa, addr_len(&dest)), (ssize_t)len);
+    while ((len = try_receive(fd, packet, sizeof packet)) > 0) {
+        if (packet[0] >= 20 && packet[0] < 64) {
+            dtls_phone_take(dtls, packet, len);
+        } else {
+            memcpy(heard, packet, len);
+            media = len;
+        }
+    }
+    return media;
+}
+
+static void remote_with_mux(struct watched *w, const struct phone *phone, bool mux)
+{
+    struct stream_desc d = desc_of(phone);
+
+    d.rtcp_mux = mux;
+    media_port_remote(w->port, &d, NULL);
+    free(d.codecs);
+}
+
+START_TEST(a_phone_with_dtls_is_heard_from_its_handshake_on_and_its_reports_too)
+{
+    bool active = _i & 1, mux = _i & 2;
+    struct phone alice = phone_new("127.0.0.1"), bob = phone_new("127.0.0.1");
+    struct dtls_phone dtls = dtls_phone_new(true), reports = dtls_phone_new(false);
+    struct secure out = {.ctx = NULL}, in = {.ctx = NULL}, report_out = {.ctx = NULL}, report_in = {.ctx = NULL};
+    struct sealed packet, report = {.data = {0x80, 201, 0, 1, 9, 9, 9, 'r'}, .len = 8};
+    struct fingerprint shown;
+    struct watched a, b;
+    union addr dest;
+    size_t len, media = 0;
+
+    X509_free(reports.certificate); /* one phone, one certificate */
+    EVP_PKEY_free(reports.key);
+    reports.certificate = dtls.certificate;
+    reports.key = dtls.key;
+    X509_up_ref(dtls.certificate);
+    EVP_PKEY_up_ref(dtls.key);
+    dtls_phone_start(&dtls, !active);
+    dtls_phone_start(&reports, !active);
+    take(&a, AF_INET);
+    take(&b, AF_INET);
+    media_port_dtls(a.port, &dtls.print, active);
+    remote_with_mux(&a, &alice, mux);
+    set_remote(&b, &bob, NULL);
+    media_bridge(a.port, b.port);
+    /* Nothing goes plain, neither way, before there are keys. */
+    for (int i = 0; i < 20; i++) {
+        send_packet(&alice, &a, 8, 'p');
+        send_packet(&bob, &b, 8, 'q');
+        loop_turn(t.loop, 2);
+    }
+    TURN_UNTIL((media += shake(&dtls, alice.rtp, &a, 0), dtls.up && a.keyed));
+    ck_assert_uint_eq(media, 0);
+    ck_assert_int_eq(a.keyed, 1);
+    ck_assert_int_eq(a.keyless, 0);
+    shown = dtls_phone_peer(&dtls);
+    ck_assert(fingerprint_same(&shown, media_fingerprint(t.media)));
+    dtls_phone_keys(&dtls, &out, &in);
+    packet = packet_under(&out, &alice, 'k');
+    send_sealed(&alice, &a, &packet);
+    expect_rtp(&bob, 8, 'k');
+    send_packet(&bob, &b, 8, 'm');
+    TURN_UNTIL((len = shake(&dtls, alice.rtp, &a, 0)) > 172);
+    memcpy(packet.data, heard, len);
+    ck_assert(secure_open(&in, packet.data, &len, false));
+    ck_assert_int_eq(packet.data[12], 'm');
+
+    dest = *media_port_addr(a.port);
+    if (!mux) {
+        TURN_UNTIL((shake(&reports, alice.rtcp, &a, 1), reports.up));
+        dtls_phone_keys(&reports, &report_out, &report_in);
+        addr_set_port(&dest, (uint16_t)(addr_port(&dest) + 1));
+    }
+    ck_assert(secure_seal(mux ? &out : &report_out, report.data, &report.len, true));
+    do {
+        ck_assert_int_gt(sendto(mux ? alice.rtp : alice.rtcp, report.data, report.len, 0, &dest.sa, addr_len(&dest)),
+                         8);
+        loop_turn(t.loop, 5);
+    } while (try_receive(bob.rtcp, heard, sizeof heard) != 8);
+    ck_assert_int_eq(heard[7], 'r');
+    send_rtcp(bob.rtcp, &b, 1, 's');
+    TURN_UNTIL((len = mux ? shake(&dtls, alice.rtp, &a, 0) : shake(&reports, alice.rtcp, &a, 1)) > 8);
+    memcpy(report.data, heard, len);
+    ck_assert(secure_open(mux ? &in : &report_in, report.data, &len, true));
+    ck_assert_int_eq(report.data[7], 's');
+    /* An end of it, and sound is plain again. */
+    media_port_keys(a.port, NULL, NULL);
+    do {
+        send_packet(&alice, &a, 8, 'e');
+        loop_turn(t.loop, 2);
+    } while (!(try_receive(bob.rtp, heard, sizeof heard) == 172 && heard[12] == 'e'));
+    release(&a);
+    release(&b);
+    ck_assert_uint_ge(a.final.rejected, 10);
+    secure_clear(&out);
+    secure_clear(&in);
+    secure_clear(&report_out);
+    secure_clear(&report_in);
+    dtls_phone_free(&dtls);
+    dtls_phone_free(&reports);
+    phone_free(&alice);
+    phone_free(&bob);
+}
+END_TEST
+
+START_TEST(a_phone_with_another_certificate_is_not_heard_and_told_of)
+{
+    struct phone alice = phone_new("127.0.0.1");
+    struct dtls_phone dtls = dtls_phone_new(false), other = dtls_phone_new(false);
+    struct watched a;
+
+    dtls_phone_start(&other, true);
+    take(&a, AF_INET);
+    media_port_dtls(a.port, &dtls.print, false);
+    set_remote(&a, &alice, NULL);
+    TURN_UNTIL((shake(&other, alice.rtp, &a, 0), a.keyless && other.failed));
+    ck_assert_int_eq(a.fault, DTLS_FAULT_CERTIFICATE);
+    for (int i = 0; i < 3; i++) { /* once is enough */
+        dtls_phone_start(&other, true);
+        TURN_UNTIL((shake(&other, alice.rtp, &a, 0), other.failed));
+    }
+    dtls_phone_start(&dtls, true);
+    TURN_UNTIL((shake(&dtls, alice.rtp, &a, 0), dtls.up && a.keyed));
+    ck_assert_int_eq(a.keyless, 1);
+    release(&a);
+    dtls_phone_free(&dtls);
+    dtls_phone_free(&other);
+    phone_free(&alice);
+}
+END_TEST
+
+START_TEST(a_handshake_that_overtakes_the_answer_is_not_lost_and_that_of_a_stranger_is)
+{
+    struct phone alice = phone_new("127.0.0.1"), stranger = phone_new("127.0.0.2");
+    struct dtls_phone dtls = dtls_phone_new(false);
+    struct phone *from = _i ? &stranger : &alice;
+    uint64_t began;
+    struct watched a, marker;
+
+    dtls_phone_start(&dtls, true);
+    take(&a, AF_INET);
+    take(&marker, AF_INET);
+    media_port_echo(marker.port, true);
+    set_remote(&marker, &alice, NULL);
+    do { /* until the ports are open */
+        send_packet(&alice, &marker, 8, 'x');
+        loop_turn(t.loop, 2);
+    } while (!try_receive(alice.rtp, heard, sizeof heard));
+    began = clock_ms();
+    shake(&dtls, from->rtp, &a, 0);
+    for (int i = 0; i < 20; i++)
+        loop_turn(t.loop, 2);
+    media_port_dtls(a.port, &dtls.print, false);
+    set_remote(&a, &alice, NULL);
+    if (_i) {
+        /* What it says is not answered: the phone itself comes, and is. */
+        dtls_phone_start(&dtls, true);
+        TURN_UNTIL((shake(&dtls, alice.rtp, &a, 0), dtls.up && a.keyed));
+        ck_assert_uint_eq(try_receive(stranger.rtp, heard, sizeof heard), 0);
+    } else {
+        TURN_UNTIL((shake(&dtls, alice.rtp, &a, 0), dtls.up && a.keyed));
+        ck_assert_uint_lt(clock_ms() - began, 900); /* before the phone would have said it again */
+    }
+    release(&a);
+    release(&marker);
+    dtls_phone_free(&dtls);
+    phone_free(&alice);
+    phone_free(&stranger);
+}
+END_TEST
+
 /* --- latching
  * ---------------------------------------------------------------------------------------------------------------- */
 
@@ -1167,6 +1357,9 @@ int main(void)
     tcase_add_test(running, stun_and_dtls_are_counted_as_dropped);
     tcase_add_loop_test(running, sound_and_reports_are_protected_on_the_encrypted_side_only, 1, SUITE_COUNT);
     tcase_add_test(running, nobody_is_believed_before_he_has_shown_the_key);
+    tcase_add_loop_test(running, a_phone_with_dtls_is_heard_from_its_handshake_on_and_its_reports_too, 0, 4);
+    tcase_add_test(running, a_phone_with_another_certificate_is_not_heard_and_told_of);
+    tcase_add_loop_test(running, a_handshake_that_overtakes_the_answer_is_not_lost_and_that_of_a_stranger_is, 0, 2);
     tcase_add_test(running, a_stranger_is_heard_when_the_phone_does_not_come);
     tcase_add_test(running, a_stranger_is_never_heard_while_the_phone_talks);
     tcase_add_test(impatient, a_phone_whose_nat_binding_changes_is_heard_again_after_silence);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "media/dtls.h"
 #include "media/sandbox.h"
 #include "media/secure.h"
 
@@ -105,6 +106,57 @@ static int encrypts(void)
     return 0;
 }
 
+static struct dtls_identity *identity;
+
+/* Two ends of one handshake, and what is under way to each. */
+struct end {
+    struct dtls *dtls;
+    struct end *other;
+    uint8_t packets[8][2048];
+    size_t len[8];
+    unsigned count;
+};
+
+static void to_other(void *arg, const union addr *to, const uint8_t *packet, size_t len)
+{
+    struct end *other = ((struct end *)arg)->other;
+
+    if (other->count == 8 || len > sizeof other->packets[0])
+        return;
+    memcpy(other->packets[other->count], packet, len);
+    other->len[other->count++] = len;
+}
+
+static bool hears_all(struct end *end, const union addr *from)
+{
+    bool keyed = false;
+
+    for (unsigned i = 0; i < end->count; i++)
+        keyed |= dtls_packet(end->dtls, end->packets[i], end->len[i], from, 1) == DTLS_KEYS;
+    end->count = 0;
+    return keyed;
+}
+
+static int shakes_hands(void)
+{
+    static struct end a, b;
+    union addr from;
+    bool a_keyed = false, b_keyed = false;
+
+    addr_parse("192.0.2.1:1000", 0, &from);
+    a.other = &b;
+    b.other = &a;
+    b.dtls = dtls_new(identity, dtls_identity_print(identity), false, 1, to_other, &b);
+    a.dtls = dtls_new(identity, dtls_identity_print(identity), true, 1, to_other, &a);
+    for (int i = 0; i < 10; i++) {
+        b_keyed |= hears_all(&b, &from);
+        a_keyed |= hears_all(&a, &from);
+    }
+    dtls_free(a.dtls);
+    dtls_free(b.dtls);
+    return a_keyed && b_keyed ? 0 : EPERM;
+}
+
 static int file_of_before = -1;   /* that somebody passed in */
 static int socket_of_before = -1; /* on which a file waits for each of two readers */
 
@@ -164,7 +216,7 @@ static int inside(int (*act)(void), bool on_other)
         struct secure anchor = {.ctx = NULL};
         pthread_t thread;
 
-        if (secure_setup(&anchor) < 0 || pipe(other.go) < 0 ||
+        if (secure_setup(&anchor) < 0 || dtls_identity_new(&identity) < 0 || pipe(other.go) < 0 ||
             pthread_create(&thread, NULL, other_thread, &other) != 0 || sandbox_enter() < 0)
             _exit(255);
         if (!on_other)
@@ -201,7 +253,7 @@ static int (*const forbidden[])(void) = {opens_a_file,
                                          talks_to_local_programs,
                                          looks_into_its_parent};
 static int (*const needed[])(void) = {opens_udp, takes_memory, reads_and_writes_a_file_that_is_open,
-                                      receives_a_file_and_maps_it, encrypts};
+                                      receives_a_file_and_maps_it, encrypts, shakes_hands};
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 START_TEST(what_media_does_not_need_is_refused_to_every_thread)

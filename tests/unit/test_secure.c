@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "media/secure.h"
+#include "media/secure_ciphers.h"
 
 static struct secure anchor;
 
@@ -128,6 +129,13 @@ START_TEST(the_second_implementation_gives_the_literal_values_of_the_rfcs)
     is_hex(packet, "8040f17b 8041f8d3 5501a0b2 f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf"
                    "8833899d7f27beb16a9152cf765ee4390cce");
     ck_assert_uint_eq(len, 66);
+}
+END_TEST
+
+/* Otherwise libsrtp2 goes on with what it was built on, and only a benchmark would show it. */
+START_TEST(the_library_takes_all_our_ciphers_behind_its_own_tests_and_the_literal_values_of_the_rfcs)
+{
+    ck_assert_int_eq(secure_ciphers_install(), 0);
 }
 END_TEST
 
@@ -290,6 +298,7 @@ START_TEST(the_same_key_again_goes_on_counting_and_another_begins)
         ck_assert_int_eq(secure_set(&pair.out, &pair.key, false), 0);
     }
     ck_assert(!open_it(&pair, &first)); /* nothing was forgotten */
+    secure_clear(&pair.in);
     ck_assert_int_eq(secure_set(&pair.in, &other, true), 0);
     p = rtp(1, 1);
     ck_assert(seal(&pair, &p));
@@ -301,6 +310,47 @@ START_TEST(the_same_key_again_goes_on_counting_and_another_begins)
     ck_assert_int_eq(secure_set(&pair.out, &plain, false), 0);
     ck_assert(!secure_is_on(&pair.out));
     pair_end(&pair);
+}
+END_TEST
+
+START_TEST(packets_that_were_under_way_when_a_new_key_came_are_heard_for_two_seconds)
+{
+    struct pair pair, next;
+    struct srtp_key old;
+    struct packet p, again;
+    uint16_t seq = 0xFFF0;
+
+    pair_of(&pair, (enum suite)_i);
+    p = rtp(1, seq++);
+    ck_assert(seal(&pair, &p) && open_it(&pair, &p));
+    old = pair.key;
+    memset(&next, 0, sizeof next);
+    next.key = key_of((enum suite)(_i % (SUITE_COUNT - 1) + 1), 77); /* of another suite, too */
+    ck_assert_int_eq(secure_set(&next.out, &next.key, false), 0);
+    ck_assert_int_eq(secure_set(&pair.in, &next.key, true), 0);
+    for (unsigned i = 0; i < SECURE_GRACE; i++) { /* the two come mixed */
+        p = rtp(1, seq++);
+        ck_assert(seal(i % 2 ? &next : &pair, &p));
+        again = p;
+        ck_assert_msg(open_it(&pair, &p), "packet %u", i);
+        ck_assert_uint_eq(p.len, 172);
+        ck_assert_int_eq(p.data[171], (uint8_t)(171 * 7));
+        ck_assert(!open_it(&pair, &again)); /* once */
+    }
+    p = rtp(1, seq++);
+    ck_assert(seal(&pair, &p) && !open_it(&pair, &p)); /* too late */
+    p = rtp(1, seq++);
+    ck_assert(seal(&next, &p) && open_it(&pair, &p));
+    /* What is neither under the one nor under the other does not pass, and does not use it up. */
+    ck_assert_int_eq(secure_set(&pair.in, &old, true), 0);
+    for (unsigned i = 0; i < 2 * SECURE_GRACE; i++) {
+        p = rtp(1, seq);
+        ck_assert(!open_it(&pair, &p));
+    }
+    p = rtp(1, seq++);
+    ck_assert(seal(&next, &p) && open_it(&pair, &p));
+    pair_end(&pair);
+    pair_end(&next);
 }
 END_TEST
 
@@ -399,9 +449,11 @@ int main(void)
     if (secure_setup(&anchor) < 0)
         return 1;
     tcase_add_test(tc, the_second_implementation_gives_the_literal_values_of_the_rfcs);
+    tcase_add_test(tc, the_library_takes_all_our_ciphers_behind_its_own_tests_and_the_literal_values_of_the_rfcs);
     tcase_add_loop_test(tc, packets_are_those_of_the_rfcs, 1, SUITE_COUNT);
     tcase_add_loop_test(tc, what_is_damaged_repeated_or_under_another_key_does_not_pass, 1, SUITE_COUNT);
     tcase_add_loop_test(tc, the_same_key_again_goes_on_counting_and_another_begins, 1, SUITE_COUNT);
+    tcase_add_loop_test(tc, packets_that_were_under_way_when_a_new_key_came_are_heard_for_two_seconds, 1, SUITE_COUNT);
     tcase_add_loop_test(tc, an_identifier_of_the_key_stands_in_each_packet, 1, SUITE_COUNT);
     tcase_add_test(tc, sources_without_end_take_no_memory_without_end);
     tcase_add_test(tc, a_source_that_begins_its_numbers_anew_is_heard_again);

@@ -376,6 +376,38 @@ START_TEST(a_very_long_key_is_one_key_for_the_reader)
 }
 END_TEST
 
+START_TEST(the_last_packet_of_a_segment_is_sent_three_times_too)
+{
+    unsigned lasts = 0, others = 0;
+
+    sends(8000, 0);
+    ck_assert_int_eq(event_press(&sender, '7', 9000), 0);
+    for (unsigned n = 0; n < 460; n++) {
+        line_len = 0;
+        send(1);
+        lasts += strcmp(line, "7@8000+65535 ") == 0;
+        others += strncmp(line, "7@73535+", 8) == 0;
+    }
+    ck_assert_uint_eq(lasts, 3);
+    ck_assert_uint_gt(others, 30);
+    ck_assert_str_eq(story, "7v 7^9000 ");
+}
+END_TEST
+
+START_TEST(a_phone_that_counts_by_the_clock_of_its_speech_is_understood)
+{
+    reader.speech_clock = 48000;
+    for (unsigned i = 1; i <= 5; i++) /* 100 ms, as 8000 was agreed and 48000 is counted */
+        comes(96000, 5, i * 960, i == 5);
+    ck_assert_str_eq(story, "5v 5^100 ");
+    fresh();
+    reader.speech_clock = 48000;
+    for (unsigned i = 1; i <= 10; i++) /* 200 ms of one that counts as it said */
+        comes(96000, 5, i * 160, i == 10);
+    ck_assert_str_eq(story, "5v 5^200 ");
+}
+END_TEST
+
 START_TEST(any_two_of_the_packets_of_a_key_may_be_lost)
 {
     for (unsigned a = 0; a < 8; a++)
@@ -438,6 +470,8 @@ int main(void)
     tcase_add_test(tc, a_held_key_lasts_until_its_release);
     tcase_add_test(tc, a_release_that_comes_before_the_key_is_sent_gives_its_length);
     tcase_add_test(tc, a_very_long_key_is_one_key_for_the_reader);
+    tcase_add_test(tc, the_last_packet_of_a_segment_is_sent_three_times_too);
+    tcase_add_test(tc, a_phone_that_counts_by_the_clock_of_its_speech_is_understood);
     tcase_add_test(tc, any_two_of_the_packets_of_a_key_may_be_lost);
     tcase_add_test(tc, a_queue_that_is_full_and_keys_that_are_none_are_refused);
     suite_add_tcase(suite, tc);

@@ -1,8 +1,11 @@
 """Conferences: who hears whom, and what moderators and operators do to them."""
 
 import itertools
+import os
+import re
 
-from harness import audio, proc
+from harness import audio, proc, sipp
+from harness.runner import scenario
 
 ROOMS = itertools.count(100)
 SHARE = 0.25  # of a sum of two tones, one of them has about half
@@ -43,8 +46,12 @@ def _members(t, room):
     return found[0]["members"] if found else []
 
 
+def _phone(t, **options):
+    return t.phone(speaks=40.0, **options)
+
+
 def _three(t, room, codecs=("pcmu", "pcmu", "pcmu")):
-    phones = [t.phone(tone=tone, codecs=codec) for tone, codec in zip((440, 700, 1100), codecs)]
+    phones = [_phone(t, tone=tone, codecs=codec) for tone, codec in zip((440, 700, 1100), codecs)]
     _join(room, *phones)
     return phones
 
@@ -114,13 +121,14 @@ def who_is_put_out_is_gone_and_his_call_ends_as_the_dialplan_says(t):
     _hears(a, c, since=place)
     _hears_not(a, b, place)
     call = t.call_record(b.user)
-    said = t.tandem.cli("call", call["id"]).stdout
-    assert "was put out by operator" in said, said
+    for command in ("call", "why"):
+        said = t.tandem.cli(command, call["id"]).stdout
+        assert "was put out by operator" in said, said
 
 
 def nobody_gets_into_a_locked_room(t):
     room = _room()
-    a, b, c = t.phone(tone=440), t.phone(tone=700), t.phone(tone=1100)
+    a, b, c = _phone(t, tone=440), _phone(t, tone=700), _phone(t, tone=1100)
     _join(room, a, b)
     t.tandem.cli("conference", room, "lock")
     c.dial(f"*8{room}")
@@ -136,7 +144,7 @@ def a_room_that_was_set_up_has_its_limit(t):
     room = _room()
     t.tandem.cli("room", "add", room, "--max", "2", "--note", "for two")
     assert "for two" in t.tandem.cli("room", "list").stdout
-    a, b, c = t.phone(tone=440), t.phone(tone=700), t.phone(tone=1100)
+    a, b, c = _phone(t, tone=440), _phone(t, tone=700), _phone(t, tone=1100)
     _join(room, a, b)
     c.dial(f"*8{room}")
     c.closed(timeout=30)
@@ -152,8 +160,8 @@ def a_room_that_was_set_up_has_its_limit(t):
 
 def who_holds_is_not_heard(t):
     room = _room()
-    a, b = t.phone(tone=440, kind="linphone"), t.phone(tone=700)
-    c = t.phone(tone=1100)
+    a, b = t.phone(tone=440, kind="linphone"), _phone(t, tone=700)
+    c = _phone(t, tone=1100)
     _join(room, a, b, c)
     _hears(b, a, c)
     a.hold()
@@ -164,3 +172,143 @@ def who_holds_is_not_heard(t):
     a.resume()
     place = b.place()
     _hears(b, a, since=place)
+
+
+def keys_mute_and_leave(t):
+    room = _room()
+    a, b, c = _three(t, room)
+    _hears(b, a, c)
+    a.command("sndcode", "*1", mark=False)
+    proc.wait_until("the key to mute", lambda: _members(t, room)[0]["muted"], 10)
+    place = b.place() + 1
+    _hears(b, c, since=place)
+    _hears_not(b, a, place)
+    a.command("sndcode", "*1", mark=False)
+    proc.wait_until("the key to unmute", lambda: not _members(t, room)[0]["muted"], 10)
+    _hears(b, a, since=b.place())
+    a.command("sndcode", "*0", mark=False)
+    a.closed()
+    assert [m["party"] for m in _members(t, room)] == [b.user, c.user]
+    call = t.call_record(a.user)
+    assert "muted by" in t.tandem.cli("call", call["id"]).stdout
+
+
+def _resident(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+
+@scenario(seconds=120)
+def two_hundred_who_come_and_go_leave_nothing_behind(t):
+    tandem = t.own_tandem(media_ports=1200)
+    tandem.start()
+    room = _room()
+    a, b = _phone(t, tone=440), _phone(t, tone=700)
+    _join(room, a, b)
+    def visit(count):
+        sipp.run(t, "call", t.ports(1)[0], account=t.account(), keys={"number": f"*8{room}"}, calls=count, rate=20,
+                 parts={"talk": "400"}, seconds=60).expect_success()
+        proc.wait_until("the two to be alone again", lambda: len(_members(t, room)) == 2, 20)
+        proc.wait_until("the ports to be given back", lambda: tandem.json("status")["media"]["ports_used"] == 2, 20)
+    visit(100)
+    before = _resident(tandem.media_pid())
+    visit(200)
+    after = _resident(tandem.media_pid())
+    assert after < before + 512 or t.world.sanitized, f"KiB of the media process before {before}, after {after}"
+    live = tandem.json("refs")["live"]
+    assert live["call"] == 2 and live["leg"] == 2, live
+    place = a.place()
+    _hears(a, b, since=place)
+
+
+def _type(phone, keys):
+    for key in keys:
+        phone.command("sndcode", key, mark=False)
+
+
+def a_pin_is_asked_for_and_a_moderators_makes_one(t):
+    room = _room()
+    t.tandem.cli("room", "add", room, "--pin", "4711", "--moderator-pin", "99")
+    a, b = _phone(t, tone=440), _phone(t, tone=700)
+    for phone, pin in ((a, "4711"), (b, "99#")):
+        phone.dial(f"*8{room}")
+        phone.established()
+        _type(phone, pin)
+    proc.wait_until("both to be in", lambda: [m["moderator"] for m in _members(t, room)] in ([False, True], [True, False]), 20)
+    assert {m["party"]: m["moderator"] for m in _members(t, room)} == {a.user: False, b.user: True}
+    _hears(a, b)
+    _hears(b, a)
+    b.command("sndcode", "*3", mark=False)
+    a.closed()
+    t.tandem.cli("room", "del", room)
+
+
+@scenario(seconds=120)
+def a_wrong_pin_three_times_is_the_end(t):
+    room = _room()
+    t.tandem.cli("room", "add", room, "--pin", "4711")
+    a = _phone(t, tone=440)
+    a.dial(f"*8{room}")
+    a.established()
+    _type(a, "1#2#3#")
+    a.closed(timeout=80)  # a key that got lost is waited for
+    assert not _members(t, room)
+    call = t.call_record(a.user)
+    assert call["cause"] == "normal" and call["ended_by"] == "script", call
+    t.tandem.cli("room", "del", room)
+
+
+def nobody_hears_anybody_before_the_moderator_is_there(t):
+    room = _room()
+    t.tandem.cli("room", "add", room, "--moderator-pin", "99", "--pin", "11", "--wait", "yes")
+    a, b, c = _phone(t, tone=440), _phone(t, tone=700), _phone(t, tone=1100)
+    for phone in (a, b):
+        phone.dial(f"*8{room}")
+        phone.established()
+        _type(phone, "11")
+    proc.wait_until("both to wait", lambda: [m["waiting"] for m in _members(t, room)] == [True, True], 20)
+    proc.wait_until("two more seconds of a's recording", lambda: a.place() > 2, 20)
+    _hears_not(a, b, 0)
+    c.dial(f"*8{room}")
+    c.established()
+    _type(c, "99")
+    _hears(a, b, c)
+    _hears(b, a, c)
+    t.tandem.cli("room", "del", room)
+
+
+@scenario(seconds=90)
+def a_conference_goes_on_when_the_switch_is_killed(t):
+    tandem = t.own_tandem()
+    tandem.start()
+    room = _room()
+    a, b = _phone(t, tone=440), _phone(t, tone=700)
+    _join(room, a, b)
+    _hears(a, b)
+    tandem.kill()
+    place = a.place()
+    _hears(a, b, seconds=2, since=place)
+    tandem.start()
+    place = a.place()
+    _hears(a, b, seconds=2, since=place)
+    assert not _members(t, room)  # the new switch has not seen them come
+
+
+@scenario(seconds=90)
+def who_is_alone_hears_music_until_somebody_comes(t):
+    tandem = t.own_tandem()
+    tandem.start()
+    sounds = t.directory("music")
+    audio.write_tone(os.path.join(sounds, "music.wav"), 1500, seconds=2)
+    tandem.sql(f"SELECT tandem.set_music_class('default', '{sounds}/music.wav', 'files')")
+    room = _room()
+    a, b = _phone(t, tone=440), _phone(t, tone=700)
+    _join(room, a)
+    a.wait_heard(1500, seconds=2, timeout=20)
+    _join(room, b)
+    _hears(a, b)
+    place = a.place()
+    _hears(a, b, since=place)
+    assert a.heard_seconds(1500, since=place) == 0, "the music goes on"
+    b.hangup()
+    a.wait_heard(1500, seconds=1, timeout=20, since=a.place())

@@ -1,6 +1,11 @@
 """Encrypted audio (SRTP with keys in the SDP): who gets it, who is refused, and what a stranger on the wire can read."""
 
-from harness import audio
+import os
+import re
+import subprocess
+
+from harness import audio, certificates
+from harness.proc import wait_until
 from harness.wiretap import Wiretap
 
 MAND, OPT = {"transport": "tls", "encryption": "srtp-mand"}, {"transport": "tls", "encryption": "srtp"}
@@ -206,3 +211,125 @@ def encrypted_audio_survives_a_network_that_loses_packets(t):
     legs = t.leg_records(call)
     # baresip begins with RTCP that is not encrypted yet.
     assert all(suites) and all(leg["lost_packets"] > 0 and leg["srtp_rejected"] <= 3 for leg in legs), legs
+
+
+# --- keys by DTLS ---
+
+DTLS = {"encryption": "dtls_srtp"}
+
+
+def _by_dtls(suite):
+    return suite and suite.endswith(" (DTLS)") and not suite.startswith("no keys")
+
+
+def a_phone_with_dtls_and_a_plain_one_hear_each_other(t):
+    a, b = t.phone(tone=440, **DTLS), t.phone(tone=880)
+    tap = Wiretap()
+    try:
+        _talk(t, a, b)
+    finally:
+        tap.end()
+    suites, call = _finish(t, a, b)
+    assert _by_dtls(suites[0]) and suites[1] is None, suites
+    assert tap.heard(audio.ulaw_tone(440, level=0.4), a.rtp_ports) == 0
+    assert tap.heard(audio.ulaw_tone(440, level=0.4), b.rtp_ports) > 10
+    words = t.tandem.cli("call", call["id"]).stdout
+    assert f"encrypted with {suites[0]}" in words, words
+
+
+def phones_with_dtls_and_with_keys_in_their_messages_hear_each_other(t):
+    a, b = t.phone(tone=440, **DTLS), t.phone(tone=880, **MAND)
+    _talk(t, a, b)
+    suites, _ = _finish(t, a, b)
+    assert _by_dtls(suites[0]) and suites[1] and not _by_dtls(suites[1]), suites
+
+
+def a_phone_that_wants_dtls_is_called_with_it_when_its_account_says_so(t):
+    a, b = t.phone(tone=440), t.phone(tone=880, **DTLS)
+    _policy(t, b, "--srtp-keys", "dtls")
+    assert "dtls" in t.tandem.cli("account", "show", b.user).stdout
+    _talk(t, a, b)
+    suites, call = _finish(t, a, b)
+    assert suites[0] is None and _by_dtls(suites[1]), suites
+    _policy(t, b, "--srtp", "required")  # over UDP: keys by DTLS need no secret signalling
+    _talk(t, b, a)
+    suites, _ = _finish(t, b, a)
+    assert _by_dtls(suites[0]) and suites[1] is None, suites
+
+
+def a_phone_without_dtls_is_called_plain_although_its_account_says_dtls(t):
+    a, b = t.phone(tone=440), t.phone(tone=880)
+    _policy(t, b, "--srtp-keys", "dtls")
+    _talk(t, a, b)
+    suites, _ = _finish(t, a, b)
+    assert suites == [None, None], suites
+    _policy(t, b, "--srtp", "required")
+    a.dial(b.user)
+    a.closed()
+    call = t.call_record(a.user)
+    assert call["cause"] == "no-encryption", call
+
+
+def linphone_and_baresip_hear_each_other_with_dtls(t):
+    a, b = t.phone(tone=440, kind="linphone", encryption="dtls"), t.phone(tone=880, **DTLS)
+    _policy(t, b, "--srtp-keys", "dtls")
+    _talk(t, a, b)
+    a.hold()
+    a.resume()
+    place = a.place()
+    a.wait_heard(880, seconds=2, since=place)
+    suites, call = _finish(t, a, b)
+    assert all(map(_by_dtls, suites)), suites
+    assert all(leg["srtp_rejected"] < 10 for leg in t.leg_records(call)), t.leg_records(call)
+
+
+def a_plain_phone_holds_linphone_with_dtls_and_is_heard_again(t):
+    a, b = t.phone(tone=440), t.phone(tone=880, kind="linphone", encryption="dtls")
+    _policy(t, b, "--srtp-keys", "dtls")
+    _talk(t, a, b)
+    a.hold()
+    b.wait("has been paused by")
+    a.resume()
+    b.wait("Media streams established")
+    b.wait_heard(440, seconds=1, since=b.place())
+    suites, call = _finish(t, a, b)
+    assert suites[0] is None and _by_dtls(suites[1]), suites
+
+
+def _openssl_shakes_hands(shown, host, port, source):
+    """OpenSSL's own client, from this port to the switch's audio port. What it says: it stays until the handshake is over."""
+    client = subprocess.run(["timeout", "5", "openssl", "s_client", "-dtls1_2", "-connect", f"{host}:{port}", "-bind",
+                             f"{host}:{source}", "-use_srtp", "SRTP_AEAD_AES_128_GCM", "-cert", shown.file, "-key", shown.key],
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return client.stdout + client.stderr
+
+
+def another_certificate_than_the_one_announced_is_not_heard_and_tandem_says_why(t):
+    phone, b = t.endpoint(), t.phone(tone=880, answer="auto")
+    directory = os.path.join(b.home, "certificates")
+    own, other = certificates.make(directory, "own"), certificates.make(directory, "other", kind="rsa")
+    shown = subprocess.run(["openssl", "x509", "-in", own.file, "-noout", "-fingerprint", "-sha256"], capture_output=True,
+                           text=True, check=True).stdout.strip().partition("=")[2]
+    port = b.rtp_ports[-2]  # a number of its own that it does not use
+    body = phone.sdp(port=port, attributes=f"a=fingerprint:sha-256 {shown}\r\na=setup:actpass\r\n")
+    assert phone.send_invite(b.user, body=body.replace("RTP/AVP", "UDP/TLS/RTP/SAVP")) is None
+    answered = phone.response("INVITE", lambda status: status >= 200, 15)
+    assert answered.status == 200, answered
+    phone.ack(answered)
+    media = int(re.search(r"m=audio (\d+) UDP/TLS/RTP/SAVP", answered.body).group(1))
+    assert "a=setup:passive" in answered.body and "a=fingerprint:sha-256 " in answered.body, answered.body
+    call = t.tandem.running_call(phone.user)["id"]
+    words = _openssl_shakes_hands(other, phone.host, media, port)
+    assert "alert" in words, words
+    def told():
+        return t.tandem.records(f"SELECT detail FROM record.event WHERE call_id = '{call}' AND kind = 'leg-keyless'")
+    wait_until("the event", told, 10, 0.2)
+    assert "certificate is not the one that its signalling announced" in told()[0]["detail"], told()
+    assert "certificate is not the one" in t.tandem.cli("why", call).stdout
+    words = _openssl_shakes_hands(own, phone.host, media, port)
+    assert "SRTP Extension negotiated, profile=SRTP_AEAD_AES_128_GCM" in words, words
+    phone.bye(answered)
+    b.closed()
+    record = t.call_record(phone.user)
+    assert [leg["srtp"] for leg in t.leg_records(record)] == ["AEAD_AES_128_GCM (DTLS)", None], t.leg_records(record)
+    assert "certificate is not the one" not in t.tandem.cli("why", call).stdout.partition("Facts")[0]

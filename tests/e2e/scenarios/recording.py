@@ -382,7 +382,7 @@ def a_full_disk_ends_the_recording_and_not_the_call(t):
     tandem = t.own_tandem()
     directory = os.path.join(tandem.home, "state", "recordings")
     os.makedirs(directory)
-    small = 'mount -t tmpfs -o size=200k tmpfs "$0" && exec "$@"'
+    small = 'mount -t tmpfs -o size=80k tmpfs "$0" && exec "$@"'
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     tandem.program = proc.Program(["unshare", *as_root, "--mount", "sh", "-c", small, directory,
                                    tandem.path("tandemd"), "-c", tandem.config], tandem.log_path)

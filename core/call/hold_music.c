@@ -1,0 +1,216 @@
+/* Hold music: which class is due to whom, and the classes that the media process knows. A class is read when somebody
+ * is to hear it first, and again when its row has changed. Signalling thread; the media process mixes and encodes. */
+#include "call/hold_music.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "call/call-priv.h"
+#include "call/conference.h"
+#include "media/media_play.h"
+#include "media/sounds.h"
+
+#define NONE "none"
+
+struct known {
+    struct list node; /* hold_music.known */
+    struct hold_music *music;
+    char name[64];
+    const struct music_class *row; /* ref "hold music": what was read */
+    struct sounds_fetch *fetch;    /* under way */
+    uint64_t id;                   /* of the media process; 0: none of it can be played */
+    unsigned process;              /* which media process: media_up_count() */
+};
+
+struct hold_music {
+    struct pbx *pbx;
+    struct list known;
+};
+
+void hold_music_open(struct pbx *pbx)
+{
+    struct hold_music *music = mem_new(sizeof *music);
+
+    music->pbx = pbx;
+    list_init(&music->known);
+    pbx->hold_music = music;
+}
+
+static void forget_row(struct known *known)
+{
+    if (known->fetch)
+        sounds_cancel(known->fetch);
+    known->fetch = NULL;
+    obj_unref((void *)(uintptr_t)known->row, "hold music");
+    known->row = NULL;
+}
+
+void hold_music_close(struct hold_music *music)
+{
+    if (!music)
+        return;
+    music->pbx->hold_music = NULL;
+    while (!list_empty(&music->known)) {
+        struct known *known = LIST_ENTRY(music->known.next, struct known, node);
+
+        forget_row(known);
+        list_unlink(&known->node);
+        free(known);
+    }
+    free(music);
+}
+
+/* --- classes ------------------------------------------------------------------------------------------------------ */
+
+static void update_all(struct pbx *pbx)
+{
+    struct call *call;
+    struct leg *leg;
+
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx)
+    {
+        LIST_FOR_EACH(leg, &call->legs, in_call)
+        {
+            leg_music_update(leg);
+        }
+    }
+}
+
+static void found(void *arg, const struct sound_found *list, unsigned count)
+{
+    struct known *known = arg;
+    struct media *media = known->music->pbx->media;
+    struct media_piece *pieces = mem_new((count + 1) * sizeof *pieces);
+    unsigned have = 0;
+
+    known->fetch = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (list[i].fd < 0)
+            log_warn("hold music %s lacks a file: %s", known->name, list[i].why);
+        else
+            pieces[have++] =
+                (struct media_piece){.what = PLAY_FILE, .fd = list[i].fd, .kind = list[i].kind, .name = list[i].name};
+    }
+    if (have)
+        known->id = media_music_new(media, pieces, have, known->row->shuffle);
+    else
+        log_warn("hold music %s has no file that can be played: who is on hold hears nothing", known->name);
+    free(pieces);
+    update_all(known->music->pbx);
+}
+
+static void begin_to_read(struct known *known, const struct music_class *row)
+{
+    struct pbx *pbx = known->music->pbx;
+    char *paths = str_dup(row->paths), *rest = paths, *path;
+
+    if (known->process == media_up_count(pbx->media))
+        media_music_forget(pbx->media, known->id);
+    forget_row(known);
+    known->id = 0;
+    known->process = media_up_count(pbx->media);
+    known->row = obj_ref((void *)(uintptr_t)row, "hold music");
+    known->fetch = sounds_begin(pbx->sounds);
+    while ((path = strsep(&rest, "\n")) != NULL) {
+        if (row->directory) {
+            sounds_directory(known->fetch, path);
+        } else {
+            sounds_want(known->fetch, path);
+            sounds_try(known->fetch, path);
+        }
+    }
+    free(paths);
+    sounds_go(known->fetch, found, known);
+}
+
+static struct known *known_by(struct hold_music *music, const char *name)
+{
+    struct known *known;
+
+    LIST_FOR_EACH(known, &music->known, node)
+    if (strcmp(known->name, name) == 0)
+        return known;
+    known = mem_new(sizeof *known);
+    known->music = music;
+    str_copy(known->name, sizeof known->name, name);
+    list_append(&music->known, &known->node);
+    return known;
+}
+
+/* The class as the media process knows it; 0: it is on its way, and everybody is looked at again then, or there is
+ * none. */
+static uint64_t id_of(struct hold_music *music, const struct music_class *row)
+{
+    struct known *known = known_by(music, row->name);
+
+    if (known->row != row || known->process != media_up_count(music->pbx->media))
+        begin_to_read(known, row);
+    return known->fetch ? 0 : known->id;
+}
+
+/* --- who hears what ----------------------------------------------------------------------------------------------- */
+
+/* The class of those whom this leg holds; NULL: silence. */
+static const struct music_class *class_of(const struct leg *leg)
+{
+    const struct snapshot *snapshot = leg->pbx->db ? db_snapshot(leg->pbx->db) : NULL;
+    const char *name = leg->account ? leg->account->music_class : "";
+
+    if (!snapshot || !leg->pbx->hold_music)
+        return NULL;
+    if (!*name)
+        name = snapshot_setting(snapshot, "music_class", "default");
+    return strcmp(name, NONE) == 0 ? NULL : snapshot_music(snapshot, name);
+}
+
+bool hold_music_has(const struct leg *leg)
+{
+    return class_of(leg) != NULL;
+}
+
+static bool takes(const struct leg *leg, enum stream_dir dir)
+{
+    const struct stream_desc *audio = desc_audio(leg->remote);
+
+    return audio && (audio->dir & dir) == dir;
+}
+
+static bool holds(const struct leg *holder)
+{
+    return holder && holder->state == LEG_UP && holder->held && !takes(holder, DIR_RECV);
+}
+
+/* Of whose account the class is: of who holds it; its own while it waits in a conference. */
+static uint64_t due_to(const struct leg *leg)
+{
+    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
+    const struct music_class *row;
+
+    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (holder != leg && !holds(holder)) ||
+        !takes(leg, DIR_RECV))
+        return 0;
+    row = class_of(holder);
+    return row ? id_of(leg->pbx->hold_music, row) : 0;
+}
+
+static void update(struct leg *leg)
+{
+    uint64_t due = due_to(leg);
+
+    if (due == leg->music_id)
+        return;
+    if (leg->music)
+        media_play_stop(leg->music);
+    leg->music = due ? media_play_music(leg_audio_port(leg), due) : NULL;
+    leg->music_id = due;
+}
+
+void leg_music_update(struct leg *leg)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    update(leg);
+    if (peer)
+        update(peer);
+}

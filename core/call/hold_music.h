@@ -1,0 +1,18 @@
+/* Hold music: whom a phone puts on hold hears the class of that phone's account; who waits alone in a conference that of
+ * his own. Signalling thread. */
+#ifndef CALL_HOLD_MUSIC_H
+#define CALL_HOLD_MUSIC_H
+
+#include "call/leg.h"
+
+struct hold_music;
+
+/* Puts itself into pbx->hold_music. Needs pbx->sounds. */
+void hold_music_open(struct pbx *pbx);
+/* No call is left. NULL is fine. */
+void hold_music_close(struct hold_music *music);
+
+/* Would those hear something whom this leg holds? */
+bool hold_music_has(const struct leg *leg);
+
+#endif
