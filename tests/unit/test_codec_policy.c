@@ -101,6 +101,7 @@ START_TEST(codecs_of_the_caller_come_first_and_then_what_they_can_be_converted_i
     offered_is("m=audio 4000 RTP/AVP 0 8 9\n", "pcma",
                "audio RTP/AVP sendrecv: 8 PCMA/8000, "
                "101 telephone-event/8000 0-15");
+    /* Events of 8000 too: some phones have no others, whatever their codec. */
     offered_is(PCMA, "opus",
                "audio RTP/AVP sendrecv: 107 opus/48000 useinbandfec=1, 101 telephone-event/8000 0-16, "
                "102 telephone-event/48000 0-15");
