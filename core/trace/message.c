@@ -278,6 +278,19 @@ static void mask_header(const struct line *line, char *data, char *end)
     mask_credentials(value, stop, digest);
 }
 
+/* application/dtmf: a key, or the number of its event, is all there is. */
+static bool is_bare_key(const struct line *line)
+{
+    size_t from = 0, to = line->len;
+
+    while (from < to && (line->text[from] == ' ' || line->text[from] == '\t'))
+        from++;
+    while (to > from && (line->text[to - 1] == ' ' || line->text[to - 1] == '\t'))
+        to--;
+    return to - from == 1 ||
+           (to - from == 2 && line->text[from] == '1' && line->text[from + 1] >= '0' && line->text[from + 1] <= '6');
+}
+
 static void mask_body_line(const struct line *line, char *data)
 {
     char *start = data + (line->text - data), *end = start + line->len, *p;
@@ -296,9 +309,11 @@ static void mask_body_line(const struct line *line, char *data)
         stars(start + 11, end);
     } else if (line->len > 2 && strncasecmp(start, "k=", 2) == 0) {
         stars(start + 2, end);
-    } else if (line->len > 7 && strncasecmp(start, "Signal=", 7) == 0) {
-        stars(start + 7, end);
-    } else if (line->len == 1) { /* application/dtmf: the key is all there is */
+    } else if (line->len > 6 && strncasecmp(start, "Signal", 6) == 0) {
+        for (p = start + 6; p < end && (*p == ' ' || *p == '\t' || *p == '='); p++)
+            ;
+        stars(p, end);
+    } else if (is_bare_key(line)) {
         stars(start, end);
     }
 }
@@ -343,7 +358,7 @@ void message_mask(char *data, size_t len)
             body = true;
         else if (!body && (first == 'a' || first == 'p' || first == 'w'))
             mask_header(&line, data, data + len);
-        else if (body && (line.len == 1 || first == 'a' || first == 'k' || first == 's'))
+        else if (body && (first == 'a' || first == 'k' || first == 's' || is_bare_key(&line)))
             mask_body_line(&line, data);
         if (body && (line.len < 2 || line.text[1] != '='))
             mask_passwords(&line, data);

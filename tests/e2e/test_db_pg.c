@@ -563,6 +563,8 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"UPDATE config.account SET codecs = 'PCMA, pcma'", "pcma is there twice"},
         {"UPDATE config.account SET codecs = 'any,PCMA'", "any stands at the end"},
         {"UPDATE config.account SET codecs = ' '", "it names no codec"},
+        {"UPDATE config.account SET dtmf = 'sip'", "cannot have dtmf \"sip\""},
+        {"SELECT set_setting('dtmf', 'tones')", "auto, rfc4733, info or inband"},
         {"SELECT set_setting('codecs', 'opus,H264')", "there is no codec \"h264\""},
         {"UPDATE config.account SET session_expires = 60", "from 90 to 86400"},
         {"UPDATE config.account SET session_expires = 600, session_min_se = 900",

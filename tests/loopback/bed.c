@@ -124,6 +124,16 @@ void bed_srtp(struct bed *bed, const char *name, enum srtp_mode mode, bool witho
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
+void bed_dtmf(struct bed *bed, const char *name, enum dtmf_mode mode)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account->dtmf = mode;
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 void bed_srtp_keys(struct bed *bed, const char *name, enum srtp_mode mode, enum srtp_keys keys)
 {
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));

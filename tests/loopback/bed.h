@@ -66,6 +66,8 @@ void bed_setting(struct bed *bed, const char *key, const char *value);
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
 /* What an account does about encrypted audio. */
 void bed_srtp(struct bed *bed, const char *name, enum srtp_mode mode, bool without_tls);
+/* How keys go to an account's phones. */
+void bed_dtmf(struct bed *bed, const char *name, enum dtmf_mode mode);
 /* The same, and where calls to its phones get keys from. */
 void bed_srtp_keys(struct bed *bed, const char *name, enum srtp_mode mode, enum srtp_keys keys);
 /* Which codecs an account may use ("opus,PCMA"); "": as the switch. */

@@ -1,4 +1,4 @@
-/* Notes between the phones of a call: key presses and picture requests in INFO, texts in MESSAGE. What crosses, what
+/* Notes between the phones of a call: picture requests in INFO, texts in MESSAGE. What crosses, what
  * comes back, and what a phone gets that nobody listens to. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,10 +66,8 @@ static struct message said(struct ua *from, struct ua *to, const struct ask *ask
 static const struct {
     const char *method, *type, *body, *type_there;
 } crossing[] = {
-    {"INFO", "application/dtmf-relay", KEY, "application/dtmf-relay"},
-    {"INFO", "Application/DTMF-Relay;x=y", "Signal=#\r\n", "application/dtmf-relay"},
-    {"INFO", "application/dtmf", "5", "application/dtmf"},
     {"INFO", "application/media_control+xml", PICTURE, "application/media_control+xml"},
+    {"INFO", "Application/Media_Control+XML;x=y", PICTURE, "application/media_control+xml"},
     {"MESSAGE", "text/plain", "the door, please", "text/plain;charset=UTF-8"},
     {"MESSAGE", "text/plain;charset=utf-8;format=flowed",
      "Gr\xc3\xbc\xc3\x9f"
@@ -114,7 +112,7 @@ static const struct {
 START_TEST(an_answer_that_could_be_taken_for_the_end_of_the_call_is_500)
 {
     struct party p = party_open(NULL);
-    struct ask info = note("INFO", "application/dtmf-relay", KEY), text = note("MESSAGE", "text/plain", "hello");
+    struct ask info = note("INFO", "application/media_control+xml", PICTURE), text = note("MESSAGE", "text/plain", "hello");
 
     ck_assert_int_eq(said(p.a, p.b, &info, answers[_i].there).status, answers[_i].info);
     ck_assert_int_eq(said(p.b, p.a, &text, answers[_i].there).status, answers[_i].message);
@@ -126,7 +124,7 @@ END_TEST
 START_TEST(a_phone_without_the_dialog_ends_the_call)
 {
     struct party p = party_open(NULL);
-    struct ask info = note("INFO", "application/dtmf-relay", KEY);
+    struct ask info = note("INFO", "application/media_control+xml", PICTURE);
 
     ck_assert_int_eq(said(p.a, p.b, &info, 481).status, 500);
     ua_reply(p.a, must(ua_wait(p.a, "BYE")), 200, "OK", NULL);
@@ -140,7 +138,7 @@ END_TEST
 START_TEST(a_phone_that_takes_no_notes_gets_none)
 {
     struct party p = party_open("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n");
-    struct ask info = note("INFO", "application/dtmf-relay", KEY), text = note("MESSAGE", "text/plain", "hello");
+    struct ask info = note("INFO", "application/media_control+xml", PICTURE), text = note("MESSAGE", "text/plain", "hello");
     const struct message *m;
 
     ck_assert_int_eq(wire_status(p.a, &info), 415);
@@ -186,7 +184,7 @@ static const struct {
      {.method = "INFO", .headers = "Content-Encoding: gzip\r\n", .type = "application/dtmf-relay", .body = KEY},
      415},
     {"INFO with control characters",
-     {.method = "INFO", .type = "application/dtmf-relay", .body = "Signal=\x01\r\n"},
+     {.method = "INFO", .type = "application/media_control+xml", .body = "<media_control>\x01"},
      415},
     {"MESSAGE with keys", {.method = "MESSAGE", .type = "application/dtmf-relay", .body = KEY}, 415},
     {"MESSAGE with a page", {.method = "MESSAGE", .type = "text/html", .body = "<b>hello</b>"}, 415},
@@ -242,7 +240,7 @@ START_TEST(a_phone_that_talks_to_the_switch_is_not_told_that_it_was_heard)
 {
     struct bed *bed = bed_open(NULL, "extension('internal', '_.', function(call) call:answer() call:sleep(60) end)");
     struct ua *a = bed_registered(bed, "201");
-    struct ask asks[] = {note("INFO", "application/dtmf-relay", KEY), note("MESSAGE", "text/plain", "hello")};
+    struct ask asks[] = {note("INFO", "application/media_control+xml", PICTURE), note("MESSAGE", "text/plain", "hello")};
 
     ua_invite(a, "600", NULL);
     ua_ack(a, must(ua_wait(a, "200")));
@@ -285,7 +283,7 @@ END_TEST
 START_TEST(one_phone_cannot_pile_up_notes)
 {
     struct party p = party_open(NULL);
-    struct ask key = note("INFO", "application/dtmf", "1");
+    struct ask key = note("INFO", "application/media_control+xml", PICTURE);
     const struct message *m;
     char value[40];
 

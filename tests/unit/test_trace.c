@@ -7,6 +7,7 @@
 #include "call/call.h"
 #include "trace/message.h"
 #include "trace/trace.h"
+#include "trace/why.h"
 
 #define CALL_ID_A "a84b4c76e66710@192.0.2.10"
 #define CALL_ID_B "77aa1-tandem"
@@ -201,10 +202,72 @@ START_TEST(the_end_has_its_cause_in_words_with_a_remedy)
 }
 END_TEST
 
+static const char *why_of(const char *media, const char *lines)
+{
+    static char text[4096];
+    char report[2048];
+    json_t *json, *why;
+    char *dump;
+
+    snprintf(report, sizeof report,
+             "{\"id\":\"x\",\"state\":\"ended\",\"cause\":\"normal\",\"from\":\"201\",\"to\":\"202\",\"answered_us\":5,"
+             "\"talk_ms\":9000,\"answered_by\":\"202\",\"ended_by\":\"caller\",\"legs\":[{\"party\":\"201\","
+             "\"inbound\":true},"
+             "{\"party\":\"202\",\"inbound\":false,\"media\":%s}],\"lines\":[%s]}",
+             media, lines);
+    json = json_loads(report, 0, NULL);
+    ck_assert_ptr_nonnull(json);
+    why = why_call(json);
+    dump = json_dumps(why, 0);
+    str_copy(text, sizeof text, dump);
+    free(dump);
+    json_decref(why);
+    return text;
+}
+
+START_TEST(poor_audio_is_the_answer_when_nothing_else_went_wrong)
+{
+    static const char poor[] = "{\"rx_packets\":400,\"tx_packets\":400,\"mos_in\":4.2,\"mos_out\":2.31}";
+    static const char fair[] = "{\"rx_packets\":400,\"tx_packets\":400,\"mos_in\":4.2,\"mos_out\":3.8}";
+    const char *said = why_of(poor, "");
+
+    ck_assert_msg(strstr(said, "The audio to the phone of 202 was poor (2.3 of 5)."), "%s", said);
+    ck_assert_msg(strstr(said, "Wi-Fi") && strstr(said, "poor-audio"), "%s", said);
+    said = why_of(fair,
+                  "{\"kind\":\"event\",\"event\":\"leg-poor\",\"at_us\":7,\"leg\":1,\"text\":\"poor audio from 202's "
+                  "phone: 12 % of packets are lost\"}");
+    ck_assert_msg(strstr(said, "poor for a while") && strstr(said, "12 % of packets are lost"), "%s", said);
+    said = why_of(fair, "");
+    ck_assert_msg(strstr(said, "Nothing went wrong") && !strstr(said, "poor"), "%s", said);
+}
+END_TEST
+
+START_TEST(pressed_keys_are_masked_however_a_phone_writes_them)
+{
+    static const char *const bodies[] = {"Signal=7\r\nDuration=160\r\n",
+                                         "signal = 7\n",
+                                         "Signal\t=\t7\r\n",
+                                         "7",
+                                         "7\r\n",
+                                         " 7 \r\n",
+                                         "11\r\n",
+                                         "Signal=11\r\n"};
+    char message[200];
+
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        snprintf(message, sizeof message, "INFO sip:x SIP/2.0\r\nCSeq: 2 INFO\r\n\r\n%s", bodies[i]);
+        message_mask(message, strlen(message));
+        ck_assert_msg(!strpbrk(strstr(message, "\r\n\r\n") + 4, "7") && !strstr(message, "11"), "%s", message);
+        if (strstr(bodies[i], "Duration"))
+            ck_assert_ptr_nonnull(strstr(message, "Duration=160"));
+    }
+}
+END_TEST
+
 START_TEST(digest_answers_and_srtp_keys_and_pressed_keys_are_masked)
 {
-    static const char *const secrets[] = {
-        "6629fae49393a053", "0123beef", "WVNfX19zZW1jdGwg", "c2VjcmV0OnBhc3M", "bearertoken", "4711", "hunter2"};
+    static const char *const secrets[] = {"6629fae49393a053", "0123beef", "WVNfX19zZW1jdGwg", "c2VjcmV0OnBhc3M",
+                                          "bearertoken",      "4711",     "hunter2"};
     json_t *json;
     const char *message;
 
@@ -426,6 +489,8 @@ int main(void)
     tcase_add_test(tcase, responses_to_other_requests_than_invite_say_to_which);
     tcase_add_test(tcase, a_repeated_message_is_marked_as_sent_again);
     tcase_add_test(tcase, the_end_has_its_cause_in_words_with_a_remedy);
+    tcase_add_test(tcase, poor_audio_is_the_answer_when_nothing_else_went_wrong);
+    tcase_add_test(tcase, pressed_keys_are_masked_however_a_phone_writes_them);
     tcase_add_test(tcase, digest_answers_and_srtp_keys_and_pressed_keys_are_masked);
     tcase_add_test(tcase, nonsense_on_the_wire_is_survived);
     tcase_add_test(tcase, only_so_many_finished_calls_are_kept_and_the_oldest_goes_first);

@@ -9,12 +9,42 @@ import wave
 RATE = 8000
 
 
-def write_tone(path, frequency, seconds=10.0, rate=RATE, level=0.4):
-    """A mono 16-bit WAV file with one steady tone; phones play it in a loop."""
+ROWS, COLUMNS, KEYPAD = (697, 770, 852, 941), (1209, 1336, 1477, 1633), "123A456B789C*0#D"
+TYPES_AT = 4.0  # s
+
+
+def _type(samples, keys, rate):
+    """In place of what is there: 140 ms each, and as much silence."""
+    at, count = int(TYPES_AT * rate), int(0.14 * rate)
+    for key in keys:
+        row, column = ROWS[KEYPAD.index(key) // 4], COLUMNS[KEYPAD.index(key) % 4]
+        for i in range(count):
+            samples[at + i] = int(6000 * (math.sin(2 * math.pi * row * i / rate) + math.sin(2 * math.pi * column * i / rate)))
+            samples[at + count + i] = 0
+        at += 2 * count
+
+
+def keys_in(samples, rate, window=0.03):
+    """The keys (DTMF) that are in the sound, each as often as it begins: "4711"."""
+    size, keys, last, run = int(rate * window), "", "", 0
+    for at in range(0, len(samples) - size, size):
+        piece = samples[at:at + size]
+        row, column = ([goertzel(piece, rate, f) for f in group] for group in (ROWS, COLUMNS))
+        loud = sum(s * s for s in piece) / size > 300 * 300
+        key = KEYPAD[row.index(max(row)) * 4 + column.index(max(column))] if loud and min(max(row), max(column)) > 0.3 else ""
+        run = run + 1 if key == last else 1
+        keys += key if run == 2 else ""
+        last = key
+    return keys
+
+
+def write_tone(path, frequency, seconds=10.0, rate=RATE, level=0.4, keys=""):
+    """A mono 16-bit WAV file with one steady tone, with keys in it; phones play it in a loop."""
     # Whole periods, so that the loop has no click in it.
     count = int(round(frequency * seconds)) * rate // frequency
     samples = array.array("h", (int(32767 * level * math.sin(2 * math.pi * frequency * i / rate))
                                 for i in range(count)))
+    _type(samples, keys, rate)
     if sys.byteorder == "big":
         samples.byteswap()
     with wave.open(str(path), "wb") as out:

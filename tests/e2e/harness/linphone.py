@@ -25,6 +25,8 @@ verify_server_cn=0
 use_ipv6={ipv6}
 contact="{user}" <sip:{user}@{host}>
 media_encryption={encryption}
+use_info={info}
+use_rfc2833={rfc2833}
 incoming_calls_early_media={early}
 register_only_when_network_is_up=0
 default_proxy=0
@@ -53,9 +55,10 @@ class Linphone(ear.Ear):
     """One linphonec with one account. Nothing happens before start()."""
 
     def __init__(self, home, ports, server, user, secret, tone=440, expires=60, codecs="pcmu", transport="udp",
-                 early=False, inside=None, encryption="none"):
+                 early=False, inside=None, encryption="none", keys="rfc4733"):
         """ports: four or more of its own, as a list; the rest as for a Phone. codecs: of 8 kHz, for the recording's sake;
-        early: it is heard while it still rings; encryption: of its audio, "srtp" (RTP/SAVP) or "none"."""
+        early: it is heard while it still rings; encryption: of its audio, "srtp" (RTP/SAVP) or "none"; keys: how it
+        sends them, "rfc4733" or "info"."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
         self.sip = ports[0]
         self.inside = inside  # a Place of net.py; None: where the test is
@@ -67,7 +70,8 @@ class Linphone(ear.Ear):
         text = CONFIG.format(udp=self.sip if transport == "udp" else 0, tcp=self.sip if transport == "tcp" else 0,
                              tls=self.sip if transport == "tls" else 0, host=host,
                              ipv6=int(host.startswith("[")), user=user, rtp=ports[2] + ports[2] % 2, server=server,
-                             transport=transport, expires=expires, secret=secret, early=int(early), encryption=encryption)
+                             transport=transport, expires=expires, secret=secret, early=int(early), encryption=encryption,
+                             info=int(keys == "info"), rfc2833=int(keys == "rfc4733"))
         for i, (name, rate, channels) in enumerate(CODECS):
             text += (f"[audio_codec_{i}]\nmime={name}\nrate={rate}\nchannels={channels}\n"
                      f"enabled={int(name.lower() in codecs.split(','))}\n")

@@ -55,12 +55,12 @@ class Phone(ear.Ear):
     """One baresip with one account. Nothing happens before start()."""
 
     def __init__(self, home, ports, server, user, secret, tone=440, answer="manual", expires=60, codecs="pcmu",
-                 transport="udp", inside=None, certificate=None, encryption=None, speaks=10.0):
+                 transport="udp", inside=None, certificate=None, encryption=None, speaks=10.0, types=""):
         """ports: eight or more of its own, as a list; server: "host:port" of the switch, whose family it speaks; answer:
         "auto" or "manual"; expires: seconds of the registration; codecs: comma-separated; transport: udp, tcp or tls;
         certificate: its own, to be shown when the switch asks for it; encryption: of its audio, "srtp" (RTP/AVP with keys),
          "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF), or with keys by DTLS, "dtls_srtp" (UDP/TLS/RTP/SAVPF); speaks:
-         seconds of its tone, behind which it hangs up."""
+         seconds of its tone, behind which it hangs up; types: keys that it types as tones, some seconds after its call began."""
         self.home, self.user, self.tone, self.server = str(home), user, tone, server
         self.inside = inside  # a Place of net.py; None: where the test is
         self.sip, self.control = ports[0], ports[2]  # baresip takes the port after its SIP port for TLS
@@ -68,7 +68,7 @@ class Phone(ear.Ear):
         self.address = f"{host}:{self.sip}"
         self.ipv6 = host.startswith("[")
         os.makedirs(os.path.join(self.home, "rec"), exist_ok=True)
-        audio.write_tone(os.path.join(self.home, "tone.wav"), tone, speaks)
+        audio.write_tone(os.path.join(self.home, "tone.wav"), tone, speaks, keys=types)
         rtp_first = ports[3] + ports[3] % 2
         self.rtp_ports = range(rtp_first, ports[-1] + 1)
         self._write("config", CONFIG.format(host=host, interface=host.strip("[]"), home=self.home, sip=self.sip,
@@ -187,6 +187,11 @@ class Phone(ear.Ear):
         """The first event of these types after the last one that was waited for, or None; does not wait."""
         found = self._find(lambda e: e.get("event") and e.get("type") in types, self._mark, 0)
         return found and found[1]
+
+    def events(self, *types):
+        """All events of these types so far."""
+        with self._fresh:
+            return [e for e in self._events if e.get("event") and e.get("type") in types]
 
     def wait(self, *types, timeout=15.0):
         """The next event of these types: each wait looks only at what came after the event that the last one found."""
