@@ -237,7 +237,7 @@ void relay_reconsider(struct port *port)
 {
     struct bridge *bridge = port->bridge.to ? &port->bridge.to->bridge : NULL;
 
-    if (!bridge || bridge->to != port)
+    if (!bridge || bridge->to != port || !list_linked(&bridge->sink.node))
         return;
     bridge->muted = voice_is_taken(port);
     /* Back to packets as they are it goes by bridge_frame(), which is nowhere in the way of one. */
@@ -264,10 +264,10 @@ void relay_bridge(struct port *a, struct port *b)
 
 static void unpoint(struct port *port)
 {
+    list_unlink(&port->bridge.sink.node); /* first: a source that goes makes the voice reconsider */
     decode_off(&port->bridge);
     port->bridge.foreign = port->bridge.keying = port->bridge.muting = port->bridge.muted = false;
     record_unbridged(port);
-    list_unlink(&port->bridge.sink.node);
     port->bridge.to = NULL;
     port_refresh_accepts(port);
 }
