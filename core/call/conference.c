@@ -105,8 +105,8 @@ static void publish(struct conference_member *member, enum event_kind kind, cons
 static void tell_media(struct conference_member *member)
 {
     struct media_port *port = leg_audio_port(member->leg);
-    bool quiet =
-        member->muted || member->waits || member->leg->held; /* what a phone plays while it holds is for nobody */
+    /* What a phone plays while it holds is for nobody. */
+    bool quiet = member->muted || member->waits || member->leg->held;
 
     if (port)
         media_mix(port, member->conference->room,

@@ -163,7 +163,7 @@ void leg_on_offer_refused(struct leg *leg, int status)
 
     if (!leg->our_offer)
         return;
-    if (status == 491 && leg->offer_again && leg->offer_tries < OFFER_TRIES_MAX) {
+    if (status == 491 && leg->state == LEG_UP && leg->offer_again && leg->offer_tries < OFFER_TRIES_MAX) {
         /* RFC 3261 §14.1: who made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms. */
         random_bytes(&random, sizeof random);
         leg->offer_tries++;

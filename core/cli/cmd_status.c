@@ -86,6 +86,8 @@ static void print_media(const struct cli *cli, const json_t *media)
     fprintf(cli->out, " (process %lld), ports: %lld in use, %lld ready; %lld packets relayed",
             (long long)json_num(media, "pid"), (long long)json_num(media, "ports_used"),
             (long long)json_num(media, "ports_ready"), (long long)json_num(media, "packets"));
+    if (json_num(media, "poor_legs"))
+        fprintf(cli->out, ", poor audio: %lld", (long long)json_num(media, "poor_legs"));
     if (json_num(media, "restarts"))
         fprintf(cli->out, ", restarted %lld times", (long long)json_num(media, "restarts"));
     putc('\n', cli->out);

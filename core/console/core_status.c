@@ -41,6 +41,19 @@ static json_t *database_json(const struct pbx *pbx)
     return json;
 }
 
+/* Legs whose audio is poor just now, in either direction. */
+static int poor_legs(const struct pbx *pbx)
+{
+    const struct call *call;
+    const struct leg *leg;
+    int poor = 0;
+
+    LIST_FOR_EACH(call, &pbx->calls, in_pbx)
+    LIST_FOR_EACH(leg, &call->legs, in_call)
+    poor += leg->quality.in.poor || leg->quality.out.poor;
+    return poor;
+}
+
 static json_t *media_json(const struct pbx *pbx)
 {
     struct media_status status;
@@ -48,9 +61,9 @@ static json_t *media_json(const struct pbx *pbx)
     if (!pbx->media)
         return json_pack("{s:b}", "up", 0);
     media_get_status(pbx->media, &status);
-    return json_pack("{s:b,s:i,s:i,s:i,s:i,s:I}", "up", status.up, "pid", status.pid, "ports_used",
+    return json_pack("{s:b,s:i,s:i,s:i,s:i,s:I,s:i}", "up", status.up, "pid", status.pid, "ports_used",
                      (int)status.ports_used, "ports_ready", (int)status.ports_ready, "restarts", (int)status.restarts,
-                     "packets", (json_int_t)status.packets);
+                     "packets", (json_int_t)status.packets, "poor_legs", poor_legs(pbx));
 }
 
 static json_t *edge_json(const struct edge *edge)

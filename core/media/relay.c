@@ -18,24 +18,24 @@ static struct port *port_of(struct bridge *bridge)
 
 /* --- decoded ------------------------------------------------------------------------------------------------------ */
 
-static void let_go(struct bridge *bridge, unsigned ms)
+static void let_go(struct bridge *bridge, struct port *to, unsigned ms)
 {
     if (bridge->pressed)
-        voice_release(bridge->to, ms);
+        voice_release(to, ms);
     bridge->pressed = false;
 }
 
 /* Never from under a sink of the same port: it takes one away. */
-static void decode_off(struct bridge *bridge)
+static void decode_off(struct bridge *bridge, struct port *to)
 {
     if (!bridge->decoded)
         return;
-    let_go(bridge, KEY_MS);
+    let_go(bridge, to, KEY_MS);
     bridge->decoded = false;
     if (bridge->rate)
         hearing_close(port_of(bridge), bridge->rate);
     bridge->rate = 0;
-    voice_remove(bridge->to, &bridge->source);
+    voice_remove(to, &bridge->source);
 }
 
 static void decode_on(struct bridge *bridge)
@@ -77,7 +77,7 @@ static bool bridge_frame(struct source *source, int16_t *pcm, unsigned rate, uin
     if (bridge->keying && due_us > bridge->keyed_us + KEYS_REST_US)
         bridge->keying = false;
     if (!bridge->foreign && !bridge->keying && !bridge->muting && !voice_has_other(bridge->to, source)) {
-        decode_off(bridge);
+        decode_off(bridge, bridge->to);
         return false;
     }
     heard = heard_at(bridge, rate, due_us);
@@ -92,7 +92,7 @@ void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key
     struct port *to = bridge->to;
 
     if (report->up) {
-        let_go(bridge, report->ms);
+        let_go(bridge, to, report->ms);
         return;
     }
     if (!to || to == port || bridge->muted || voice_key_out(to) == KEY_OUT_NOWHERE)
@@ -237,12 +237,12 @@ void relay_reconsider(struct port *port)
 {
     struct bridge *bridge = port->bridge.to ? &port->bridge.to->bridge : NULL;
 
-    if (!bridge || bridge->to != port || !list_linked(&bridge->sink.node))
+    if (!bridge || bridge->to != port)
         return;
     bridge->muted = voice_is_taken(port);
     /* Back to packets as they are it goes by bridge_frame(), which is nowhere in the way of one. */
     if (bridge->muted)
-        decode_off(bridge);
+        decode_off(bridge, bridge->to);
     else if (bridge->muting || voice_has_other(port, &bridge->source))
         decode_on(bridge);
 }
@@ -264,11 +264,13 @@ void relay_bridge(struct port *a, struct port *b)
 
 static void unpoint(struct port *port)
 {
-    list_unlink(&port->bridge.sink.node); /* first: a source that goes makes the voice reconsider */
-    decode_off(&port->bridge);
+    struct port *to = port->bridge.to;
+
+    port->bridge.to = NULL; /* first: what else is said there would have it decode again */
+    decode_off(&port->bridge, to);
     port->bridge.foreign = port->bridge.keying = port->bridge.muting = port->bridge.muted = false;
     record_unbridged(port);
-    port->bridge.to = NULL;
+    list_unlink(&port->bridge.sink.node);
     port_refresh_accepts(port);
 }
 

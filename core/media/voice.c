@@ -305,7 +305,8 @@ static bool send_shared(struct voice *voice, uint64_t due_us)
 
     if (!source && voice->sources.next->next == &voice->sources)
         source = LIST_ENTRY(voice->sources.next, struct source, node);
-    if (!source || !source->payload || voice->port->taps || voice->held || voice->ptime_ms != PACE_MS || !voice_keys_done(voice->port))
+    if (!source || !source->payload || voice->port->taps || voice->held || voice->ptime_ms != PACE_MS ||
+        !voice_keys_done(voice->port))
         return false;
     len = source->payload(source, voice->kind, &payload, due_us);
     if (!len || len > CODEC_PAYLOAD_MAX)

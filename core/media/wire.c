@@ -298,7 +298,7 @@ void wire_flush(struct wire *wire)
     while (!wire->freed && sent < wire->out_used) {
         size_t fds, size = packet_size(wire, sent, &fds);
 
-        if (send_packet(wire, wire->out + sent, size, wire->out_fds + fds_sent, fds) < 0) {
+        if (send_packet(wire, wire->out + sent, size, fds ? wire->out_fds + fds_sent : NULL, fds) < 0) {
             if (errno == EINTR)
                 continue;
             wire->full = errno == EAGAIN || errno == ENOBUFS;
@@ -318,7 +318,8 @@ void wire_flush(struct wire *wire)
     wire->out_fd_count -= fds_sent;
     if (fds_sent)
         memmove(wire->out_fds, wire->out_fds + fds_sent, wire->out_fd_count * sizeof *wire->out_fds);
-    memmove(wire->out, wire->out + sent, wire->out_used - sent);
+    if (sent)
+        memmove(wire->out, wire->out + sent, wire->out_used - sent);
     wire->out_used -= sent;
     watch_what_is_needed(wire);
 }

@@ -10,6 +10,7 @@
 #include "disk.h"
 #include "media/control-priv.h"
 #include "media/client-priv.h"
+#include "media/recording.h"
 #include "media/dtls.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -116,7 +117,7 @@ static void to_process(const uint8_t *data, size_t size)
 
 /* --- the client --------------------------------------------------------------------------------------------------- */
 
-static unsigned released;
+static unsigned released, recorded;
 
 static void happened(void *arg, const struct media_event *event)
 {
@@ -125,6 +126,11 @@ static void happened(void *arg, const struct media_event *event)
 static void was_released(void *arg, const struct media_stats *stats)
 {
     released++;
+}
+
+static void was_recorded(void *arg, const struct media_recorded *what)
+{
+    recorded++;
 }
 
 static void to_client(const uint8_t *data, size_t size)
@@ -141,7 +147,7 @@ static void to_client(const uint8_t *data, size_t size)
     int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), fd;
     size_t len;
 
-    released = 0;
+    released = recorded = 0;
     snprintf(path, sizeof path, "%s/client.sock", disk_dir());
     unlink(path);
     config.socket_path = path;
@@ -160,8 +166,12 @@ static void to_client(const uint8_t *data, size_t size)
             break;
         loop_turn(loop, 0);
         port = taken < COUNT_OF(ports) ? media_port_take(media, AF_INET, happened, NULL) : NULL;
-        if (port)
+        if (port) {
+            const struct media_record plan = {.what = MEDIA_RECORD_BOTH};
+
             ports[taken++] = port;
+            media_record_stop(media_record(port, &plan, dup(listener), was_recorded, NULL));
+        }
         if (taken > 2 && asked < taken - 2) /* the others keep theirs until the end */
             media_port_release(ports[asked++], was_released, NULL);
         loop_fake_advance(loop, 20);
@@ -177,6 +187,7 @@ static void to_client(const uint8_t *data, size_t size)
     disk_must(released == taken, "whoever released a port is told so, once");
     close(listener);
     media_close(media, true);
+    disk_must(recorded == taken, "whoever began a recording is told of its end, once");
     loop_turn(loop, 0);
     loop_free(loop);
 }

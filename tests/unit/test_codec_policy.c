@@ -101,7 +101,10 @@ START_TEST(codecs_of_the_caller_come_first_and_then_what_they_can_be_converted_i
     offered_is("m=audio 4000 RTP/AVP 0 8 9\n", "pcma",
                "audio RTP/AVP sendrecv: 8 PCMA/8000, "
                "101 telephone-event/8000 0-15");
-    offered_is(PCMA, "opus", "audio RTP/AVP sendrecv: 107 opus/48000 useinbandfec=1, 102 telephone-event/48000 0-15");
+    /* Events of 8000 too: some phones have no others, whatever their codec. */
+    offered_is(PCMA, "opus",
+               "audio RTP/AVP sendrecv: 107 opus/48000 useinbandfec=1, 101 telephone-event/8000 0-16, "
+               "102 telephone-event/48000 0-15");
     /* What is named goes before whatever else there is. */
     offered_is("m=audio 4000 RTP/AVP 3 0 8\n", "PCMA,any",
                "audio RTP/AVP sendrecv: 8 PCMA/8000, 3 GSM/8000, 0 PCMU/8000, 9 G722/8000, "
@@ -148,7 +151,8 @@ START_TEST(numbers_that_are_taken_stay_with_their_codec)
                "97 opus/48000 useinbandfec=1, 9 telephone-event/8000, 102 telephone-event/48000 0-15");
     /* Also that of one which is left out here. */
     offered_is("m=audio 4000 RTP/AVP 107 8\na=rtpmap:107 iLBC/8000\n", "opus",
-               "audio RTP/AVP sendrecv: 96 opus/48000 useinbandfec=1, 102 telephone-event/48000 0-15");
+               "audio RTP/AVP sendrecv: 96 opus/48000 useinbandfec=1, 101 telephone-event/8000 0-15, "
+               "102 telephone-event/48000 0-15");
 }
 END_TEST
 

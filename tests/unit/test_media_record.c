@@ -125,6 +125,28 @@ START_TEST(what_is_played_to_a_leg_is_in_its_recording)
 }
 END_TEST
 
+/* Joining moves ports from thread to thread; hold music and a conference may have packets ready that many share. */
+START_TEST(who_is_heard_in_a_conference_is_in_the_recording_of_a_listener)
+{
+    struct talker *a = talker_new("PCMU", A_HZ), *b = talker_new("PCMU", B_HZ), *c = talker_new("PCMA", C_HZ);
+    struct media_recording *recording = record(a, &stereo);
+
+    TALK_UNTIL(tenths_of(0, A_HZ) >= 3);
+    media_mix(talker_port(c), 1, 0);
+    media_mix(talker_port(b), 1, 0);
+    media_mix(talker_port(a), 1, 0);
+    TALK_UNTIL(tenths_of(1, B_HZ) >= 5 && tenths_of(1, C_HZ) >= 5);
+    talker_free(b);
+    talker_free(c);
+    media_unmix(talker_port(a));
+    media_record_stop(recording);
+    TALK_UNTIL(ended);
+    ck_assert_uint_ge(tenths_of(0, A_HZ) + 6, recorded.ms / 100);
+    ck_assert_uint_eq(tenths_of(1, A_HZ), 0);
+    talker_free(a);
+}
+END_TEST
+
 START_TEST(a_released_port_ends_its_recordings_and_they_are_whole)
 {
     struct talker *a = talker_new("PCMU", A_HZ);
@@ -206,6 +228,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_leg_that_is_joined_with_another_goes_on_in_its_recording);
     tcase_add_test(tc, what_is_played_to_a_leg_is_in_its_recording);
+    tcase_add_test(tc, who_is_heard_in_a_conference_is_in_the_recording_of_a_listener);
     tcase_add_test(tc, a_released_port_ends_its_recordings_and_they_are_whole);
     tcase_add_test(tc, an_echo_is_what_the_leg_says_and_is_told);
     tcase_add_test(tc, a_beep_is_heard_and_not_recorded);

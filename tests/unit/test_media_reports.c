@@ -27,6 +27,7 @@ struct phone {
     unsigned told, released;
     int rtp, rtcp;
     union addr addr, rtcp_addr;
+    uint8_t pt;
     uint16_t seq;
     uint32_t ssrc;
     uint8_t got[2048]; /* the last packet that wait_rtcp() has seen */
@@ -134,11 +135,13 @@ static int bound(union addr *addr)
     return fd;
 }
 
-static void phone_open(struct phone *phone, uint32_t ssrc)
+static void phone_open_with(struct phone *phone, uint32_t ssrc, const char *codec, unsigned pt)
 {
-    struct codec codecs[] = {{.name = "PCMA", .rate = 8000, .channels = 1, .pt = 8}};
+    struct codec codecs[] = {{.rate = 8000, .channels = 1, .pt = (uint8_t)pt}};
     struct stream_desc d = {.kind = STREAM_AUDIO, .dir = DIR_SENDRECV};
 
+    str_copy(codecs[0].name, sizeof codecs[0].name, codec);
+    phone->pt = (uint8_t)pt;
     phone->rtp = bound(&phone->addr);
     phone->rtcp = bound(&phone->rtcp_addr);
     phone->ssrc = ssrc;
@@ -151,6 +154,11 @@ static void phone_open(struct phone *phone, uint32_t ssrc)
     media_port_remote(phone->port, &d, NULL);
     media_port_local(phone->port, &d);
     free(d.codecs);
+}
+
+static void phone_open(struct phone *phone, uint32_t ssrc)
+{
+    phone_open_with(phone, ssrc, "PCMA", 8);
 }
 
 static void phone_close(struct phone *phone)
@@ -183,7 +191,7 @@ static void send_to(int fd, const struct phone *phone, unsigned offset, const ui
 /* One packet of sound; skip: so many are lost before it. */
 static void talk(struct phone *phone, unsigned skip)
 {
-    uint8_t packet[172] = {0x80, 8};
+    uint8_t packet[172] = {0x80, phone->pt};
 
     phone->seq = (uint16_t)(phone->seq + skip);
     packet[2] = (uint8_t)(phone->seq >> 8);
@@ -215,6 +223,14 @@ static size_t unhex(const char *hex, uint8_t *out)
         hex++;
     }
     return len;
+}
+
+/* The next packet of sound that comes is of this stream; 0: there is none. */
+static uint32_t hears_stream(struct phone *phone)
+{
+    uint8_t packet[2048];
+
+    return recv(phone->rtp, packet, sizeof packet, 0) > 12 ? get32(packet + 8) : 0;
 }
 
 static void reports(struct phone *phone, const char *hex)
@@ -426,6 +442,52 @@ START_TEST(our_sender_reports_can_be_answered)
 }
 END_TEST
 
+START_TEST(where_sound_is_converted_each_phone_talks_about_the_switch)
+{
+    uint32_t heard = 0, next;
+    char answer[200];
+
+    phone_open(&t.ada, 0xADA00001);
+    phone_open_with(&t.bob, 0xB0B00001, "G722", 9);
+    media_bridge(t.ada.port, t.bob.port);
+    while (!got_rtcp(&t.ada)) { /* at once: nobody else would report */
+        talk(&t.ada, 0);
+        talk(&t.bob, 0);
+        loop_turn(t.loop, 5);
+        if ((next = hears_stream(&t.ada)))
+            heard = next;
+    }
+    while (t.ada.got[1] != 200) { /* the first may have come before the first sound */
+        talk(&t.bob, 0);
+        if ((next = hears_stream(&t.ada)))
+            heard = next;
+        loop_turn(t.loop, 5);
+        if (!got_rtcp(&t.ada))
+            t.ada.got[1] = 0;
+    }
+    ck_assert_uint_ne(heard, 0);
+    ck_assert_uint_ne(heard, 0xB0B00001);
+    ck_assert_uint_eq(get32(t.ada.got + 4), heard);
+    ck_assert_uint_eq(get32(t.ada.got + 28), 0xADA00001);
+    /* she answers: all is well, 50 of the last 256 lost */
+    snprintf(answer, sizeof answer, "81c90007 ada00001 %08x 32000009 00000100 00000008 %08x 00000000", heard,
+             get32(t.ada.got + 8) << 16 | get32(t.ada.got + 12) >> 16);
+    reports(&t.ada, answer);
+    reports(&t.bob, ADA_SR); /* about streams that he does not hear */
+    while (!t.ada.last.reports || !t.ada.last.out.mos_now || !t.bob.last.bad_reports) {
+        talk(&t.ada, 0);
+        talk(&t.bob, 0);
+        loop_turn(t.loop, 5);
+    }
+    ck_assert_uint_eq(t.ada.last.out.lost_now, 195);
+    ck_assert_uint_gt(t.ada.last.rtt_us, 0);
+    while (hears_stream(&t.ada))
+        ;
+    hung_up();
+    ck_assert_uint_eq(t.bob.final.reports, 0);
+}
+END_TEST
+
 /* --- bad input ---------------------------------------------------------------------------------------------------- */
 
 START_TEST(damaged_and_foreign_reports_are_counted_go_nowhere_and_hurt_nobody)
@@ -502,6 +564,7 @@ int main(void)
     tcase_add_test(tc, a_phone_alone_gets_reports_of_what_it_sends_and_a_goodbye);
     tcase_add_test(tc, where_the_other_phone_never_reports_we_do_for_its_stream);
     tcase_add_test(tc, our_sender_reports_can_be_answered);
+    tcase_add_test(tc, where_sound_is_converted_each_phone_talks_about_the_switch);
     tcase_add_test(tc, damaged_and_foreign_reports_are_counted_go_nowhere_and_hurt_nobody);
     tcase_add_test(tc, a_stranger_cannot_report_for_a_phone);
     suite_add_tcase(suite, tc);

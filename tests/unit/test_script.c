@@ -193,6 +193,30 @@ START_TEST(send_keys_takes_keys_and_times_in_milliseconds)
 }
 END_TEST
 
+START_TEST(a_conference_takes_only_what_it_understands)
+{
+    static const struct {
+        const char *options, *words;
+    } cases[] = {
+        {"", "`room` has to be a name"},
+        {"room = 'Sales'", "`room` has to be a name"},
+        {"room = {}", "`room` has to be a name"},
+        {"room = 'sales', pin = '12a'", "`pin` has to be up to 15 digits"},
+        {"room = 'sales', moderator_pin = '1234567890123456'", "`moderator_pin` has to be up to 15 digits"},
+        {"room = 'sales', max = 501", "`max` has to be a number"},
+        {"room = 'sales', max = 1.5", "`max` has to be a number"},
+        {"room = 'sales', muted = true", "there is no option \"muted\""},
+    };
+    char text[200];
+
+    snprintf(text, sizeof text, "extension('internal', '1', function(call) call:conference{ %s } end)",
+             cases[_i].options);
+    load(text);
+    ck_assert_int_eq(dial("1")->cause, CAUSE_SCRIPT_ERROR);
+    ck_assert_msg(strstr(fx.heard, cases[_i].words) != NULL, "%s said: %s", cases[_i].options, fx.heard);
+}
+END_TEST
+
 START_TEST(goto_goes_on_elsewhere_and_does_not_return)
 {
     struct call *call;
@@ -649,6 +673,7 @@ int main(void)
     tcase_add_test(verbs, goto_goes_on_elsewhere_and_does_not_return);
     tcase_add_loop_test(verbs, dial_takes_times_in_seconds_only, 0, 7);
     tcase_add_loop_test(verbs, send_keys_takes_keys_and_times_in_milliseconds, 0, 7);
+    tcase_add_loop_test(verbs, a_conference_takes_only_what_it_understands, 0, 8);
     tcase_add_test(verbs, variables_stay_with_the_call_wherever_it_goes);
     tcase_add_loop_test(verbs, variables_take_only_what_can_be_recorded, 0, 11);
     tcase_add_test(verbs, a_script_sees_some_headers_and_no_others);

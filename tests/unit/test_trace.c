@@ -7,6 +7,7 @@
 #include "call/call.h"
 #include "trace/message.h"
 #include "trace/trace.h"
+#include "trace/why.h"
 
 #define CALL_ID_A "a84b4c76e66710@192.0.2.10"
 #define CALL_ID_B "77aa1-tandem"
@@ -198,6 +199,46 @@ START_TEST(the_end_has_its_cause_in_words_with_a_remedy)
     ck_assert_str_eq(json_string_value(json_object_get(json, "remedy")), cause_info(CAUSE_UNREACHABLE)->remedy);
     ck_assert_str_eq(json_string_value(json_object_get(json, "ended_by")), "switch");
     json_decref(json);
+}
+END_TEST
+
+static const char *why_of(const char *media, const char *lines)
+{
+    static char text[4096];
+    char report[2048];
+    json_t *json, *why;
+    char *dump;
+
+    snprintf(report, sizeof report,
+             "{\"id\":\"x\",\"state\":\"ended\",\"cause\":\"normal\",\"from\":\"201\",\"to\":\"202\",\"answered_us\":5,"
+             "\"talk_ms\":9000,\"answered_by\":\"202\",\"ended_by\":\"caller\",\"legs\":[{\"party\":\"201\","
+             "\"inbound\":true},"
+             "{\"party\":\"202\",\"inbound\":false,\"media\":%s}],\"lines\":[%s]}",
+             media, lines);
+    json = json_loads(report, 0, NULL);
+    ck_assert_ptr_nonnull(json);
+    why = why_call(json);
+    dump = json_dumps(why, 0);
+    str_copy(text, sizeof text, dump);
+    free(dump);
+    json_decref(why);
+    return text;
+}
+
+START_TEST(poor_audio_is_the_answer_when_nothing_else_went_wrong)
+{
+    static const char poor[] = "{\"rx_packets\":400,\"tx_packets\":400,\"mos_in\":4.2,\"mos_out\":2.31}";
+    static const char fair[] = "{\"rx_packets\":400,\"tx_packets\":400,\"mos_in\":4.2,\"mos_out\":3.8}";
+    const char *said = why_of(poor, "");
+
+    ck_assert_msg(strstr(said, "The audio to the phone of 202 was poor (2.3 of 5)."), "%s", said);
+    ck_assert_msg(strstr(said, "Wi-Fi") && strstr(said, "poor-audio"), "%s", said);
+    said = why_of(fair,
+                  "{\"kind\":\"event\",\"event\":\"leg-poor\",\"at_us\":7,\"leg\":1,\"text\":\"poor audio from 202's "
+                  "phone: 12 % of packets are lost\"}");
+    ck_assert_msg(strstr(said, "poor for a while") && strstr(said, "12 % of packets are lost"), "%s", said);
+    said = why_of(fair, "");
+    ck_assert_msg(strstr(said, "Nothing went wrong") && !strstr(said, "poor"), "%s", said);
 }
 END_TEST
 
@@ -448,6 +489,7 @@ int main(void)
     tcase_add_test(tcase, responses_to_other_requests_than_invite_say_to_which);
     tcase_add_test(tcase, a_repeated_message_is_marked_as_sent_again);
     tcase_add_test(tcase, the_end_has_its_cause_in_words_with_a_remedy);
+    tcase_add_test(tcase, poor_audio_is_the_answer_when_nothing_else_went_wrong);
     tcase_add_test(tcase, pressed_keys_are_masked_however_a_phone_writes_them);
     tcase_add_test(tcase, digest_answers_and_srtp_keys_and_pressed_keys_are_masked);
     tcase_add_test(tcase, nonsense_on_the_wire_is_survived);

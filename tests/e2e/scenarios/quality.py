@@ -57,6 +57,7 @@ def a_bad_line_is_told_of_while_it_lasts_and_stands_in_the_record(t):
     ours, = re.findall(rf"(?m)^Audio of {a.user}: .*", live)
     assert re.search(r"sounds 4\.\d of 5", ours), ours
     assert f"poor audio from {b.user}" in tandem.cli("calls").stdout
+    assert "poor audio: 1" in tandem.cli("status").stdout
     why = " ".join(tandem.cli("why", call).stdout.split())
     assert words in why and "Wi-Fi" in why, why
     line.lose(0)
