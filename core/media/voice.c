@@ -445,6 +445,8 @@ int voice_press(struct port *port, char key, unsigned ms)
 
     if (!voice || list_empty(&voice->sources))
         return -ENOTCONN;
+    if (!voice->has_events && !voice->encoder)
+        return -EOPNOTSUPP;
     if (voice->has_events)
         return event_press(&voice->events, key, ms);
     return dtmf_send(&voice->tones, key, ms);
@@ -462,7 +464,9 @@ bool voice_keys_done(const struct port *port)
 {
     const struct voice *voice = port->voice;
 
-    return !voice || (voice->has_events ? event_idle(&voice->events) : dtmf_idle(&voice->tones));
+    if (!voice || (!voice->has_events && !voice->encoder)) /* what cannot be said is not waited for */
+        return true;
+    return voice->has_events ? event_idle(&voice->events) : dtmf_idle(&voice->tones);
 }
 
 bool voice_report(const struct port *port, struct voice_report *out)
