@@ -20,6 +20,7 @@ struct item {
 struct leg_play {
     struct list node; /* leg.plays */
     struct leg *leg;
+    struct leg_play *unknown; /* the handle when nobody wants it */
     struct leg_play **handle; /* whoever started it knows it by this */
     struct item *items;
     unsigned count, loops;
@@ -166,19 +167,20 @@ int leg_play(struct leg *leg, const struct play_request *request, leg_played_fn 
 {
     struct leg_play *play;
 
-    *out = NULL;
+    if (out)
+        *out = NULL;
     if (!leg_is_alive(leg) || !leg_audio_port(leg))
         return -ENOTCONN;
     play = mem_new(sizeof *play);
     play->leg = leg;
-    play->handle = out;
+    play->handle = out ? out : &play->unknown;
     keep_items(play, request);
     play->loops = request->loops;
     play->done = done;
     play->arg = arg;
     list_append(&leg->plays, &play->node);
     look_for_files(play, request);
-    *out = play;
+    *play->handle = play;
     if (play->fetch)
         sounds_go(play->fetch, found_all, play);
     else

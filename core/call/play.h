@@ -31,7 +31,8 @@ struct play_result {
 typedef void (*leg_played_fn)(void *arg, const struct play_result *result);
 
 /* Plays to a leg that has media, beside what it hears already. *out is the play as long as there is one: it becomes
- * NULL by itself when it is over, before `done`, and when the leg ends; it must live until then. 0, or -ENOTCONN (it has none,
+ * NULL by itself when it is over, before `done`, and when the leg ends; it must live until then; out may be
+ * NULL. 0, or -ENOTCONN (it has none,
  * or has ended). */
 int leg_play(struct leg *leg, const struct play_request *request, leg_played_fn done, void *arg, struct leg_play **out);
 void leg_play_stop(struct leg_play *play);

@@ -399,6 +399,11 @@ static enum cli_exit run_acl(struct cli *cli, int argc, char **argv)
     return run(cli, &entity_acl, argc, argv);
 }
 
+static enum cli_exit run_music(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, &entity_music, argc, argv);
+}
+
 static enum cli_exit run_room(struct cli *cli, int argc, char **argv)
 {
     return run(cli, &entity_room, argc, argv);
@@ -443,6 +448,9 @@ const struct cli_command cmd_account = {
     "off|optional|required (encrypted audio), --srtp-keys sdes|dtls (where calls to its phones get keys for it),\n"
     "--codecs LIST (opus,G722,PCMA; any at the end: and whatever else both phones have), --dtmf\n"
     "auto|rfc4733|info|inband (how keys go to its phones); the value default of the last eight means: as the switch.\n"
+    "--language en|es|fr: of the prompts that its phones hear. --music-class NAME: what those hear whom it puts on "
+    "hold\n"
+    "(none: silence).\n"
     "--srtp-without-tls yes|no: its keys may travel unencrypted. --acl NAME: an access list of the addresses that may\n"
     "use it (default: none).\n\n" SECRETS_HELP
     "A change has come into force, or it is said why not, when the command ends.",
@@ -460,6 +468,18 @@ const struct cli_command cmd_device = {
     "  import FILE [--dry-run], export [FILE]   as CSV\n\n"
     "Properties: --label TEXT, --mac ADDRESS (default: none), --account NAME, --enabled yes|no.\n\n" SECRETS_HELP,
     run_device};
+const struct cli_command cmd_music = {
+    "music", "music add|set|show|list|del|import|export [...]", "hold music: what those hear who were put on hold",
+    "  add NAME [PROPERTY...]            a new class\n"
+    "  set NAME PROPERTY...              in force for whoever is put on hold from then on\n"
+    "  show NAME, list [TEXT]            one, or all (that have TEXT in name, paths or note)\n"
+    "  del NAME...                       not while an account has it\n"
+    "  import FILE [--dry-run], export [FILE]   as CSV\n\n"
+    "Properties: --kind directory|files (all sound files of a directory, or those that are named), --paths PATH (with\n"
+    "commas between several), --shuffle yes|no, --note TEXT.\n"
+    "Who holds decides: tandem account set NAME --music-class CLASS; else the setting music_class.",
+    run_music};
+
 const struct cli_command cmd_acl = {
     "acl", "acl add|set|show|list|del|import|export [...]",
     "access lists: who may speak to a listener, or use an account",

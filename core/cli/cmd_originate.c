@@ -53,9 +53,10 @@ static enum cli_exit print_report(const struct cli *cli, const json_t *report, c
         print_clean(cli->out, *json_str(report, "words") ? json_str(report, "words") : "It is over.");
         putc('\n', cli->out);
     } else {
-        fprintf(cli->out, strcmp(state, "waiting") == 0     ? "%s will be called for %s"
-                          : strcmp(state, "connected") == 0 ? "%s has answered and is being connected with %s"
-                                                            : "%s is ringing, to be connected with %s",
+        fprintf(cli->out,
+                strcmp(state, "waiting") == 0     ? "%s will be called for %s"
+                : strcmp(state, "connected") == 0 ? "%s has answered and is being connected with %s"
+                                                  : "%s is ringing, to be connected with %s",
                 account, to);
         fputs(".\n", cli->out);
     }
@@ -143,8 +144,7 @@ static enum cli_exit run_originate(struct cli *cli, int argc, char **argv)
 }
 
 const struct cli_command cmd_originate = {
-    "originate",
-    "originate ACCOUNT NUMBER [--at TIME | --after ACCOUNT] [--key KEY] [--wait | --wait-end]",
+    "originate", "originate ACCOUNT NUMBER [--at TIME | --after ACCOUNT] [--key KEY] [--wait | --wait-end]",
     "rings a phone and connects it with a number",
     "The phones of ACCOUNT ring and show NUMBER. Once one of them has answered, the dialplan does what it would do if\n"
     "ACCOUNT had dialled NUMBER. The call ends when either side hangs up.\n\n"

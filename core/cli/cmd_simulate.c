@@ -166,6 +166,8 @@ static enum cli_exit read_options(struct asked *asked, int argc, char **argv)
         } else if ((value = value_of("--assume", argc, argv, &i))) {
             if (!take_assumption(asked, value))
                 return cli_usage(&cmd_simulate, "\"%s\" is not an assumption like 202=busy", value);
+        } else if ((value = value_of("--keys", argc, argv, &i))) {
+            config->keys = value;
         } else if ((value = value_of("--patience", argc, argv, &i))) {
             if (str_to_u64(value, 86400, &seconds) < 0 || !seconds)
                 return cli_usage(&cmd_simulate, "\"%s\" is not a time in seconds", value);
@@ -204,6 +206,7 @@ const struct cli_command cmd_simulate = {
     "  --at TIME          when: \"2026-12-25 10:00\", in the local time zone; now when it is missing\n"
     "  --assume WHO=WHAT  what a phone does: answered (and hangs up after a minute), answered:SECONDS, busy,\n"
     "                     no-answer, rejected, unreachable, unknown. May be given often\n"
+    "  --keys \"1 2580 -\"  what the caller types at each question (call:gather) in turn; -: nothing\n"
     "  --patience SECONDS how long the caller waits while it talks to nobody (300)\n"
     "  --dir DIR          without a switch: a directory with a dialplan; then every account exists and answers\n"
     "  --library DIR      Tandem's own Lua library (" LIBRARY ")\n\n"

@@ -24,6 +24,8 @@ const struct entity entity_account = {
                {"--session-expires", "session_expires", "session expires", "integer", true, false, true},
                {"--session-min-se", "session_min_se", "session at least", "integer", true, false, true},
                {"--acl", "acl", "access list", "text", true, false, false},
+               {"--language", "language", "language", "text", true, false, false},
+               {"--music-class", "music_class", "hold music", "text", true, false, false},
                {"--srtp", "srtp", "encrypted audio", "text", true, false, false},
                {"--srtp-keys", "srtp_keys", "its keys", "text", true, false, false},
                {"--srtp-without-tls", "srtp_without_tls", "keys without TLS", "boolean", false, false, false},
@@ -139,4 +141,28 @@ const struct entity entity_room = {
     .heads = room_heads,
     .columns = room_columns,
     .column_count = COUNT_OF(room_heads),
+};
+
+static const char *const music_heads[] = {"MUSIC", "KIND", "PATHS", "SHUFFLE", "ACCOUNTS", "NOTE"};
+static const char *const music_columns[] = {"name", "kind", "paths", "shuffle", "accounts", "note"};
+
+const struct entity entity_music = {
+    .word = "music",
+    .plural = "classes of hold music",
+    .command = &cmd_music,
+    .table = "config.music_class",
+    .key = "name",
+    .fields = {{NULL, "name", "hold music", "text", false, false, false},
+               {"--paths", "paths", "paths", "text", false, false, false},
+               {"--kind", "kind", "kind", "text", false, false, false},
+               {"--shuffle", "shuffle", "shuffle", "boolean", false, false, false},
+               {"--note", "note", "note", "text", false, true, false}},
+    .add = "INSERT INTO config.music_class (name) SELECT $1 WHERE $2::text IS NULL AND $3::text IS NULL",
+    .del = "SELECT tandem.remove_music_class($1)",
+    .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_music_class v " WANTED(
+        "v.name, v.paths, v.note"),
+    .show = "SELECT to_jsonb(v) FROM tandem.v_music_class v WHERE v.name = $1",
+    .heads = music_heads,
+    .columns = music_columns,
+    .column_count = COUNT_OF(music_heads),
 };

@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-#define FIELDS_MAX 16
+#define FIELDS_MAX 18
 
 struct field {
     const char *option; /* "--name"; NULL: only shown */
@@ -34,7 +34,7 @@ struct entity {
     unsigned column_count;
 };
 
-extern const struct entity entity_account, entity_device, entity_setting, entity_acl, entity_room;
+extern const struct entity entity_account, entity_device, entity_setting, entity_acl, entity_room, entity_music;
 
 /* A field with its new value (text; NULL: SQL NULL). */
 struct assignment {

@@ -36,7 +36,7 @@ extern const struct core_command core_conference_commands[];
 /* Says in an answer of `why register` that the phone's address is banned, when it is. */
 void core_bans_explain(struct core_part *core, const char *account, json_t *why);
 extern const struct core_command core_tls_commands[];
-extern const struct core_command core_record_commands[];
+extern const struct core_command core_record_commands[], core_play_commands[];
 /* Of a live call: path and paused of each, or NULL. */
 json_t *core_recordings_json(const struct call *call);
 

@@ -68,6 +68,14 @@ static struct media_play *new_play(struct media_port *port, media_played_fn done
     return play;
 }
 
+static bool is_endless(const struct media_piece *pieces, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (pieces[i].what == PLAY_TONE && pieces[i].tone < TONE_COUNTRY_KINDS && !pieces[i].ms)
+            return true;
+    return false;
+}
+
 struct media_play *media_play(struct media_port *port, const struct media_piece *pieces, unsigned count, unsigned loops,
                               media_played_fn done, void *arg)
 {
@@ -75,7 +83,8 @@ struct media_play *media_play(struct media_port *port, const struct media_piece 
     struct proto_play *m;
 
     if (port->state != PORT_TAKEN) {
-        loop_timer_start(port->media->loop, &play->over, 0, nobody_plays, play);
+        if (loops && !is_endless(pieces, count))
+            loop_timer_start(port->media->loop, &play->over, 0, nobody_plays, play);
         return play;
     }
     for (unsigned i = 0; i < count; i++)

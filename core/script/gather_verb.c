@@ -245,6 +245,16 @@ static void check_patterns(lua_State *L, const struct play_item *items, unsigned
             luaL_error(L, "gather: `valid` has \"%s\": %s", items[i].name, why);
 }
 
+/* In a simulation, the answer is there already. */
+static void pretend_keys(const struct script_run *run, struct leg *leg)
+{
+    const struct script_pretence *pretence = &run->state->pretence;
+    const char *keys = pretence->keys ? pretence->keys(pretence->arg) : NULL;
+
+    for (; keys && *keys; keys++)
+        keys_add(&leg->typed, *keys, leg_keys_now(leg));
+}
+
 int verb_gather(lua_State *L)
 {
     static const char *const options[] = {"prompt", "invalid",    "min",   "max",   "timeout",  "interdigit", "tries",
@@ -276,6 +286,7 @@ int verb_gather(lua_State *L)
         free(ask);
         return luaL_error(L, "gather: `terminator` is made of keys: 0-9, *, #, A-D");
     }
+    pretend_keys(run, leg);
     ask->run = run;
     ask->leg = obj_ref(leg, "ask");
     keep_names(&ask->prompt, prompt, prompt_count);

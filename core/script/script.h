@@ -21,6 +21,8 @@ struct script_pretence {
     void (*step)(void *arg, const struct script_step *step);
     /* The script is about to ask for this account, or to dial this destination ("201", "kind:value"). */
     void (*look)(void *arg, const char *target);
+    /* What the caller types when it is asked next, digits in order (borrowed); NULL: nothing. */
+    const char *(*keys)(void *arg);
     /* The text of a file instead of what is on disk (borrowed until the dialplan is loaded); NULL: there is none. */
     const char *(*file)(void *arg, const char *name);
 };

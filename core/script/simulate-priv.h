@@ -28,6 +28,8 @@ struct simulation {
     struct call *call; /* ref "simulation" */
     uint64_t start_s, began_us, acted_us;
     bool over;
+    const char *keys; /* that are left */
+    char answer[65];  /* of them, the one at hand */
     json_t *result, *dialled, *log;
 };
 

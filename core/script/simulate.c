@@ -59,6 +59,21 @@ static void stepped(void *arg, const struct script_step *step)
     simulate_step(sim, "%s", step->words);
 }
 
+/* The next word of the keys. */
+static const char *typed(void *arg)
+{
+    struct simulation *sim = arg;
+    size_t len;
+
+    if (!sim->keys)
+        return NULL;
+    sim->keys += strspn(sim->keys, " ");
+    len = strcspn(sim->keys, " ");
+    str_copy_n(sim->answer, sizeof sim->answer, sim->keys, len);
+    sim->keys += len;
+    return strcmp(sim->answer, "-") == 0 ? NULL : sim->answer;
+}
+
 static const char *given_file(void *arg, const char *name)
 {
     const struct simulation *sim = arg;
@@ -264,8 +279,12 @@ static int open_world(struct simulation *sim, char *why, size_t why_size)
 {
     const struct simulate_config *config = sim->config;
     const struct db_pretend pretend = {.answer = answer_question, .arg = sim};
-    const struct script_pretence pretence = {
-        .arg = sim, .clock = clock_s, .step = stepped, .look = look, .file = config->files ? given_file : NULL};
+    const struct script_pretence pretence = {.arg = sim,
+                                             .clock = clock_s,
+                                             .step = stepped,
+                                             .keys = typed,
+                                             .look = look,
+                                             .file = config->files ? given_file : NULL};
     struct script_config script = {
         .dir = config->dir ? config->dir : "", .library_dir = config->library_dir, .pretence = &pretence};
 
@@ -407,7 +426,7 @@ static int check_config(const struct simulate_config *config, char *why, size_t 
 
 int simulate(const struct simulate_config *config, json_t **result, char *why, size_t why_size)
 {
-    struct simulation sim = {.config = config};
+    struct simulation sim = {.config = config, .keys = config->keys};
     int err = check_config(config, why, why_size);
 
     if (err)

@@ -15,6 +15,7 @@ struct simulate_config {
     const char *context;    /* NULL: that of the account `from`, else "internal" */
     const char *headers;    /* of the caller's INVITE: "Name: value\n" each */
     uint64_t at_s;          /* s since 1970 at which the call begins; 0: now */
+    const char *keys;       /* what the caller types: a word for each question, "-": nothing; NULL: nothing at all */
     unsigned patience_s;    /* of the caller while it talks to nobody; 0: 300 */
     const json_t *accounts; /* [{"name","display_name","context","enabled","state"}]; NULL: every account that is asked
                                for exists and can be reached */

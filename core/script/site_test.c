@@ -85,8 +85,8 @@ static json_t *accounts_option(const json_t *given)
 
 static void check_names(lua_State *L, const json_t *options)
 {
-    static const char *const known[] = {"from",     "from_name", "to",    "context", "at",      "assume",
-                                        "accounts", "settings",  "store", "db",      "headers", "patience"};
+    static const char *const known[] = {"from",     "from_name", "to", "context", "at",       "assume", "accounts",
+                                        "settings", "store",     "db", "headers", "patience", "keys"};
     const char *key;
     json_t *value;
 
@@ -114,6 +114,7 @@ static void read_call(lua_State *L, const json_t *options, struct simulate_confi
     config->settings = table_option(L, options, "settings");
     config->store = table_option(L, options, "store");
     config->answers = table_option(L, options, "db");
+    config->keys = text_option(L, options, "keys");
     config->patience_s = (unsigned)json_integer_value(json_object_get(options, "patience"));
     if (at && simulate_time(at, &config->at_s) < 0)
         luaL_error(L, "call: `at` is \"%s\", and not a time like \"2026-12-25 10:00\"", at);

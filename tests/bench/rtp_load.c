@@ -1,14 +1,16 @@
-/* rtp_load CALLS SECONDS [tandem-media [SUITE | CODEC | mix]]: what relaying costs, between phones that encrypt with
- * this suite (none: plain), or between PCMA and this codec, so that each packet is decoded and encoded; or CALLS phones
- * in one conference, all of them talking (a packet is then 20 ms of one of them). Opens CALLS bridged pairs of ports
- * through the client half, sends 50 packets a second and direction with 160-byte payloads, and prints JSON: CPU of the
- * media process per relayed packet (user and system, from its CPU clock), that of the load itself (one send and one
- * recv a packet, and one encryption), packets, loss. */
+/* rtp_load CALLS SECONDS [tandem-media [SUITE | CODEC | mix | music]]: what relaying costs, between phones that encrypt
+ * with this suite (none: plain), or between PCMA and this codec, so that each packet is decoded and encoded; or CALLS
+ * phones in one conference, all of them talking (a packet is then 20 ms of one of them), or CALLS phones that are on
+ * hold and hear music. Opens CALLS bridged pairs of ports through the client half, sends 50 packets a second and
+ * direction with 160-byte payloads, and prints JSON: CPU of the media process per relayed packet (user and system, from
+ * its CPU clock), that of the load itself (one send and one recv a packet, and one encryption), packets, loss. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -16,7 +18,7 @@
 
 #include "audio/codec.h"
 #include "base/log.h"
-#include "media/media.h"
+#include "media/media_play.h"
 #include "media/secure.h"
 
 #define FRAME_US 20000u
@@ -41,6 +43,7 @@ struct load {
     uint64_t sent, received;
     enum suite suite;
     bool mix;                       /* all in one conference */
+    uint64_t music;                 /* that all of them hear; 0: none */
     const struct codec_kind *codec; /* of every other phone; NULL: PCMA as the rest */
 };
 
@@ -109,6 +112,25 @@ static void open_side(struct load *load, struct side *side, const struct codec_k
     media_port_remote(side->port, &d, NULL);
     if (connect(side->fd, &media_port_addr(side->port)->sa, len) < 0)
         perror("rtp_load: connect");
+}
+
+/* Ten seconds of music that nobody would like. */
+static uint64_t make_music(struct load *load)
+{
+    struct media_piece piece = {.what = PLAY_FILE, .kind = SOUND_ULAW, .name = "noise"};
+    uint64_t id;
+    char *bytes = calloc(1, 80000);
+
+    for (unsigned i = 0; bytes && i < 80000; i++)
+        bytes[i] = (char)(i * 2654435761u >> 24);
+    piece.fd = memfd_create("music", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (!bytes || piece.fd < 0 || write(piece.fd, bytes, 80000) != 80000 ||
+        fcntl(piece.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+        exit(1);
+    free(bytes);
+    id = media_music_new(load->media, &piece, 1, false);
+    close(piece.fd);
+    return id;
 }
 
 static void receive(struct load *load)
@@ -202,6 +224,7 @@ int main(int argc, char **argv)
     struct rlimit files;
     clockid_t cpu;
     uint64_t cpu_us, own_us;
+    bool music;
 
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -215,9 +238,10 @@ int main(int argc, char **argv)
     if (load.suite && secure_setup(&anchor) < 0)
         return 1;
     load.mix = argc > 4 && strcmp(argv[4], "mix") == 0;
-    if (load.mix)
+    music = argc > 4 && strcmp(argv[4], "music") == 0;
+    if (load.mix || music)
         load.side_count = calls;
-    if (argc > 4 && !load.suite && !load.mix) {
+    if (argc > 4 && !load.suite && !load.mix && !music) {
         load.codec =
             codec_find(argv[4], strcmp(argv[4], "opus") == 0 ? 48000 : 8000, strcmp(argv[4], "opus") == 0 ? 2 : 1);
         if (!load.codec) {
@@ -229,11 +253,14 @@ int main(int argc, char **argv)
     load.sides = calloc(load.side_count ? load.side_count : 1, sizeof *load.sides);
     if (!load.sides)
         return 1;
+    load.music = music ? make_music(&load) : 0;
     for (unsigned i = 0; i < load.side_count; i++) {
         open_side(&load, &load.sides[i], i % 2 && load.codec ? load.codec : codec_find("PCMA", 8000, 1));
         if (load.mix)
             media_mix(load.sides[i].port, 1, 0);
-        else if (i % 2)
+        else if (load.music && !media_play_music(load.sides[i].port, load.music))
+            return 1;
+        else if (!load.music && i % 2)
             media_bridge(load.sides[i - 1].port, load.sides[i].port);
     }
     run(&load, 500000); /* latches, warms up */

@@ -137,6 +137,23 @@ START_TEST(phones_do_what_is_assumed_of_them)
 }
 END_TEST
 
+START_TEST(nothing_is_recorded_in_a_rehearsal_and_what_would_be_is_told)
+{
+    write_file("init.lua", LUA(extension("internal", "600", function(call)
+        call:record_start { what = "stereo", file = "sales/" .. call.from }
+        call:dial { to = "202", timeout = 15 }
+        call:record_stop()
+        local r = call:record { file = "box/message", beep = true, silence = 2, terminator = "#" }
+        log("%s %s", r.file, r.why)
+    end)));
+    call("{\"202\":\"busy\"}");
+    stepped("record_start: sales/201");
+    stepped("record_stop");
+    stepped("record to box/message");
+    stepped("log: nil silence");
+}
+END_TEST
+
 START_TEST(the_first_of_several_phones_answers_and_all_steps_are_told)
 {
     write_file("init.lua", LUA(extension("internal", "600", function(call)
@@ -215,6 +232,50 @@ START_TEST(times_are_read_as_people_write_them)
         ck_assert_msg(simulate_time(good[i], &t) == 0, "%s", good[i]);
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ck_assert_msg(simulate_time(bad[i], &t) == -EINVAL, "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(a_caller_types_what_is_assumed_and_sounds_take_no_time)
+{
+    write_file("init.lua", LUA(
+        extension("internal", "600", function(call)
+            call:play({ "voicemail/greeting", "hello.wav" })
+            call:say{ number = 21 }
+            local first, why = call:gather{ prompt = "menu", max = 1, valid = { "1", "2" } }
+            local second = call:gather{ prompt = "pin", min = 4, max = 6, tries = 2 }
+            local third, reason, typed = call:gather{ prompt = "more", max = 3, timeout = 5 }
+            local none, silence = call:gather{ prompt = "more", max = 3, timeout = 5 }
+            call:log("%s %s %s %s %s", first, second, third, reason, silence)
+            call:tone("busy")
+        end)));
+    ck_assert_int_eq(run((struct simulate_config){.keys = "2 2580# -", .patience_s = 30}, NULL, NULL, NULL), 0);
+    stepped("play voicemail/greeting and more");
+    stepped("say 21");
+    stepped("gather 1 to 1 keys, playing menu");
+    stepped("→ 2580");
+    stepped("log: 2 2580 nil nothing nothing");
+    stepped("tone busy");
+    ck_assert_str_eq(got("cause"), "normal");
+    ck_assert_str_eq(got("ended_by"), "caller"); /* the tone has no end */
+    ck_assert_str_eq(got("error"), "");
+}
+END_TEST
+
+START_TEST(what_sounds_and_questions_take_is_checked)
+{
+    static const char *const wrong[] = {
+        "call:play(7)", "call:play('a', { lop = true })", "call:play({ 'a', {} })", "call:say{ number = 1, digits = '2' }",
+        "call:say{ }", "call:say{ number = 'x' }", "call:say{ date = 'tomorrow' }", "call:tone('whistle')",
+        "call:gather{ max = 0 }", "call:gather{ min = 5, max = 2 }", "call:gather{ valid = '_[1' }",
+        "call:gather{ terminator = 'x' }", "call:gather{ propmt = 'a' }", "call:say{ number = 1, language = 'xx' }"};
+    char script[300];
+
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        snprintf(script, sizeof script, "extension('internal', '600', function(call) %s end)", wrong[i]);
+        write_file("init.lua", script);
+        ck_assert_int_eq(run((struct simulate_config){0}, NULL, NULL, NULL), 0);
+        ck_assert_msg(*got("error"), "%s is taken", wrong[i]);
+    }
 }
 END_TEST
 
@@ -423,11 +484,14 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, phones_do_what_is_assumed_of_them, 0, 7);
+    tcase_add_test(tc, nothing_is_recorded_in_a_rehearsal_and_what_would_be_is_told);
     tcase_add_test(tc, the_first_of_several_phones_answers_and_all_steps_are_told);
     tcase_add_test(tc, states_are_as_assumed);
     tcase_add_test(tc, accounts_that_are_given_are_all_there_are);
     tcase_add_test(tc, the_clock_is_what_is_asked_for_and_goes_on);
     tcase_add_test(tc, times_are_read_as_people_write_them);
+    tcase_add_test(tc, a_caller_types_what_is_assumed_and_sounds_take_no_time);
+    tcase_add_test(tc, what_sounds_and_questions_take_is_checked);
     tcase_add_test(tc, a_caller_that_talks_to_nobody_hangs_up_at_last);
     tcase_add_test(tc, a_script_that_fails_is_told_with_file_and_line_and_falls_back);
     tcase_add_test(tc, an_endless_script_is_stopped_here_too);

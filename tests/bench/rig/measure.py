@@ -256,6 +256,23 @@ def conference(plan, switch):
                  budget=switch.budget("crowd"))]
 
 
+def music(plan, switch):
+    """CPU of 20 ms of one of 200 who are on hold, who talk and hear music, against a packet that is relayed; in turns."""
+    program = os.path.join(plan.build, "tests", "bench", "rtp_load")
+    if not os.access(program, os.X_OK):
+        return []
+    found = {"": [], "music": []}
+    for _ in range(plan.runs):
+        for how, results in found.items():
+            plan.say(f"{switch.name}: {how or 'relaying'}, 200 phones")
+            done = subprocess.run([program, "200" if how else "100", "3" if plan.quick else "10", "", *([how] if how else [])],
+                                  capture_output=True, text=True, check=True, env=dict(os.environ, TANDEM_BUILD=plan.build))
+            results.append(json.loads(done.stdout)["cpu_us_per_packet"])
+    return [_row(switch.name, "CPU a listener and 20 ms of hold music, 200 listeners", "µs", found["music"]),
+            _row(switch.name, "the same against a relayed packet", "×", [m / r for r, m in zip(found[""], found["music"])],
+                 budget=switch.budget("music"))]
+
+
 def audio(plan):
     """Codecs, resampling and jitter buffer, in memory alone: µs for each packet of 20 ms."""
     program = os.path.join(plan.build, "tests", "bench", "audio_cost")
@@ -349,6 +366,7 @@ def all_rows(plan, make, home, whole):
         if whole and plan.wants("relay"):
             rows += relay(plan, switch, where)
             rows += conference(plan, switch)
+            rows += music(plan, switch)
         plan.notes += [f"{switch.name} logged: {line}" for line in switch.check()[:3]]
     finally:
         switch.close()

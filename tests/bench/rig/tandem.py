@@ -18,7 +18,7 @@ class Tandem:
 
     name = "Tandem"
     helper_name = "PostgreSQL"
-    budgets = {"call": 0.6, "memory": 40, "packet": 3, "G722": 10, "srtp": 5, "idle": 25, "crowd": 1.2, "failed": 0, "recorder": 10}
+    budgets = {"call": 0.6, "memory": 40, "packet": 3, "G722": 10, "srtp": 5, "music": 1.3, "idle": 25, "crowd": 1.2, "failed": 0, "recorder": 10}
 
     def __init__(self, build, home, accounts=3, media_address="127.0.0.1", **options):
         os.chmod(home, 0o711)  # PostgreSQL's user must pass through

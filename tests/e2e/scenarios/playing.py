@@ -240,6 +240,37 @@ def a_wrong_key_is_asked_for_again(t):
     assert "gathered 2 complete 2" in t.tandem.log(), t.tandem.log()[-600:]
 
 
+def an_operator_plays_a_sound_into_a_call(t):
+    sounds = _plan(t)
+    t.tandem.start()
+    a, b = t.pair()
+    a.dial(b.user)
+    b.ringing()
+    b.accept()
+    a.established()
+    b.established()
+    a.wait_heard(b.tone, seconds=1)
+    call = t.tandem.running_call(a.user)["id"]
+    assert "2 parties hear it" in t.tandem.cli("play", call, os.path.join(sounds, "other.wav")).stdout
+    wait_until("both hear it beside each other", lambda: _beside(a, b.tone) and _beside(b, a.tone), 10, 0.3)
+    assert "cannot be opened" in t.tandem.command_fails("play", call, os.path.join(sounds, "none.wav"))
+    place = a.place()
+    a.wait_heard(b.tone, seconds=1, since=place)
+    a.hangup()
+    b.closed()
+
+
+def _beside(phone, tone):
+    """Has it heard OTHER and this tone at the same time?"""
+    samples, rate = audio.read(phone.heard())
+    size = rate // 10
+    for at in range(0, len(samples) - size, size):
+        part = samples[at:at + size]
+        if audio.goertzel(part, rate, OTHER) > 0.2 and audio.goertzel(part, rate, tone) > 0.2:
+            return True
+    return False
+
+
 def _open_files(t):
     return tuple(len(os.listdir(f"/proc/{pid}/fd")) for pid in (t.tandem.program.pid, t.tandem.media_pid()))
 
