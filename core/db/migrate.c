@@ -282,7 +282,10 @@ static void say_notice(void *arg, const PGresult *result)
     fprintf(arg, "note: %s\n", text ? text : "?");
 }
 
+/* The path of names is that of a new database: a database that has been migrated before has another one for whoever
+ * connects, and with it views are printed differently, which some migrations change as text. */
 static const char bootstrap_sql[] =
+    "SET search_path = \"$user\", public;"
     "SET client_min_messages = warning;"
     "CREATE SCHEMA IF NOT EXISTS tandem;"
     "COMMENT ON SCHEMA tandem IS 'What people call and read: functions and views.';"

@@ -21,7 +21,7 @@ enum dtls_state {
     DTLS_UP,    /* there are keys; the handshake lingers, for a far side that lost our last packet */
     DTLS_OVER,  /* the same, later: nothing is left of it but the keys */
     DTLS_PAUSE, /* active: it failed, and is tried again soon */
-    DTLS_DEAD,  /* it failed too often */
+    DTLS_DEAF,  /* it failed too often: nothing is heard for a while */
 };
 
 struct dtls {

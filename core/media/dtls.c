@@ -16,7 +16,8 @@
 #define LINGER_US UINT64_C(10000000)  /* some 40 KB; a phone that lost our last packet has asked three times by then */
 #define PAUSE_US UINT64_C(2000000)
 #define ANEW_US UINT64_C(1000000) /* who begins anew more often than this is not heard */
-#define TRIES_MAX 20
+#define DEAF_US UINT64_C(10000000)
+#define TRIES_MAX 20 /* that fail; then one each DEAF_US: who shares the phone's address must not end it for ever */
 #define EXTRACTOR "EXTRACTOR-dtls_srtp" /* RFC 5764 §4.2 */
 
 /* --- packets ------------------------------------------------------------------------------------------------------ */
@@ -106,8 +107,10 @@ static enum dtls_news failed(struct dtls *dtls, enum dtls_fault fault, uint64_t 
     ERR_clear_error();
     dtls->fault = fault;
     forget(dtls);
-    if (++dtls->tries == TRIES_MAX)
-        enter(dtls, DTLS_DEAD, now_us);
+    if (dtls->tries < TRIES_MAX)
+        dtls->tries++;
+    if (dtls->tries == TRIES_MAX)
+        enter(dtls, DTLS_DEAF, now_us);
     else if (dtls->active)
         enter(dtls, DTLS_PAUSE, now_us);
     else
@@ -220,7 +223,7 @@ void dtls_again(struct dtls *dtls, uint64_t now_us)
     forget(dtls);
     dtls->in = NULL;
     if (!make_ssl(dtls)) {
-        enter(dtls, DTLS_DEAD, now_us);
+        enter(dtls, DTLS_DEAF, now_us);
         return;
     }
     enter(dtls, dtls->active ? DTLS_SHAKING : DTLS_WAITING, now_us);
@@ -327,6 +330,8 @@ uint64_t dtls_due_us(const struct dtls *dtls, uint64_t now_us)
         return dtls->since_us + LINGER_US;
     case DTLS_PAUSE:
         return dtls->since_us + PAUSE_US;
+    case DTLS_DEAF:
+        return dtls->since_us + DEAF_US;
     default:
         return 0;
     }
@@ -351,6 +356,7 @@ enum dtls_news dtls_tick(struct dtls *dtls, uint64_t now_us)
         enter(dtls, DTLS_OVER, now_us);
         break;
     case DTLS_PAUSE:
+    case DTLS_DEAF:
         dtls_again(dtls, now_us);
         break;
     default:

@@ -200,26 +200,36 @@ static unsigned common_codecs(const struct stream_desc *offer, const struct stre
     return count;
 }
 
-/* Telephone events that were offered at the clocks of these codecs are taken whether or not the other side has them: a
- * key is converted, and may be meant for Tandem. */
-static unsigned add_events(const struct stream_desc *offer, struct codec *codecs, unsigned count)
+/* Telephone events of the offer at this clock, unless they are there. */
+static unsigned add_events_at(const struct stream_desc *offer, uint32_t rate, struct codec *codecs, unsigned count)
 {
-    unsigned speech = count;
-
     for (unsigned i = 0; i < offer->codec_count && count < MEDIA_CODECS_MAX; i++) {
         const struct codec *event = &offer->codecs[i];
-        bool fits = false, there = !is_event(event);
+        bool there = !is_event(event) || event->rate != rate;
 
-        for (unsigned k = 0; k < count && !there; k++) {
-            fits |= k < speech && codec_is_speech(&codecs[k]) && codecs[k].rate == event->rate;
+        for (unsigned k = 0; k < count && !there; k++)
             there = codec_same(&codecs[k], event);
-        }
-        if (there || !fits)
+        if (there)
             continue;
         codecs[count] = *event;
         str_copy(codecs[count++].fmtp, sizeof codecs->fmtp, event_fmtp); /* what we take, not what was offered */
     }
     return count;
+}
+
+/* Telephone events that were offered at the clocks of these codecs, or else at 8000, are taken whether or not the other
+ * side has them: a key is converted, and may be meant for Tandem. */
+static unsigned add_events(const struct stream_desc *offer, struct codec *codecs, unsigned count)
+{
+    unsigned speech = count;
+    bool any = false;
+
+    for (unsigned k = 0; k < speech; k++)
+        if (codec_is_speech(&codecs[k]))
+            count = add_events_at(offer, codecs[k].rate, codecs, count);
+    for (unsigned k = 0; k < count; k++)
+        any |= is_event(&codecs[k]);
+    return any ? count : add_events_at(offer, 8000, codecs, count);
 }
 
 /* The first codec of the offer that Tandem can convert into what the other side has answered, and telephone events. */

@@ -301,6 +301,11 @@ static void detach(struct leg *leg)
 {
 }
 
+static int key(struct leg *leg, char pressed, unsigned ms)
+{
+    return 0;
+}
+
 const struct leg_ops simulate_leg_ops = {
     .kind = "simulated",
     .prepare = prepare,
@@ -309,6 +314,7 @@ const struct leg_ops simulate_leg_ops = {
     .answer = answer,
     .offer = offer,
     .answer_offer = answer_offer,
+    .key = key,
     .end = end,
     .detach = detach,
 };

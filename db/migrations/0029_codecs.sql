@@ -65,8 +65,12 @@ CREATE TRIGGER check_row_codecs BEFORE INSERT OR UPDATE ON config.setting
 
 -- Whatever else other migrations have added to it.
 DO $$
+DECLARE
+    before text := current_setting('search_path');
 BEGIN
+    PERFORM set_config('search_path', 'pg_catalog', true); -- tables are named with their schema then, on every server
     EXECUTE 'CREATE OR REPLACE VIEW tandem.v_account AS '
             || replace(pg_get_viewdef('tandem.v_account'::regclass), 'FROM config.account a', ', a.codecs FROM config.account a');
+    PERFORM set_config('search_path', before, true);
 END $$;
 COMMENT ON COLUMN tandem.v_account.codecs IS 'Audio codecs that its phones may use, best first; empty: as the switch.';

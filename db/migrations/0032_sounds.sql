@@ -154,9 +154,13 @@ COMMENT ON COLUMN tandem.v_music_class.updated_by IS 'Database user who changed 
 
 -- Two more columns behind those that the view has by now.
 DO $$
+DECLARE
+    before text := current_setting('search_path');
 BEGIN
+    PERFORM set_config('search_path', 'pg_catalog', true); -- tables are named with their schema then, on every server
     EXECUTE 'CREATE OR REPLACE VIEW tandem.v_account AS '
             || replace(pg_get_viewdef('tandem.v_account'::regclass), 'FROM config.account a', ', a.language, a.music_class FROM config.account a');
+    PERFORM set_config('search_path', before, true);
 END $$;
 COMMENT ON COLUMN tandem.v_account.language IS 'Language of the prompts that its phones hear; empty: as the switch.';
 COMMENT ON COLUMN tandem.v_account.music_class IS 'Hold music for whom its phones put on hold; none: silence; empty: as the switch.';

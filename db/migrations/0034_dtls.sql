@@ -30,9 +30,13 @@ COMMENT ON COLUMN record.leg.srtp IS
 
 -- As it is, with one more column at its end.
 DO $$
+DECLARE
+    before text := current_setting('search_path');
 BEGIN
+    PERFORM set_config('search_path', 'pg_catalog', true); -- tables are named with their schema then, on every server
     EXECUTE 'CREATE OR REPLACE VIEW tandem.v_account AS '
             || replace(pg_get_viewdef('tandem.v_account'::regclass), 'FROM config.account a', ', a.srtp_keys FROM config.account a');
+    PERFORM set_config('search_path', before, true);
 END $$;
 COMMENT ON COLUMN tandem.v_account.srtp_keys IS 'Where its keys come from in calls to its phones: sdes or dtls; empty: as the switch.';
 COMMENT ON COLUMN tandem.v_leg.srtp IS 'Suite by which its audio was encrypted, with (DTLS) when its keys came from there; empty: it was not.';

@@ -24,8 +24,12 @@ INSERT INTO config.known_setting (key, default_value, meaning, pattern, needs) V
 
 -- Whatever else other migrations have added to it.
 DO $$
+DECLARE
+    before text := current_setting('search_path');
 BEGIN
+    PERFORM set_config('search_path', 'pg_catalog', true); -- tables are named with their schema then, on every server
     EXECUTE 'CREATE OR REPLACE VIEW tandem.v_account AS '
             || replace(pg_get_viewdef('tandem.v_account'::regclass), 'FROM config.account a', ', a.dtmf FROM config.account a');
+    PERFORM set_config('search_path', before, true);
 END $$;
 COMMENT ON COLUMN tandem.v_account.dtmf IS 'How keys go to its phones: auto, rfc4733, info or inband; empty: as the switch.';

@@ -151,7 +151,7 @@ static void by_policy(const struct media_desc *heard, const char *text)
             must(negotiate_local_answer(made, codec, 1, DIR_SENDRECV, &answer) == 0, "it can be chosen");
             must(negotiate_check_answer(made, answer, why, sizeof why) == 0, "the choice is valid");
             must(negotiate_relay_answer(offer, answer, &back) == 0, "the caller can be answered");
-            crypto_answer(back, offer, NULL, CRYPTO_MAY, &keys);
+            crypto_answer(back, offer, NULL, ways(CRYPTO_MAY, false), &keys);
             must(negotiate_check_answer(offer, back, why, sizeof why) == 0, "validly");
             desc_free(answer);
             desc_free(back);

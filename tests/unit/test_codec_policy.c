@@ -235,6 +235,8 @@ START_TEST(the_caller_is_answered_with_the_codec_of_the_callee_or_with_one_that_
          "audio RTP/AVP sendrecv 40: 0 PCMU/8000, 101 telephone-event/8000 0-15"},
         {OPUS, "pcma", PCMA "a=sendonly\n",
          "audio RTP/AVP sendonly: 96 opus/48000 useinbandfec=1, 97 telephone-event/48000 0-15"},
+        {"m=audio 1 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\n" EVENTS, "any", PCMU,
+         "audio RTP/AVP sendrecv: 96 opus/48000 useinbandfec=1, 101 telephone-event/8000 0-15"},
         {OPUS, "any", "m=audio 1 RTP/AVP 9\n",
          "audio RTP/AVP sendrecv: 96 opus/48000 useinbandfec=1, 97 telephone-event/48000 0-15"},
         {G722, "any", PCMU, "audio RTP/AVP sendrecv: 9 G722/8000, 101 telephone-event/8000 0-15"},

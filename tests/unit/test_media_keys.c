@@ -215,6 +215,25 @@ START_TEST(a_bridge_that_ends_in_a_key_leaves_no_key_behind)
 }
 END_TEST
 
+START_TEST(a_phone_that_leaves_while_the_other_is_pressed_keys_is_forgotten)
+{
+    struct talker *a = phone(TONES, "PCMU", A_HZ), *b = phone(EVENTS, "PCMU", B_HZ);
+
+    media_bridge(talker_port(a), talker_port(b));
+    TALK_UNTIL(hears(b, A_HZ));
+    media_port_press(talker_port(b), '1', 100);
+    TALK_UNTIL(strcmp(talker_count(b)->keys, "1") == 0);
+    talker_free(a);
+    media_port_press(talker_port(b), '2', 100);
+    TALK_UNTIL(strcmp(talker_count(b)->keys, "12") == 0);
+    a = phone(EVENTS, "PCMU", A_HZ);
+    media_bridge(talker_port(b), talker_port(a));
+    TALK_UNTIL(hears(b, A_HZ) && hears(a, B_HZ));
+    talker_free(b);
+    talker_free(a);
+}
+END_TEST
+
 START_TEST(keys_survive_the_loss_of_packets)
 {
     struct talker *a = phone(EVENTS, "PCMU", A_HZ), *b = phone(TONES, "PCMU", B_HZ);
@@ -262,6 +281,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, keys_are_pressed_for_somebody_else_in_and_out_of_a_bridge, 0, 2);
     tcase_add_test(tc, a_phone_with_events_of_8000_beside_opus_gets_keys_of_the_right_length);
     tcase_add_test(tc, a_bridge_that_ends_in_a_key_leaves_no_key_behind);
+    tcase_add_test(tc, a_phone_that_leaves_while_the_other_is_pressed_keys_is_forgotten);
     tcase_add_test(tc, keys_survive_the_loss_of_packets);
     tcase_add_test(tc, a_flood_of_keys_is_cut_to_what_fingers_do);
     suite_add_tcase(s, tc);

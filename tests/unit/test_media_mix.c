@@ -32,6 +32,9 @@ struct phone {
     struct media_port *port;
     int rtp, released, talks, quiets;
     bool talking, silent; /* silent: sends zeros */
+    bool poor;            /* one packet in twenty is lost, one in five is 40 ms late */
+    uint8_t late[12 + 200];
+    size_t late_len;
     union addr addr;
     const char *codec;
     unsigned rate; /* of what it says and hears */
@@ -137,7 +140,18 @@ static void phone_send(struct phone *phone)
     ck_assert_int_gt(len, 0);
     phone->seq++;
     phone->timestamp += FRAME;
+    if (phone->poor && phone->seq % 20 == 7)
+        return;
+    if (phone->poor && phone->seq % 5 == 0) {
+        phone->late_len = 12 + (size_t)len;
+        memcpy(phone->late, packet, phone->late_len);
+        return;
+    }
     ck_assert_int_gt(sendto(phone->rtp, packet, 12 + (size_t)len, 0, &to->sa, addr_len(to)), 0);
+    if (phone->late_len && phone->seq % 5 == 2) {
+        ck_assert_int_gt(sendto(phone->rtp, phone->late, phone->late_len, 0, &to->sa, addr_len(to)), 0);
+        phone->late_len = 0;
+    }
 }
 
 static void phone_hear(struct phone *phone)
@@ -412,6 +426,17 @@ START_TEST(listeners_hear_all_who_talk)
 }
 END_TEST
 
+START_TEST(packets_that_are_lost_or_late_are_bridged_over)
+{
+    three_in_a_room(0);
+    a->poor = b->poor = c->poor = true;
+    listen_anew();
+    TURN_UNTIL(a->fill > 6 * WINDOW); /* the buffer has learnt how late they come */
+    TURN_UNTIL(hears(a, b) && hears(a, c) && hears(b, a) && hears(b, c) && hears(c, a) && hears(c, b));
+    TURN_UNTIL(misses(a, a) && misses(b, b) && misses(c, c));
+}
+END_TEST
+
 /* 5 kHz are beyond what a narrowband phone can say or hear. */
 START_TEST(wideband_phones_hear_each_other_in_wideband_beside_a_narrowband_one)
 {
@@ -467,6 +492,7 @@ int main(void)
     tcase_add_test(tc, the_others_hear_a_tone_when_somebody_comes);
     tcase_add_test(tc, who_talks_is_told_and_who_is_muted_is_not);
     tcase_add_test(tc, listeners_hear_all_who_talk);
+    tcase_add_test(tc, packets_that_are_lost_or_late_are_bridged_over);
     tcase_add_test(tc, wideband_phones_hear_each_other_in_wideband_beside_a_narrowband_one);
     tcase_add_test(tc, coming_and_going_leaves_nothing_behind);
     suite_add_tcase(suite, tc);

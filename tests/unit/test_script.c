@@ -170,6 +170,29 @@ START_TEST(dial_takes_times_in_seconds_only)
 }
 END_TEST
 
+START_TEST(send_keys_takes_keys_and_times_in_milliseconds)
+{
+    static const struct {
+        const char *given, *words;
+    } cases[] = {
+        {"'12x'", "there is no key \"x\""},
+        {"'1', { ms = 5 }", "`ms` is a number of milliseconds from 40"},
+        {"'1', { gap = 'long' }", "`gap` is a number of milliseconds from 100"},
+        {"'1', { pause = 5 }", "there is no option \"pause\""},
+        {"'1', 5", "table expected"},
+        {"('1'):rep(65)", "more than 64 keys"},
+        {"'0123456789*#ABCDabcd!,', { ms = 40, gap = 100 }", NULL},
+    };
+    char text[200];
+
+    snprintf(text, sizeof text, "extension('internal', '1', function(call) call:send_keys(%s) end)", cases[_i].given);
+    load(text);
+    /* There is no media here: one that is right fails to answer. */
+    ck_assert_int_eq(dial("1")->cause, cases[_i].words ? CAUSE_SCRIPT_ERROR : CAUSE_NO_COMMON_CODEC);
+    ck_assert_msg(!cases[_i].words || strstr(fx.heard, cases[_i].words), "%s said: %s", cases[_i].given, fx.heard);
+}
+END_TEST
+
 START_TEST(a_conference_takes_only_what_it_understands)
 {
     static const struct {
@@ -649,6 +672,7 @@ int main(void)
     tcase_add_test(verbs, dial_returns_why_nobody_was_reached);
     tcase_add_test(verbs, goto_goes_on_elsewhere_and_does_not_return);
     tcase_add_loop_test(verbs, dial_takes_times_in_seconds_only, 0, 7);
+    tcase_add_loop_test(verbs, send_keys_takes_keys_and_times_in_milliseconds, 0, 7);
     tcase_add_loop_test(verbs, a_conference_takes_only_what_it_understands, 0, 8);
     tcase_add_test(verbs, variables_stay_with_the_call_wherever_it_goes);
     tcase_add_loop_test(verbs, variables_take_only_what_can_be_recorded, 0, 11);

@@ -137,6 +137,23 @@ START_TEST(phones_do_what_is_assumed_of_them)
 }
 END_TEST
 
+START_TEST(nothing_is_recorded_in_a_rehearsal_and_what_would_be_is_told)
+{
+    write_file("init.lua", LUA(extension("internal", "600", function(call)
+        call:record_start { what = "stereo", file = "sales/" .. call.from }
+        call:dial { to = "202", timeout = 15 }
+        call:record_stop()
+        local r = call:record { file = "box/message", beep = true, silence = 2, terminator = "#" }
+        log("%s %s", r.file, r.why)
+    end)));
+    call("{\"202\":\"busy\"}");
+    stepped("record_start: sales/201");
+    stepped("record_stop");
+    stepped("record to box/message");
+    stepped("log: nil silence");
+}
+END_TEST
+
 START_TEST(the_first_of_several_phones_answers_and_all_steps_are_told)
 {
     write_file("init.lua", LUA(extension("internal", "600", function(call)
@@ -467,6 +484,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, phones_do_what_is_assumed_of_them, 0, 7);
+    tcase_add_test(tc, nothing_is_recorded_in_a_rehearsal_and_what_would_be_is_told);
     tcase_add_test(tc, the_first_of_several_phones_answers_and_all_steps_are_told);
     tcase_add_test(tc, states_are_as_assumed);
     tcase_add_test(tc, accounts_that_are_given_are_all_there_are);
