@@ -143,6 +143,7 @@ def _hears_nothing_of(p, tone, since, seconds=1.0):
 def _hold_story(t, holder_kind):
     """The caller holds a linphone, whose recording goes on, and resumes."""
     a, b = t.phone(kind=holder_kind, tone=CALLER), t.phone(kind="linphone", tone=CALLEE)
+    t.tandem.cli("account", "set", a.user, "--music-class", "none")  # what its phone plays is heard then
     _talk(a, b)
     a.hold()
     b.wait("has been paused by")
