@@ -320,8 +320,10 @@ static bool send_shared(struct voice *voice, uint64_t due_us)
 /* Timestamps go on while nothing is said (RFC 3550 §5.1). */
 static void catch_up(struct voice *voice, uint64_t due_us)
 {
-    if (voice->due_us && due_us > voice->due_us)
-        advance(voice, ((due_us - voice->due_us) / (PACE_MS * 1000) - 1) * PACE_MS);
+    uint64_t beats = voice->due_us && due_us > voice->due_us ? (due_us - voice->due_us) / (PACE_MS * 1000) : 0;
+
+    if (beats > 1) /* 0: the port has moved to a thread whose beats fall between those of its last one */
+        advance(voice, (beats - 1) * PACE_MS);
     voice->due_us = due_us;
 }
 
