@@ -108,4 +108,16 @@ struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a ne
 void leg_publish(struct leg *leg, enum event_kind kind, const char *detail);
 void call_publish(struct call *call, enum event_kind kind, const char *detail);
 
+/* dial_codec.c. The caller has agreed to something before: can it be had in a codec of the winner's? Not when it
+ * offered none. */
+bool dial_caller_may_fit(struct leg *caller, const struct leg *winner);
+/* Answers the caller with what the winner takes, if that is still to be done. *reoffer: it had been told of another
+ * codec by early media, and is to be offered the winner's when it has acknowledged. Returns 0 or as leg_answer(). */
+int dial_answer_caller(struct leg *caller, const struct leg *winner, bool *reoffer);
+/* Offers the winner's codecs to the caller, so that nothing need be converted; ends it when nothing else can be done.
+ */
+void dial_reoffer_caller(struct call *call, struct leg *caller, const struct leg *winner);
+/* "the caller offers …, 202 answered with …". */
+void dial_say_codecs(const struct leg *caller, const struct leg *winner, char *why, size_t why_size);
+
 #endif

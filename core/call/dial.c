@@ -258,89 +258,11 @@ static void talked_too_long(void *arg)
     call_end(dial->call, CAUSE_CALL_LIMIT, WHO_SWITCH, words);
 }
 
-/* The caller has agreed to something before. Can it be had in a codec of the winner's? Not when it offered none. */
-static bool caller_may_fit(struct leg *caller, const struct leg *winner)
-{
-    const struct media_desc *offered = caller->accepted_offer ? caller->accepted_offer : caller->remote_offer;
-
-    return !offered || codecs_meet(desc_audio((struct media_desc *)(uintptr_t)offered), desc_audio(winner->remote));
-}
-
-/* Each speech codec that the caller may send now must be one that the winner takes. */
-static bool caller_fits(const struct leg *caller, const struct leg *winner)
-{
-    const struct stream_desc *mine = desc_audio(caller->local), *theirs = desc_audio(winner->remote);
-
-    if (!mine || !theirs)
-        return false;
-    for (unsigned i = 0; i < mine->codec_count; i++) {
-        bool found = !codec_is_speech(&mine->codecs[i]);
-
-        for (unsigned k = 0; k < theirs->codec_count && !found; k++)
-            found = codec_same(&mine->codecs[i], &theirs->codecs[k]);
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
-/* A caller that keeps its codec is heard all the same where that can be converted. */
-static void reoffered(void *arg, struct leg *leg, int status, const struct media_desc *answer)
-{
-    struct call *call = arg; /* ref "reoffer" */
-    const struct leg *peer = bridge_peer(leg);
-
-    if (status != 0 && leg_is_alive(leg) && !(peer && (legs_meet(leg, peer) || legs_convert(leg, peer))))
-        leg_end(leg, CAUSE_NO_COMMON_CODEC, WHO_SWITCH, "the phone refused the codec of the phone that answered");
-    if (status == 0)
-        leg_tell_change(leg);
-    loop_unref_later(call->pbx->loop, call, "reoffer");
-}
-
-/* The caller speaks one codec since it heard early media or an announcement, and the winner another: it gets a new
- * offer (after its ACK), so that nothing need be converted. */
+/* The caller speaks one codec since it heard early media or an announcement, and the winner another. */
 static void reoffer_caller(struct dial *dial)
 {
-    struct media_desc *offer = NULL;
-    int result = negotiate_relay_offer(dial->winner->remote, &offer);
-
     dial->reoffer = false;
-    obj_ref(dial->call, "reoffer");
-    if (result == 0)
-        result = leg_offer(dial->leg, offer, true, reoffered, dial->call);
-    desc_free(offer);
-    if (result < 0)
-        reoffered(dial->call, dial->leg, 488, NULL);
-}
-
-static int answer_caller(struct dial *dial, const struct leg *winner)
-{
-    struct leg *caller = dial->leg;
-    struct media_desc *sdp = NULL;
-    int result = 0;
-
-    if (caller->state == LEG_UP)
-        return 0;
-    if (caller->early) /* leg_answer() repeats what the caller was told */
-        dial->reoffer =
-            !caller_fits(caller, winner) && (caller_may_fit(caller, winner) || !legs_convert(caller, winner));
-    else if (caller->late_offer)
-        result = negotiate_relay_offer(winner->remote, &sdp);
-    else
-        result = negotiate_relay_answer(caller->remote_offer, winner->remote, &sdp);
-    if (result == 0)
-        result = leg_answer(caller, sdp);
-    desc_free(sdp);
-    return result;
-}
-
-static void say_codecs(const struct leg *caller, const struct leg *winner, char *why, size_t why_size)
-{
-    char mine[48], theirs[48];
-
-    snprintf(why, why_size, "the caller offers %s, %s answered with %s",
-             codecs_text(desc_audio(caller->remote_offer), mine, sizeof mine), winner->number,
-             codecs_text(desc_audio(winner->remote), theirs, sizeof theirs));
+    dial_reoffer_caller(dial->call, dial->leg, dial->winner);
 }
 
 /* Connects the caller with the leg that answered. */
@@ -358,7 +280,7 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     end_branches(dial, CAUSE_ANSWERED_ELSEWHERE, WHO_SWITCH, NULL);
     loop_timer_stop(call->pbx->loop, &dial->deadline);
     was_up = dial->leg->state == LEG_UP;
-    result = answer_caller(dial, winner);
+    result = dial_answer_caller(dial->leg, winner, &dial->reoffer);
     if (result == 0)
         result = bridge_join(dial->leg, winner);
     if (dial->finished) /* somebody who heard of the answer has ended one of the two */
@@ -367,7 +289,7 @@ static void connect_winner(struct dial *dial, struct leg *winner)
         enum cause cause = result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC;
 
         if (cause == CAUSE_NO_COMMON_CODEC)
-            say_codecs(dial->leg, winner, why, sizeof why);
+            dial_say_codecs(dial->leg, winner, why, sizeof why);
         dial->cause = CAUSE_NONE;
         note_failure(dial, cause, WHO_SWITCH, why);
         dial->winner = NULL;
@@ -384,7 +306,7 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     str_copy(dial->answered_by, sizeof dial->answered_by, winner->number);
     str_copy(call->answered_by, sizeof call->answered_by, winner->number);
     call_set_state(call, CALL_TALKING);
-    if (was_up && !legs_meet(dial->leg, winner) && caller_may_fit(dial->leg, winner))
+    if (was_up && !legs_meet(dial->leg, winner) && dial_caller_may_fit(dial->leg, winner))
         reoffer_caller(dial);
     else if (!dial->reoffer)
         leg_tell_change(dial->leg);
