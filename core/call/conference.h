@@ -73,6 +73,14 @@ enum conference_pin conference_pin(const struct conference_terms *terms, const c
 /* Is a PIN to be asked for at all? */
 bool conference_asks(const struct conference_terms *terms);
 
+/* conference_guess.c: whether a PIN of this party is looked at; not behind so many wrong ones within an hour. */
+#define CONFERENCE_GUESSES_MAX 20u
+bool conference_may_guess(const struct leg *leg, const char *room);
+/* It has typed a wrong one. */
+void conference_guessed(const struct leg *leg, const char *room);
+/* Of the pbx's end. */
+void conference_guesses_free(struct pbx *pbx);
+
 /* 0; -EINVAL (not a name for a room), -ENOTCONN (not up, or without audio), -EBUSY (it is in a bridge or a conference),
  * -EACCES (locked; moderators come in all the same), -ENOSPC (full). */
 int conference_join(const struct conference_request *request, conference_done_fn done, void *arg);

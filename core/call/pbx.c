@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/conference.h"
 #include "call/route.h"
 
 /* Another configuration is in force: what runs follows it. */
@@ -45,6 +46,7 @@ struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsig
     list_init(&pbx->calls);
     list_init(&pbx->route_kinds);
     list_init(&pbx->conferences);
+    list_init(&pbx->guessers);
     for (size_t i = 0; i < PBX_CALL_BUCKETS; i++)
         list_init(&pbx->call_hash[i]);
     return pbx;
@@ -57,6 +59,7 @@ void pbx_free(struct pbx *pbx)
     hooks_free(pbx->hooks);
     bus_unsubscribe(pbx->configured);
     bus_free(pbx->bus);
+    conference_guesses_free(pbx);
     free(pbx);
 }
 

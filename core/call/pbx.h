@@ -62,6 +62,7 @@ struct pbx {
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
     struct list route_kinds;
     struct list conferences; /* conference.h */
+    struct list guessers;    /* conference_guess.c */
     unsigned node;
     unsigned call_count, leg_count;
     uint64_t calls_total, legs_total;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -104,11 +105,28 @@ int file_write(struct file *file, uint64_t offset, const void *bytes, size_t len
 
 /* --- the thread --------------------------------------------------------------------------------------------------- */
 
+/* The disk belongs to others too: records of calls wait there for the database, and who calls decides how much he says.
+ */
+static bool leaves_too_little(int fd)
+{
+    struct statvfs disk;
+    uint64_t left;
+
+    if (fstatvfs(fd, &disk) < 0 || !disk.f_blocks) /* memory has no size */
+        return false;
+    left = (uint64_t)disk.f_blocks * disk.f_frsize / 100 * FILE_LEFT_PERCENT;
+    if (left > FILE_LEFT_MAX)
+        left = FILE_LEFT_MAX;
+    return (uint64_t)disk.f_bavail * disk.f_frsize < left;
+}
+
 static void write_piece(struct file *file, uint64_t offset, size_t len)
 {
     struct file_thread *thread = file->thread;
     size_t done = 0;
 
+    if (offset + len > file->end && !atomic_load(&file->error) && leaves_too_little(file->fd))
+        atomic_store(&file->error, -ENOSPC);
     while (done < len && !atomic_load(&file->error)) {
         ssize_t n = thread->write(file->fd, thread->piece + done, len - done, (off_t)(offset + done));
 

@@ -7,6 +7,10 @@
 
 #include "base/base.h"
 
+/* So much of a disk is left to others; a file does not grow into it (-ENOSPC). */
+#define FILE_LEFT_PERCENT 2u
+#define FILE_LEFT_MAX (256u << 20)
+
 struct file_thread;
 struct file;
 

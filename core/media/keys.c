@@ -14,12 +14,12 @@
 static const int16_t silence[HEARING_SAMPLES_MAX];
 
 /* A machine may send garbage as fast as the line allows; a packet of keys is a message to the controller. */
-static void heard(struct port *port, enum key_way way, uint8_t pt, const struct key_report *report)
+static void heard(struct port *port, enum key_way way, uint8_t pt, const struct key_report *report, uint64_t now_us)
 {
     struct port_keys *keys = &port->keys;
 
     if (!report->up)
-        keys->ignored = !key_rate_take(&keys->rate, worker_now(port->worker) / 1000);
+        keys->ignored = !key_rate_take(&keys->rate, now_us / 1000);
     if (keys->ignored) {
         port->stats.dropped += !report->up;
         return;
@@ -47,7 +47,7 @@ void keys_packet(struct port *port, const uint8_t *packet, size_t len, const str
     if (count < 0)
         port->stats.dropped++;
     for (int i = 0; i < count; i++)
-        heard(port, KEY_BY_EVENT, head->pt, &reports[i]);
+        heard(port, KEY_BY_EVENT, head->pt, &reports[i], port->last_us);
     if (keys->reader.down)
         pace_join(&port->worker->pace, &keys->beat);
 }
@@ -62,7 +62,7 @@ static void tell_tones(struct port *port)
 
     for (size_t i = 0; i < keys->report_count; i++) {
         keys->tone_down = keys->reports[i].up ? '\0' : keys->reports[i].key;
-        heard(port, KEY_BY_TONE, 0, &keys->reports[i]);
+        heard(port, KEY_BY_TONE, 0, &keys->reports[i], keys->due_us);
     }
     keys->report_count = 0;
 }
@@ -109,7 +109,7 @@ static void stop_listening(struct port *port)
     tell_tones(port);
     report.key = keys->tone_down;
     if (keys->tone_down)
-        heard(port, KEY_BY_TONE, 0, &report);
+        heard(port, KEY_BY_TONE, 0, &report, keys->due_us);
     keys->tone_down = '\0';
     dtmf_detector_free(keys->detector);
     keys->detector = NULL;
@@ -136,7 +136,7 @@ static void beat(struct beat *beat, uint64_t due_us)
     struct key_report report;
 
     if (event_quiet(&keys->reader, due_us / 1000, &report))
-        heard(port, KEY_BY_EVENT, 0, &report);
+        heard(port, KEY_BY_EVENT, 0, &report, due_us);
     if (keys->detector)
         hear_tones(port, due_us);
     else if (!keys->reader.down)
@@ -164,7 +164,7 @@ static bool press_frame(struct source *source, int16_t *pcm, unsigned rate, uint
     struct port_keys *keys = CONTAINER_OF(source, struct port_keys, presses);
     struct port *port = CONTAINER_OF(keys, struct port, keys);
 
-    if (!voice_keys_done(port))
+    if (!keys->pressed_us || !voice_keys_done(port))
         keys->pressed_us = due_us;
     else if (due_us > keys->pressed_us + KEYS_REST_US)
         voice_remove(port, source);
@@ -177,7 +177,7 @@ void keys_press(struct port *port, char key, unsigned ms)
 
     if (keys->out == KEY_OUT_NOWHERE)
         return;
-    keys->pressed_us = worker_now(port->worker);
+    keys->pressed_us = 0;
     voice_add(port, &keys->presses);
     if (voice_press(port, key, ms ? ms : KEY_MS) < 0)
         port->stats.dropped++;

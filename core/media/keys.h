@@ -25,7 +25,7 @@ struct port_keys {
     bool ignored;                   /* the key that is down is one too many */
     struct beat beat;               /* while a key is down, or tones are listened for */
     struct source presses;          /* silence, which keeps the voice going while keys are pressed */
-    uint64_t pressed_us;            /* when one of these was sent last */
+    uint64_t pressed_us;            /* when one of these was sent last; 0: not yet */
     struct dtmf_detector *detector; /* NULL: nobody listens for tones */
     char tone_down;                 /* the key that is heard now, or NUL */
     uint64_t due_us;                /* of the frame that was listened to last */

@@ -44,7 +44,7 @@ struct bridge {
     bool keying;          /* because keys go in another way than they come */
     bool muting;          /* because keys are tones here, and something else there */
     bool pressed;         /* a key of ours is down there */
-    uint64_t keyed_us;    /* when keys went there last */
+    uint64_t keyed_us;    /* when keys went there last; 0: not yet */
     struct source source; /* of the other port's voice */
     unsigned rate;        /* at which source listens here; 0: not yet */
 };

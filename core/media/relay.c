@@ -72,7 +72,7 @@ static bool bridge_frame(struct source *source, int16_t *pcm, unsigned rate, uin
     struct bridge *bridge = CONTAINER_OF(source, struct bridge, source);
     const int16_t *heard;
 
-    if (bridge->pressed || !voice_keys_done(bridge->to))
+    if (!bridge->keyed_us || bridge->pressed || !voice_keys_done(bridge->to))
         bridge->keyed_us = due_us;
     if (bridge->keying && due_us > bridge->keyed_us + KEYS_REST_US)
         bridge->keying = false;
@@ -100,7 +100,7 @@ void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key
     if (way == KEY_BY_TONE ? !bridge->muting : !bridge->decoded && bridge->pt[pt] < PT_DECODE) /* it is on its way */
         return;
     bridge->keying = true;
-    bridge->keyed_us = worker_now(port->worker);
+    bridge->keyed_us = 0;
     decode_on(bridge);
     bridge->pressed = voice_press(to, report->key, 0) == 0;
     to->stats.dropped += !bridge->pressed;

@@ -320,8 +320,10 @@ static bool send_shared(struct voice *voice, uint64_t due_us)
 /* Timestamps go on while nothing is said (RFC 3550 §5.1). */
 static void catch_up(struct voice *voice, uint64_t due_us)
 {
-    if (voice->due_us && due_us > voice->due_us)
-        advance(voice, ((due_us - voice->due_us) / (PACE_MS * 1000) - 1) * PACE_MS);
+    uint64_t beats = voice->due_us && due_us > voice->due_us ? (due_us - voice->due_us) / (PACE_MS * 1000) : 0;
+
+    if (beats > 1) /* 0: the port has moved to a thread whose beats fall between those of its last one */
+        advance(voice, (beats - 1) * PACE_MS);
     voice->due_us = due_us;
 }
 
@@ -445,6 +447,8 @@ int voice_press(struct port *port, char key, unsigned ms)
 
     if (!voice || list_empty(&voice->sources))
         return -ENOTCONN;
+    if (!voice->has_events && !voice->encoder)
+        return -EOPNOTSUPP;
     if (voice->has_events)
         return event_press(&voice->events, key, ms);
     return dtmf_send(&voice->tones, key, ms);
@@ -462,7 +466,9 @@ bool voice_keys_done(const struct port *port)
 {
     const struct voice *voice = port->voice;
 
-    return !voice || (voice->has_events ? event_idle(&voice->events) : dtmf_idle(&voice->tones));
+    if (!voice || (!voice->has_events && !voice->encoder)) /* what cannot be said is not waited for */
+        return true;
+    return voice->has_events ? event_idle(&voice->events) : dtmf_idle(&voice->tones);
 }
 
 bool voice_report(const struct port *port, struct voice_report *out)

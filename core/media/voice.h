@@ -46,8 +46,8 @@ uint32_t voice_clock(const struct port *port);
  */
 enum key_out voice_key_out(const struct port *port);
 /* A key, for ms (0: until voice_release(), at which ms are what it lasted): as telephone-event or as tones in the
- * sound, whatever voice_key_out() says. Needs a source that runs. Returns 0, or as event_press() and dtmf_send() say.
- */
+ * sound, whatever voice_key_out() says. Needs a source that runs. Returns 0, -EOPNOTSUPP (its far
+ * side takes nothing that we can make), or as event_press() and dtmf_send() say. */
 int voice_press(struct port *port, char key, unsigned ms);
 void voice_release(struct port *port, unsigned ms);
 /* All keys have been sent. */

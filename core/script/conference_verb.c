@@ -177,7 +177,8 @@ static int typed(lua_State *L, int status, lua_KContext context)
     const char *digits = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 
     verb_resumed(L, context);
-    switch (digits ? conference_pin(&plan->terms, digits) : CONFERENCE_PIN_WRONG) {
+    switch (digits && conference_may_guess(leg, plan->room) ? conference_pin(&plan->terms, digits)
+                                                            : CONFERENCE_PIN_WRONG) {
     case CONFERENCE_PIN_MODERATOR:
         plan->moderator = true;
         return go_in(L, run, leg, plan);
@@ -187,6 +188,8 @@ static int typed(lua_State *L, int status, lua_KContext context)
         break;
     }
     run_step(run, "wrong PIN");
+    if (digits)
+        conference_guessed(leg, plan->room);
     if (++plan->tries < TRIES)
         return ask(L, run, plan);
     return refuse(L, run, "wrong-pin", "conference/wrong-pin");

@@ -49,11 +49,16 @@ static void one_step(struct sound_ports *s, const uint8_t **data, size_t *size)
         relay_unbridge(s->ports[which]);
         break;
     case 3:
-        if (voice_press(s->ports[which], "0123456789*#ABCD!x"[a % 18], b) == 0 && !b)
+        if (a & 0x80)
+            keys_press(s->ports[which], "0123456789*#ABCD!x"[a % 18], b);
+        else if (voice_press(s->ports[which], "0123456789*#ABCD!x"[a % 18], b) == 0 && !b)
             voice_release(s->ports[which], 100);
         break;
     case 4:
-        port_set_direction(s->ports[which], (enum stream_dir)(a & 3));
+        if (a & 4)
+            keys_set_ways(s->ports[which], (enum key_out)((a >> 3) % 3), a & 0x40);
+        else
+            port_set_direction(s->ports[which], (enum stream_dir)(a & 3));
         break;
     case 5:
         for (unsigned i = 0; i < (a & 15u); i++)
@@ -82,8 +87,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     relay_bridge(s->ports[0], s->ports[1]);
     for (unsigned steps = 0; size >= 3 && steps < 400; steps++)
         one_step(s, &data, &size);
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         relay_unbridge(s->ports[i]);
+        keys_set_ways(s->ports[i], KEY_OUT_EVENTS, false);
+    }
+    /* Keys that were pressed are said, unless somebody holds one down; and it is quiet behind them. */
+    for (unsigned i = 0; i < 2; i++)
+        voice_release(s->ports[i], 100);
+    for (unsigned i = 0; i < 4000 && !list_empty(&s->worker.pace.beats); i++)
+        sound_ports_beat(s);
     if (!list_empty(&s->worker.pace.beats) || s->ports[0]->hearing || s->ports[1]->hearing)
         __builtin_trap();
     sound_ports_close(s);

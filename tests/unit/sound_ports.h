@@ -77,6 +77,8 @@ static inline void sound_ports_packet(struct sound_ports *s, unsigned which, uin
     if (packet_kind(packet, len) != PACKET_RTP || rtp_parse(packet, len, &head) < 0 || !port->accepts[head.pt])
         return;
     port->last_us = s->now_us;
+    if (port->keys.is_event[head.pt])
+        keys_packet(port, packet, len, &head);
     LIST_FOR_EACH_SAFE(sink, next, &port->sinks, node)
     sink->rtp(sink, packet, len, &head);
 }

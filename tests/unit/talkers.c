@@ -430,9 +430,9 @@ static void released(void *arg, const struct media_stats *stats)
 
 void talker_free(struct talker *talker)
 {
+    loop_timer_stop(t.face.loop, &talker->timer); /* first: it speaks to a port that may be gone in this very turn */
     media_port_release(talker->port, released, talker);
     TALK_UNTIL(talker->released);
-    loop_timer_stop(t.face.loop, &talker->timer);
     codec_encoder_free(talker->encoder);
     ear_free(talker->ear);
     dtmf_detector_free(talker->detector);

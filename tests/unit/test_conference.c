@@ -245,6 +245,26 @@ START_TEST(a_pin_says_who_somebody_is)
 }
 END_TEST
 
+START_TEST(who_guesses_pins_is_not_listened_to_for_an_hour)
+{
+    struct leg *leg = caller("201");
+
+    for (unsigned i = 0; i < CONFERENCE_GUESSES_MAX; i++) {
+        ck_assert(conference_may_guess(leg, "board"));
+        conference_guessed(leg, "board");
+    }
+    ck_assert(!conference_may_guess(leg, "board"));
+    ck_assert(conference_may_guess(leg, "kitchen"));
+    loop_fake_advance(fx.pbx->loop, 3599000);
+    ck_assert(!conference_may_guess(leg, "board"));
+    loop_fake_advance(fx.pbx->loop, 2000);
+    ck_assert(conference_may_guess(leg, "board"));
+    conference_guessed(leg, "board");
+    phone_hangs_up(leg, WHO_CALLER);
+    turn();
+}
+END_TEST
+
 /* --- keys, holds, talking ----------------------------------------------------------------------------------------- */
 
 START_TEST(keys_mute_and_leave)
@@ -369,6 +389,7 @@ int main(void)
     tcase_add_test(tc, a_room_that_is_locked_at_first_is_opened_by_its_moderator);
     tcase_add_test(tc, nobody_hears_anybody_before_the_moderator_is_there);
     tcase_add_test(tc, a_pin_says_who_somebody_is);
+    tcase_add_test(tc, who_guesses_pins_is_not_listened_to_for_an_hour);
     tcase_add_test(tc, keys_mute_and_leave);
     tcase_add_test(tc, a_moderator_puts_out_who_came_last_but_not_himself);
     tcase_add_test(tc, a_member_is_told_what_happens_to_him_until_he_leaves);

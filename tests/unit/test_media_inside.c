@@ -108,6 +108,50 @@ START_TEST(a_running_call_allocates_nothing_per_packet)
 }
 END_TEST
 
+static bool hum(struct source *source, int16_t *pcm, unsigned rate, uint64_t due_us)
+{
+    for (unsigned i = 0; i < rate / 50; i++)
+        pcm[i] = i % 2 ? 8000 : -8000;
+    return true;
+}
+
+static uint32_t next_timestamp(int fd)
+{
+    uint8_t packet[1500];
+
+    ck_assert_int_gt(recv(fd, packet, sizeof packet, 0), 12);
+    return (uint32_t)packet[4] << 24 | (uint32_t)packet[5] << 16 | (uint32_t)packet[6] << 8 | packet[7];
+}
+
+/* The beats of the threads fall between each other. */
+START_TEST(timestamps_go_on_when_a_port_that_speaks_moves_to_another_thread)
+{
+    struct source source = {.frame = hum, .rate = 8000};
+    struct proto_remote remote = {.codec_count = 1, .dir = DIR_SENDRECV, .codecs = {codecs[0]}};
+    struct sound_ports s;
+    socklen_t len = sizeof remote.rtp;
+    uint32_t first;
+    int fd;
+
+    sound_ports_open(&s);
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    addr_parse_ip("127.0.0.1", 0, &remote.rtp);
+    ck_assert_int_eq(bind(fd, &remote.rtp.sa, addr_len(&remote.rtp)), 0);
+    ck_assert_int_eq(getsockname(fd, &remote.rtp.sa, &len), 0);
+    port_set_remote(s.ports[0], &remote);
+    voice_add(s.ports[0], &source);
+    sound_ports_beat(&s);
+    first = next_timestamp(fd);
+    pace_call(&s.worker.pace, s.now_us + 5000);
+    ck_assert_uint_eq(next_timestamp(fd) - first, 160);
+    pace_call(&s.worker.pace, s.now_us + 5000 + 60000); /* two beats were left out */
+    ck_assert_uint_eq(next_timestamp(fd) - first, 4 * 160);
+    voice_remove(s.ports[0], &source);
+    close(fd);
+    sound_ports_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("media inside");
@@ -117,6 +161,7 @@ int main(void)
 
     tcase_set_timeout(inside, 60);
     tcase_add_loop_test(inside, a_running_call_allocates_nothing_per_packet, 0, 16);
+    tcase_add_test(inside, timestamps_go_on_when_a_port_that_speaks_moves_to_another_thread);
     suite_add_tcase(suite, inside);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -310,7 +310,7 @@ def another_certificate_than_the_one_announced_is_not_heard_and_tandem_says_why(
     own, other = certificates.make(directory, "own"), certificates.make(directory, "other", kind="rsa")
     shown = subprocess.run(["openssl", "x509", "-in", own.file, "-noout", "-fingerprint", "-sha256"], capture_output=True,
                            text=True, check=True).stdout.strip().partition("=")[2]
-    port = b.rtp_ports[-2]  # a number of its own that it does not use
+    port = t.ports(10)[4]
     body = phone.sdp(port=port, attributes=f"a=fingerprint:sha-256 {shown}\r\na=setup:actpass\r\n")
     assert phone.send_invite(b.user, body=body.replace("RTP/AVP", "UDP/TLS/RTP/SAVP")) is None
     answered = phone.response("INVITE", lambda status: status >= 200, 15)

@@ -53,7 +53,9 @@ def a_bad_line_is_told_of_while_it_lasts_and_stands_in_the_record(t):
     live = tandem.cli("call", call).stdout
     assert words in live, live
     theirs, = re.findall(rf"(?m)^Audio of {b.user}: .*", live)
-    assert re.search(r"sounds [12]\.\d of 5", theirs) and re.search(r"\d ms there and back", theirs), theirs
+    assert re.search(r"sounds [12]\.\d of 5", theirs), theirs
+    wait_until("the way there and back",  # his phone has to answer a report of hers
+               lambda: re.search(rf"(?m)^Audio of {b.user}: .*\d ms there and back", tandem.cli("call", call).stdout), 30, 0.5)
     ours, = re.findall(rf"(?m)^Audio of {a.user}: .*", live)
     assert re.search(r"sounds 4\.\d of 5", ours), ours
     assert f"poor audio from {b.user}" in tandem.cli("calls").stdout

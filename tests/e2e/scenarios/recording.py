@@ -382,7 +382,7 @@ def a_full_disk_ends_the_recording_and_not_the_call(t):
     tandem = t.own_tandem()
     directory = os.path.join(tandem.home, "state", "recordings")
     os.makedirs(directory)
-    small = 'mount -t tmpfs -o size=80k tmpfs "$0" && exec "$@"'
+    small = 'mount -t tmpfs -o size=1m tmpfs "$0" && head -c 960000 /dev/zero > "$0/ballast" && exec "$@"'
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     tandem.program = proc.Program(["unshare", *as_root, "--mount", "sh", "-c", small, directory,
                                    tandem.path("tandemd"), "-c", tandem.config], tandem.log_path)
@@ -392,6 +392,8 @@ def a_full_disk_ends_the_recording_and_not_the_call(t):
     call = _talk(t, a, b)
     path = re.search(r"recorded in (/.*)$", tandem.cli("record", call, "--stereo").stdout, re.M).group(1)
     tandem.wait_log("recording stopped: disk full", 30)
+    disk = os.statvfs(inside + directory)  # records of calls wait on the same disk
+    assert disk.f_bavail * disk.f_frsize > disk.f_blocks * disk.f_frsize // 100, "recordings leave some of the disk"
     for phone, other in ((a, b), (b, a)):
         phone.wait_heard(other.tone, since=phone.place())
     assert any("recording stopped: disk full" in detail for kind, detail in _events(t, call) if kind == "recorded")
