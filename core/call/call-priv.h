@@ -66,6 +66,16 @@ void leg_media_apply(struct leg *leg);   /* remote and local are agreed: tell th
 void leg_media_release(struct leg *leg); /* all ports back; leg_recorded() follows */
 void leg_recorded(struct leg *leg);
 
+/* ringback.c: what a caller hears from us while somebody rings. Zeroed memory: nothing. */
+struct ringback {
+    struct leg *leg;
+    struct leg_play *play;
+    struct loop_timer patience; /* for sound that was promised */
+};
+/* due: it is to be heard; promised: sound of the callee's side may be on its way. */
+void ringback_update(struct ringback *ringback, struct leg *caller, bool due, bool promised);
+void ringback_stop(struct ringback *ringback, const struct leg *caller);
+
 /* play.c: the leg's media ends; who played something is not told. */
 void leg_plays_end(struct leg *leg);
 

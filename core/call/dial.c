@@ -6,12 +6,10 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
-#include "call/play.h"
 #include "media/negotiate.h"
 #include "media/negotiate_policy.h"
 
 #define DIAL_DEFAULT_MS 60000
-#define EARLY_PATIENCE_MS 400 /* promised sound comes sooner than this, or is a tone's gap late */
 
 struct dial_attempt {
     struct dial *dial;
@@ -38,8 +36,7 @@ struct dial {
     struct loop_timer deadline;  /* of ringing; then, of the conversation */
     dial_done_fn done;
     void *arg;
-    struct leg_play *ringback;  /* the caller hears it; NULL: it does not */
-    struct loop_timer patience; /* for sound that was promised */
+    struct ringback ringback;
     bool starting, finished, cancelled, reoffer;
     enum dial_status status;
     enum cause cause;
@@ -113,44 +110,12 @@ static bool ringback_is_due(const struct dial *dial)
     return false;
 }
 
-static void ringback_stop(struct dial *dial)
-{
-    loop_timer_stop(dial->call->pbx->loop, &dial->patience);
-    if (dial->ringback)
-        leg_play_stop(dial->ringback);
-}
-
-static void ringback_start(void *arg)
-{
-    struct dial *dial = arg;
-    const struct play_item tone = {.what = PLAY_TONE, .tone = TONE_RINGBACK};
-    const struct play_request request = {.items = &tone, .count = 1, .loops = 1};
-
-    if (leg_play(dial->leg, &request, NULL, NULL, &dial->ringback) < 0)
-        log_info("%s hears no ringing: there is no audio to it", dial->leg->number);
-}
-
-static void ringback_update(struct dial *dial)
-{
-    struct pbx *pbx = dial->call->pbx;
-    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
-
-    if (!ringback_is_due(dial)) {
-        ringback_stop(dial);
-        return;
-    }
-    if (dial->ringback || loop_timer_running(&dial->patience) ||
-        (snapshot && strcmp(snapshot_setting(snapshot, "ringback", "on"), "off") == 0))
-        return;
-    loop_timer_start(pbx->loop, &dial->patience, dial->early ? EARLY_PATIENCE_MS : 0, ringback_start, dial);
-}
-
 /* Lets go of everything but the result. */
 static void detach(struct dial *dial)
 {
     struct loop *loop = dial->call->pbx->loop;
 
-    ringback_stop(dial);
+    ringback_stop(&dial->ringback, dial->leg);
     loop_timer_stop(loop, &dial->deadline);
     if (dial->winner) {
         leg_set_control(dial->winner, NULL, NULL);
@@ -204,7 +169,7 @@ static void finish(struct dial *dial, enum dial_status status)
     if (dial->finished)
         return;
     dial->finished = true;
-    ringback_stop(dial);
+    ringback_stop(&dial->ringback, dial->leg);
     dial->status = status;
     loop_timer_stop(call->pbx->loop, &dial->deadline);
     call->dial_cause = status == DIAL_ANSWERED ? CAUSE_NORMAL : dial->cause;
@@ -445,7 +410,7 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
         branch_ended(dial, leg);
         break;
     }
-    ringback_update(dial);
+    ringback_update(&dial->ringback, dial->leg, ringback_is_due(dial), dial->early);
 }
 
 /* What branches are offered: the caller's offer; what it has agreed to when it was answered before, in front of what
