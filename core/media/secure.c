@@ -123,21 +123,38 @@ static void put_word(uint8_t *p, uint32_t value)
         p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* The library keeps a state for each SSRC and would do so without end. */
-static void note_source(struct secure *way, uint32_t ssrc)
+static bool is_known(struct secure *way, uint32_t ssrc)
 {
-    if (way->ssrc_count && way->last_ssrc == ssrc)
-        return;
-    way->last_ssrc = ssrc;
+    if (way->ssrc_count && way->ssrcs[way->ssrc_last] == ssrc)
+        return true;
     for (unsigned i = 0; i < way->ssrc_count; i++)
-        if (way->ssrcs[i] == ssrc)
-            return;
-    if (way->ssrc_count == SECURE_SSRCS)
-        srtp_remove_stream(way->ctx, htonl(way->ssrcs[way->ssrc_next])); /* as it stands in packets */
-    else
+        if (way->ssrcs[i] == ssrc) {
+            way->ssrc_last = i;
+            return true;
+        }
+    return false;
+}
+
+/* The library keeps a state for each SSRC and would do so without end. One that was forgotten and is back must not
+ * begin again: its numbers were used under this key, and a stream cipher gives itself away when that happens twice. So
+ * whoever comes when there is no room goes out as somebody new. Returns as whom. */
+static uint32_t note_source(struct secure *way, uint32_t ssrc)
+{
+    unsigned at = way->ssrc_next;
+
+    if (is_known(way, ssrc))
+        return ssrc ^ way->salts[way->ssrc_last];
+    if (way->ssrc_count == SECURE_SSRCS) {
+        srtp_remove_stream(way->ctx, htonl(way->ssrcs[at] ^ way->salts[at])); /* as it stands in packets */
+        if (!way->inbound)
+            random_bytes(&way->salts[at], sizeof way->salts[at]);
+    } else {
         way->ssrc_count++;
-    way->ssrcs[way->ssrc_next] = ssrc;
-    way->ssrc_next = (way->ssrc_next + 1) % SECURE_SSRCS;
+    }
+    way->ssrcs[at] = ssrc;
+    way->ssrc_last = at;
+    way->ssrc_next = (at + 1) % SECURE_SSRCS;
+    return ssrc ^ way->salts[at];
 }
 
 /* --- packets ------------------------------------------------------------------------------------------------------ */
@@ -188,7 +205,7 @@ bool secure_open(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
         if (--way->before.left == 0)
             forget_before(way);
     }
-    note_source(way, word(packet + (rtcp ? 4 : 8)));
+    (void)note_source(way, word(packet + (rtcp ? 4 : 8)));
     return true;
 }
 
@@ -218,8 +235,9 @@ bool secure_seal(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
         return false;
     ssrc = sent = word(packet + place);
     if (way->restarted.salt && way->restarted.ssrc == ssrc)
-        put_word(packet + place, sent = ssrc ^ way->restarted.salt);
-    note_source(way, sent);
+        sent = ssrc ^ way->restarted.salt;
+    sent = note_source(way, sent);
+    put_word(packet + place, sent);
     status = rtcp ? srtp_protect_rtcp(way->ctx, packet, &length) : srtp_protect(way->ctx, packet, &length);
     if (status != srtp_err_status_ok) {
         if (!rtcp && status == srtp_err_status_replay_old)

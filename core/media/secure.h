@@ -16,8 +16,8 @@ struct secure {
     struct srtp_ctx_t_ *ctx; /* NULL with a key: it could not be made, and nothing passes */
     struct srtp_key key;
     bool inbound;
-    uint32_t ssrcs[SECURE_SSRCS], last_ssrc;
-    unsigned ssrc_count, ssrc_next;
+    uint32_t ssrcs[SECURE_SSRCS], salts[SECURE_SSRCS]; /* salts: what they are changed by on their way out */
+    unsigned ssrc_count, ssrc_next, ssrc_last;
     struct {
         uint32_t ssrc; /* a source whose numbers went back */
         uint32_t salt; /* what its SSRC is changed by since then; 0: nothing yet */
