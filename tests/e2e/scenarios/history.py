@@ -87,7 +87,7 @@ def one_transaction_is_one_generation(t):
     path = _file(t, "SELECT add_account('201'); SELECT add_account('202'); UPDATE config.account SET max_call = 60;\n")
     _tandem(t, "config", "apply", path)
     assert _generation(t) == before + 1
-    assert {h["generation"] for h in _history(t)} == {before + 1}
+    assert {h["generation"] for h in _history(t) if h["generation"] > before} == {before + 1}
     # A savepoint that is undone takes its changes with it, and the rest stays in one generation.
     proc.run(["psql", "-X", "-q", t.tandem.database], input="""BEGIN;
         SELECT add_account('301'); SAVEPOINT s; SELECT add_account('302'); ROLLBACK TO s; SELECT add_account('303'); COMMIT;""")
@@ -212,6 +212,7 @@ def a_large_import_goes_back_in_one_step(t):
 
 def a_file_is_applied_as_a_whole_or_not_at_all(t):
     t.own_tandem().start()
+    before = _generation(t)
     path = _file(t, """-- two people; and a semicolon in a comment;
 SELECT add_account('201', 'Anna; "the boss"', 'correct horse');
 /* another /* nested; */ one */
@@ -223,7 +224,7 @@ UPDATE config.account
     said = _tandem(t, "config", "apply", path)
     assert "account 201 added" in said and "account 202 added; its secret is" in said and "applied, generation" in said, said
     assert _in_force(t, "201") == 'Anna; "the boss"' and _in_force(t, "202") == "Bob's"
-    assert {h["note"] for h in _history(t)} == {path}
+    assert {h["note"] for h in _history(t) if h["generation"] > before} == {path}
     # Editors elsewhere put a mark at the beginning, and end lines otherwise.
     _tandem(t, "config", "apply", _file(t, "\ufeffSELECT set_setting('keepalive', '31');\r\n"), words=["keepalive is 31"])
     before = _generation(t)
