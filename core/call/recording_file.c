@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "call/recording-priv.h"
@@ -19,6 +20,7 @@
 #define FILE_MODE 0640
 #define DIR_MODE 0750
 #define NUMBERS_MAX 1000u
+#define NUMBERS_NEAT 100u /* one after the other; then by the clock: a name that is used each day is never used up */
 #define DEPTH_MAX 8u
 #define PART ".part"
 
@@ -31,8 +33,9 @@ static const char *part_of(const char *path, char out[RECORDING_PATH_MAX])
 }
 
 /* "a/b.wav" → "a/b-2.wav" */
-static int numbered(const char *path, unsigned number, char out[RECORDING_PATH_MAX])
+static int numbered(const char *path, unsigned attempt, char out[RECORDING_PATH_MAX])
 {
+    unsigned number = attempt > NUMBERS_NEAT ? (unsigned)time(NULL) + attempt : attempt;
     const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
     size_t stem = dot ? (size_t)(dot - path) : strlen(path), used = 0;
 

@@ -105,6 +105,29 @@ START_TEST(nothing_is_written_over)
 }
 END_TEST
 
+START_TEST(a_name_that_is_always_the_same_is_never_used_up)
+{
+    char path[200];
+
+    for (unsigned i = 1; i <= 1200; i++) {
+        int fd;
+
+        snprintf(path, sizeof path, i == 1 ? "%s/a.wav" : "%s/a-%u.wav", dir, i);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        ck_assert_int_ge(fd, 0);
+        close(fd);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        struct recording_file file = open_file("a.wav");
+
+        ck_assert_int_eq(file.err, 0);
+        record(file.fd, WRITER_WAV, 1, 100, true);
+        recording_file_finish(&file);
+        ck_assert_int_eq(file.err, 0);
+    }
+}
+END_TEST
+
 START_TEST(where_no_file_can_be_there_are_words)
 {
     char path[200];
@@ -234,6 +257,7 @@ int main(void)
     tcase_add_checked_fixture(tc, begin, end);
     tcase_add_test(tc, a_file_gets_its_name_when_it_is_complete);
     tcase_add_test(tc, nothing_is_written_over);
+    tcase_add_test(tc, a_name_that_is_always_the_same_is_never_used_up);
     tcase_add_test(tc, where_no_file_can_be_there_are_words);
     tcase_add_test(tc, what_a_crash_left_is_completed_unless_somebody_still_writes);
     tcase_add_loop_test(tc, a_recording_cut_off_anywhere_is_made_whole_or_refused, 0, 3);
