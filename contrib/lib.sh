@@ -8,8 +8,8 @@ JOBS=$(nproc 2>/dev/null || echo 2)
 PACKAGES_BUILD=(autoconf automake libtool pkg-config make gcc libc6-dev check libevent-dev libsofia-sip-ua-dev libpq-dev
     libsrtp2-dev libspandsp-dev libopus-dev libopusfile-dev libogg-dev liblua5.4-dev libssl-dev libjansson-dev
     libseccomp-dev)
-PACKAGES_RUN=(postgresql postgresql-client python3 openssl ca-certificates)
-PACKAGES_DEMO=(baresip-core asterisk-core-sounds-en-g722 asterisk-moh-opsound-g722)
+PACKAGES_RUN=(postgresql postgresql-client python3 openssl ca-certificates asterisk-core-sounds-en-g722 asterisk-moh-opsound-g722)
+PACKAGES_DEMO=(baresip-core)
 PACKAGES_CHECK=(clang libclang-rt-dev shellcheck linphone-cli sip-tester xz-utils procps tshark systemd iproute2 iptables sipvicious
     opus-tools sox)
 

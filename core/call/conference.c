@@ -299,6 +299,7 @@ void conference_mute(struct conference_member *member, bool on, const char *by)
     if (member->muted == on)
         return;
     member->muted = on;
+    member->silenced = on && strcmp(by, member->leg->number) != 0;
     tell_media(member);
     conference_say(member, on ? "conference/muted" : "conference/unmuted");
     publish(member, EVENT_CONFERENCE_CHANGED, "member %u %s by %s", member->number, on ? "muted" : "unmuted", by);

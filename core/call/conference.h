@@ -44,9 +44,10 @@ struct conference_member {
     struct leg *leg; /* ref "conference" */
     unsigned number; /* in this conference, from 1 on; not given twice */
     bool moderator, muted, tones;
-    bool waits; /* for a moderator */
-    bool talks; /* it is heard talking */
-    bool star;  /* the key before was * */
+    bool silenced; /* muted by somebody else: not to be undone by itself */
+    bool waits;    /* for a moderator */
+    bool talks;    /* it is heard talking */
+    bool star;     /* the key before was * */
     uint64_t since_us;
     struct leg_play *play; /* what is being said to it; NULL: nothing */
     conference_done_fn done;

@@ -68,6 +68,8 @@ static bool star_key(struct conference_member *member, char key)
 
     switch (key) {
     case '1':
+        if (member->silenced && !member->moderator)
+            return false;
         conference_mute(member, !member->muted, member->leg->number);
         return true;
     case '2':

@@ -302,6 +302,9 @@ static void print_score(const struct cli *cli, const char *words, const json_t *
 /* How it sounds (MOS), here and there, and what its phone says of what it gets. */
 static void print_quality(const struct cli *cli, const json_t *media)
 {
+    if (json_num(media, "late") || json_num(media, "doubled"))
+        fprintf(cli->out, "; %lld too late, %lld twice", (long long)json_num(media, "late"),
+                (long long)json_num(media, "doubled"));
     print_score(cli, "; sounds", media, "mos_in");
     if (json_num(media, "reports"))
         fprintf(cli->out, "; its phone reports %lld lost, jitter %lld.%lld ms", (long long)json_num(media, "lost_out"),

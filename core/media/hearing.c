@@ -116,6 +116,25 @@ static void hear_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
 {
 }
 
+void hearing_count(const struct port *port, uint32_t *late, uint32_t *doubled)
+{
+    const struct jitter *jitter = port->hearing && port->hearing->ear ? ear_jitter(port->hearing->ear) : NULL;
+
+    if (!jitter)
+        return;
+    *late += (uint32_t)jitter_count(jitter)->late;
+    *doubled += (uint32_t)jitter_count(jitter)->duplicate;
+}
+
+static void ear_end(struct hearing *hearing)
+{
+    struct port *port = hearing->port;
+
+    hearing_count(port, &port->stats.late, &port->stats.doubled);
+    ear_free(hearing->ear);
+    hearing->ear = NULL;
+}
+
 /* The ear at the rate that listeners want and the codec has, and the way to the other rate if that is wanted too. */
 static void make_ear(struct hearing *hearing)
 {
@@ -123,7 +142,7 @@ static void make_ear(struct hearing *hearing)
     bool other = hearing->users[rate == 8000 ? WIDE : NARROW];
 
     if (!hearing->ear || hearing->rate != rate) {
-        ear_free(hearing->ear);
+        ear_end(hearing);
         resample_free(hearing->other);
         hearing->other = NULL;
         hearing->ear = ear_new(rate, 0, 0);
@@ -172,7 +191,7 @@ void hearing_free(struct port *port)
     if (!hearing)
         return;
     list_unlink(&hearing->sink.node);
-    ear_free(hearing->ear);
+    ear_end(hearing);
     resample_free(hearing->other);
     free(hearing);
     port->hearing = NULL;
@@ -208,11 +227,4 @@ const int16_t *hearing_frame(struct port *port, unsigned rate, uint64_t due_us)
     if (hearing->due_us != due_us)
         decode(hearing, due_us);
     return hearing->heard ? hearing->pcm[index_of(rate)] : NULL;
-}
-
-const struct jitter_count *hearing_count(const struct port *port)
-{
-    const struct jitter *jitter = port->hearing && port->hearing->ear ? ear_jitter(port->hearing->ear) : NULL;
-
-    return jitter ? jitter_count(jitter) : NULL;
 }

@@ -7,7 +7,6 @@
 #include "base/base.h"
 
 struct port;
-struct jitter_count;
 
 #define HEARING_SAMPLES_MAX 320u /* of 20 ms at 16000 */
 
@@ -31,7 +30,8 @@ void hearing_refresh(struct port *port);
 /* Of the port's end, on any thread; nobody listens any more, or ever will. */
 void hearing_free(struct port *port);
 
-/* What was late, doubled or did not fit; NULL: nobody listens. */
-const struct jitter_count *hearing_count(const struct port *port);
+/* Adds the packets that came too late and those that came again, as far as the ear of now has counted them; those of
+ * earlier ears are in the port's stats. */
+void hearing_count(const struct port *port, uint32_t *late, uint32_t *doubled);
 
 #endif

@@ -40,6 +40,7 @@ struct media_stats {
     uint64_t lost;          /* by RTP sequence numbers, received direction */
     uint64_t dropped;       /* wrong source, not RTP, unknown payload type */
     uint64_t rejected;      /* of an encrypted stream: not from whoever has the key, damaged, or sent again */
+    uint32_t late, doubled; /* where it was decoded: came too late to be heard; came again */
     uint32_t jitter_us;     /* RFC 3550 §6.4.1 interarrival jitter */
     uint32_t first_rx_ms;   /* after the remote was set; 0: nothing came */
     union addr source;      /* latched; unset: none */

@@ -563,6 +563,7 @@ void port_get_stats(const struct port *port, struct media_stats *out)
 
     *out = port->stats;
     out->lost = rtp_count_lost(&port->count);
+    hearing_count(port, &out->late, &out->doubled);
     out->jitter_us = port->count.jitter_us;
     out->first_rx_ms = !port->first_us ? 0 : wait ? (uint32_t)wait : 1;
     if (port->latch.rank != LATCH_NONE)

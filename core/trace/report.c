@@ -111,6 +111,10 @@ json_t *trace_media_json(const struct media_stats *s)
         json_object_set_new(json, "lost_out", json_integer((json_int_t)s->far_lost));
         json_object_set_new(json, "jitter_out_us", json_integer(s->far_jitter_us));
     }
+    if (s->late)
+        json_object_set_new(json, "late", json_integer(s->late));
+    if (s->doubled)
+        json_object_set_new(json, "doubled", json_integer(s->doubled));
     if (s->bad_reports)
         json_object_set_new(json, "bad_reports", json_integer(s->bad_reports));
     return json;

@@ -41,8 +41,8 @@ int trace_find(const struct trace *trace, const char *id_prefix, struct uuid *ou
 json_t *trace_call(struct trace *trace, const char *id_prefix, bool raw);
 struct media_stats;
 /* Counters of a leg's audio as "media" there: {"rx_packets","tx_packets","lost","dropped","rejected","jitter_us",
- * "first_rx_ms","source","mos_in","mos_out","rtt_us","reports","lost_out","jitter_out_us","bad_reports"}. Scores are of
- * 1 to 4.41. Caller owns it. */
+ * "first_rx_ms","source","mos_in","mos_out","rtt_us","reports","lost_out","jitter_out_us","late","doubled","bad_reports"}.
+ * Scores are of 1 to 4.41. Caller owns it. */
 json_t *trace_media_json(const struct media_stats *stats);
 /* The latest finished and live calls, newest first: [{"id","from","to","state","cause",…}]. Caller owns it. */
 json_t *trace_calls(struct trace *trace, unsigned count);

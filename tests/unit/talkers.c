@@ -64,7 +64,8 @@ struct talker {
     unsigned frames;
     struct talker_count count;
     struct talker_events events;
-    bool released;
+    bool released, twice;
+    struct media_stats stats;
 };
 
 uint64_t talkers_clock_ms(void)
@@ -133,7 +134,8 @@ static void send_bytes(struct talker *talker, const uint8_t *bytes, size_t len)
 {
     const union addr *to = media_port_addr(talker->port);
 
-    ck_assert_int_eq(sendto(talker->rtp, bytes, len, 0, &to->sa, addr_len(to)), (ssize_t)len);
+    for (int i = 0; i < (talker->twice ? 2 : 1); i++)
+        ck_assert_int_eq(sendto(talker->rtp, bytes, len, 0, &to->sa, addr_len(to)), (ssize_t)len);
 }
 
 static unsigned dice(struct talker *talker, unsigned sides)
@@ -425,14 +427,21 @@ struct talker *talker_new(const char *codecs, double hz)
 
 static void released(void *arg, const struct media_stats *stats)
 {
-    ((struct talker *)arg)->released = true;
+    struct talker *talker = arg;
+
+    talker->released = true;
+    ck_assert_ptr_nonnull(stats);
+    talker->stats = *stats;
 }
 
-void talker_free(struct talker *talker)
+struct media_stats talker_end(struct talker *talker)
 {
+    struct media_stats stats;
+
     loop_timer_stop(t.face.loop, &talker->timer); /* first: it speaks to a port that may be gone in this very turn */
     media_port_release(talker->port, released, talker);
     TALK_UNTIL(talker->released);
+    stats = talker->stats;
     codec_encoder_free(talker->encoder);
     ear_free(talker->ear);
     dtmf_detector_free(talker->detector);
@@ -441,6 +450,17 @@ void talker_free(struct talker *talker)
     close(talker->rtcp);
     free(talker);
     t.count--;
+    return stats;
+}
+
+void talker_free(struct talker *talker)
+{
+    talker_end(talker);
+}
+
+void talker_double(struct talker *talker)
+{
+    talker->twice = true;
 }
 
 struct media_port *talker_port(struct talker *talker)

@@ -41,6 +41,8 @@ struct talker;
  * it is quiet. */
 struct talker *talker_new(const char *codecs, double hz);
 void talker_free(struct talker *talker);
+/* The same, and what was counted at its port. */
+struct media_stats talker_end(struct talker *talker);
 struct media_port *talker_port(struct talker *talker);
 
 /* Its description again, with other codecs or another ptime. */
@@ -57,6 +59,9 @@ void talker_network(struct talker *talker, unsigned lost_percent, unsigned jitte
 
 /* Of its own packets. */
 uint32_t talker_ssrc(const struct talker *talker);
+/* Each packet goes out twice. */
+void talker_double(struct talker *talker);
+
 /* The amplitude of a tone in the last 400 ms that it heard; 0: less came since it last changed. */
 double talker_hears(const struct talker *talker, double hz);
 /* Everything it has heard is forgotten. */

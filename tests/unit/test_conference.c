@@ -278,6 +278,10 @@ START_TEST(keys_mute_and_leave)
     ck_assert_str_eq(noted(), "mix:5");
     press(a, "**1");
     ck_assert(!a->conference->muted);
+    conference_mute(a->conference, true, "the console");
+    press(a, "*1"); /* who was muted by somebody else stays so */
+    ck_assert(a->conference->muted);
+    conference_mute(a->conference, false, "the console");
     press(a, "*2"); /* no moderator */
     ck_assert(!a->conference->conference->locked);
     press(a, "*0");

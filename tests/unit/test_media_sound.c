@@ -65,6 +65,22 @@ START_TEST(sound_comes_through_a_bad_network)
 }
 END_TEST
 
+START_TEST(packets_that_come_twice_are_heard_once_and_counted)
+{
+    struct talker *a = talker_new("opus", A_HZ), *b = talker_new("PCMA", B_HZ);
+    struct media_stats stats;
+
+    talker_double(a);
+    media_bridge(talker_port(a), talker_port(b));
+    hear_each_other(a, A_HZ, b, B_HZ);
+    stats = talker_end(a);
+    ck_assert_uint_gt(stats.doubled, 10);
+    ck_assert_uint_le(stats.doubled, stats.rx_packets / 2);
+    stats = talker_end(b);
+    ck_assert_uint_eq(stats.doubled, 0);
+}
+END_TEST
+
 START_TEST(each_phone_gets_packets_of_the_length_it_asks_for)
 {
     static const unsigned ptimes[] = {10, 20, 30, 40, 60};
@@ -164,6 +180,7 @@ int main(void)
     tcase_set_timeout(sound, 60);
     tcase_add_loop_test(sound, phones_hear_each_other_whatever_codec_each_has, 0, 16);
     tcase_add_test(sound, sound_comes_through_a_bad_network);
+    tcase_add_test(sound, packets_that_come_twice_are_heard_once_and_counted);
     tcase_add_test(sound, each_phone_gets_packets_of_the_length_it_asks_for);
     tcase_add_test(sound, a_codec_that_changes_in_the_call_is_decoded_or_not_as_needed);
     tcase_add_test(sound, a_key_is_one_key_on_the_other_side_of_a_decoded_bridge);
