@@ -276,7 +276,7 @@ int main(int argc, char **argv)
     printf("{\"calls\": %u, \"seconds\": %u, \"sent\": %llu, \"relayed\": %llu, \"lost\": %llu, "
            "\"cpu_us_per_packet\": %.3f, \"load_us_per_packet\": %.3f, \"cpu_percent\": %.1f}\n",
            calls, seconds, (unsigned long long)load.sent, (unsigned long long)load.received,
-           (unsigned long long)(load.sent - load.received),
+           (unsigned long long)(load.sent > load.received ? load.sent - load.received : 0),
            load.received ? (double)cpu_us / (double)load.received : 0.0,
            load.received ? (double)own_us / (double)load.received : 0.0,
            (double)cpu_us / (seconds ? seconds : 1) / 10000.0);
