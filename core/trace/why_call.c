@@ -473,10 +473,11 @@ static void leg_fact(struct why *why, const json_t *leg)
         why_fact(why, 0, "%s: %lld audio packets received, %lld lost, %lld sent, codec %s", why_str(leg, "party"),
                  (long long)why_num(media, "rx_packets"), (long long)why_num(media, "lost"),
                  (long long)why_num(media, "tx_packets"), *why_str(leg, "codec") ? why_str(leg, "codec") : "none");
-    if (score(leg, "mos_in") > 0 || score(leg, "mos_out") > 0)
-        why_fact(why, 0, "%s: sounds %.1f of 5, hears %.1f of 5 (0: not known); its phone reports %lld lost",
-                 why_str(leg, "party"), score(leg, "mos_in"), score(leg, "mos_out"),
-                 (long long)why_num(media, "lost_out"));
+    if (score(leg, "mos_in") > 0)
+        why_fact(why, 0, "%s: sounds %.1f of 5", why_str(leg, "party"), score(leg, "mos_in"));
+    if (score(leg, "mos_out") > 0)
+        why_fact(why, 0, "%s: hears %.1f of 5; its phone reports %lld lost", why_str(leg, "party"),
+                 score(leg, "mos_out"), (long long)why_num(media, "lost_out"));
 }
 
 static void add_facts(struct why *why)
