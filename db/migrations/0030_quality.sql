@@ -30,7 +30,10 @@ CREATE OR REPLACE VIEW tandem.v_leg AS
            round(l.jitter_us / 1000.0, 1) AS jitter_ms,
            l.ended_at, l.call_id, l.id, l.node, l.srtp, l.srtp_rejected,
            l.mos_in, l.mos_out, l.rtt_ms,
-           CASE WHEN l.tx_packets > 0 THEN round(100.0 * l.lost_out / l.tx_packets, 2) END AS lost_out_percent,
+           -- What was lost before it came to the switch is missed by the phone, too, and was never sent to it.
+           CASE WHEN l.tx_packets > 0 THEN round(100.0 * l.lost_out / (l.tx_packets + least(l.lost_out, (
+               SELECT coalesce(sum(o.lost_packets), 0) FROM record.leg o WHERE o.call_id = l.call_id AND o.id <> l.id))), 2)
+           END AS lost_out_percent,
            round(l.jitter_out_us / 1000.0, 1) AS jitter_out_ms
     FROM record.leg l
     ORDER BY l.started_at DESC, l.id DESC;

@@ -848,6 +848,11 @@ START_TEST(records_arrive_and_read_well)
         "PCMA|3.86|t|81|10.00|12.3");
     ck_assert_str_eq(sql("SELECT kind FROM record.event"), "leg-ringing");
     ck_assert_uint_eq(status().records_delivered, 5); /* four, and the one that finishes what earlier runs left open */
+
+    /* what its phone misses was not sent to it when it was lost on the way from the other phone */
+    sql("INSERT INTO record.leg SELECT (r).* FROM (SELECT jsonb_populate_record(l, jsonb_build_object("
+        "'id', gen_random_uuid(), 'codec', 'G722', 'lost_packets', 100)) AS r FROM record.leg l) other");
+    ck_assert_str_eq(sql("SELECT lost_out_percent FROM v_leg WHERE codec = 'PCMA'"), "9.09");
 }
 END_TEST
 
