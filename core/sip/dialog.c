@@ -18,6 +18,7 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
     list_init(&dialog->notes_in);
     list_init(&dialog->notes_out);
+    list_init(&dialog->notifiers);
     list_init(&dialog->early);
     list_init(&dialog->rings);
     list_append(&agent->dialogs, &dialog->in_agent);
@@ -125,6 +126,37 @@ int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_r
     return result;
 }
 
+int dialog_accept(struct dialog *dialog, const sip_t *sip)
+{
+    struct agent *agent = dialog->agent;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    sip_from_t *local = sip_from_dup(home, sip->sip_to);
+    char tag[DIALOG_TAG];
+    char *text;
+    int result;
+
+    dialog_tag(agent, tag);
+    if (!local || sip_from_tag(home, local, tag) < 0) {
+        su_home_deinit(home);
+        return -ENOMEM;
+    }
+    dialog->nta =
+        nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
+                        SIPTAG_TO(sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+    if (!dialog->nta) {
+        su_home_deinit(home);
+        return -ENOMEM;
+    }
+    result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
+    text = header_text(home, (sip_header_t *)local);
+    str_copy(dialog->local, sizeof dialog->local, text);
+    text = header_text(home, (sip_header_t *)sip->sip_from);
+    str_copy(dialog->remote, sizeof dialog->remote, text);
+    str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
+    su_home_deinit(home);
+    return result;
+}
+
 static void dialog_free(void *arg)
 {
     free(arg);
@@ -157,15 +189,29 @@ void dialog_finish(struct dialog *dialog)
         nta_outgoing_destroy(dialog->probe);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
-    if (dialog->nta)
-        nta_leg_destroy(dialog->nta);
+    dialog->invite_out = dialog->offer_out = dialog->probe = dialog->bye = NULL;
+    dialog->answered_in = NULL;
     sip_leave(agent);
-    list_unlink(&dialog->in_agent);
     dialog->leg = NULL;
+    dialog_release(dialog);
     if (leg) {
         leg_on_gone(leg);
         loop_unref_later(agent->pbx->loop, leg, "dialog");
     }
+}
+
+void dialog_release(struct dialog *dialog)
+{
+    struct agent *agent = dialog->agent;
+
+    if (!dialog->dead || dialog->released || !list_empty(&dialog->notifiers))
+        return;
+    dialog->released = true;
+    sip_enter(agent);
+    if (dialog->nta)
+        nta_leg_destroy(dialog->nta);
+    sip_leave(agent);
+    list_unlink(&dialog->in_agent);
     loop_later(agent->pbx->loop, dialog_free, dialog);
 }
 

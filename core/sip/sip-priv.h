@@ -69,6 +69,8 @@ struct agent {
     unsigned depth;        /* sip_enter() without sip_leave() */
     struct digest *digest;
     struct list methods;
+    struct list event_servers; /* event packages that are served: event.c */
+    struct list *watchers;     /* buckets of subscriptions by account */
     struct list dialogs;
     struct agent_stats stats;
     struct list late[LATE_BUCKETS], late_order; /* INVITEs that may still be answered: late.c */
@@ -175,7 +177,10 @@ struct dialog {
     bool answering;                                           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
-    bool inbound, cancelled, established, ack_seen, dead;
+    bool inbound, cancelled, established, ack_seen;
+    bool dead;                       /* its INVITE usage has ended, or there was none */
+    bool released;                   /* and no other is left: freed at the end of the turn */
+    struct list notifiers;           /* subscriptions of its far side: notifier.c */
     bool refuses[NOTE_KINDS];        /* its far side takes no such notes */
     struct list notes_in, notes_out; /* note.c: those under way */
     struct keys_out *keys_out;       /* key.c; NULL: none has been sent */
@@ -211,8 +216,14 @@ extern const struct leg_ops dialog_ops;
 #define CSEQ_GAP 1000
 
 struct dialog *dialog_new(struct agent *agent, const char *flow);
-/* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
+/* Its INVITE usage ends: everything of sofia's for it goes, and the leg is told that it is gone. Safe inside its own
+ * callbacks: freed next turn, unless there are subscriptions in it. */
 void dialog_finish(struct dialog *dialog);
+/* A usage has ended: the dialog goes when it was the last one. Safe inside its own callbacks. */
+void dialog_release(struct dialog *dialog);
+/* Makes NTA's leg of a dialog that this request of the phone's begins, with its route set and names. 0, -ENOMEM, or
+ * -EINVAL (the Contact or Record-Route cannot be used). */
+int dialog_accept(struct dialog *dialog, const sip_t *sip);
 /* Requests of the dialog go through its flow's edge route first, then `behind` (in our order; may be NULL), to target
  * (NULL: unchanged). 0 or negative errno. */
 int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target);
@@ -302,6 +313,15 @@ void late_response(struct agent *agent, const sip_t *sip);
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 void invite_cancel(struct dialog *dialog, enum cause cause);
+/* subscribe.c. SUBSCRIBE outside of dialogs, of this account; consumes msg. */
+void subscribe_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struct account *account);
+/* In a dialog. Returns 0: it is answered. */
+int subscribe_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
+/* event.c */
+void events_open(struct agent *agent);
+void events_close(struct agent *agent);
+/* The configuration has changed: subscriptions of accounts that are gone end. */
+void events_configured(struct agent *agent);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 /* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */

@@ -49,6 +49,21 @@ int sip_method_add(struct pbx *pbx, const char *method, void (*fn)(void *arg, st
     return 0;
 }
 
+struct event_server {
+    int unused;
+};
+
+int event_package_add(struct pbx *pbx, const struct event_package *package, struct event_server **out)
+{
+    *out = mem_new(sizeof **out);
+    return 0;
+}
+
+void event_package_remove(struct event_server *server)
+{
+    free(server);
+}
+
 void sip_method_remove(struct sip_method *method)
 {
     journal_note("-%s", method->name);
