@@ -211,6 +211,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     agent->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, agent);
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
+    pbx->notify = unsolicited_notify;
     *out = agent;
     return 0;
 }
@@ -298,6 +299,7 @@ void agent_close(struct agent *agent)
     buckets_free(agent->account_buckets);
     agent->pbx->sip = NULL;
     agent->pbx->leg_ops = NULL;
+    agent->pbx->notify = NULL;
     free(agent);
 }
 

@@ -19,8 +19,7 @@ static bool has_keys(const struct leg *leg)
 {
     bool audio = leg && leg->srtp[0] && !leg->dtls[0], video = leg && leg->srtp[1] && !leg->dtls[1];
 
-    return (audio || video) && leg->secure_flow &&
-           !(leg->account && leg->account->srtp_without_tls);
+    return (audio || video) && leg->secure_flow && !(leg->account && leg->account->srtp_without_tls);
 }
 
 static bool may_use(const struct dialog *dialog, const char *flow)

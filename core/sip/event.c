@@ -113,8 +113,7 @@ size_t event_count(const struct event_server *server)
 /* --- implicit ones --------------------------------------------------------------------------------------------------
  */
 
-struct notifier *event_begin(struct event_server *server, struct leg *leg, const char *id, unsigned expires,
-                             void *data)
+struct notifier *event_begin(struct event_server *server, struct leg *leg, const char *id, unsigned expires, void *data)
 {
     struct dialog *dialog = leg->ops == &dialog_ops ? leg->usage : NULL;
     struct notifier *n;

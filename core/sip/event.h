@@ -1,6 +1,6 @@
 /* Event packages (RFC 6665): what phones may subscribe to. The SIP room keeps the subscriptions (who, until when, by
- * which way) and decides when a NOTIFY goes out; a package knows what is so, and who may know it. The state is asked for
- * when a NOTIFY is made, so it is always the newest. Signalling thread. */
+ * which way) and decides when a NOTIFY goes out; a package knows what is so, and who may know it. The state is asked
+ * for when a NOTIFY is made, so it is always the newest. Signalling thread. */
 #ifndef SIP_EVENT_H
 #define SIP_EVENT_H
 

@@ -26,17 +26,17 @@ struct notifier {
     char id[EVENT_TEXT], account[EVENT_TEXT], resource[EVENT_TEXT];
     const char *type;
     void *data;
-    nta_outgoing_t *notify;           /* that waits for its answer */
-    struct loop_timer expiry, next;   /* when it ends; when the next NOTIFY may go out */
+    nta_outgoing_t *notify;         /* that waits for its answer */
+    struct loop_timer expiry, next; /* when it ends; when the next NOTIFY may go out */
     uint64_t expires_us;
-    uint64_t sent_us, retry_us;       /* the last NOTIFY; after a loss: not before then */
+    uint64_t sent_us, retry_us; /* the last NOTIFY; after a loss: not before then */
     uint32_t version;
-    unsigned losses;                  /* in a row */
-    const char *reason;               /* why it ends; NULL: it does not */
-    unsigned retry_after;             /* s; 0: not said */
+    unsigned losses;      /* in a row */
+    const char *reason;   /* why it ends; NULL: it does not */
+    unsigned retry_after; /* s; 0: not said */
     bool implicit, pending;
-    bool due, urgent, full;           /* there is something to tell; without waiting; everything */
-    bool last_sent;                   /* the NOTIFY under way says that it is over */
+    bool due, urgent, full; /* there is something to tell; without waiting; everything */
+    bool last_sent;         /* the NOTIFY under way says that it is over */
 };
 
 /* event.c */

@@ -310,6 +310,10 @@ void late_watch(struct dialog *dialog, enum cause cause);
 /* A response that belongs to no transaction. */
 void late_response(struct agent *agent, const sip_t *sip);
 /* invite_out.c */
+/* The flow to an endpoint: its own, or one to the literal address in its URI. 0 or negative errno. */
+int endpoint_flow(struct agent *agent, const struct endpoint *to, char flow[EDGE_FLOW_TEXT]);
+/* Of a dialog that we begin: the edge first, then the phone's own Path (RFC 3327 §5.2). 0 or negative errno. */
+int dialog_first_route(struct dialog *dialog, const char *path);
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 void invite_cancel(struct dialog *dialog, enum cause cause);
@@ -317,6 +321,8 @@ void invite_cancel(struct dialog *dialog, enum cause cause);
 void subscribe_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struct account *account);
 /* In a dialog. Returns 0: it is answered. */
 int subscribe_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
+/* unsolicited.c: pbx->notify. */
+int unsolicited_notify(struct pbx *pbx, const char *account, const char *event);
 /* event.c */
 void events_open(struct agent *agent);
 void events_close(struct agent *agent);

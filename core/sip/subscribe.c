@@ -54,9 +54,9 @@ static struct wish read_wish(const struct agent *agent, const sip_t *sip)
     if (event->o_id && str_copy(wish.id, sizeof wish.id, event->o_id) < 0)
         return refuse(wish, 400, "Bad Request: the id of the event is too long");
     if (event_grant(package,
-                    sip->sip_expires ? (sip->sip_expires->ex_delta > INT32_MAX ? INT32_MAX
-                                                                               : (int64_t)sip->sip_expires->ex_delta)
-                                     : -1,
+                    sip->sip_expires
+                        ? (sip->sip_expires->ex_delta > INT32_MAX ? INT32_MAX : (int64_t)sip->sip_expires->ex_delta)
+                        : -1,
                     &wish.expires) < 0) {
         snprintf(wish.header, sizeof wish.header, "Min-Expires: %u", package->expires_min);
         return refuse(wish, SIP_423_INTERVAL_TOO_BRIEF);
@@ -159,8 +159,8 @@ void subscribe_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struc
     union addr unused;
     const sip_contact_t *m = sip->sip_contact;
 
-    if (!wish.status && (!m || (m->m_url->url_type != url_sip && m->m_url->url_type != url_sips) ||
-                         !m->m_url->url_host || m->m_next))
+    if (!wish.status &&
+        (!m || (m->m_url->url_type != url_sip && m->m_url->url_type != url_sips) || !m->m_url->url_host || m->m_next))
         wish = refuse(wish, 400, "Bad Request: it takes one usable Contact");
     if (wish.status) {
         reply_stateless(agent, msg, wish.status, wish.phrase, TAG_IF(wish.header[0], SIPTAG_HEADER_STR(wish.header)),
@@ -217,8 +217,8 @@ static const char *account_in(const struct dialog *dialog)
 
 static int reply_refusal(struct dialog *dialog, nta_incoming_t *irq, const struct wish *wish)
 {
-    return reply_last(dialog, irq, wish->status, wish->phrase,
-                      TAG_IF(wish->header[0], SIPTAG_HEADER_STR(wish->header)), TAG_END());
+    return reply_last(dialog, irq, wish->status, wish->phrase, TAG_IF(wish->header[0], SIPTAG_HEADER_STR(wish->header)),
+                      TAG_END());
 }
 
 /* Longer, or over (Expires: 0). The phone gets the whole state again: it may ask because it has missed something. */

@@ -1,5 +1,5 @@
-/* Sample: an event package. Phones subscribe to a lamp ("Event: lamp", the name of the lamp in the Request-URI) and hear
- * how it shines; the command `lamp` changes that. Signalling thread. */
+/* Sample: an event package. Phones subscribe to a lamp ("Event: lamp", the name of the lamp in the Request-URI) and
+ * hear how it shines; the command `lamp` changes that. Signalling thread. */
 #include <stdio.h>
 #include <stdlib.h>
 
