@@ -249,6 +249,7 @@ int agent_start(struct agent *agent)
     union addr datagrams, streams;
     int result;
 
+    events_start(agent);
     sip_enter(agent); /* both before any traffic: NTA frees what live connections point to otherwise */
     result = open_tport(agent, "udp", "edge-udp", &datagrams);
     if (result == 0)

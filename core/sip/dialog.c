@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
-#include "sip/sip-priv.h"
+#include "sip/notifier.h"
 
 struct dialog *dialog_new(struct agent *agent, const char *flow)
 {
@@ -166,6 +166,7 @@ void dialog_finish(struct dialog *dialog)
 {
     struct agent *agent = dialog->agent;
     struct leg *leg = dialog->leg;
+    struct notifier *n;
 
     if (dialog->dead)
         return;
@@ -193,6 +194,10 @@ void dialog_finish(struct dialog *dialog)
     dialog->answered_in = NULL;
     sip_leave(agent);
     dialog->leg = NULL;
+    LIST_FOR_EACH(n, &dialog->notifiers, in_dialog)
+    {
+        event_store_put(n); /* a restart would not keep them before, as it does not keep the call */
+    }
     dialog_release(dialog);
     if (leg) {
         leg_on_gone(leg);
@@ -335,17 +340,13 @@ static void leg_op_detach(struct leg *leg)
 /* --- written down
  * ----------------------------------------------------------------------------------------------------------- */
 
-static int leg_op_save(const struct leg *leg, void *out)
+void dialog_save(const struct dialog *dialog, json_t *json)
 {
-    const struct dialog *dialog = leg->usage;
-    json_t *json = out;
     sip_route_t const *route = NULL;
     sip_contact_t const *target = NULL;
     char routes[600] = "", uri[512] = "";
     size_t used = 0;
 
-    if (!dialog || !dialog->established)
-        return -EINVAL;
     nta_leg_get_route(dialog->nta, &route, &target);
     for (route = route ? route->r_next : NULL; route;
          route = route->r_next) { /* the first is the edge's: it will differ */
@@ -366,6 +367,16 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "contact", json_string(dialog->contact));
     json_object_set_new(json, "cseq", json_integer(nta_leg_get_seq(dialog->nta)));
     json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
+}
+
+static int leg_op_save(const struct leg *leg, void *out)
+{
+    const struct dialog *dialog = leg->usage;
+    json_t *json = out;
+
+    if (!dialog || !dialog->established)
+        return -EINVAL;
+    dialog_save(dialog, json);
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
     json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
@@ -390,11 +401,11 @@ static void restore_session(struct dialog *dialog, const json_t *saved)
     session_2xx_out(dialog, &grant);
 }
 
-int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
+struct dialog *dialog_restore(struct agent *agent, const json_t *saved)
 {
     const char *call_id, *local, *remote, *target, *route, *flow, *contact;
     struct dialog *dialog;
-    json_int_t cseq, remote_cseq, session, version;
+    json_int_t cseq, remote_cseq;
     int inbound;
     char cseq_text[40];
     su_home_t home[1] = {SU_HOME_INIT(home)};
@@ -402,19 +413,12 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     sip_contact_t *m;
     int result = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound, "call_id",
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI}", "inbound", &inbound, "call_id",
                     &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow", &flow,
-                    "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "session", &session, "version",
-                    &version) < 0)
-        return -EINVAL;
+                    "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq) < 0)
+        return NULL;
     dialog = dialog_new(agent, flow);
     dialog->inbound = inbound;
-    dialog->established = true;
-    dialog->ack_seen = true; /* one that comes now has no transaction to go to */
-    dialog->origin.session = (uint64_t)session;
-    dialog->origin.version = (uint64_t)version;
-    dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
-    dialog->origin.address = leg->media_host;
     str_copy(dialog->call_id, sizeof dialog->call_id, call_id);
     str_copy(dialog->local, sizeof dialog->local, local);
     str_copy(dialog->remote, sizeof dialog->remote, remote);
@@ -432,11 +436,30 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     sip_leave(agent);
     if (result < 0) {
         dialog_finish(dialog);
-        return result;
+        return NULL;
     }
+    return dialog;
+}
+
+int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
+{
+    json_int_t session, version;
+    struct dialog *dialog;
+
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sI sI}", "session", &session, "version", &version) < 0)
+        return -EINVAL;
+    dialog = dialog_restore(agent, saved);
+    if (!dialog)
+        return -EINVAL;
+    dialog->established = true;
+    dialog->ack_seen = true; /* one that comes now has no transaction to go to */
+    dialog->origin.session = (uint64_t)session;
+    dialog->origin.version = (uint64_t)version;
+    dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
+    dialog->origin.address = leg->media_host;
     dialog->leg = obj_ref(leg, "dialog");
     leg->usage = dialog;
-    leg->secure_flow = flow_is_secure(agent, flow);
+    leg->secure_flow = flow_is_secure(agent, dialog->flow);
     restore_session(dialog, saved);
     return 0;
 }

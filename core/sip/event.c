@@ -39,6 +39,12 @@ struct list *event_bucket(const struct agent *agent, struct list *buckets, const
     return &buckets[siphash(agent->ping_key, text, strlen(text)) % EVENT_BUCKETS];
 }
 
+/* When the module that serves it has started. */
+static void restore(void *arg)
+{
+    event_store_restore(arg);
+}
+
 int event_package_add(struct pbx *pbx, const struct event_package *package, struct event_server **out)
 {
     struct agent *agent = pbx->sip;
@@ -57,6 +63,7 @@ int event_package_add(struct pbx *pbx, const struct event_package *package, stru
         list_init(&server->by_resource[i]);
     list_append(&agent->event_servers, &server->in_agent);
     *out = server;
+    loop_timer_start(agent->pbx->loop, &server->restore, 0, restore, server);
     return 0;
 }
 
@@ -66,11 +73,14 @@ void event_package_remove(struct event_server *server)
 
     if (!server)
         return;
+    loop_timer_stop(server->agent->pbx->loop, &server->restore);
     for (size_t i = 0; i < EVENT_BUCKETS; i++)
         LIST_FOR_EACH_SAFE(n, tmp, &server->by_resource[i], in_resource)
         {
-            if (server->agent->closing) /* no word leaves any more */
+            if (n->kept || server->agent->closing) { /* goes on after a restart; no word leaves any more */
+                n->kept = false;
                 continue;
+            }
             notifier_drop_notify(n); /* the last word does not wait for an answer */
             notifier_end(n, "probation", PROBATION_S);
         }
@@ -137,12 +147,26 @@ void events_open(struct agent *agent)
     agent->watchers = mem_new(EVENT_BUCKETS * sizeof *agent->watchers);
     for (size_t i = 0; i < EVENT_BUCKETS; i++)
         list_init(&agent->watchers[i]);
+    agent->event_losses = snapshot_losses(db_snapshot(agent->pbx->db));
+    event_store_open(agent);
+}
+
+void events_start(struct agent *agent)
+{
+    struct event_server *server;
+
+    LIST_FOR_EACH(server, &agent->event_servers, in_agent)
+    {
+        loop_timer_stop(agent->pbx->loop, &server->restore);
+        event_store_restore(server);
+    }
 }
 
 void events_close(struct agent *agent)
 {
     while (!list_empty(&agent->event_servers))
         event_package_remove(LIST_ENTRY(agent->event_servers.next, struct event_server, in_agent));
+    event_store_close(agent);
     free(agent->watchers);
 }
 
@@ -151,6 +175,9 @@ void events_configured(struct agent *agent)
     const struct snapshot *snapshot = db_snapshot(agent->pbx->db);
     struct notifier *n, *tmp;
 
+    if (snapshot_losses(snapshot) == agent->event_losses)
+        return;
+    agent->event_losses = snapshot_losses(snapshot);
     for (size_t i = 0; i < EVENT_BUCKETS; i++)
         LIST_FOR_EACH_SAFE(n, tmp, &agent->watchers[i], in_account)
         {

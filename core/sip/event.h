@@ -48,10 +48,12 @@ struct event_package {
 };
 
 struct event_server;
-/* The package (copied; its texts and types must stay) is served from now on. 0, -EEXIST, or -EINVAL: no name, type or
+/* The package (copied; its texts and types must stay) is served from now on; what was subscribed to before a restart
+ * is there at the next turn of the loop. 0, -EEXIST, or -EINVAL: no name, type or
  * times. */
 int event_package_add(struct pbx *pbx, const struct event_package *package, struct event_server **out);
-/* Its subscriptions end; phones are told to try again after some seconds ("probation"). NULL allowed. */
+/* Those of its subscriptions that a restart keeps go on when the package is served again; of the others (beside calls)
+ * phones are told to try again after some seconds ("probation"). NULL allowed. */
 void event_package_remove(struct event_server *server);
 
 /* What is watched has changed: whoever watches it is told, now or when the interval is over. Cheap when nobody does. */

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 
+static const char rejected[] = "rejected";
+
 static struct loop *loop_of(const struct notifier *n)
 {
     return n->dialog->agent->pbx->loop;
@@ -65,6 +67,7 @@ void notifier_free(struct notifier *n)
     loop_timer_stop(loop_of(n), &n->expiry);
     loop_timer_stop(loop_of(n), &n->next);
     notifier_drop_notify(n);
+    event_store_drop(n);
     list_unlink(&n->in_dialog);
     list_unlink(&n->in_resource);
     list_unlink(&n->in_account);
@@ -154,7 +157,8 @@ static void send_notify(struct notifier *n)
     char *body;
 
     notifier_view(n, &view);
-    body = n->pending ? NULL : package->state(package->arg, &view);
+    /* Who may not know it is not told at the end either. */
+    body = n->pending || (n->reason && strcmp(n->reason, rejected) == 0) ? NULL : package->state(package->arg, &view);
     snprintf(event, sizeof event, "%.60s%s%s", package->name, n->id[0] ? ";id=" : "", n->id);
     sip_enter(dialog->agent);
     dialog_find_flow(dialog);
@@ -170,8 +174,18 @@ static void send_notify(struct notifier *n)
     if (body)
         n->version++;
     free(body);
+    if (n->kept && nta_leg_get_seq(dialog->nta) - n->kept_seq >= CSEQ_GAP / 2)
+        event_store_put(n);
     if (!n->notify)
         lost(n);
+}
+
+/* Found out when there is something to tell: most changes of the configuration concern nobody who watches. */
+static bool is_disabled(const struct notifier *n)
+{
+    const struct account *account = snapshot_account(db_snapshot(n->dialog->agent->pbx->db), n->account);
+
+    return account && !account->enabled;
 }
 
 /* Tells what there is to tell, if it may. */
@@ -189,6 +203,10 @@ static void pump(struct notifier *n)
         return;
     }
     loop_timer_stop(loop_of(n), &n->next);
+    if (!n->reason && is_disabled(n)) {
+        loop_timer_stop(loop_of(n), &n->expiry);
+        n->reason = rejected;
+    }
     send_notify(n);
 }
 
@@ -198,13 +216,21 @@ void notifier_tell_all(struct notifier *n)
     pump(n);
 }
 
-/* Who waits for permission may have it now. False: it is refused, and ends. */
-static bool ask_again(struct notifier *n)
+void notifier_tell_in(struct notifier *n, unsigned ms)
+{
+    n->due = n->full = true;
+    n->retry_us = loop_now_us(loop_of(n)) + ms * UINT64_C(1000);
+    pump(n);
+}
+
+bool notifier_ask(struct notifier *n)
 {
     const struct event_package *package = &n->server->package;
     struct subscription view;
     enum event_verdict verdict;
 
+    if (!package->authorize)
+        return true;
     notifier_view(n, &view);
     verdict = package->authorize(package->arg, &view);
     n->pending = verdict == EVENT_PENDING;
@@ -217,8 +243,8 @@ void notifier_changed(struct notifier *n)
 {
     if (n->reason)
         return;
-    if (n->pending && !ask_again(n)) {
-        notifier_end(n, "rejected", 0);
+    if (n->pending && !notifier_ask(n)) {
+        notifier_end(n, rejected, 0);
         return;
     }
     n->due = true;

@@ -15,6 +15,7 @@ struct event_server {
     struct list in_agent;
     struct agent *agent;
     struct event_package package;
+    struct loop_timer restore; /* of what was kept */
     struct list by_resource[EVENT_BUCKETS];
     size_t count;
 };
@@ -36,6 +37,8 @@ struct notifier {
     unsigned retry_after; /* s; 0: not said */
     bool implicit, pending;
     bool due, urgent, full; /* there is something to tell; without waiting; everything */
+    bool kept;              /* it is written down: event_store.c */
+    uint32_t kept_seq;      /* our CSeq there */
     bool last_sent;         /* the NOTIFY under way says that it is over */
 };
 
@@ -59,6 +62,19 @@ void notifier_tell_all(struct notifier *n);
 void notifier_drop_notify(struct notifier *n);
 /* It ends without a word; the dialog goes with it when nothing else is in it. */
 void notifier_free(struct notifier *n);
+/* The whole state goes out in so many ms, unless something is told before. */
+void notifier_tell_in(struct notifier *n, unsigned ms);
+/* May it be told now? False: no, and there is no use in waiting. */
+bool notifier_ask(struct notifier *n);
 void notifier_view(const struct notifier *n, struct subscription *out);
+
+/* event_store.c */
+void event_store_open(struct agent *agent);
+void event_store_close(struct agent *agent);
+/* It is new, or has changed; does nothing for those that are not kept. */
+void event_store_put(struct notifier *n);
+void event_store_drop(struct notifier *n);
+/* What was kept of this package before a restart. */
+void event_store_restore(struct event_server *server);
 
 #endif

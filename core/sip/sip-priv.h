@@ -69,8 +69,10 @@ struct agent {
     unsigned depth;        /* sip_enter() without sip_leave() */
     struct digest *digest;
     struct list methods;
-    struct list event_servers; /* event packages that are served: event.c */
-    struct list *watchers;     /* buckets of subscriptions by account */
+    struct list event_servers;       /* event packages that are served: event.c */
+    struct list *watchers;           /* buckets of subscriptions by account */
+    struct live_kind *subscriptions; /* what is kept of them: event_store.c */
+    uint64_t event_losses;           /* of the configuration when its accounts were last looked at */
     struct list dialogs;
     struct agent_stats stats;
     struct list late[LATE_BUCKETS], late_order; /* INVITEs that may still be answered: late.c */
@@ -252,6 +254,10 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
  * requests without To tag to be in the dialog. */
 #define DIALOG_TAG 48
 void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
+/* What is needed to go on in it: names, route set, flow, numbers; added to the object. */
+void dialog_save(const struct dialog *dialog, json_t *json);
+/* A dialog of that, without any usage; its CSeq leaves a gap. NULL: it cannot be used. */
+struct dialog *dialog_restore(struct agent *agent, const json_t *saved) MUST_USE;
 /* The user part of a URI of ours, escaped; what does not fit is left out, and no escape is cut in two. */
 void user_text(const char *user, char *out, size_t size);
 
@@ -325,6 +331,8 @@ int subscribe_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
 int unsolicited_notify(struct pbx *pbx, const char *account, const char *event);
 /* event.c */
 void events_open(struct agent *agent);
+/* Before the first message: what was subscribed to before a restart. */
+void events_start(struct agent *agent);
 void events_close(struct agent *agent);
 /* The configuration has changed: subscriptions of accounts that are gone end. */
 void events_configured(struct agent *agent);

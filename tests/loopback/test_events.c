@@ -404,6 +404,89 @@ START_TEST(a_call_outlives_a_subscription_in_its_dialog)
 }
 END_TEST
 
+START_TEST(a_restart_of_the_switch_ends_no_subscription)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201");
+    char value[60];
+    struct message m;
+    unsigned before, cseq;
+
+    ck_assert_int_eq(subscribe(a, "hall", LAMP)->status, 200);
+    m = *must(ua_wait(a, "NOTIFY"));
+    before = (unsigned)atoi(message_header(&m, "CSeq", value, sizeof value));
+    ua_reply(a, &m, 200, "OK", NULL);
+    for (int i = 0; i < 2; i++) {
+        bed_restart(bed);
+        m = *must(ua_wait(a, "NOTIFY")); /* the whole state, in the same dialog */
+        ck_assert_ptr_nonnull(strstr(message_body(&m), "hall is dark (whole, "));
+        ck_assert_str_eq(message_header(&m, "Call-ID", value, sizeof value), a->call_id);
+        cseq = (unsigned)atoi(message_header(&m, "CSeq", value, sizeof value));
+        ck_assert_uint_gt(cseq, before);
+        before = cseq;
+        ua_reply(a, &m, 200, "OK", NULL);
+    }
+    ck_assert_uint_eq(subscriptions(bed), 1);
+    lamp(bed, "hall", "red", "ended");
+    m = *must(ua_wait(a, "NOTIFY"));
+    ck_assert_ptr_nonnull(strstr(message_body(&m), "hall is red (change, "));
+    ua_reply(a, &m, 200, "OK", NULL);
+    ck_assert_int_eq(again(a, LAMP "Expires: 300\r\n"), 200);
+    m = *must(ua_wait(a, "NOTIFY"));
+    ck_assert_ptr_nonnull(strstr(m.text, "\r\nSubscription-State: active;expires=300\r\n"));
+    ua_reply(a, &m, 200, "OK", NULL);
+    ck_assert_int_eq(again(a, LAMP "Expires: 0\r\n"), 200);
+    ua_reply(a, must(ua_wait(a, "NOTIFY")), 200, "OK", NULL);
+    bed_until(bed, subscriptions(bed) == 0);
+
+    bed_restart(bed); /* what has ended does not come back */
+    ck_assert_ptr_null(ua_wait_ms(a, "NOTIFY", 700));
+    ck_assert_uint_eq(subscriptions(bed), 0);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(when_an_account_is_removed_its_subscriptions_end)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_phone(bed, "201");
+    struct snapshot *snapshot;
+
+    ck_assert_int_eq(subscribe(a, "hall", LAMP)->status, 200);
+    expect(a, "active", "hall is dark (whole, 0)\r\n");
+    snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    snapshot_drop_account(snapshot, "201");
+    db_set_snapshot(bed->pbx->db, snapshot);
+    expect(a, "terminated;reason=rejected", "");
+    bed_until(bed, subscriptions(bed) == 0);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(an_account_that_is_disabled_hears_nothing_more)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201");
+    struct snapshot *snapshot;
+    struct account *account;
+
+    ck_assert_int_eq(subscribe(a, "hall", LAMP)->status, 200);
+    expect(a, "active", "hall is dark (whole, 0)\r\n");
+    snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    account = account_new("201", "tandem", "another secret");
+    account->enabled = false;
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+    lamp(bed, "hall", "red", "ended");
+    expect(a, "terminated;reason=rejected", "");
+    bed_until(bed, subscriptions(bed) == 0);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
 /* --- NOTIFYs that nobody has asked for ------------------------------------------------------------------------------
  */
 
@@ -506,6 +589,9 @@ int main(void)
     tcase_add_test(tc, an_account_has_so_many_subscriptions_and_no_more);
     tcase_add_test(tc, a_subscription_in_the_dialog_of_a_call_outlives_the_call);
     tcase_add_test(tc, a_call_outlives_a_subscription_in_its_dialog);
+    tcase_add_test(tc, a_restart_of_the_switch_ends_no_subscription);
+    tcase_add_test(tc, when_an_account_is_removed_its_subscriptions_end);
+    tcase_add_test(tc, an_account_that_is_disabled_hears_nothing_more);
     tcase_add_test(tc, an_operator_tells_all_phones_of_an_account_to_read_their_configuration);
     tcase_add_test(tc, a_phone_that_refuses_a_notify_leaves_nothing_behind);
     tcase_add_test(tc, a_dialplan_tells_phones_to_read_their_configuration);
