@@ -40,11 +40,13 @@ enum event_fate event_fate(int status)
     for (size_t i = 0; i < COUNT_OF(over); i++)
         if (status == over[i])
             return EVENT_OVER;
-    return EVENT_LOST;
+    return status == 430 ? EVENT_AWAY : EVENT_LOST;
 }
 
-unsigned event_retry_ms(unsigned losses)
+unsigned event_retry_ms(unsigned losses, enum event_fate fate)
 {
+    if (fate == EVENT_AWAY && losses >= LOSSES_MAX)
+        losses = LOSSES_MAX - 1;
     return losses && losses < LOSSES_MAX ? RETRY_MS << 2 * (losses - 1) : 0;
 }
 

@@ -90,9 +90,9 @@ static void pump_later(void *arg)
 }
 
 /* The phone does not know the state: it gets all of it again, by the way on which it is then. */
-static void lost(struct notifier *n)
+static void lost(struct notifier *n, enum event_fate fate)
 {
-    unsigned ms = event_retry_ms(++n->losses);
+    unsigned ms = event_retry_ms(++n->losses, fate);
 
     if (!ms || n->last_sent) {
         log_info("%s does not answer any more: it is not told about %s of %s until it subscribes again", n->account,
@@ -108,6 +108,7 @@ static void lost(struct notifier *n)
 static int answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip)
 {
     int status = nta_outgoing_status(orq);
+    enum event_fate fate = event_fate(status);
     struct notifier *n, *found = NULL;
 
     LIST_FOR_EACH(n, &dialog->notifiers, in_dialog)
@@ -120,10 +121,10 @@ static int answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip
     n = found;
     nta_outgoing_destroy(orq);
     n->notify = NULL;
-    if (event_fate(status) == EVENT_OVER || (n->last_sent && event_fate(status) == EVENT_TOLD)) {
+    if (fate == EVENT_OVER || (fate == EVENT_TOLD && n->last_sent)) {
         notifier_free(n);
-    } else if (event_fate(status) == EVENT_LOST) {
-        lost(n);
+    } else if (fate != EVENT_TOLD) {
+        lost(n, fate);
     } else {
         n->losses = 0;
         n->retry_us = 0;
@@ -177,7 +178,7 @@ static void send_notify(struct notifier *n)
     if (n->kept && nta_leg_get_seq(dialog->nta) - n->kept_seq >= CSEQ_GAP / 2)
         event_store_put(n);
     if (!n->notify)
-        lost(n);
+        lost(n, EVENT_LOST);
 }
 
 /* Found out when there is something to tell: most changes of the configuration concern nobody who watches. */

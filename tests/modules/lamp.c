@@ -13,6 +13,7 @@ struct light {
 
 struct lamps {
     struct list lights;
+    struct pbx *pbx;
     struct event_server *events;
     unsigned ended;
 };
@@ -56,6 +57,22 @@ static void ended(void *arg, const struct subscription *s)
     lamps->ended++;
 }
 
+/* {"call": ID}: the caller of that call gets a subscription that it has not asked for, as a
+ * REFER would make one; of the lamp that has its account's name. */
+static void follow(void *arg, struct console_request *request, json_t *params)
+{
+    struct lamps *lamps = arg;
+    const char *id = json_string_value(json_object_get(params, "call"));
+    struct call *call = id ? call_find(lamps->pbx, id) : NULL;
+    struct leg *leg = call ? LIST_ENTRY(call->legs.next, struct leg, in_call) : NULL;
+
+    if (!leg || !event_begin(lamps->events, leg, "77", 60, lamps)) {
+        module_fail(request, "not-found", "There is no such call.");
+        return;
+    }
+    module_reply(request, json_object());
+}
+
 /* {"lamp": NAME, "shines": COLOUR}, or {"lamp": NAME, "gone": true} */
 static void command(void *arg, struct console_request *request, json_t *params)
 {
@@ -96,8 +113,11 @@ static int start(struct module_ctx *ctx, void **out)
     int result = module_add_events(ctx, &package, &lamps->events);
 
     list_init(&lamps->lights);
+    lamps->pbx = module_pbx(ctx);
     if (result == 0)
         result = module_add_command(ctx, "lamp", "changes a lamp", command, lamps);
+    if (result == 0)
+        result = module_add_command(ctx, "lamp-follow", "lets a caller follow the lamp of its account", follow, lamps);
     if (result < 0) {
         free(lamps);
         return result;

