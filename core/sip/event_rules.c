@@ -55,9 +55,12 @@ const char *event_type(const struct event_package *package, const char *range)
     const char *slash = strchr(range, '/');
     bool all = strcmp(range, "*/*") == 0, family = slash && strcmp(slash, "/*") == 0;
 
-    for (const char *const *type = package->types; *type; type++)
-        if (all || strcasecmp(*type, range) == 0 ||
+    for (const char *const *type = package->types; *type; type++) {
+        size_t len = strcspn(*type, "; "); /* its parameters are not part of the question */
+
+        if (all || (strlen(range) == len && strncasecmp(*type, range, len) == 0) ||
             (family && strncasecmp(*type, range, (size_t)(slash - range) + 1) == 0))
             return *type;
+    }
     return NULL;
 }

@@ -95,12 +95,21 @@ static struct dialog *dialog_of(struct agent *agent, const char *account, const 
     return dialog_restore(agent, json);
 }
 
+/* The package's own text for the type. */
+static const char *own_type(const struct event_package *package, const char *name)
+{
+    for (const char *const *type = package->types; *type; type++)
+        if (strcmp(*type, name) == 0)
+            return *type;
+    return NULL;
+}
+
 /* 0, -ETIMEDOUT (it is over), -ENOENT (nobody serves it yet), -EINVAL. */
 static int bring_back(struct agent *agent, const char *account, const json_t *json, const struct event_server *only)
 {
     uint64_t expires_us = iso_us(field(json, "expires_at")), now_us = loop_wall_us(agent->pbx->loop);
     struct event_server *server = event_find(agent, field(json, "package"));
-    const char *type = server ? event_type(&server->package, field(json, "type")) : NULL;
+    const char *type = server ? own_type(&server->package, field(json, "type")) : NULL;
     struct dialog *dialog;
     struct notifier *n;
 

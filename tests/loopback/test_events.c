@@ -165,6 +165,44 @@ START_TEST(what_is_not_served_not_allowed_or_too_short_is_refused_and_the_answer
 }
 END_TEST
 
+/* Whatever stands there: one answer, and what follows is as ever. */
+START_TEST(odd_headers_get_an_answer)
+{
+    static const struct {
+        const char *headers;
+        int status;
+    } rows[] = {
+        {"Event:\r\n", 400},
+        {"Event: ;id=1\r\n", 400},
+        {LAMP "Event: lamp\r\n", 400},
+        {"Event: lamp;id=0123456789012345678901234567890123456789012345678901234567890123456789\r\n", 400},
+        {LAMP "Expires: soon\r\n", 400},
+        {"Event: lamp.winfo\r\n", 489},
+    };
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201");
+    char value[40];
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct message *m = subscribe(a, "hall", rows[i].headers);
+
+        ck_assert_msg(m->status == rows[i].status, "%s: want %d\n%s", rows[i].headers, rows[i].status, m->text);
+    }
+    ck_assert_str_eq(
+        message_header(subscribe(a, "hall", LAMP "Expires: 4294967295\r\n"), "Expires", value, sizeof value), "7200");
+    expect(a, "active;expires=7200", "hall is dark (whole, 0)\r\n");
+    ck_assert_int_eq(again(a, "Event: lamp;id=1\r\nExpires: 0\r\n"), 200); /* another one, which only asks */
+    ua_reply(a, must(ua_wait(a, "NOTIFY")), 200, "OK", NULL);
+    bed_until(bed, subscriptions(bed) == 1);
+    ck_assert_int_eq(again(a, "e: lamp\r\nExpires: 0\r\n"), 489); /* e is another header: the short form is o */
+    ck_assert_int_eq(again(a, "o: lamp\r\nExpires: 0\r\n"), 200);
+    expect(a, "terminated", "hall is dark (whole, 1)\r\n");
+    bed_until(bed, subscriptions(bed) == 0);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(a_subscription_that_is_not_refreshed_ends_and_says_so)
 {
     struct bed *bed = with_lamps("expires_min = 1\n", usual);
@@ -621,6 +659,7 @@ int main(void)
     tcase_add_test(tc, a_phone_that_subscribes_hears_how_it_is_and_every_change);
     tcase_add_test(tc, a_phone_that_asks_once_gets_one_notify);
     tcase_add_test(tc, what_is_not_served_not_allowed_or_too_short_is_refused_and_the_answer_says_what_would_do);
+    tcase_add_test(tc, odd_headers_get_an_answer);
     tcase_add_test(tc, a_subscription_that_is_not_refreshed_ends_and_says_so);
     tcase_add_test(tc, while_a_notify_is_unanswered_changes_wait_and_the_newest_is_told);
     tcase_add_test(tc, notifies_keep_their_interval_and_the_newest_state_wins);

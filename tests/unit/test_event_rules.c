@@ -9,6 +9,9 @@ static const char *const types[] = {"application/dialog-info+xml", "text/plain",
 static const struct event_package package = {
     .name = "dialog", .types = types, .expires_default = 3600, .expires_min = 120, .expires_max = 7200};
 
+static const char *const fragments[] = {"message/sipfrag;version=2.0", NULL};
+static const struct event_package refer = {.name = "refer", .types = fragments};
+
 START_TEST(a_phone_that_names_no_time_gets_the_usual_one)
 {
     unsigned granted;
@@ -89,6 +92,8 @@ START_TEST(a_type_is_found_by_its_name_by_its_family_and_by_anything)
     ck_assert_str_eq(event_type(&package, "*/*"), types[0]);
     ck_assert_ptr_null(event_type(&package, "image/*"));
     ck_assert_ptr_null(event_type(&package, "text"));
+    ck_assert_str_eq(event_type(&refer, "message/sipfrag"), fragments[0]); /* whatever its parameters are */
+    ck_assert_ptr_null(event_type(&refer, "message/sip"));
 }
 END_TEST
 
