@@ -128,7 +128,7 @@ struct notifier *event_begin(struct event_server *server, struct leg *leg, const
     struct dialog *dialog = leg->ops == &dialog_ops ? leg->usage : NULL;
     struct notifier *n;
 
-    if (!dialog || dialog->dead || !dialog->nta || !leg->account)
+    if (!dialog || dialog->dead || !dialog->nta || !dialog_is_whole(dialog) || !leg->account)
         return NULL;
     n = notifier_new(server, dialog, leg->account->name, leg->account->name, id, server->package.types[0]);
     n->implicit = true;

@@ -28,6 +28,7 @@ enum event_verdict {
     EVENT_UNKNOWN,   /* there is nothing of that name: 404 */
 };
 
+/* In its functions no subscription may be touched: what they find out they do at the next turn of the loop. */
 struct event_package {
     const char *name;
     const char *const *types; /* what bodies it makes, best first, ended by NULL */
@@ -42,7 +43,7 @@ struct event_package {
     enum event_verdict (*authorize)(void *arg, const struct subscription *subscription);
     /* The state as a body of the type that it names, freed by the caller; NULL: none. */
     char *(*state)(void *arg, const struct subscription *subscription);
-    /* It is over; not for those that were never begun. May be NULL. No subscription may be touched in it. */
+    /* It is over; not for those that were never begun. May be NULL. */
     void (*ended)(void *arg, const struct subscription *subscription);
     void *arg;
 };

@@ -42,6 +42,12 @@ struct notifier {
     bool last_sent;         /* the NOTIFY under way says that it is over */
 };
 
+/* May subscriptions live in it? An INVITE of ours without its answer has several dialogs, or none. */
+static inline bool dialog_is_whole(const struct dialog *dialog)
+{
+    return dialog->dead || dialog->inbound || dialog->established;
+}
+
 /* event.c */
 /* The package of this Event header; NULL: nobody serves it. */
 struct event_server *event_find(const struct agent *agent, const char *name);

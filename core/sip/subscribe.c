@@ -266,6 +266,10 @@ int subscribe_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
         return reply_last(dialog, irq, SIP_403_FORBIDDEN, TAG_END());
     if (n)
         return refresh(dialog, irq, sip, &wish, n);
+    if (wish.server->package.implicit) /* it has ended, or there never was one */
+        return reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
+    if (!dialog_is_whole(dialog)) /* which of the phones that ring it will be is not known yet */
+        return reply_last(dialog, irq, SIP_500_INTERNAL_SERVER_ERROR, SIPTAG_RETRY_AFTER_STR("2"), TAG_END());
     wish = judge_new(dialog->agent, wish, account, &verdict);
     if (wish.status)
         return reply_refusal(dialog, irq, &wish);

@@ -462,6 +462,33 @@ START_TEST(a_subscription_that_a_request_in_a_call_has_made_ends_after_the_call)
 }
 END_TEST
 
+START_TEST(a_phone_that_rings_is_asked_to_subscribe_a_little_later)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct message invite;
+
+    ua_invite(a, "202", NULL);
+    invite = *must(ua_wait(b, "INVITE"));
+    ua_reply(b, &invite, 180, "Ringing", NULL);
+    must(ua_wait(a, "180"));
+    ck_assert_int_eq(again(b, LAMP), 500);
+    ck_assert_uint_eq(subscriptions(bed), 0);
+    ua_reply(b, &invite, 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ck_assert_int_eq(again(b, LAMP "Expires: 0\r\n"), 200);
+    ua_reply(b, must(ua_wait(b, "NOTIFY")), 200, "OK", NULL);
+    bed_until(bed, subscriptions(bed) == 0);
+    ua_bye(a);
+    ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->calls_ended == 1);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(a_call_outlives_a_subscription_in_its_dialog)
 {
     struct bed *bed = with_lamps("", usual);
@@ -671,6 +698,7 @@ int main(void)
     tcase_add_test(tc, an_account_has_so_many_subscriptions_and_no_more);
     tcase_add_test(tc, a_subscription_in_the_dialog_of_a_call_outlives_the_call);
     tcase_add_test(tc, a_subscription_that_a_request_in_a_call_has_made_ends_after_the_call);
+    tcase_add_test(tc, a_phone_that_rings_is_asked_to_subscribe_a_little_later);
     tcase_add_test(tc, a_call_outlives_a_subscription_in_its_dialog);
     tcase_add_test(tc, a_restart_of_the_switch_ends_no_subscription);
     tcase_add_test(tc, when_an_account_is_removed_its_subscriptions_end);
