@@ -96,3 +96,8 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg)
     log_info("stopping: %u calls are being ended", pbx->call_count);
     end_all(pbx, CAUSE_STOPPING);
 }
+
+int pbx_notify(struct pbx *pbx, const char *account, const char *event)
+{
+    return pbx->notify ? pbx->notify(pbx, account, event) : 0;
+}

@@ -53,10 +53,11 @@ struct pbx {
     struct store *store;           /* what the dialplan keeps; NULL: nothing */
     struct recordings *recordings; /* recording.h; NULL: nothing can be recorded */
     void *script;
-    const struct script_ops *script_ops; /* NULL: no dialplan */
-    const struct leg_ops *leg_ops;       /* how outbound legs are made: core/sip */
-    void *sip;                           /* struct agent * of core/sip */
-    flow_find_fn find_flows;             /* set by the registrar; NULL: none */
+    const struct script_ops *script_ops;                                    /* NULL: no dialplan */
+    const struct leg_ops *leg_ops;                                          /* how outbound legs are made: core/sip */
+    void *sip;                                                              /* struct agent * of core/sip */
+    int (*notify)(struct pbx *pbx, const char *account, const char *event); /* core/sip: pbx_notify() */
+    flow_find_fn find_flows;                                                /* set by the registrar; NULL: none */
     void *find_flows_arg;
     struct list calls;
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
@@ -81,6 +82,11 @@ void pbx_free(struct pbx *pbx);
 /* Refuses new calls, ends all with CAUSE_STOPPING; on_empty runs when the last is gone (at once when there are none).
  */
 void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg);
+
+/* Tells all registered phones of an account something that they have not asked for ("check-sync": a SIP event, perhaps
+ * with parameters), by NOTIFY. To how many it was sent, which says nothing of what they make of it; -ENOENT: no such
+ * account; -EINVAL: no event. */
+int pbx_notify(struct pbx *pbx, const char *account, const char *event);
 
 /* A setting in seconds, as it is now; `otherwise` when it is not set, or without a database. */
 unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise);

@@ -6,6 +6,7 @@
 
 #include "console/console.h"
 #include "module/module-priv.h"
+#include "sip/event.h"
 #include "sip/methods.h"
 
 struct pbx *module_pbx(const struct module_ctx *ctx)
@@ -52,6 +53,7 @@ struct added {
     struct undo undo;
     union {
         struct sip_method *method;
+        struct event_server *events;
         struct hook *hook;
         struct bus_subscription *subscription;
         struct route_kind *kind;
@@ -74,6 +76,24 @@ int module_on_method(struct module_ctx *ctx, const char *method, module_method_f
     if (err)
         return refused(ctx, &a->undo, err, "SIP method", method);
     module_ctx_note(ctx, &a->undo, drop_method);
+    return 0;
+}
+
+static void drop_events(struct undo *undo)
+{
+    event_package_remove(((struct added *)undo)->events);
+    free(undo);
+}
+
+int module_add_events(struct module_ctx *ctx, const struct event_package *package, struct event_server **out)
+{
+    struct added *a = mem_new(sizeof *a);
+    int err = event_package_add(ctx->set->pbx, package, &a->events);
+
+    if (err)
+        return refused(ctx, &a->undo, err, "event package", package->name ? package->name : "(none)");
+    *out = a->events;
+    module_ctx_note(ctx, &a->undo, drop_events);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "call/bridge.h"
 #include "call/route.h"
 #include "base/log.h"
+#include "sip/event.h"
 
 #define TANDEM_MODULE_ABI 2
 #define TANDEM_MODULE_SYMBOL "tandem_module"
@@ -51,6 +52,9 @@ uint64_t module_option_number(const struct module_ctx *ctx, const char *name); /
 /* Requests of this SIP method outside dialogs, after authentication. The handler answers with sipmsg_reply(). */
 typedef void (*module_method_fn)(void *arg, struct sipmsg *request);
 int module_on_method(struct module_ctx *ctx, const char *method, module_method_fn fn, void *arg);
+/* An event package: phones may subscribe to it, and hear by NOTIFY what changes (sip/event.h). *out is for
+ * event_changed() and the like, until the module stops. */
+int module_add_events(struct module_ctx *ctx, const struct event_package *package, struct event_server **out);
 int module_on_hook(struct module_ctx *ctx, enum hook_point point, int order, hook_fn fn, void *arg);
 int module_on_event(struct module_ctx *ctx, uint64_t kinds, bus_fn fn, void *arg);
 int module_add_destination(struct module_ctx *ctx, const char *kind, route_resolve_fn fn, void *arg);

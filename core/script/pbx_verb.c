@@ -4,6 +4,7 @@
 #include "script/sandbox.h"
 #include "script/verbs.h"
 
+#define NOTIFY_STEPS 20000
 #define STATE_STEPS 1000 /* looking at every leg costs about as much as so many instructions */
 
 static struct pbx *switch_of(lua_State *L, const char *function)
@@ -55,9 +56,29 @@ static int pbx_state(lua_State *L)
     return 1;
 }
 
+/* To how many phones; nil: there is no such account. */
+static int pbx_tell(lua_State *L)
+{
+    const struct script_run *run = function_run(L, "pbx.notify()", false);
+    const char *account = luaL_checkstring(L, 1), *event = luaL_checkstring(L, 2);
+    int sent;
+
+    guard_charge(L, NOTIFY_STEPS);
+    run_look(run->state, account);
+    sent = run->state->pretence.step ? 0 : pbx_notify(run->call->pbx, account, event);
+    if (sent == -EINVAL)
+        return luaL_error(L, "pbx.notify: \"%s\" is no event; \"check-sync\" is", event);
+    if (sent < 0)
+        luaL_pushfail(L);
+    else
+        lua_pushinteger(L, sent);
+    return 1;
+}
+
 void pbx_add(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"account", pbx_account}, {"state", pbx_state}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"account", pbx_account}, {"state", pbx_state}, {"notify", pbx_tell}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
     originate_add(L);

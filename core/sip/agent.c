@@ -89,7 +89,7 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
     const char *name = sip->sip_request->rq_method_name;
     struct sip_method *method, *found = NULL;
     struct sender sender;
-    bool invite, options;
+    bool invite, options, subscribe;
     union addr source;
 
     agent->stats.requests++;
@@ -116,7 +116,8 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
     }
     invite = strcmp(name, "INVITE") == 0;
     options = strcmp(name, "OPTIONS") == 0;
-    if (request_refused(agent, msg, sip, found || invite || options))
+    subscribe = strcmp(name, "SUBSCRIBE") == 0 && !list_empty(&agent->event_servers);
+    if (request_refused(agent, msg, sip, found || invite || options || subscribe))
         return;
     if (options && !found) {
         options_incoming(agent, msg, sip, &source);
@@ -126,6 +127,8 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
         return;
     if (found)
         hand_to_module(agent, found, msg, sip, &sender, &source);
+    else if (subscribe)
+        subscribe_incoming(agent, msg, sip, sender.account);
     else
         invite_incoming(agent, msg, sip, sender.account, &source);
 }
@@ -154,6 +157,7 @@ static void configured(void *arg, const struct event *event)
     struct dialog *dialog;
 
     agent->account_rate = account_rate(agent->pbx);
+    events_configured(agent);
     if (seconds == agent->keepalive_s)
         return;
     agent->keepalive_s = seconds;
@@ -174,6 +178,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
+    events_open(agent);
     random_bytes(agent->ping_key, sizeof agent->ping_key);
     su_init();
     result = sofia_loop_open(agent);
@@ -195,6 +200,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     if (result < 0) {
         log_error("sofia-sip could not be set up: %s", strerror(-result));
         sofia_loop_close(agent);
+        events_close(agent);
         free(agent);
         return result;
     }
@@ -205,6 +211,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     agent->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, agent);
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
+    pbx->notify = unsolicited_notify;
     *out = agent;
     return 0;
 }
@@ -242,6 +249,7 @@ int agent_start(struct agent *agent)
     union addr datagrams, streams;
     int result;
 
+    events_start(agent);
     sip_enter(agent); /* both before any traffic: NTA frees what live connections point to otherwise */
     result = open_tport(agent, "udp", "edge-udp", &datagrams);
     if (result == 0)
@@ -271,6 +279,7 @@ void agent_close(struct agent *agent)
     bus_unsubscribe(agent->configured);
     if (!agent->wire)
         edge_set_feed(agent->edge, NULL, NULL, NULL);
+    events_close(agent);
     LIST_FOR_EACH_SAFE(dialog, tmp, &agent->dialogs, in_agent)
     {
         if (dialog->leg && leg_is_alive(dialog->leg)) { /* whoever closes with calls running forgets their dialogs */
@@ -291,6 +300,7 @@ void agent_close(struct agent *agent)
     buckets_free(agent->account_buckets);
     agent->pbx->sip = NULL;
     agent->pbx->leg_ops = NULL;
+    agent->pbx->notify = NULL;
     free(agent);
 }
 

@@ -97,6 +97,8 @@ const char *agent_allow(const struct agent *agent, char *out, size_t size)
         if (!strstr(SIP_ALLOW_ALWAYS, method->name))
             str_append(out, size, &used, ", %s", method->name);
     }
+    if (!list_empty(&agent->event_servers))
+        str_append(out, size, &used, ", SUBSCRIBE");
     return out;
 }
 

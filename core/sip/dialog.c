@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
-#include "sip/sip-priv.h"
+#include "sip/notifier.h"
 
 struct dialog *dialog_new(struct agent *agent, const char *flow)
 {
@@ -18,6 +18,7 @@ struct dialog *dialog_new(struct agent *agent, const char *flow)
     dialog->origin.session &= INT64_MAX; /* RFC 8866 §5.2: it has to fit a 64-bit signed number everywhere */
     list_init(&dialog->notes_in);
     list_init(&dialog->notes_out);
+    list_init(&dialog->notifiers);
     list_init(&dialog->early);
     list_init(&dialog->rings);
     list_append(&agent->dialogs, &dialog->in_agent);
@@ -125,6 +126,37 @@ int dialog_learn_route(struct dialog *dialog, nta_leg_t *leg, const sip_record_r
     return result;
 }
 
+int dialog_accept(struct dialog *dialog, const sip_t *sip)
+{
+    struct agent *agent = dialog->agent;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    sip_from_t *local = sip_from_dup(home, sip->sip_to);
+    char tag[DIALOG_TAG];
+    char *text;
+    int result;
+
+    dialog_tag(agent, tag);
+    if (!local || sip_from_tag(home, local, tag) < 0) {
+        su_home_deinit(home);
+        return -ENOMEM;
+    }
+    dialog->nta =
+        nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
+                        SIPTAG_TO(sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+    if (!dialog->nta) {
+        su_home_deinit(home);
+        return -ENOMEM;
+    }
+    result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
+    text = header_text(home, (sip_header_t *)local);
+    str_copy(dialog->local, sizeof dialog->local, text);
+    text = header_text(home, (sip_header_t *)sip->sip_from);
+    str_copy(dialog->remote, sizeof dialog->remote, text);
+    str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
+    su_home_deinit(home);
+    return result;
+}
+
 static void dialog_free(void *arg)
 {
     free(arg);
@@ -134,6 +166,7 @@ void dialog_finish(struct dialog *dialog)
 {
     struct agent *agent = dialog->agent;
     struct leg *leg = dialog->leg;
+    struct notifier *n;
 
     if (dialog->dead)
         return;
@@ -157,15 +190,33 @@ void dialog_finish(struct dialog *dialog)
         nta_outgoing_destroy(dialog->probe);
     if (dialog->bye)
         nta_outgoing_destroy(dialog->bye);
-    if (dialog->nta)
-        nta_leg_destroy(dialog->nta);
+    dialog->invite_out = dialog->offer_out = dialog->probe = dialog->bye = NULL;
+    dialog->answered_in = NULL;
     sip_leave(agent);
-    list_unlink(&dialog->in_agent);
     dialog->leg = NULL;
+    LIST_FOR_EACH(n, &dialog->notifiers, in_dialog)
+    {
+        event_store_put(n); /* a restart would not keep them before, as it does not keep the call */
+    }
+    dialog_release(dialog);
     if (leg) {
         leg_on_gone(leg);
         loop_unref_later(agent->pbx->loop, leg, "dialog");
     }
+}
+
+void dialog_release(struct dialog *dialog)
+{
+    struct agent *agent = dialog->agent;
+
+    if (!dialog->dead || dialog->released || !list_empty(&dialog->notifiers))
+        return;
+    dialog->released = true;
+    sip_enter(agent);
+    if (dialog->nta)
+        nta_leg_destroy(dialog->nta);
+    sip_leave(agent);
+    list_unlink(&dialog->in_agent);
     loop_later(agent->pbx->loop, dialog_free, dialog);
 }
 
@@ -289,17 +340,13 @@ static void leg_op_detach(struct leg *leg)
 /* --- written down
  * ----------------------------------------------------------------------------------------------------------- */
 
-static int leg_op_save(const struct leg *leg, void *out)
+void dialog_save(const struct dialog *dialog, json_t *json)
 {
-    const struct dialog *dialog = leg->usage;
-    json_t *json = out;
     sip_route_t const *route = NULL;
     sip_contact_t const *target = NULL;
     char routes[600] = "", uri[512] = "";
     size_t used = 0;
 
-    if (!dialog || !dialog->established)
-        return -EINVAL;
     nta_leg_get_route(dialog->nta, &route, &target);
     for (route = route ? route->r_next : NULL; route;
          route = route->r_next) { /* the first is the edge's: it will differ */
@@ -320,6 +367,16 @@ static int leg_op_save(const struct leg *leg, void *out)
     json_object_set_new(json, "contact", json_string(dialog->contact));
     json_object_set_new(json, "cseq", json_integer(nta_leg_get_seq(dialog->nta)));
     json_object_set_new(json, "remote_cseq", json_integer(nta_leg_get_rseq(dialog->nta)));
+}
+
+static int leg_op_save(const struct leg *leg, void *out)
+{
+    const struct dialog *dialog = leg->usage;
+    json_t *json = out;
+
+    if (!dialog || !dialog->established)
+        return -EINVAL;
+    dialog_save(dialog, json);
     json_object_set_new(json, "session", json_integer((json_int_t)dialog->origin.session));
     json_object_set_new(json, "sdp_hash", json_integer((json_int_t)dialog->sdp_hash));
     json_object_set_new(json, "version", json_integer((json_int_t)dialog->origin.version));
@@ -344,11 +401,11 @@ static void restore_session(struct dialog *dialog, const json_t *saved)
     session_2xx_out(dialog, &grant);
 }
 
-int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
+struct dialog *dialog_restore(struct agent *agent, const json_t *saved)
 {
     const char *call_id, *local, *remote, *target, *route, *flow, *contact;
     struct dialog *dialog;
-    json_int_t cseq, remote_cseq, session, version;
+    json_int_t cseq, remote_cseq;
     int inbound;
     char cseq_text[40];
     su_home_t home[1] = {SU_HOME_INIT(home)};
@@ -356,19 +413,12 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     sip_contact_t *m;
     int result = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI sI sI}", "inbound", &inbound, "call_id",
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sb ss ss ss ss ss ss ss sI sI}", "inbound", &inbound, "call_id",
                     &call_id, "local", &local, "remote", &remote, "target", &target, "route", &route, "flow", &flow,
-                    "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq, "session", &session, "version",
-                    &version) < 0)
-        return -EINVAL;
+                    "contact", &contact, "cseq", &cseq, "remote_cseq", &remote_cseq) < 0)
+        return NULL;
     dialog = dialog_new(agent, flow);
     dialog->inbound = inbound;
-    dialog->established = true;
-    dialog->ack_seen = true; /* one that comes now has no transaction to go to */
-    dialog->origin.session = (uint64_t)session;
-    dialog->origin.version = (uint64_t)version;
-    dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
-    dialog->origin.address = leg->media_host;
     str_copy(dialog->call_id, sizeof dialog->call_id, call_id);
     str_copy(dialog->local, sizeof dialog->local, local);
     str_copy(dialog->remote, sizeof dialog->remote, remote);
@@ -386,11 +436,30 @@ int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
     sip_leave(agent);
     if (result < 0) {
         dialog_finish(dialog);
-        return result;
+        return NULL;
     }
+    return dialog;
+}
+
+int agent_restore_leg(struct agent *agent, struct leg *leg, const json_t *saved)
+{
+    json_int_t session, version;
+    struct dialog *dialog;
+
+    if (json_unpack((json_t *)(uintptr_t)saved, "{sI sI}", "session", &session, "version", &version) < 0)
+        return -EINVAL;
+    dialog = dialog_restore(agent, saved);
+    if (!dialog)
+        return -EINVAL;
+    dialog->established = true;
+    dialog->ack_seen = true; /* one that comes now has no transaction to go to */
+    dialog->origin.session = (uint64_t)session;
+    dialog->origin.version = (uint64_t)version;
+    dialog->sdp_hash = (uint64_t)json_integer_value(json_object_get(saved, "sdp_hash"));
+    dialog->origin.address = leg->media_host;
     dialog->leg = obj_ref(leg, "dialog");
     leg->usage = dialog;
-    leg->secure_flow = flow_is_secure(agent, flow);
+    leg->secure_flow = flow_is_secure(agent, dialog->flow);
     restore_session(dialog, saved);
     return 0;
 }

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
-#include "sip/sip-priv.h"
+#include "sip/notifier.h"
 
 #define PLACES_MAX 8
 
@@ -19,8 +19,7 @@ static bool has_keys(const struct leg *leg)
 {
     bool audio = leg && leg->srtp[0] && !leg->dtls[0], video = leg && leg->srtp[1] && !leg->dtls[1];
 
-    return (audio || video) && leg->secure_flow &&
-           !(leg->account && leg->account->srtp_without_tls);
+    return (audio || video) && leg->secure_flow && !(leg->account && leg->account->srtp_without_tls);
 }
 
 static bool may_use(const struct dialog *dialog, const char *flow)
@@ -69,10 +68,20 @@ void dialog_heard(struct dialog *dialog, const sip_t *sip)
         use_flow(dialog, flow);
 }
 
+/* Whose phone the far side is; NULL: nobody's that registers. */
+static const char *account_of(const struct dialog *dialog)
+{
+    if (dialog->leg)
+        return dialog->leg->account ? dialog->leg->account->name : NULL;
+    if (!list_empty(&dialog->notifiers))
+        return LIST_ENTRY(dialog->notifiers.next, struct notifier, in_dialog)->account;
+    return NULL;
+}
+
 void dialog_find_flow(struct dialog *dialog)
 {
     struct pbx *pbx = dialog->agent->pbx;
-    const struct account *account = dialog->leg ? dialog->leg->account : NULL;
+    const char *account = account_of(dialog);
     bool gone = edge_flow_peer(dialog->agent->edge, dialog->flow, NULL, NULL) < 0;
     struct flow_place places[PLACES_MAX];
     unsigned count = 0;
@@ -80,12 +89,12 @@ void dialog_find_flow(struct dialog *dialog)
     if (!dialog->nta)
         return;
     if (account && pbx->find_flows)
-        count = pbx->find_flows(pbx->find_flows_arg, account->name, dialog->flow, places, PLACES_MAX);
+        count = pbx->find_flows(pbx->find_flows_arg, account, dialog->flow, places, PLACES_MAX);
     for (unsigned i = 0; i < count; i++) {
         if ((!gone && !places[i].moved) || edge_flow_peer(dialog->agent->edge, places[i].flow, NULL, NULL) < 0 ||
             !may_use(dialog, places[i].flow))
             continue;
-        log_debug("%s has moved: requests to it take the way on which it registered", account->name);
+        log_debug("%s has moved: requests to it take the way on which it registered", account);
         use_flow(dialog, places[i].flow);
         return;
     }

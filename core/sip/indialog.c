@@ -396,10 +396,13 @@ static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
+    bool subscribe = sip->sip_request->rq_method == sip_method_subscribe && !list_empty(&agent->event_servers);
     char text[256];
     int result = 0;
 
-    if (dialog->dead || !dialog->leg)
+    /* Without a call in it, the dialog is there for its subscriptions alone. */
+    if ((dialog->dead || !dialog->leg) &&
+        (list_empty(&dialog->notifiers) || (!subscribe && sip->sip_request->rq_method != sip_method_options)))
         return 481;
     agent->depth++; /* we are inside a step: its end looks at the timers */
     result = check_refused(dialog, irq, sip);
@@ -410,6 +413,11 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
     if (sip->sip_request->rq_method != sip_method_ack) {
         dialog_heard(dialog, sip);
         keepalive_restart(dialog);
+    }
+    if (subscribe) {
+        result = subscribe_in(dialog, irq, sip);
+        agent->depth--;
+        return result;
     }
     switch (sip->sip_request->rq_method) {
     case sip_method_ack: /* of a transaction that is gone */

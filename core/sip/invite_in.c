@@ -77,37 +77,6 @@ static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t
     return 0;
 }
 
-static int make_nta_leg(struct dialog *dialog, const sip_t *sip)
-{
-    struct agent *agent = dialog->agent;
-    su_home_t home[1] = {SU_HOME_INIT(home)};
-    sip_from_t *local = sip_from_dup(home, sip->sip_to);
-    char tag[DIALOG_TAG];
-    char *text;
-    int result;
-
-    dialog_tag(agent, tag);
-    if (!local || sip_from_tag(home, local, tag) < 0) {
-        su_home_deinit(home);
-        return -ENOMEM;
-    }
-    dialog->nta =
-        nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
-                        SIPTAG_TO(sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
-    if (!dialog->nta) {
-        su_home_deinit(home);
-        return -ENOMEM;
-    }
-    result = dialog_set_route(dialog, (sip_route_t *)sip->sip_record_route, sip->sip_contact);
-    text = header_text(home, (sip_header_t *)local);
-    str_copy(dialog->local, sizeof dialog->local, text);
-    text = header_text(home, (sip_header_t *)sip->sip_from);
-    str_copy(dialog->remote, sizeof dialog->remote, text);
-    str_copy(dialog->call_id, sizeof dialog->call_id, sip->sip_call_id->i_id);
-    su_home_deinit(home);
-    return result;
-}
-
 /* The Warning header (RFC 3261 §20.43) says in words why: sngrep and many phones show it. */
 static const char *warning_header(enum cause cause, const char *detail, char *out, size_t size)
 {
@@ -245,7 +214,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         dialog->reliability = REL_WITH_SDP;
     in.secure_flow = flow_is_secure(agent, message_flow(sip));
     in.secure = sip->sip_request->rq_url->url_type == url_sips;
-    if (dialog_address(dialog, dialled, in.secure, &in.media_host) < 0 || make_nta_leg(dialog, sip) < 0) {
+    if (dialog_address(dialog, dialled, in.secure, &in.media_host) < 0 || dialog_accept(dialog, sip) < 0) {
         refuse_early(agent, msg, CAUSE_INTERNAL, "the way back to the phone is not known");
         goto fail;
     }

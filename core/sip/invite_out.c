@@ -36,6 +36,17 @@ static int open_flow(struct agent *agent, const char *uri, char *flow)
     return result;
 }
 
+int endpoint_flow(struct agent *agent, const struct endpoint *to, char flow[EDGE_FLOW_TEXT])
+{
+    bool sips = strncasecmp(to->uri, "sips:", 5) == 0;
+    int result = 0;
+
+    str_copy(flow, EDGE_FLOW_TEXT, to->flow);
+    if (!flow[0])
+        result = open_flow(agent, to->uri, flow);
+    return result == 0 && (sips || to->secure) && !flow_is_secure(agent, flow) ? -EPROTONOSUPPORT : result;
+}
+
 /* A name as a quoted string (RFC 3261 §25.1). The database lets neither control characters nor broken UTF-8 in; whoever
  * else makes a call with a name of its own must not make a header of it. */
 static void quote_name(const char *name, char *out, size_t size)
@@ -68,8 +79,7 @@ static void local_identity(const struct leg *leg, const char *contact, char *out
     snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
 }
 
-/* The edge first, then the phone's own Path (RFC 3327 §5.2). */
-static int initial_route(struct dialog *dialog, const char *path)
+int dialog_first_route(struct dialog *dialog, const char *path)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *routes = path[0] ? sip_route_make(home, path) : NULL;
@@ -86,13 +96,8 @@ int invite_prepare(struct leg *leg, const struct endpoint *to)
     char flow[EDGE_FLOW_TEXT], text[UUID_TEXT];
     struct dialog *dialog;
     bool sips = strncasecmp(to->uri, "sips:", 5) == 0; /* RFC 3261 §8.1.1.8: then our Contact is one as well */
-    int result = 0;
+    int result = endpoint_flow(agent, to, flow);
 
-    str_copy(flow, sizeof flow, to->flow);
-    if (!flow[0])
-        result = open_flow(agent, to->uri, flow);
-    if (result == 0 && (sips || to->secure) && !flow_is_secure(agent, flow))
-        result = -EPROTONOSUPPORT;
     if (result < 0)
         return result;
     dialog = dialog_new(agent, flow);
@@ -332,7 +337,7 @@ int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_d
     sip_enter(agent);
     dialog->nta = nta_leg_tcreate(agent->nta, indialog_request, dialog, SIPTAG_CALL_ID_STR(dialog->call_id),
                                   SIPTAG_FROM_STR(dialog->local), SIPTAG_TO_STR(dialog->remote), TAG_END());
-    result = dialog->nta ? initial_route(dialog, to->path) : -ENOMEM;
+    result = dialog->nta ? dialog_first_route(dialog, to->path) : -ENOMEM;
     if (result == 0)
         result = send_invite(dialog, sdp);
     sip_leave(agent);

@@ -69,6 +69,10 @@ struct agent {
     unsigned depth;        /* sip_enter() without sip_leave() */
     struct digest *digest;
     struct list methods;
+    struct list event_servers;       /* event packages that are served: event.c */
+    struct list *watchers;           /* buckets of subscriptions by account */
+    struct live_kind *subscriptions; /* what is kept of them: event_store.c */
+    uint64_t event_losses;           /* of the configuration when its accounts were last looked at */
     struct list dialogs;
     struct agent_stats stats;
     struct list late[LATE_BUCKETS], late_order; /* INVITEs that may still be answered: late.c */
@@ -175,7 +179,10 @@ struct dialog {
     bool answering;                                           /* a 2xx is just being sent */
     enum { REL_NEVER, REL_WITH_SDP, REL_ALWAYS } reliability; /* what the caller's 100rel asks of us */
     bool late_offer_in;                                       /* a re-INVITE without SDP: its ACK carries the answer */
-    bool inbound, cancelled, established, ack_seen, dead;
+    bool inbound, cancelled, established, ack_seen;
+    bool dead;                       /* its INVITE usage has ended, or there was none */
+    bool released;                   /* and no other is left: freed at the end of the turn */
+    struct list notifiers;           /* subscriptions of its far side: notifier.c */
     bool refuses[NOTE_KINDS];        /* its far side takes no such notes */
     struct list notes_in, notes_out; /* note.c: those under way */
     struct keys_out *keys_out;       /* key.c; NULL: none has been sent */
@@ -211,8 +218,14 @@ extern const struct leg_ops dialog_ops;
 #define CSEQ_GAP 1000
 
 struct dialog *dialog_new(struct agent *agent, const char *flow);
-/* Everything of sofia's in it goes; the leg is told that it is gone. Safe inside its own callbacks: freed next turn. */
+/* Its INVITE usage ends: everything of sofia's for it goes, and the leg is told that it is gone. Safe inside its own
+ * callbacks: freed next turn, unless there are subscriptions in it. */
 void dialog_finish(struct dialog *dialog);
+/* A usage has ended: the dialog goes when it was the last one. Safe inside its own callbacks. */
+void dialog_release(struct dialog *dialog);
+/* Makes NTA's leg of a dialog that this request of the phone's begins, with its route set and names. 0, -ENOMEM, or
+ * -EINVAL (the Contact or Record-Route cannot be used). */
+int dialog_accept(struct dialog *dialog, const sip_t *sip);
 /* Requests of the dialog go through its flow's edge route first, then `behind` (in our order; may be NULL), to target
  * (NULL: unchanged). 0 or negative errno. */
 int dialog_set_route(struct dialog *dialog, const sip_route_t *behind, const sip_contact_t *target);
@@ -241,6 +254,10 @@ int message_sdp(const sip_t *sip, struct media_desc **out, char *why, size_t why
  * requests without To tag to be in the dialog. */
 #define DIALOG_TAG 48
 void dialog_tag(const struct agent *agent, char out[DIALOG_TAG]);
+/* What is needed to go on in it: names, route set, flow, numbers; added to the object. */
+void dialog_save(const struct dialog *dialog, json_t *json);
+/* A dialog of that, without any usage; its CSeq leaves a gap. NULL: it cannot be used. */
+struct dialog *dialog_restore(struct agent *agent, const json_t *saved) MUST_USE;
 /* The user part of a URI of ours, escaped; what does not fit is left out, and no escape is cut in two. */
 void user_text(const char *user, char *out, size_t size);
 
@@ -299,9 +316,26 @@ void late_watch(struct dialog *dialog, enum cause cause);
 /* A response that belongs to no transaction. */
 void late_response(struct agent *agent, const sip_t *sip);
 /* invite_out.c */
+/* The flow to an endpoint: its own, or one to the literal address in its URI. 0 or negative errno. */
+int endpoint_flow(struct agent *agent, const struct endpoint *to, char flow[EDGE_FLOW_TEXT]);
+/* Of a dialog that we begin: the edge first, then the phone's own Path (RFC 3327 §5.2). 0 or negative errno. */
+int dialog_first_route(struct dialog *dialog, const char *path);
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 void invite_cancel(struct dialog *dialog, enum cause cause);
+/* subscribe.c. SUBSCRIBE outside of dialogs, of this account; consumes msg. */
+void subscribe_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struct account *account);
+/* In a dialog. Returns 0: it is answered. */
+int subscribe_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
+/* unsolicited.c: pbx->notify. */
+int unsolicited_notify(struct pbx *pbx, const char *account, const char *event);
+/* event.c */
+void events_open(struct agent *agent);
+/* Before the first message: what was subscribed to before a restart. */
+void events_start(struct agent *agent);
+void events_close(struct agent *agent);
+/* The configuration has changed: subscriptions of accounts that are gone end. */
+void events_configured(struct agent *agent);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 /* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */

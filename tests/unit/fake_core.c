@@ -49,6 +49,25 @@ int sip_method_add(struct pbx *pbx, const char *method, void (*fn)(void *arg, st
     return 0;
 }
 
+struct event_server {
+    int unused;
+};
+
+int event_package_add(struct pbx *pbx, const struct event_package *package, struct event_server **out)
+{
+    if (strcmp(package->name, "taken") == 0)
+        return -EEXIST;
+    *out = mem_new(sizeof **out);
+    journal_note("+event:%s", package->name);
+    return 0;
+}
+
+void event_package_remove(struct event_server *server)
+{
+    journal_note("-event");
+    free(server);
+}
+
 void sip_method_remove(struct sip_method *method)
 {
     journal_note("-%s", method->name);

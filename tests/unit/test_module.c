@@ -342,19 +342,22 @@ static void announce(void)
 
 START_TEST(everything_added_is_taken_back_newest_first)
 {
+    struct event_server *events;
+
     want("alpha");
     start();
     ck_assert_int_eq(module_on_method(last_ctx, "REGISTER", NULL, NULL), 0);
     ck_assert_int_eq(module_add_destination(last_ctx, "account", NULL, NULL), 0);
     ck_assert_int_eq(module_add_command(last_ctx, "registrations", "", NULL, NULL), 0);
+    ck_assert_int_eq(module_add_events(last_ctx, &(struct event_package){.name = "lamp"}, &events), 0);
     ck_assert_int_eq(module_on_hook(last_ctx, HOOK_CALL, 0, hook_passes, NULL), 0);
     ck_assert_int_eq(module_on_event(last_ctx, EVENT_BIT(EVENT_REGISTERED), event_seen, NULL), 0);
     announce();
-    ck_assert_str_eq(journal_take(), "start:alpha +REGISTER +account +registrations event hook");
+    ck_assert_str_eq(journal_take(), "start:alpha +REGISTER +account +registrations +event:lamp event hook");
     modules_stop(set);
     set = NULL;
     announce();
-    ck_assert_str_eq(journal_take(), "-registrations -account -REGISTER stop:alpha");
+    ck_assert_str_eq(journal_take(), "-event -registrations -account -REGISTER stop:alpha");
 }
 END_TEST
 
@@ -363,6 +366,7 @@ START_TEST(what_somebody_has_already_is_an_error)
     want("alpha");
     start();
     ck_assert_int_eq(module_on_method(last_ctx, "TAKEN", NULL, NULL), -EEXIST);
+    ck_assert_int_eq(module_add_events(last_ctx, &(struct event_package){.name = "taken"}, NULL), -EEXIST);
     ck_assert_int_eq(module_provide(last_ctx, "lamps", "first"), 0);
     ck_assert_int_eq(module_provide(last_ctx, "lamps", "second"), -EEXIST);
     ck_assert_str_eq(module_find(last_ctx, "lamps"), "first");

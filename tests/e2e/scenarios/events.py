@@ -1,0 +1,65 @@
+"""Subscriptions and NOTIFYs as an administrator meets them: the command line, psql, and a switch that dies."""
+
+import re
+
+from harness import sip
+from harness.proc import wait_until
+
+
+def _subscribe(phone, resource, event, expires=600):
+    """SUBSCRIBE with digest; returns its final response."""
+    uri = f"sip:{resource}@{phone.server}"
+    refused = phone._authenticate("SUBSCRIBE", uri, None, [f"Event: {event}", f"Expires: {expires}"], "", None, None, None, 1)
+    return refused or phone.response("SUBSCRIBE", call_id=phone.call[1])
+
+
+def _in_dialog(phone, answer, event, expires, cseq):
+    """The same in the dialog that this answer has made."""
+    call_id = answer.get("call-id")
+    phone.send(phone.compose("SUBSCRIBE", sip.uri_of(answer.get("contact")), cseq, call_id, answer.get("to"),
+                             sip.tag_of(answer.get("from")), headers=[f"Event: {event}", f"Expires: {expires}"]))
+    return phone.response("SUBSCRIBE", call_id=call_id)
+
+
+def _told(phone, state, body=""):
+    """The next NOTIFY, answered: its state begins like this, its body is this."""
+    notify = phone.request("NOTIFY", 15.0)
+    assert notify.get("subscription-state").startswith(state), f"{notify}"
+    assert body in notify.body, f"{body!r} is not in {notify.body!r}"
+    phone.reply(notify, 200)
+    return notify
+
+
+def phones_are_told_to_read_their_configuration_again(t):
+    with t.endpoint() as phone:
+        assert phone.register().status == 200
+        said = t.tandem.cli("notify", phone.user, "check-sync;reboot=true").stdout
+        assert said == "Sent to 1 phone.\n", said
+        notify = _told(phone, "terminated")
+        assert notify.get("event") == "check-sync;reboot=true", notify
+        refused = t.tandem.cli("notify", "nobody", "check-sync", check=False)
+        assert refused.returncode == 1 and "There is no account nobody" in refused.stderr, refused.stderr
+        name, _ = t.account()
+        refused = t.tandem.cli("notify", name, "check-sync", check=False)
+        assert refused.returncode == 1 and "No phone" in refused.stderr, refused.stderr
+
+
+def subscriptions_outlive_a_crash_and_end_where_their_row_is_deleted(t):
+    tandem = t.own_tandem(modules=f"[module lamp]\npath = {t.world.build}/tests/modules/.libs/lamp.so\n").start()
+    with t.endpoint() as phone:
+        answer = _subscribe(phone, "hall", "lamp")
+        assert answer.status == 200, answer
+        first = _told(phone, "active;expires=600", "hall is dark (whole, 0)")
+        row = tandem.wait_record("SELECT account, package, resource FROM v_subscription", "the row of the subscription")
+        assert (row["account"], row["package"], row["resource"]) == (phone.user, "lamp", "hall"), row
+        tandem.kill()
+        tandem.start()
+        again = _told(phone, "active", "hall is dark (whole, ")
+        assert again.get("call-id") == first.get("call-id")
+        number = lambda message: int(re.match(r"\d+", message.get("cseq")).group())
+        assert number(again) > number(first), (first, again)
+        assert _in_dialog(phone, answer, "lamp", 300, 10).status == 200
+        _told(phone, "active;expires=300")
+        tandem.sql("DELETE FROM live.subscription")
+        _told(phone, "terminated;reason=deactivated")
+        wait_until("the subscription to be forgotten", lambda: _in_dialog(phone, answer, "lamp", 300, 20).status == 481)
