@@ -453,7 +453,7 @@ void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, c
 
     if (!leg_is_alive(leg))
         return;
-    if (leg == leg->call->caller && !leg->inbound) { /* we called it, but it is who calls */
+    if (leg == leg->call->caller && !leg->inbound && !leg->call->first) { /* we called it, but it is who calls */
         who = who == WHO_CALLEE ? WHO_CALLER : who;
         if (cause == CAUSE_NORMAL && !leg->call->answered_us)
             cause = CAUSE_CANCELLED;

@@ -257,6 +257,34 @@ void leg_tell_change(struct leg *leg)
         tell_peer(leg);
 }
 
+int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg)
+{
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
+    struct media_desc *offer = NULL;
+    int result;
+
+    if (!said || said->dir == DIR_SENDRECV)
+        return -EALREADY;
+    result = negotiate_relay_offer(leg->remote, &offer);
+    if (result < 0)
+        return result;
+    for (unsigned i = 0; i < offer->count; i++)
+        offer->streams[i].dir = DIR_SENDRECV;
+    result = leg_offer(leg, offer, true, done, arg);
+    if (result == 0)
+        note_told(leg, offer);
+    desc_free(offer);
+    return result;
+}
+
+void leg_tell_again(struct leg *leg)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (peer && !same_stream(live_stream(leg->told, STREAM_AUDIO), live_stream(peer->remote, STREAM_AUDIO)))
+        tell_peer(peer);
+}
+
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */

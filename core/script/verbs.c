@@ -64,7 +64,7 @@ struct script_run *verb_resumed(lua_State *L, lua_KContext context)
 /* Ends the leg and with it the script. */
 static int end_call(lua_State *L, struct script_run *run, enum cause cause, enum who who, const char *detail)
 {
-    leg_end(run->call->caller, cause, who, detail);
+    call_refuse(run->call, cause, who, detail);
     guard_doom(&run->guard, DOOM_HANGUP);
     return guard_raise(L);
 }
@@ -94,7 +94,7 @@ void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg)
     struct call *call = run->call;
     int result;
 
-    if (leg->state == LEG_UP && call->answered_us)
+    if (leg->state == LEG_UP && call->answered_us && !call->transfer)
         return;
     result = leg->state == LEG_UP ? 0 : leg_answer(leg, NULL); /* up before: we had called it (originate) */
     guard_check(L);

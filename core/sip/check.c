@@ -21,7 +21,7 @@ static bool option_served(const char *method, const char *option)
     static const struct {
         const char *method, *option;
     } served[] = {
-        {"INVITE", "100rel"}, {"INVITE", "timer"}, {"UPDATE", "timer"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
+        {"INVITE", "100rel"}, {"INVITE", "timer"}, {"UPDATE", "timer"}, {"REFER", "norefersub"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
 
     for (size_t i = 0; i < COUNT_OF(served); i++)
         if (strcmp(served[i].method, method) == 0 && strcasecmp(served[i].option, option) == 0)
@@ -98,6 +98,12 @@ const char *agent_allow(const struct agent *agent, char *out, size_t size)
             str_append(out, size, &used, ", %s", method->name);
     }
     return out;
+}
+
+const char *dialog_allow(const struct agent *agent)
+{
+    return hook_has(agent->pbx->hooks, HOOK_TRANSFER) ? SIP_ALLOW_ALWAYS ", MESSAGE, REFER"
+                                                      : SIP_ALLOW_ALWAYS ", MESSAGE";
 }
 
 bool flow_is_secure(const struct agent *agent, const char *flow)

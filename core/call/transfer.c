@@ -1,0 +1,287 @@
+/* Transfers, from the wish to the answer of the new party or back to who transferred. Signalling thread. Knows no SIP
+ * and no module: what is allowed a hook decides. */
+#include "call/transfer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "call/call-priv.h"
+
+#define RECALL_MS 30000
+
+/* From call_transfer() until somebody has answered or it has failed; call->transfer. */
+struct transfer {
+    struct call *call; /* ref "transfer" */
+    struct leg *by;    /* ref "transfer"; NULL: it has hung up */
+    struct leg *who;   /* ref "transfer": the call's caller meanwhile */
+    struct account *behalf; /* ref "transfer"; NULL: nobody can be called back */
+    char context[64], extension[64], by_number[64];
+    uint32_t number;
+    bool rang, starting; /* starting: the turn's end will call start(), or the answer to an offer will */
+    bool over;           /* out of its call; start() frees it */
+};
+
+static void tell(const struct transfer *t, int status)
+{
+    if (t->by && t->by->state == LEG_UP && t->by->ops->transfer_told && t->number)
+        t->by->ops->transfer_told(t->by, t->number, status);
+}
+
+static void drop_by(struct transfer *t)
+{
+    if (t->by)
+        loop_unref_later(t->call->pbx->loop, t->by, "transfer");
+    t->by = NULL;
+}
+
+static void free_transfer(struct transfer *t)
+{
+    struct loop *loop = t->call->pbx->loop;
+
+    drop_by(t);
+    loop_unref_later(loop, t->who, "transfer");
+    obj_unref(t->behalf, "transfer");
+    loop_unref_later(loop, t->call, "transfer");
+    free(t);
+}
+
+/* From here on the call is an ordinary one. */
+static void finish(struct transfer *t)
+{
+    t->call->transfer = NULL;
+    t->over = true;
+    if (!t->starting)
+        free_transfer(t);
+}
+
+/* --- the wish ----------------------------------------------------------------------------------------------------- */
+
+struct judgement {
+    enum verdict verdict;
+    enum cause cause;
+    char *why;
+    size_t why_size;
+};
+
+static void judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
+{
+    struct judgement *j = arg;
+
+    j->verdict = verdict;
+    j->cause = cause;
+    str_copy(j->why, j->why_size, detail ? detail : "");
+}
+
+enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_size)
+{
+    struct judgement j = {.verdict = VERDICT_PASS, .why = why, .why_size = why_size};
+
+    str_copy(why, why_size, "");
+    /* The answer cannot wait: a hook that defers here is taken as having passed. */
+    hook_cancel(hook_start(wish->by->pbx->hooks, HOOK_TRANSFER, wish, judged, &j));
+    if (j.verdict == VERDICT_HANDLED)
+        return CAUSE_NONE;
+    return j.verdict == VERDICT_REJECT ? j.cause : CAUSE_REJECTED;
+}
+
+/* --- the way to the new party ------------------------------------------------------------------------------------- */
+
+static void start(void *arg)
+{
+    struct transfer *t = arg;
+    struct call *call = t->call;
+    const struct script_ops *ops = call->pbx->script_ops;
+    int result;
+
+    t->starting = false;
+    if (t->over) {
+        free_transfer(t);
+        return;
+    }
+    if (!leg_is_alive(t->who)) /* it is just ending: transfer_leg_ended() follows */
+        return;
+    result = ops ? ops->start(call->pbx->script, call, t->context, t->extension) : -ENOENT;
+    if (result < 0)
+        transfer_failed(call, result == -ENOENT ? CAUSE_UNKNOWN_NUMBER : CAUSE_SCRIPT_ERROR, NULL);
+}
+
+/* A phone that refuses to come off hold is connected all the same: the new party may talk to it. */
+static void off_hold(void *arg, struct leg *leg, int status, const struct media_desc *answer)
+{
+    start(arg);
+}
+
+static void begin(void *arg)
+{
+    struct transfer *t = arg;
+
+    if (!t->over)
+        tell(t, 100);
+    if (t->over || leg_take_off_hold(t->who, off_hold, t) < 0)
+        start(t);
+}
+
+/* Its bridge ends because we end it. */
+static void stays(void *arg, struct leg *leg, enum leg_change change)
+{
+}
+
+static void part(struct transfer *t)
+{
+    leg_set_control(t->who, stays, NULL);
+    bridge_leave(t->by);
+    leg_set_control(t->who, NULL, NULL);
+}
+
+/* The dialplan serves the one who is transferred from now on. */
+static void take_over(struct transfer *t)
+{
+    struct call *call = t->call;
+
+    if (call->caller == t->who)
+        return;
+    if (!call->first)
+        call->first = call->caller ? obj_ref(call->caller, "first") : NULL;
+    if (call->caller)
+        loop_unref_later(call->pbx->loop, call->caller, "caller");
+    call->caller = obj_ref(t->who, "caller");
+}
+
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number)
+{
+    struct leg *who = bridge_peer(by);
+    struct call *call = by->call;
+    struct transfer *t;
+    char words[200];
+
+    if (call->transfer)
+        return -EBUSY;
+    if (!who || who->call != call || by->state != LEG_UP || who->state != LEG_UP)
+        return -ENOTCONN;
+    t = mem_new(sizeof *t);
+    t->call = obj_ref(call, "transfer");
+    t->by = obj_ref(by, "transfer");
+    t->who = obj_ref(who, "transfer");
+    t->behalf = behalf ? obj_ref(behalf, "transfer") : NULL;
+    t->number = number;
+    t->starting = true;
+    str_copy(t->context, sizeof t->context, context);
+    str_copy(t->extension, sizeof t->extension, extension);
+    str_copy(t->by_number, sizeof t->by_number, by->number);
+    snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
+    leg_publish(by, EVENT_TRANSFER, words);
+    call->transfers++;
+    dial_release(call);
+    if (call->script)
+        call->pbx->script_ops->hangup(call->pbx->script, call);
+    part(t);
+    take_over(t);
+    obj_unref(call->behalf, "call");
+    call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
+    call->dial_cause = CAUSE_NONE;
+    call->transfer = t;
+    call_set_state(call, CALL_ROUTING);
+    loop_later(call->pbx->loop, begin, t);
+    return 0;
+}
+
+/* --- what becomes of it ------------------------------------------------------------------------------------------- */
+
+void transfer_rings(struct call *call)
+{
+    struct transfer *t = call->transfer;
+
+    if (!t->rang)
+        tell(t, 180);
+    t->rang = true;
+}
+
+static void let_go(void *arg)
+{
+    struct leg *leg = arg;
+
+    leg_end(leg, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    loop_unref_later(leg->pbx->loop, leg, "let go");
+}
+
+void transfer_answered(struct call *call)
+{
+    struct transfer *t = call->transfer;
+    const struct leg *with = bridge_peer(t->who);
+    char words[200];
+
+    snprintf(words, sizeof words, "%.50s talks to %.60s now, by way of %.50s", t->who->number,
+             with ? with->number : t->extension, t->by_number);
+    leg_publish(t->who, EVENT_TRANSFERRED, words);
+    tell(t, 200);
+    if (t->by) /* not under whoever tells us of the answer */
+        loop_later(call->pbx->loop, let_go, obj_ref(t->by, "let go"));
+    finish(t);
+}
+
+static void recalled(void *arg, const struct dial_result *result)
+{
+    call_script_done(arg, CAUSE_NONE, NULL);
+}
+
+/* Who transferred has hung up: is called. */
+static void recall(struct call *call, struct leg *who, const struct account *account, enum cause cause)
+{
+    char target[80];
+    const char *const targets[] = {target};
+    const struct dial_request request = {.leg = who, .targets = targets, .target_count = 1, .timeout_ms = RECALL_MS};
+
+    if (account)
+        snprintf(target, sizeof target, "account:%s", account->name);
+    if (!account || call_dial(call, &request, recalled, call) < 0)
+        leg_end(who, cause, WHO_SWITCH, NULL);
+}
+
+void transfer_failed(struct call *call, enum cause cause, const char *detail)
+{
+    struct transfer *t = call->transfer;
+    struct leg *who = obj_ref(t->who, "give back"), *by = t->by;
+    struct account *behalf = t->behalf ? obj_ref(t->behalf, "give back") : NULL;
+    char words[300];
+    int status;
+
+    if (cause == CAUSE_NONE)
+        cause = CAUSE_NORMAL;
+    status = cause_info(cause)->sip_status;
+    snprintf(words, sizeof words, "to %.60s failed, %.50s gets %.50s back: %s", t->extension, t->by_number, who->number,
+             detail && *detail ? detail : cause_info(cause)->words);
+    leg_publish(who, EVENT_TRANSFER, words);
+    tell(t, status >= 300 ? status : 480);
+    finish(t);
+    if (by && leg_is_alive(by) && bridge_join(who, by) == 0) {
+        call_set_state(call, CALL_TALKING);
+        leg_tell_again(who);
+    } else {
+        recall(call, who, behalf, cause);
+    }
+    obj_unref(behalf, "give back");
+    loop_unref_later(call->pbx->loop, who, "give back");
+}
+
+void transfer_leg_ended(struct call *call, struct leg *leg)
+{
+    struct transfer *t = call->transfer;
+    struct leg *by = t->by;
+
+    if (leg == by) {
+        drop_by(t);
+        return;
+    }
+    if (leg != t->who)
+        return;
+    tell(t, 487);
+    if (by)
+        obj_ref(by, "left");
+    finish(t);
+    if (by) {
+        leg_end(by, leg->cause, leg->who, "the party that was being transferred has hung up");
+        loop_unref_later(call->pbx->loop, by, "left");
+    }
+}

@@ -1,0 +1,27 @@
+/* Transfer: a party of a call hands the other one over to an extension. The other one stays in its call, where the
+ * dialplan begins anew for it, with the rights of who transfers. Nobody is let go before somebody has answered: until
+ * then a failure gives the party back, by calling who transferred when that one has hung up. Signalling thread. */
+#ifndef CALL_TRANSFER_H
+#define CALL_TRANSFER_H
+
+#include "call/call.h"
+
+/* What the far side of a leg asks for, as HOOK_TRANSFER sees it. */
+struct transfer_wish {
+    struct leg *by;
+    char target[64]; /* a number, as dialled */
+    bool replaces;   /* by a call that it has with the target already (RFC 3891) */
+    struct {
+        char call_id[160], to_tag[128], from_tag[128];
+    } dialog;        /* which, as the phone of `by` knows it */
+    uint32_t number; /* for leg_ops.transfer_told */
+};
+
+/* Judges the wish of a leg's far side. CAUSE_NONE: it is on its way; else why not, with words. */
+enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_size);
+
+/* Hands over whoever `by` talks to. behalf answers for what follows. Nothing is told to `by` from inside this call. 0;
+ * -EBUSY: a transfer of this call is under way; -ENOTCONN: `by` talks to nobody, or not in a call with its peer. */
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number);
+
+#endif

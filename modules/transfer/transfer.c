@@ -1,0 +1,57 @@
+/* Says who may transfer whom to where: what a phone asks for by REFER is looked up in the dialplan with the rights of
+ * its account. How a transfer goes on, and back when it fails, is the core's. Signalling thread. */
+#include <string.h>
+
+#include "call/transfer.h"
+#include "module/module.h"
+
+static enum verdict refuse(struct hook_walk *walk, enum cause cause, const char *why)
+{
+    hook_reject(walk, cause, why);
+    return VERDICT_REJECT;
+}
+
+static bool is(const struct leg *leg, const char *number)
+{
+    return strcmp(leg->account ? leg->account->name : leg->number, number) == 0;
+}
+
+static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
+{
+    const struct transfer_wish *wish = subject;
+    struct leg *by = wish->by;
+    const struct leg *who = bridge_peer(by);
+
+    if (!by->account)
+        return refuse(walk, CAUSE_FORBIDDEN, "a far side that is no account here has no rights to transfer");
+    if (!who)
+        return refuse(walk, CAUSE_REJECTED, "nobody is there to be transferred");
+    if (!*wish->target)
+        return refuse(walk, CAUSE_BAD_REQUEST, "Refer-To names nobody");
+    if (is(by, wish->target) || is(who, wish->target))
+        return refuse(walk, CAUSE_FORBIDDEN, "nobody can be transferred to himself or to who transfers");
+    if (wish->replaces)
+        return refuse(walk, CAUSE_REJECTED, "only transfers without consultation are done here");
+    switch (call_transfer(by, by->account->context, wish->target, by->account, wish->number)) {
+    case 0:
+        return VERDICT_HANDLED;
+    case -EBUSY:
+        return refuse(walk, CAUSE_GLARE, "this call is being transferred already");
+    default:
+        return refuse(walk, CAUSE_REJECTED, "the call is in no state to be transferred");
+    }
+}
+
+static int start(struct module_ctx *ctx, void **state)
+{
+    return module_on_hook(ctx, HOOK_TRANSFER, 100, asked, NULL);
+}
+
+const struct module tandem_module = {
+    .abi = TANDEM_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "transfer",
+    .version = "1.0",
+    .summary = "lets phones transfer calls",
+    .start = start,
+};

@@ -1,0 +1,356 @@
+/* Transfers without consultation between scripted phones: who is told what, who hears whom afterwards, who gets the call
+ * back when nobody answers, and what the call says it ended with. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "bed.h"
+#include "wire.h"
+
+#define SIPFRAG "SIP/2.0 "
+
+/* 201 (a) talks to 202 (b); 203 (c) is there. */
+struct party {
+    struct bed *bed;
+    struct ua *a, *b, *c;
+    struct message to_a, to_b, to_c; /* what the switch said last about its media */
+};
+
+static struct party party_open(void)
+{
+    struct party p = {.bed = bed_open("[module transfer]\n", NULL)};
+
+    p.a = bed_registered(p.bed, "201");
+    p.b = bed_registered(p.bed, "202");
+    p.c = bed_registered(p.bed, "203");
+    ua_invite(p.a, "202", NULL);
+    p.to_b = *must(ua_wait(p.b, "INVITE"));
+    ua_reply(p.b, &p.to_b, 200, "OK", NULL);
+    must(ua_wait(p.b, "ACK"));
+    p.to_a = *must(ua_wait(p.a, "200"));
+    ua_ack(p.a, &p.to_a);
+    return p;
+}
+
+static void party_close(struct party *p)
+{
+    ua_close(p->a);
+    ua_close(p->b);
+    ua_close(p->c);
+    bed_close(p->bed);
+}
+
+static struct ask refer_to(const char *headers)
+{
+    return (struct ask){.method = "REFER", .in_dialog = true, .headers = headers};
+}
+
+static int refer(struct ua *by, const char *headers)
+{
+    const struct ask ask = refer_to(headers);
+
+    return wire_status(by, &ask);
+}
+
+/* The next NOTIFY says this of the transfer. */
+static void is_told(struct ua *ua, int status, bool last)
+{
+    struct message m = *must(ua_wait(ua, "NOTIFY"));
+    char value[200];
+
+    ck_assert_msg(strncmp(message_header(&m, "Event", value, sizeof value), "refer", 5) == 0, "%s", m.text);
+    ck_assert_msg(strncmp(message_header(&m, "Subscription-State", value, sizeof value), last ? "terminated" : "active",
+                          6) == 0,
+                  "%s", m.text);
+    ck_assert_msg(strncmp(message_header(&m, "Content-Type", value, sizeof value), "message/sipfrag", 15) == 0, "%s",
+                  m.text);
+    ck_assert_msg(atoi(message_body(&m) + strlen(SIPFRAG)) == status, "%d: %s", status, m.text);
+    ua_reply(ua, &m, 200, "OK", NULL);
+}
+
+static void hear_each_other(struct ua *x, const struct message *to_x, struct ua *y, const struct message *to_y)
+{
+    ua_talk(x, message_body(to_x), 10, 0x31);
+    ua_talk(y, message_body(to_y), 10, 0x32);
+    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && (x->last_payload != 0x32 || y->last_payload != 0x31);) {
+        ua_hear(x, 1);
+        ua_hear(y, 1);
+    }
+    ck_assert_uint_eq(x->last_payload, 0x32);
+    ck_assert_uint_eq(y->last_payload, 0x31);
+}
+
+static void c_answers(struct party *p)
+{
+    p->to_c = *must(ua_wait(p->c, "INVITE"));
+    ua_reply(p->c, &p->to_c, 180, "Ringing", NULL);
+    ua_reply(p->c, &p->c->invite, 200, "OK", NULL);
+    must(ua_wait(p->c, "ACK"));
+}
+
+/* x hangs up, y hears of it, and nothing is left. */
+static void ends(struct party *p, struct ua *x, struct ua *y, const char *who)
+{
+    ua_bye(x);
+    ua_reply(y, must(ua_wait(y, "BYE")), 200, "OK", NULL);
+    bed_until(p->bed, p->bed->calls_ended == 1);
+    ck_assert_str_eq(p->bed->last_cause, "normal");
+    ck_assert_str_eq(p->bed->last_who, who);
+}
+
+START_TEST(the_callee_hands_the_caller_over_and_is_free_when_the_new_party_has_answered)
+{
+    struct party p = party_open();
+    char value[300];
+
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    is_told(p.b, 100, false);
+    p.to_c = *must(ua_wait(p.c, "INVITE"));
+    ck_assert_ptr_nonnull(strstr(message_header(&p.to_c, "From", value, sizeof value), "201@"));
+    ua_reply(p.c, &p.to_c, 180, "Ringing", NULL);
+    is_told(p.b, 180, false);
+    ck_assert_uint_eq(p.bed->pbx->leg_count, 3); /* nobody is let go while it rings */
+    ua_reply(p.c, &p.c->invite, 200, "OK", NULL);
+    must(ua_wait(p.c, "ACK"));
+    is_told(p.b, 200, true);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ck_assert_uint_eq(p.bed->calls_ended, 0);
+    ends(&p, p.a, p.c, "caller");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(the_caller_hands_the_callee_over_who_is_shown_to_the_new_party)
+{
+    struct party p = party_open();
+    char value[300];
+
+    ck_assert_int_eq(refer(p.a, "Refer-To: <sip:203@tandem>\r\nReferred-By: <sip:201@tandem>\r\n"), 202);
+    is_told(p.a, 100, false);
+    c_answers(&p);
+    ck_assert_ptr_nonnull(strstr(message_header(&p.to_c, "From", value, sizeof value), "202@"));
+    is_told(p.a, 180, false);
+    is_told(p.a, 200, true);
+    ua_reply(p.a, must(ua_wait(p.a, "BYE")), 200, "OK", NULL);
+    hear_each_other(p.b, &p.to_b, p.c, &p.to_c);
+    ends(&p, p.c, p.b, "callee");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(who_hangs_up_behind_his_refer_does_not_end_the_party_that_he_hands_over)
+{
+    struct party p = party_open();
+
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    ua_bye(p.b);
+    c_answers(&p);
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ck_assert_uint_eq(p.bed->calls_ended, 0);
+    ends(&p, p.a, p.c, "caller");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(a_busy_target_gives_the_call_back_to_who_transferred)
+{
+    struct party p = party_open();
+
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    is_told(p.b, 100, false);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(p.c, "ACK"));
+    is_told(p.b, 486, true);
+    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+    ends(&p, p.b, p.a, "callee");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(a_number_that_does_not_exist_gives_the_call_back)
+{
+    struct party p = party_open();
+
+    ck_assert_int_eq(refer(p.a, "Refer-To: <sip:299@tandem>\r\n"), 202);
+    is_told(p.a, 100, false);
+    is_told(p.a, 404, true);
+    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+    ck_assert_int_eq(refer(p.a, "Refer-To: <sip:203@tandem>\r\n"), 202); /* and it may be tried again */
+    is_told(p.a, 100, false);
+    c_answers(&p);
+    is_told(p.a, 180, false);
+    is_told(p.a, 200, true);
+    ua_reply(p.a, must(ua_wait(p.a, "BYE")), 200, "OK", NULL);
+    hear_each_other(p.b, &p.to_b, p.c, &p.to_c);
+    ends(&p, p.c, p.b, "callee");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(who_has_hung_up_is_called_back_when_the_target_is_busy)
+{
+    struct party p = party_open();
+    char value[300];
+
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    ua_bye(p.b);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(p.c, "ACK"));
+    p.to_b = *must(ua_wait(p.b, "INVITE"));
+    ck_assert_ptr_nonnull(strstr(message_header(&p.to_b, "From", value, sizeof value), "201@"));
+    ua_reply(p.b, &p.to_b, 200, "OK", NULL);
+    must(ua_wait(p.b, "ACK"));
+    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+    ends(&p, p.b, p.a, "callee");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(the_held_party_is_taken_off_hold_before_it_is_connected)
+{
+    struct party p = party_open();
+    struct message m;
+    char sdp[2000], held[2200];
+
+    ua_sdp(p.b, sdp, sizeof sdp);
+    snprintf(held, sizeof held, "%sa=inactive\r\n", sdp);
+    ua_start(p.b, "INVITE", held);
+    m = *must(ua_wait(p.a, "INVITE"));
+    ck_assert_ptr_nonnull(strstr(message_body(&m), "a=inactive"));
+    snprintf(held, sizeof held, "%sa=inactive\r\n", ua_sdp(p.a, sdp, sizeof sdp));
+    ua_reply(p.a, &m, 200, "OK", held);
+    must(ua_wait(p.a, "ACK"));
+    ua_ack(p.b, must(ua_wait(p.b, "200")));
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    is_told(p.b, 100, false);
+    m = *must(ua_wait(p.a, "INVITE"));
+    ck_assert_ptr_null(strstr(message_body(&m), "a=inactive"));
+    p.to_a = m;
+    ua_reply(p.a, &m, 200, "OK", NULL);
+    must(ua_wait(p.a, "ACK"));
+    c_answers(&p);
+    ck_assert_ptr_null(strstr(message_body(&p.to_c), "a=inactive"));
+    is_told(p.b, 180, false);
+    is_told(p.b, 200, true);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ends(&p, p.a, p.c, "caller");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(the_party_hangs_up_while_it_is_being_handed_over)
+{
+    struct party p = party_open();
+
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    is_told(p.b, 100, false);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 180, "Ringing", NULL);
+    is_told(p.b, 180, false);
+    ua_bye(p.a);
+    ua_reply(p.c, must(ua_wait(p.c, "CANCEL")), 200, "OK", NULL);
+    ua_reply(p.c, &p.c->invite, 487, "Request Terminated", NULL);
+    must(ua_wait(p.c, "ACK"));
+    is_told(p.b, 487, true);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    ck_assert_str_eq(p.bed->last_cause, "normal");
+    ck_assert_str_eq(p.bed->last_who, "caller");
+    party_close(&p);
+}
+END_TEST
+
+static const struct {
+    const char *headers;
+    int status;
+} refused[] = {
+    {"", 400},
+    {"Refer-To: <sip:tandem>\r\n", 400},
+    {"Refer-To: <sip:202@tandem>\r\n", 403}, /* to himself */
+    {"Refer-To: <sip:201@tandem>\r\n", 403}, /* to whom he talks to */
+    {"Refer-To: <sip:203@tandem;method=BYE>\r\n", 403},
+    {"Refer-To: <mailto:203@tandem>\r\n", 416},
+    {"Refer-To: <sip:203@tandem?Replaces=x>\r\n", 400},
+    {"Refer-To: <sip:203@tandem>\r\nRequire: nonsense\r\n", 420},
+};
+
+START_TEST(what_cannot_be_done_is_refused_and_the_call_goes_on)
+{
+    struct party p = party_open();
+
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        int status = refer(p.b, refused[i].headers);
+
+        ck_assert_msg(status == refused[i].status, "%s: %d", refused[i].headers, status);
+    }
+    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+    ck_assert_ptr_null(ua_wait_ms(p.b, "NOTIFY", 50));
+    ends(&p, p.a, p.b, "caller");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(who_wants_no_news_gets_none)
+{
+    struct party p = party_open();
+    const struct ask ask = refer_to("Refer-To: <sip:203@tandem>\r\nRefer-Sub: false\r\nRequire: norefersub\r\n");
+    struct message m = *must(wire_ask(p.b, &ask));
+    char value[40];
+
+    ck_assert_int_eq(m.status, 202);
+    ck_assert_str_eq(message_header(&m, "Refer-Sub", value, sizeof value), "false");
+    c_answers(&p);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    ck_assert_ptr_null(ua_wait_ms(p.b, "NOTIFY", 50));
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ends(&p, p.a, p.c, "caller");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(a_second_transfer_waits_until_the_first_has_ended)
+{
+    struct party p = party_open();
+
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    is_told(p.b, 100, false);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 180, "Ringing", NULL);
+    is_told(p.b, 180, false);
+    ck_assert_int_ge(refer(p.b, "Refer-To: <sip:204@tandem>\r\n"), 400);
+    ck_assert_int_ge(refer(p.a, "Refer-To: <sip:204@tandem>\r\n"), 400);
+    ua_reply(p.c, &p.c->invite, 200, "OK", NULL);
+    must(ua_wait(p.c, "ACK"));
+    is_told(p.b, 200, true);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    ends(&p, p.a, p.c, "caller");
+    party_close(&p);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("transfer");
+    TCase *tc = tcase_create("blind");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, the_callee_hands_the_caller_over_and_is_free_when_the_new_party_has_answered);
+    tcase_add_test(tc, the_caller_hands_the_callee_over_who_is_shown_to_the_new_party);
+    tcase_add_test(tc, who_hangs_up_behind_his_refer_does_not_end_the_party_that_he_hands_over);
+    tcase_add_test(tc, a_busy_target_gives_the_call_back_to_who_transferred);
+    tcase_add_test(tc, a_number_that_does_not_exist_gives_the_call_back);
+    tcase_add_test(tc, who_has_hung_up_is_called_back_when_the_target_is_busy);
+    tcase_add_test(tc, the_held_party_is_taken_off_hold_before_it_is_connected);
+    tcase_add_test(tc, the_party_hangs_up_while_it_is_being_handed_over);
+    tcase_add_test(tc, what_cannot_be_done_is_refused_and_the_call_goes_on);
+    tcase_add_test(tc, who_wants_no_news_gets_none);
+    tcase_add_test(tc, a_second_transfer_waits_until_the_first_has_ended);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
