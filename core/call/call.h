@@ -24,11 +24,11 @@ struct call {
     char context[64], dialled[128];
     char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];
-    bool anonymous;          /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
-    struct dial *dial;       /* running dial, or NULL */
+    bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
+    struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
-    unsigned transfers;      /* begun so far */
-    struct loop_timer limit; /* the longest it may last; limit.c */
+    unsigned transfers;        /* begun so far */
+    struct loop_timer limit;   /* the longest it may last; limit.c */
     struct script_run *script; /* its coroutine, or NULL */
     void *hook_walk;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */

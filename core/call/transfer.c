@@ -13,9 +13,9 @@
 
 /* From call_transfer() until somebody has answered or it has failed; call->transfer. */
 struct transfer {
-    struct call *call; /* ref "transfer" */
-    struct leg *by;    /* ref "transfer"; NULL: it has hung up */
-    struct leg *who;   /* ref "transfer": the call's caller meanwhile */
+    struct call *call;      /* ref "transfer" */
+    struct leg *by;         /* ref "transfer"; NULL: it has hung up */
+    struct leg *who;        /* ref "transfer": the call's caller meanwhile */
     struct account *behalf; /* ref "transfer"; NULL: nobody can be called back */
     char context[64], extension[64], by_number[64];
     uint32_t number;

@@ -20,8 +20,8 @@ static bool option_served(const char *method, const char *option)
 {
     static const struct {
         const char *method, *option;
-    } served[] = {
-        {"INVITE", "100rel"}, {"INVITE", "timer"}, {"UPDATE", "timer"}, {"REFER", "norefersub"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
+    } served[] = {{"INVITE", "100rel"},    {"INVITE", "timer"},  {"UPDATE", "timer"},
+                  {"REFER", "norefersub"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
 
     for (size_t i = 0; i < COUNT_OF(served); i++)
         if (strcmp(served[i].method, method) == 0 && strcasecmp(served[i].option, option) == 0)

@@ -299,9 +299,9 @@ int invite_answer(struct leg *leg, const struct media_desc *answer)
     if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
         return -EALREADY;
     /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
-    invite_respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)),
-                   SESSION_HEADER_TAGS(timers), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
-                   TAG_END());
+    invite_respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact),
+                   SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(timers),
+                   SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     dialog->established = true;
     session_2xx_out(dialog, &dialog->grant);
     return 0;

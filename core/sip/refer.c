@@ -1,6 +1,7 @@
 /* REFER in a dialog (RFC 3515): what a phone wants is read here, judged by the call room, answered at once; how it goes
  * the phone hears in NOTIFYs of the same dialog, the implicit subscription. Signalling thread. Who is transferred to
  * whom, and how, the call room knows. */
+#include <sofia-sip/sip_extra.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -9,20 +10,16 @@
 
 #define SUBSCRIPTION_S 180 /* what the phone is told; it ends with the transfer */
 
-static const char *unknown_header(const sip_t *sip, const char *name)
-{
-    for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
-        if (un->un_name && strcasecmp(un->un_name, name) == 0)
-            return un->un_value ? un->un_value : "";
-    return NULL;
-}
-
-/* RFC 4488: without a subscription. */
+/* RFC 4488: without a subscription. Whether the library knows the header depends on how it was built. */
 static bool wants_no_news(const sip_t *sip)
 {
-    const char *value = unknown_header(sip, "Refer-Sub");
+    const sip_refer_sub_t *known = sip_refer_sub(sip);
+    const char *value = known ? known->rs_value : NULL;
 
-    return value && strncasecmp(value, "false", 5) == 0 && !strchr("abcdefghijklmnopqrstuvwxyz-", value[5] | 0x20);
+    for (const sip_unknown_t *un = sip->sip_unknown; un && !value; un = un->un_next)
+        if (un->un_name && strcasecmp(un->un_name, "Refer-Sub") == 0)
+            value = un->un_value;
+    return value && strncasecmp(value, "false", 5) == 0 && (!value[5] || strchr("; \t", value[5]));
 }
 
 /* The value of a header in a URI, unescaped. 0, -ENOENT, -E2BIG. */

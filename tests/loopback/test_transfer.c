@@ -1,5 +1,5 @@
-/* Transfers without consultation between scripted phones: who is told what, who hears whom afterwards, who gets the call
- * back when nobody answers, and what the call says it ended with. */
+/* Transfers without consultation between scripted phones: who is told what, who hears whom afterwards, who gets the
+ * call back when nobody answers, and what the call says it ended with. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -59,9 +59,9 @@ static void is_told(struct ua *ua, int status, bool last)
     char value[200];
 
     ck_assert_msg(strncmp(message_header(&m, "Event", value, sizeof value), "refer", 5) == 0, "%s", m.text);
-    ck_assert_msg(strncmp(message_header(&m, "Subscription-State", value, sizeof value), last ? "terminated" : "active",
-                          6) == 0,
-                  "%s", m.text);
+    ck_assert_msg(
+        strncmp(message_header(&m, "Subscription-State", value, sizeof value), last ? "terminated" : "active", 6) == 0,
+        "%s", m.text);
     ck_assert_msg(strncmp(message_header(&m, "Content-Type", value, sizeof value), "message/sipfrag", 15) == 0, "%s",
                   m.text);
     ck_assert_msg(atoi(message_body(&m) + strlen(SIPFRAG)) == status, "%d: %s", status, m.text);
@@ -70,9 +70,12 @@ static void is_told(struct ua *ua, int status, bool last)
 
 static void hear_each_other(struct ua *x, const struct message *to_x, struct ua *y, const struct message *to_y)
 {
+    x->last_payload = y->last_payload = 0;
     ua_talk(x, message_body(to_x), 10, 0x31);
     ua_talk(y, message_body(to_y), 10, 0x32);
-    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && (x->last_payload != 0x32 || y->last_payload != 0x31);) {
+    for (uint64_t until = now_ms() + UA_WAIT_MS;
+         now_ms() < until && (x->last_payload != 0x32 || y->last_payload != 0x31);) {
+        x->packets_heard = y->packets_heard = 0;
         ua_hear(x, 1);
         ua_hear(y, 1);
     }
@@ -207,35 +210,82 @@ START_TEST(who_has_hung_up_is_called_back_when_the_target_is_busy)
 }
 END_TEST
 
+/* The SDP of its phone with another direction. */
+static const char *sdp_with(struct ua *ua, const char *dir, char *out, size_t size)
+{
+    char *at;
+
+    ua_sdp(ua, out, size);
+    at = strstr(out, "a=sendrecv");
+    snprintf(at, size - (size_t)(at - out), "a=%s\r\n", dir);
+    return out;
+}
+
+/* `holder` puts the other one on hold, as phones do before they transfer. */
+static void hold(struct ua *holder, struct ua *other)
+{
+    struct message m;
+    char sdp[2000];
+
+    ua_start(holder, "INVITE", sdp_with(holder, "inactive", sdp, sizeof sdp));
+    m = *must(ua_wait(other, "INVITE"));
+    ck_assert_ptr_null(strstr(message_body(&m), "a=sendrecv"));
+    ua_reply(other, &m, 200, "OK", sdp_with(other, "recvonly", sdp, sizeof sdp));
+    must(ua_wait(other, "ACK"));
+    ua_ack(holder, must(ua_wait(holder, "200")));
+}
+
+/* It is offered sound in both directions, and takes that. */
+static struct message comes_off_hold(struct ua *ua)
+{
+    static struct message m;
+
+    m = *must(ua_wait(ua, "INVITE"));
+    ck_assert_msg(strstr(message_body(&m), "a=sendrecv") || !strstr(message_body(&m), "only"), "%s", m.text);
+    ck_assert_ptr_null(strstr(message_body(&m), "a=inactive"));
+    ua_reply(ua, &m, 200, "OK", NULL);
+    must(ua_wait(ua, "ACK"));
+    return m;
+}
+
 START_TEST(the_held_party_is_taken_off_hold_before_it_is_connected)
 {
     struct party p = party_open();
-    struct message m;
-    char sdp[2000], held[2200];
 
-    ua_sdp(p.b, sdp, sizeof sdp);
-    snprintf(held, sizeof held, "%sa=inactive\r\n", sdp);
-    ua_start(p.b, "INVITE", held);
-    m = *must(ua_wait(p.a, "INVITE"));
-    ck_assert_ptr_nonnull(strstr(message_body(&m), "a=inactive"));
-    snprintf(held, sizeof held, "%sa=inactive\r\n", ua_sdp(p.a, sdp, sizeof sdp));
-    ua_reply(p.a, &m, 200, "OK", held);
-    must(ua_wait(p.a, "ACK"));
-    ua_ack(p.b, must(ua_wait(p.b, "200")));
+    hold(p.b, p.a);
     ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
     is_told(p.b, 100, false);
-    m = *must(ua_wait(p.a, "INVITE"));
-    ck_assert_ptr_null(strstr(message_body(&m), "a=inactive"));
-    p.to_a = m;
-    ua_reply(p.a, &m, 200, "OK", NULL);
-    must(ua_wait(p.a, "ACK"));
+    p.to_a = comes_off_hold(p.a);
     c_answers(&p);
+    ck_assert_ptr_null(strstr(message_body(&p.to_c), "a=recvonly"));
     ck_assert_ptr_null(strstr(message_body(&p.to_c), "a=inactive"));
     is_told(p.b, 180, false);
     is_told(p.b, 200, true);
     ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
     hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
     ends(&p, p.a, p.c, "caller");
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(a_party_that_is_given_back_is_on_hold_again)
+{
+    struct party p = party_open();
+    struct message m;
+    char sdp[2000];
+
+    hold(p.b, p.a);
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    is_told(p.b, 100, false);
+    p.to_a = comes_off_hold(p.a);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(p.c, "ACK"));
+    is_told(p.b, 486, true);
+    m = *must(ua_wait(p.a, "INVITE"));
+    ck_assert_ptr_null(strstr(message_body(&m), "a=sendrecv"));
+    ua_reply(p.a, &m, 200, "OK", sdp_with(p.a, "inactive", sdp, sizeof sdp));
+    must(ua_wait(p.a, "ACK"));
+    ends(&p, p.b, p.a, "callee");
     party_close(&p);
 }
 END_TEST
@@ -343,6 +393,7 @@ int main(void)
     tcase_add_test(tc, a_number_that_does_not_exist_gives_the_call_back);
     tcase_add_test(tc, who_has_hung_up_is_called_back_when_the_target_is_busy);
     tcase_add_test(tc, the_held_party_is_taken_off_hold_before_it_is_connected);
+    tcase_add_test(tc, a_party_that_is_given_back_is_on_hold_again);
     tcase_add_test(tc, the_party_hangs_up_while_it_is_being_handed_over);
     tcase_add_test(tc, what_cannot_be_done_is_refused_and_the_call_goes_on);
     tcase_add_test(tc, who_wants_no_news_gets_none);
@@ -352,5 +403,5 @@ int main(void)
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed ? 1 : 0;
+    return failed != 0;
 }
