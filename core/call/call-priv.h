@@ -31,6 +31,11 @@ void leg_tell_change(struct leg *leg);
 /* leg_offer.c: whoever held the leg has been taken away: it is offered sound in both directions. done as by leg_offer();
  * -EALREADY: it is not held. */
 int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg);
+/* leg_offer.c: the leg has another peer now: it is offered what that one speaks, in both directions but for what that one
+ * itself holds, unless it knows all that. done as by leg_offer(); -EALREADY: there is nothing to say. */
+int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg);
+/* leg.c: to another call. */
+void leg_move_to(struct leg *leg, struct call *call);
 /* leg_offer.c: the leg is back with somebody whom it knew differently: its far side is told what that one says now. */
 void leg_tell_again(struct leg *leg);
 /* leg_offer.c: the leg ends; whoever waits for the answer to its re-offer is told 481. */

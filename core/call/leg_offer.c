@@ -277,6 +277,37 @@ int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg)
     return result;
 }
 
+int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg)
+{
+    static const enum stream_kind kinds[] = {STREAM_AUDIO, STREAM_VIDEO};
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
+    struct leg *peer = bridge_peer(leg);
+    struct stream_desc *audio;
+    struct media_desc *offer = NULL;
+    int result;
+
+    if (!peer || !said)
+        return -ENOTCONN;
+    result = negotiate_relay_offer(peer->remote, &offer);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < COUNT_OF(kinds) && !peer->accepted_offer; i++) {
+        struct stream_desc *stream = live_stream(offer, kinds[i]);
+
+        if (stream) /* what it answered was to somebody else's hold */
+            stream->dir = DIR_SENDRECV;
+    }
+    audio = live_stream(offer, STREAM_AUDIO);
+    if (audio && audio->dir == said->dir && legs_meet(leg, peer))
+        result = -EALREADY;
+    else
+        result = leg_offer(leg, offer, true, done, arg);
+    if (result == 0 || result == -EALREADY)
+        note_told(leg, offer);
+    desc_free(offer);
+    return result;
+}
+
 void leg_tell_again(struct leg *leg)
 {
     struct leg *peer = bridge_peer(leg);

@@ -128,25 +128,33 @@ static void stays(void *arg, struct leg *leg, enum leg_change change)
 {
 }
 
-static void part(struct transfer *t)
+static void part(struct leg *by, struct leg *who)
 {
-    leg_set_control(t->who, stays, NULL);
-    bridge_leave(t->by);
-    leg_set_control(t->who, NULL, NULL);
+    leg_set_control(who, stays, NULL);
+    bridge_leave(by);
+    leg_set_control(who, NULL, NULL);
 }
 
-/* The dialplan serves the one who is transferred from now on. */
-static void take_over(struct transfer *t)
+/* The dialplan serves this leg from now on. */
+static void take_over(struct call *call, struct leg *who)
 {
-    struct call *call = t->call;
-
-    if (call->caller == t->who)
+    if (call->caller == who)
         return;
     if (!call->first)
         call->first = call->caller ? obj_ref(call->caller, "first") : NULL;
     if (call->caller)
         loop_unref_later(call->pbx->loop, call->caller, "caller");
-    call->caller = obj_ref(t->who, "caller");
+    call->caller = obj_ref(who, "caller");
+}
+
+/* Who talked in it goes on without what brought them together. */
+static void let_alone(struct call *call)
+{
+    dial_release(call);
+    if (call->script)
+        call->pbx->script_ops->hangup(call->pbx->script, call);
+    call->dial_cause = CAUSE_NONE;
+    call->transfers++;
 }
 
 int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number)
@@ -172,15 +180,11 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
     str_copy(t->by_number, sizeof t->by_number, by->number);
     snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
     leg_publish(by, EVENT_TRANSFER, words);
-    call->transfers++;
-    dial_release(call);
-    if (call->script)
-        call->pbx->script_ops->hangup(call->pbx->script, call);
-    part(t);
-    take_over(t);
+    let_alone(call);
+    part(by, who);
+    take_over(call, who);
     obj_unref(call->behalf, "call");
     call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
-    call->dial_cause = CAUSE_NONE;
     call->transfer = t;
     call_set_state(call, CALL_ROUTING);
     loop_later(call->pbx->loop, begin, t);
@@ -284,4 +288,78 @@ void transfer_leg_ended(struct call *call, struct leg *leg)
         leg_end(by, leg->cause, leg->who, "the party that was being transferred has hung up");
         loop_unref_later(call->pbx->loop, by, "left");
     }
+}
+
+/* --- with consultation -------------------------------------------------------------------------------------------- */
+
+/* The one in the middle hears how it went and is free: when its REFER has been answered. */
+struct farewell {
+    struct leg *by, *other; /* ref "farewell" */
+    uint32_t number;
+};
+
+static void farewell(void *arg)
+{
+    struct farewell *f = arg;
+    struct loop *loop = f->by->pbx->loop;
+
+    if (f->number && f->by->state == LEG_UP && f->by->ops->transfer_told)
+        f->by->ops->transfer_told(f->by, f->number, 200);
+    leg_end(f->other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    leg_end(f->by, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    loop_unref_later(loop, f->by, "farewell");
+    loop_unref_later(loop, f->other, "farewell");
+    free(f);
+}
+
+/* One after the other: their offers would meet. */
+static void introduced(void *arg, struct leg *leg, int status, const struct media_desc *answer)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (peer)
+        leg_introduce(peer, NULL, NULL);
+}
+
+int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
+{
+    struct leg *who = bridge_peer(by), *with = bridge_peer(other);
+    struct call *call = by->call, *from = other->call;
+    struct farewell *f;
+    char words[200];
+    int result;
+
+    if (call->transfer || from->transfer)
+        return -EBUSY;
+    if (!who || !with || call == from || who->call != call || with->call != from || by->state != LEG_UP ||
+        who->state != LEG_UP || other->state != LEG_UP || with->state != LEG_UP)
+        return -ENOTCONN;
+    snprintf(words, sizeof words, "%.50s hands %.50s over to %.50s, after talking to both", by->number, who->number,
+             with->number);
+    leg_publish(by, EVENT_TRANSFER, words);
+    leg_publish(other, EVENT_TRANSFER, words);
+    let_alone(call);
+    let_alone(from);
+    part(by, who);
+    part(other, with);
+    take_over(call, who);
+    if (from->caller == with)
+        take_over(from, other);
+    leg_move_to(with, call);
+    result = bridge_join(who, with);
+    if (bug_if(result < 0)) {
+        leg_end(with, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
+        leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
+        return result;
+    }
+    snprintf(words, sizeof words, "%.50s talks to %.50s now, by way of %.50s", who->number, with->number, by->number);
+    leg_publish(who, EVENT_TRANSFERRED, words);
+    if (leg_introduce(who, introduced, NULL) < 0)
+        introduced(NULL, who, 0, NULL);
+    f = mem_new(sizeof *f);
+    f->by = obj_ref(by, "farewell");
+    f->other = obj_ref(other, "farewell");
+    f->number = number;
+    loop_later(call->pbx->loop, farewell, f);
+    return 0;
 }

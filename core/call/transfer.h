@@ -11,9 +11,7 @@ struct transfer_wish {
     struct leg *by;
     char target[64]; /* a number, as dialled */
     bool replaces;   /* by a call that it has with the target already (RFC 3891) */
-    struct {
-        char call_id[160], to_tag[128], from_tag[128];
-    } dialog;        /* which, as the phone of `by` knows it */
+    struct leg *other; /* its leg there; NULL: none is known. Borrowed */
     uint32_t number; /* for leg_ops.transfer_told */
 };
 
@@ -23,5 +21,9 @@ enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_
 /* Hands over whoever `by` talks to. behalf answers for what follows. Nothing is told to `by` from inside this call. 0;
  * -EBUSY: a transfer of this call is under way; -ENOTCONN: `by` talks to nobody, or not in a call with its peer. */
 int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number);
+
+/* Connects whoever `by` talks to with whoever `other` talks to, who moves to that call; both legs of the one in the
+ * middle are let go. 0; -EBUSY; -ENOTCONN: one of the two talks to nobody, or they are of one call. */
+int call_transfer_to(struct leg *by, struct leg *other, uint32_t number);
 
 #endif

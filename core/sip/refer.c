@@ -42,28 +42,28 @@ static int url_header(const url_t *url, const char *name, char *out, size_t size
 }
 
 /* "CALL-ID;to-tag=…;from-tag=…" (RFC 3891 §6.1). 0 or -EINVAL. */
-static int read_replaces(char *text, struct transfer_wish *wish)
+static int read_replaces(const struct agent *agent, char *text, struct transfer_wish *wish)
 {
     char *rest = text, *part = strsep(&rest, ";");
+    sip_replaces_t replaces = {.rp_call_id = part};
+    struct dialog *dialog;
 
-    if (str_copy(wish->dialog.call_id, sizeof wish->dialog.call_id, part) < 0 || !*part)
-        return -EINVAL;
-    while ((part = strsep(&rest, ";")) != NULL) {
-        int result = 0;
-
-        if (strncasecmp(part, "to-tag=", 7) == 0)
-            result = str_copy(wish->dialog.to_tag, sizeof wish->dialog.to_tag, part + 7);
-        else if (strncasecmp(part, "from-tag=", 9) == 0)
-            result = str_copy(wish->dialog.from_tag, sizeof wish->dialog.from_tag, part + 9);
-        if (result < 0)
-            return -EINVAL;
-    }
     wish->replaces = true;
-    return wish->dialog.to_tag[0] && wish->dialog.from_tag[0] ? 0 : -EINVAL;
+    while ((part = strsep(&rest, ";")) != NULL) {
+        if (strncasecmp(part, "to-tag=", 7) == 0)
+            replaces.rp_to_tag = part + 7;
+        else if (strncasecmp(part, "from-tag=", 9) == 0)
+            replaces.rp_from_tag = part + 9;
+    }
+    if (!*replaces.rp_call_id || !replaces.rp_to_tag || !replaces.rp_from_tag)
+        return -EINVAL;
+    dialog = nta_leg_magic(nta_leg_by_replaces(agent->nta, &replaces), indialog_request);
+    wish->other = dialog && !dialog->dead ? dialog->leg : NULL;
+    return 0;
 }
 
 /* 0, or the status of the refusal. */
-static int read_wish(const sip_t *sip, struct transfer_wish *wish)
+static int read_wish(const struct agent *agent, const sip_t *sip, struct transfer_wish *wish)
 {
     const sip_refer_to_t *to = sip->sip_refer_to;
     char text[512];
@@ -79,7 +79,7 @@ static int read_wish(const sip_t *sip, struct transfer_wish *wish)
         return 400;
     result = url_header(to->r_url, "Replaces", text, sizeof text);
     if (result == 0)
-        result = read_replaces(text, wish);
+        result = read_replaces(agent, text, wish);
     return result == 0 || result == -ENOENT ? 0 : 400;
 }
 
@@ -90,7 +90,7 @@ int refer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
     char why[128], warning[200];
     enum cause refused;
 
-    switch (read_wish(sip, &wish)) {
+    switch (read_wish(dialog->agent, sip, &wish)) {
     case 0:
         break;
     case 403:

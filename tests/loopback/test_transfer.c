@@ -378,6 +378,158 @@ START_TEST(a_second_transfer_waits_until_the_first_has_ended)
 }
 END_TEST
 
+/* --- with consultation: 202 has a second line, b2, on which it talks to 203 before it transfers ------------------- */
+
+/* How b's phone names the dialog of `line`, in a Refer-To for 203. */
+static int refer_replacing(struct ua *by, struct ua *line)
+{
+    char headers[700];
+
+    snprintf(headers, sizeof headers, "Refer-To: <sip:203@tandem?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s>\r\n",
+             line->call_id, line->remote_tag, line->local_tag);
+    return refer(by, headers);
+}
+
+static struct ua *consult(struct party *p)
+{
+    struct ua *b2 = bed_phone(p->bed, "202");
+
+    ua_invite(b2, "203", NULL);
+    p->to_c = *must(ua_wait(p->c, "INVITE"));
+    ua_reply(p->c, &p->to_c, 200, "OK", NULL);
+    must(ua_wait(p->c, "ACK"));
+    ua_ack(b2, must(ua_wait(b2, "200")));
+    return b2;
+}
+
+static void middle_is_let_go(struct party *p, struct ua *b2)
+{
+    is_told(p->b, 200, true);
+    ua_reply(b2, must(ua_wait(b2, "BYE")), 200, "OK", NULL);
+    ua_reply(p->b, must(ua_wait(p->b, "BYE")), 200, "OK", NULL);
+    bed_until(p->bed, p->bed->calls_ended == 1);
+    ck_assert_str_eq(p->bed->last_cause, "transferred");
+    bed_until(p->bed, p->bed->pbx->call_count == 1);
+    p->bed->calls_ended = 0;
+}
+
+START_TEST(the_two_who_remain_hear_each_other_and_the_one_in_the_middle_is_free)
+{
+    struct party p = party_open();
+    struct ua *b2 = consult(&p);
+
+    ck_assert_int_eq(refer_replacing(p.b, b2), 202);
+    middle_is_let_go(&p, b2);
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ends(&p, p.c, p.a, "callee");
+    ua_close(b2);
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(both_are_taken_off_hold_when_they_are_connected)
+{
+    struct party p = party_open();
+    struct ua *b2;
+
+    hold(p.b, p.a);
+    b2 = consult(&p);
+    hold(b2, p.c);
+    ck_assert_int_eq(refer_replacing(p.b, b2), 202);
+    p.to_a = comes_off_hold(p.a);
+    p.to_c = comes_off_hold(p.c);
+    middle_is_let_go(&p, b2);
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ends(&p, p.a, p.c, "caller");
+    ua_close(b2);
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(who_has_been_called_by_both_connects_them)
+{
+    struct party p = party_open();
+    struct ua *b2 = bed_registered(p.bed, "202");
+
+    ua_invite(p.c, "202", NULL);
+    ua_reply(b2, must(ua_wait(b2, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b2, "ACK"));
+    p.to_c = *must(ua_wait(p.c, "200"));
+    ua_ack(p.c, &p.to_c);
+    ck_assert_int_eq(refer_replacing(b2, p.b), 202); /* in the dialog of the second call, by the first */
+    is_told(b2, 200, true);
+    ua_reply(b2, must(ua_wait(b2, "BYE")), 200, "OK", NULL);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    ck_assert_str_eq(p.bed->last_cause, "transferred");
+    p.bed->calls_ended = 0;
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ends(&p, p.a, p.c, "callee"); /* of the call that goes on, which c made */
+    ua_close(b2);
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(a_target_that_still_rings_is_called_for_the_one_who_is_handed_over)
+{
+    struct party p = party_open();
+    struct ua *b2 = bed_phone(p.bed, "202");
+    struct message m;
+
+    ua_invite(b2, "203", NULL);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 180, "Ringing", NULL);
+    m = *must(ua_wait(b2, "180"));
+    ua_learn(b2, &m);
+    ck_assert_int_eq(refer_replacing(p.b, b2), 202);
+    ua_reply(p.c, must(ua_wait(p.c, "CANCEL")), 200, "OK", NULL);
+    ua_reply(p.c, &p.c->invite, 487, "Request Terminated", NULL);
+    must(ua_wait(p.c, "ACK"));
+    ua_ack(b2, must(ua_wait(b2, "480")));
+    is_told(p.b, 100, false);
+    c_answers(&p);
+    is_told(p.b, 180, false);
+    is_told(p.b, 200, true);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    p.bed->calls_ended = 0;
+    ends(&p, p.a, p.c, "caller");
+    ua_close(b2);
+    party_close(&p);
+}
+END_TEST
+
+static const char *const strange[] = {
+    "Refer-To: <sip:203@tandem?Replaces=nobody%3Bto-tag%3Dx%3Bfrom-tag%3Dy>\r\n",
+    "Refer-To: <sip:203@tandem?Replaces=nobody%3Bto-tag%3Dx>\r\n",
+    "Refer-To: <sip:203@tandem?Replaces=%3Bto-tag%3Dx%3Bfrom-tag%3Dy>\r\n",
+    "Refer-To: <sip:203@tandem?Replaces=>\r\n",
+};
+
+START_TEST(a_dialog_that_nobody_knows_or_somebody_elses_replaces_nothing)
+{
+    struct party p = party_open();
+    struct ua *d = bed_phone(p.bed, "204");
+
+    for (size_t i = 0; i < COUNT_OF(strange); i++)
+        ck_assert_msg(refer(p.b, strange[i]) == 400, "%s", strange[i]);
+    ua_invite(d, "203", NULL);
+    p.to_c = *must(ua_wait(p.c, "INVITE"));
+    ua_reply(p.c, &p.to_c, 200, "OK", NULL);
+    must(ua_wait(p.c, "ACK"));
+    ua_ack(d, must(ua_wait(d, "200")));
+    ck_assert_int_eq(refer_replacing(p.b, d), 400);
+    ck_assert_int_eq(refer_replacing(p.b, p.b), 400);
+    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+    ua_bye(d);
+    ua_reply(p.c, must(ua_wait(p.c, "BYE")), 200, "OK", NULL);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    p.bed->calls_ended = 0;
+    ends(&p, p.a, p.b, "caller");
+    ua_close(d);
+    party_close(&p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("transfer");
@@ -398,6 +550,14 @@ int main(void)
     tcase_add_test(tc, what_cannot_be_done_is_refused_and_the_call_goes_on);
     tcase_add_test(tc, who_wants_no_news_gets_none);
     tcase_add_test(tc, a_second_transfer_waits_until_the_first_has_ended);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("attended");
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, the_two_who_remain_hear_each_other_and_the_one_in_the_middle_is_free);
+    tcase_add_test(tc, both_are_taken_off_hold_when_they_are_connected);
+    tcase_add_test(tc, who_has_been_called_by_both_connects_them);
+    tcase_add_test(tc, a_target_that_still_rings_is_called_for_the_one_who_is_handed_over);
+    tcase_add_test(tc, a_dialog_that_nobody_knows_or_somebody_elses_replaces_nothing);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
