@@ -9,10 +9,10 @@
 /* What the far side of a leg asks for, as HOOK_TRANSFER sees it. */
 struct transfer_wish {
     struct leg *by;
-    char target[64]; /* a number, as dialled */
-    bool replaces;   /* by a call that it has with the target already (RFC 3891) */
+    char target[64];   /* a number, as dialled */
+    bool replaces;     /* by a call that it has with the target already (RFC 3891) */
     struct leg *other; /* its leg there; NULL: none is known. Borrowed */
-    uint32_t number; /* for leg_ops.transfer_told */
+    uint32_t number;   /* for leg_ops.transfer_told */
 };
 
 /* Judges the wish of a leg's far side. CAUSE_NONE: it is on its way; else why not, with words. */

@@ -446,11 +446,20 @@ START_TEST(both_are_taken_off_hold_when_they_are_connected)
 }
 END_TEST
 
-START_TEST(who_has_been_called_by_both_connects_them)
+START_TEST(who_calls_one_and_is_called_by_the_other_connects_them)
 {
-    struct party p = party_open();
-    struct ua *b2 = bed_registered(p.bed, "202");
+    struct party p = {.bed = bed_open("[module transfer]\n", NULL)};
+    struct ua *b2;
 
+    p.a = bed_registered(p.bed, "201");
+    p.b = bed_phone(p.bed, "202");
+    p.c = bed_registered(p.bed, "203");
+    ua_invite(p.b, "201", NULL);
+    p.to_a = *must(ua_wait(p.a, "INVITE"));
+    ua_reply(p.a, &p.to_a, 200, "OK", NULL);
+    must(ua_wait(p.a, "ACK"));
+    ua_ack(p.b, must(ua_wait(p.b, "200")));
+    b2 = bed_registered(p.bed, "202");
     ua_invite(p.c, "202", NULL);
     ua_reply(b2, must(ua_wait(b2, "INVITE")), 200, "OK", NULL);
     must(ua_wait(b2, "ACK"));
@@ -458,8 +467,8 @@ START_TEST(who_has_been_called_by_both_connects_them)
     ua_ack(p.c, &p.to_c);
     ck_assert_int_eq(refer_replacing(b2, p.b), 202); /* in the dialog of the second call, by the first */
     is_told(b2, 200, true);
-    ua_reply(b2, must(ua_wait(b2, "BYE")), 200, "OK", NULL);
     ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    ua_reply(b2, must(ua_wait(b2, "BYE")), 200, "OK", NULL);
     bed_until(p.bed, p.bed->calls_ended == 1);
     ck_assert_str_eq(p.bed->last_cause, "transferred");
     p.bed->calls_ended = 0;
@@ -555,7 +564,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, the_two_who_remain_hear_each_other_and_the_one_in_the_middle_is_free);
     tcase_add_test(tc, both_are_taken_off_hold_when_they_are_connected);
-    tcase_add_test(tc, who_has_been_called_by_both_connects_them);
+    tcase_add_test(tc, who_calls_one_and_is_called_by_the_other_connects_them);
     tcase_add_test(tc, a_target_that_still_rings_is_called_for_the_one_who_is_handed_over);
     tcase_add_test(tc, a_dialog_that_nobody_knows_or_somebody_elses_replaces_nothing);
     suite_add_tcase(suite, tc);
