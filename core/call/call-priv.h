@@ -28,11 +28,11 @@ void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_de
 /* leg_offer.c: the caller changed who hears whom while it rang, and who answered was offered something else; or who
  * answered prefers a codec that must be converted to one that both have. */
 void leg_tell_change(struct leg *leg);
-/* leg_offer.c: whoever held the leg has been taken away: it is offered sound in both directions. done as by leg_offer();
- * -EALREADY: it is not held. */
+/* leg_offer.c: whoever held the leg has been taken away: it is offered sound in both directions. done as by
+ * leg_offer(); -EALREADY: it is not held. */
 int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg);
-/* leg_offer.c: the leg has another peer now: it is offered what that one speaks, in both directions but for what that one
- * itself holds, unless it knows all that. done as by leg_offer(); -EALREADY: there is nothing to say. */
+/* leg_offer.c: the leg has another peer now: it is offered what that one speaks, in both directions but for what that
+ * one itself holds, unless it knows all that. done as by leg_offer(); -EALREADY: there is nothing to say. */
 int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg);
 /* leg.c: to another call. */
 void leg_move_to(struct leg *leg, struct call *call);

@@ -101,7 +101,8 @@ enum dial_status {
     DIAL_REJECTED,
     DIAL_CANCELLED,
     DIAL_REDIRECTED,
-    DIAL_FAILED
+    DIAL_FAILED,
+    DIAL_TRANSFERRED, /* one of the two handed the other one over */
 };
 const char *
 dial_status_name(enum dial_status status); /* "answered", "busy", "no-answer", "unreachable", "rejected", … */

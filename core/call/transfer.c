@@ -151,7 +151,9 @@ static void take_over(struct call *call, struct leg *who)
 static void let_alone(struct call *call)
 {
     dial_release(call);
-    if (call->script)
+    if (call->script && call->pbx->script_ops->transferred)
+        call->pbx->script_ops->transferred(call->pbx->script, call);
+    else if (call->script)
         call->pbx->script_ops->hangup(call->pbx->script, call);
     call->dial_cause = CAUSE_NONE;
     call->transfers++;

@@ -16,19 +16,24 @@ struct party {
     struct message to_a, to_b, to_c; /* what the switch said last about its media */
 };
 
+static void party_talk(struct party *p)
+{
+    p->a = bed_registered(p->bed, "201");
+    p->b = bed_registered(p->bed, "202");
+    p->c = bed_registered(p->bed, "203");
+    ua_invite(p->a, "202", NULL);
+    p->to_b = *must(ua_wait(p->b, "INVITE"));
+    ua_reply(p->b, &p->to_b, 200, "OK", NULL);
+    must(ua_wait(p->b, "ACK"));
+    p->to_a = *must(ua_wait(p->a, "200"));
+    ua_ack(p->a, &p->to_a);
+}
+
 static struct party party_open(void)
 {
     struct party p = {.bed = bed_open("[module transfer]\n", NULL)};
 
-    p.a = bed_registered(p.bed, "201");
-    p.b = bed_registered(p.bed, "202");
-    p.c = bed_registered(p.bed, "203");
-    ua_invite(p.a, "202", NULL);
-    p.to_b = *must(ua_wait(p.b, "INVITE"));
-    ua_reply(p.b, &p.to_b, 200, "OK", NULL);
-    must(ua_wait(p.b, "ACK"));
-    p.to_a = *must(ua_wait(p.a, "200"));
-    ua_ack(p.a, &p.to_a);
+    party_talk(&p);
     return p;
 }
 
@@ -378,6 +383,42 @@ START_TEST(a_second_transfer_waits_until_the_first_has_ended)
 }
 END_TEST
 
+#define SEES                                                                                                           \
+    "include('accounts.lua')\n"                                                                                        \
+    "extension('internal', '202', function(call)\n"                                                                    \
+    "  local r = call:dial{ to = '202' }\n"                                                                            \
+    "  call:log('became ' .. r.status)\n"                                                                              \
+    "  call:dial{ to = '204' }\n"                                                                                      \
+    "end)\n"                                                                                                           \
+    "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"
+
+static void said(void *arg, const struct event *event)
+{
+    if (event->detail)
+        str_copy(arg, 200, event->detail);
+}
+
+START_TEST(the_dialplan_hears_that_its_call_was_transferred_and_has_no_say_in_it_any_more)
+{
+    struct party p = {.bed = bed_open("[module transfer]\n", SEES)};
+    char line[200] = "";
+    struct bus_subscription *subscription = bus_subscribe(p.bed->pbx->bus, EVENT_BIT(EVENT_SCRIPT), said, line);
+
+    party_talk(&p);
+    ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
+    is_told(p.b, 100, false);
+    ck_assert_msg(strstr(line, "became transferred"), "%s", line);
+    c_answers(&p);
+    is_told(p.b, 180, false);
+    is_told(p.b, 200, true);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
+    ends(&p, p.a, p.c, "caller");
+    bus_unsubscribe(subscription);
+    party_close(&p);
+}
+END_TEST
+
 /* --- with consultation: 202 has a second line, b2, on which it talks to 203 before it transfers ------------------- */
 
 /* How b's phone names the dialog of `line`, in a Refer-To for 203. */
@@ -559,6 +600,7 @@ int main(void)
     tcase_add_test(tc, what_cannot_be_done_is_refused_and_the_call_goes_on);
     tcase_add_test(tc, who_wants_no_news_gets_none);
     tcase_add_test(tc, a_second_transfer_waits_until_the_first_has_ended);
+    tcase_add_test(tc, the_dialplan_hears_that_its_call_was_transferred_and_has_no_say_in_it_any_more);
     suite_add_tcase(suite, tc);
     tc = tcase_create("attended");
     tcase_set_timeout(tc, 120);
