@@ -1,5 +1,5 @@
-/* Hold music: whom a phone puts on hold hears the class of that phone's account; who waits alone in a conference that
- * of his own. Signalling thread. */
+/* Hold music: whom a phone puts on hold hears the class of that phone's account; who waits alone in a conference that of
+ * his own. Signalling thread. */
 #ifndef CALL_HOLD_MUSIC_H
 #define CALL_HOLD_MUSIC_H
 
