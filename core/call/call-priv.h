@@ -133,6 +133,8 @@ bool call_fallback(struct call *call);
 /* call.c */
 /* At the end of this turn its hooks are asked and the dialplan starts for its caller. */
 void call_start(struct call *call);
+/* The leg of an INVITE that came, OFFERED. */
+struct leg *call_incoming_leg(struct call *call, const struct call_incoming *in);
 struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a new one */
 void leg_publish(struct leg *leg, enum event_kind kind, const char *detail);
 void call_publish(struct call *call, enum event_kind kind, const char *detail);

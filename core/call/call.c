@@ -203,6 +203,26 @@ void call_start(struct call *call)
     loop_later(call->pbx->loop, start_call, call);
 }
 
+struct leg *call_incoming_leg(struct call *call, const struct call_incoming *in)
+{
+    struct leg *leg = leg_new(call, in->ops, true, in->account);
+
+    leg->usage = in->usage;
+    leg->media_host = in->media_host;
+    leg->signalling = in->signalling;
+    leg->secure_flow = in->secure_flow;
+    addr_text(&in->signalling, leg->peer);
+    str_copy(leg->number, sizeof leg->number, in->from_number);
+    str_copy(leg->name, sizeof leg->name, in->from_name);
+    str_copy(leg->contact, sizeof leg->contact, in->contact);
+    str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
+    leg->remote_offer = desc_copy(in->offer);
+    leg->late_offer = !in->offer;
+    leg->headers = in->headers ? str_dup(in->headers) : NULL;
+    fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
+    return leg;
+}
+
 struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum cause *refused)
 {
     struct call *call;
@@ -220,21 +240,8 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     call->anonymous = in->anonymous;
     call->hops = in->hops;
     call->secure = in->secure;
-    leg = leg_new(call, in->ops, true, in->account);
+    leg = call_incoming_leg(call, in);
     call->caller = obj_ref(leg, "caller");
-    leg->usage = in->usage;
-    leg->media_host = in->media_host;
-    leg->signalling = in->signalling;
-    leg->secure_flow = in->secure_flow;
-    addr_text(&in->signalling, leg->peer);
-    str_copy(leg->number, sizeof leg->number, in->from_number);
-    str_copy(leg->name, sizeof leg->name, in->from_name);
-    str_copy(leg->contact, sizeof leg->contact, in->contact);
-    str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
-    leg->remote_offer = desc_copy(in->offer);
-    leg->late_offer = !in->offer;
-    leg->headers = in->headers ? str_dup(in->headers) : NULL;
-    fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
     call_publish(call, EVENT_CALL_NEW, NULL);
     leg_publish(leg, EVENT_LEG_NEW, NULL);
     call_start(call);

@@ -365,3 +365,99 @@ int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
     loop_later(call->pbx->loop, farewell, f);
     return 0;
 }
+
+/* --- another leg of the same account ------------------------------------------------------------------------------ */
+
+struct replacement {
+    struct leg *leg, *replaced; /* ref "replacement" */
+};
+
+static enum cause answer_like(struct leg *leg, struct leg *replaced, char *why, size_t why_size)
+{
+    struct leg *peer = bridge_peer(replaced);
+    bool reoffer = false;
+    int result;
+
+    if (!leg_is_alive(replaced) || !peer || peer->state != LEG_UP || peer->call != replaced->call ||
+        replaced->call->transfer) {
+        str_copy(why, why_size, "the call that was to be replaced has ended or changed meanwhile");
+        return CAUSE_REJECTED;
+    }
+    if (leg->remote_offer && leg_crypto_admit(leg, leg->remote_offer, why, why_size) < 0)
+        return CAUSE_NO_ENCRYPTION;
+    if (leg->remote_offer && leg_codecs_admit(leg, leg->remote_offer, why, why_size) < 0)
+        return CAUSE_NO_COMMON_CODEC;
+    result = dial_answer_caller(leg, peer, &reoffer);
+    if (result < 0)
+        dial_say_codecs(leg, peer, why, why_size);
+    return result == 0 ? CAUSE_NONE : result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC;
+}
+
+static void put_in_place(struct leg *leg, struct leg *replaced)
+{
+    struct call *call = leg->call;
+    struct leg *peer = bridge_peer(replaced);
+    char words[200];
+
+    let_alone(call);
+    part(replaced, peer);
+    if (call->caller == replaced) { /* the same party, on another phone */
+        loop_unref_later(call->pbx->loop, call->caller, "caller");
+        call->caller = obj_ref(leg, "caller");
+    }
+    if (bug_if(bridge_join(peer, leg) < 0))
+        leg_end(leg, CAUSE_INTERNAL, WHO_SWITCH, "the replacement could not be completed");
+    snprintf(words, sizeof words, "%.50s talks to %.50s now, on another phone", peer->number, leg->number);
+    leg_publish(peer, EVENT_TRANSFERRED, words);
+    leg_end(replaced, CAUSE_TRANSFERRED, WHO_SWITCH, "replaced by another phone of the account");
+    if (leg_introduce(peer, introduced, NULL) < 0)
+        introduced(NULL, peer, 0, NULL);
+}
+
+static void replace(void *arg)
+{
+    struct replacement *r = arg;
+    struct loop *loop = r->leg->pbx->loop;
+    char why[128] = "";
+    enum cause refused = CAUSE_NONE;
+
+    if (leg_is_alive(r->leg))
+        refused = answer_like(r->leg, r->replaced, why, sizeof why);
+    if (refused != CAUSE_NONE)
+        leg_end(r->leg, refused, WHO_SWITCH, why);
+    else if (leg_is_alive(r->leg) && leg_is_alive(r->replaced))
+        put_in_place(r->leg, r->replaced);
+    loop_unref_later(loop, r->leg, "replacement");
+    loop_unref_later(loop, r->replaced, "replacement");
+    free(r);
+}
+
+struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused)
+{
+    struct pbx *pbx = replaced->pbx;
+    struct replacement *r;
+    struct leg *leg;
+
+    *refused = CAUSE_NONE;
+    if (pbx->draining)
+        *refused = CAUSE_STOPPING;
+    else if (!media_is_up(pbx->media))
+        *refused = CAUSE_NO_MEDIA;
+    else if (!in->account || !replaced->account || strcmp(in->account->name, replaced->account->name) != 0)
+        *refused = CAUSE_FORBIDDEN;
+    else if (!leg_is_alive(replaced))
+        *refused = CAUSE_REJECTED; /* 603: RFC 3891 §3 */
+    else if (early_only && replaced->state == LEG_UP)
+        *refused = CAUSE_BUSY; /* 486 */
+    else if (replaced->state != LEG_UP || !bridge_peer(replaced) || replaced->call->transfer)
+        *refused = CAUSE_NOT_SUPPORTED;
+    if (*refused != CAUSE_NONE)
+        return NULL;
+    leg = call_incoming_leg(replaced->call, in);
+    leg_publish(leg, EVENT_LEG_NEW, NULL);
+    r = mem_new(sizeof *r);
+    r->leg = obj_ref(leg, "replacement");
+    r->replaced = obj_ref(replaced, "replacement");
+    loop_later(pbx->loop, replace, r);
+    return leg;
+}

@@ -26,4 +26,10 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
  * middle are let go. 0; -EBUSY; -ENOTCONN: one of the two talks to nobody, or they are of one call. */
 int call_transfer_to(struct leg *by, struct leg *other, uint32_t number);
 
+/* A new leg that takes the place of another one in its call (an INVITE with Replaces, RFC 3891): it is answered and
+ * hears whom that one heard, who is let go, at the end of this turn. early_only: not if that one has been answered.
+ * Only its own account may replace a leg. Returns the new leg, OFFERED; or NULL with *refused, and nothing has changed.
+ */
+struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused);
+
 #endif

@@ -20,7 +20,7 @@ static bool option_served(const char *method, const char *option)
 {
     static const struct {
         const char *method, *option;
-    } served[] = {{"INVITE", "100rel"},    {"INVITE", "timer"},  {"UPDATE", "timer"},
+    } served[] = {{"INVITE", "100rel"},    {"INVITE", "timer"},  {"UPDATE", "timer"},     {"INVITE", "replaces"},
                   {"REFER", "norefersub"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
 
     for (size_t i = 0; i < COUNT_OF(served); i++)

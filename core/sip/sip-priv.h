@@ -34,8 +34,8 @@ struct dialog;
 /* What we take outside of dialogs, and of a phone whose other side takes no texts; agent_allow() adds what modules serve
  * outside. */
 #define SIP_ALLOW_ALWAYS "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
-#define SIP_SUPPORTED "100rel, timer"
-#define SIP_SUPPORTED_NO_TIMER "100rel"
+#define SIP_SUPPORTED "100rel, timer, replaces"
+#define SIP_SUPPORTED_NO_TIMER "100rel, replaces"
 #define SIP_SDP_TYPE "application/sdp"
 
 /* A method that a module serves: agent.c. */

@@ -580,6 +580,78 @@ START_TEST(a_dialog_that_nobody_knows_or_somebody_elses_replaces_nothing)
 }
 END_TEST
 
+/* --- INVITE with Replaces (RFC 3891) ------------------------------------------------------------------------------ */
+
+static const struct message *invite_replacing(struct ua *ua, struct ua *line, const char *more, const char *status)
+{
+    static char headers[600];
+
+    snprintf(headers, sizeof headers, "Require: replaces\r\nReplaces: %s;to-tag=%s;from-tag=%s%s\r\n", line->call_id,
+             line->remote_tag, line->local_tag, more);
+    ua->extra = headers;
+    ua_invite(ua, "201", NULL);
+    ua->extra = NULL;
+    return must(ua_wait(ua, status));
+}
+
+START_TEST(another_phone_of_the_account_takes_the_call_over_as_callee_and_as_caller)
+{
+    for (int side = 0; side < 2; side++) {
+        struct party p = party_open();
+        struct ua *line = side ? p.a : p.b, *other = side ? p.b : p.a;
+        struct ua *second = bed_phone(p.bed, line->user);
+        struct message answer = *invite_replacing(second, line, "", "200");
+
+        ua_ack(second, &answer);
+        ua_reply(line, must(ua_wait(line, "BYE")), 200, "OK", NULL);
+        hear_each_other(other, side ? &p.to_b : &p.to_a, second, &answer);
+        ck_assert_uint_eq(p.bed->calls_ended, 0);
+        ends(&p, second, other, side ? "caller" : "callee");
+        ua_close(second);
+        party_close(&p);
+    }
+}
+END_TEST
+
+START_TEST(a_held_party_comes_off_hold_when_another_phone_takes_the_call_over)
+{
+    struct party p = party_open();
+    struct ua *second = bed_phone(p.bed, "202");
+    struct message answer;
+
+    hold(p.b, p.a);
+    answer = *invite_replacing(second, p.b, "", "200");
+    ua_ack(second, &answer);
+    ua_reply(p.b, must(ua_wait(p.b, "BYE")), 200, "OK", NULL);
+    p.to_a = comes_off_hold(p.a);
+    answer = comes_off_hold(second);
+    hear_each_other(p.a, &p.to_a, second, &answer);
+    ends(&p, p.a, second, "caller");
+    ua_close(second);
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(who_may_not_replace_a_call_changes_nothing)
+{
+    struct party p = party_open();
+    struct ua *d = bed_phone(p.bed, "204"), *second = bed_phone(p.bed, "202");
+    char tag[128];
+
+    ua_ack_failure(d, invite_replacing(d, p.b, "", "403"));
+    ua_ack_failure(second, invite_replacing(second, p.b, ";early-only", "486"));
+    str_copy(tag, sizeof tag, p.b->remote_tag);
+    str_copy(p.b->remote_tag, sizeof p.b->remote_tag, "another");
+    ua_ack_failure(second, invite_replacing(second, p.b, "", "481"));
+    str_copy(p.b->remote_tag, sizeof p.b->remote_tag, tag);
+    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+    ends(&p, p.a, p.b, "caller");
+    ua_close(d);
+    ua_close(second);
+    party_close(&p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("transfer");
@@ -609,6 +681,12 @@ int main(void)
     tcase_add_test(tc, who_calls_one_and_is_called_by_the_other_connects_them);
     tcase_add_test(tc, a_target_that_still_rings_is_called_for_the_one_who_is_handed_over);
     tcase_add_test(tc, a_dialog_that_nobody_knows_or_somebody_elses_replaces_nothing);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("INVITE with Replaces");
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, another_phone_of_the_account_takes_the_call_over_as_callee_and_as_caller);
+    tcase_add_test(tc, a_held_party_comes_off_hold_when_another_phone_takes_the_call_over);
+    tcase_add_test(tc, who_may_not_replace_a_call_changes_nothing);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
