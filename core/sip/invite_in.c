@@ -186,6 +186,14 @@ static bool wants_anonymity(const sip_t *sip)
            (from->url_user && strcasecmp(from->url_user, "anonymous") == 0);
 }
 
+static bool asks_to_join(const sip_t *sip)
+{
+    for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
+        if (un->un_name && strcasecmp(un->un_name, "Join") == 0)
+            return true;
+    return false;
+}
+
 /* The dialog whose place this INVITE is to take; NULL: there is none, or it is one that the other side began and that
  * has not been answered. */
 static const struct dialog *replaced_by(struct agent *agent, const sip_t *sip)
@@ -230,6 +238,10 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     if (!request_accepts_sdp(sip)) {
         reply_stateless(agent, msg, SIP_406_NOT_ACCEPTABLE,
                         SIPTAG_WARNING_STR("399 tandem \"an answer is always application/sdp\""), TAG_END());
+        return;
+    }
+    if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */
+        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, TAG_END());
         return;
     }
     if (sip->sip_replaces && !(replaced = replaced_by(agent, sip))) { /* RFC 3891 §3 */

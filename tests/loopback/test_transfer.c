@@ -644,6 +644,10 @@ START_TEST(who_may_not_replace_a_call_changes_nothing)
     str_copy(p.b->remote_tag, sizeof p.b->remote_tag, "another");
     ua_ack_failure(second, invite_replacing(second, p.b, "", "481"));
     str_copy(p.b->remote_tag, sizeof p.b->remote_tag, tag);
+    second->extra = "Join: x;to-tag=y;from-tag=z\r\n";
+    ua_invite(second, "201", NULL);
+    second->extra = NULL;
+    ua_ack_failure(second, must(ua_wait(second, "501")));
     hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
     ends(&p, p.a, p.b, "caller");
     ua_close(d);
