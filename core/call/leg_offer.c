@@ -308,14 +308,6 @@ int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg)
     return result;
 }
 
-void leg_tell_again(struct leg *leg)
-{
-    struct leg *peer = bridge_peer(leg);
-
-    if (peer && !same_stream(live_stream(leg->told, STREAM_AUDIO), live_stream(peer->remote, STREAM_AUDIO)))
-        tell_peer(peer);
-}
-
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */
@@ -346,6 +338,23 @@ static void leave_room_for_music(const struct leg *from, struct media_desc *rela
 
     if (audio && audio->dir == DIR_INACTIVE && hold_music_has(from))
         audio->dir = DIR_SEND;
+}
+
+void leg_tell_again(struct leg *leg)
+{
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO), *audio;
+    struct leg *peer = bridge_peer(leg);
+    struct media_desc *relay = NULL;
+
+    if (!peer || !said || negotiate_relay_offer(peer->remote, &relay) < 0)
+        return;
+    leave_room_for_music(peer, relay);
+    audio = live_stream(relay, STREAM_AUDIO);
+    if ((audio && audio->dir == said->dir && legs_meet(leg, peer)) || leg_offer(leg, relay, true, NULL, NULL) == 0)
+        note_told(leg, relay);
+    else
+        log_info("%s could not be told of changed media: an offer is open", leg->number);
+    desc_free(relay);
 }
 
 static void relay_or_answer(struct leg *from)
