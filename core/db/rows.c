@@ -120,8 +120,7 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     if (seconds_or(r, row, 11, 0, &account->session.expires) < 0 ||
         seconds_or(r, row, 12, 0, &account->session.min_se) < 0)
         return "its session_expires or session_min_se is not a time in seconds";
-    if (str_copy(account->acl, sizeof account->acl, PQgetvalue(r, row, 13)) < 0)
-        return "the name of its access list is too long";
+    account_text(&account->acl, PQgetvalue(r, row, 13));
     account->srtp = srtp_mode_parse(PQgetvalue(r, row, 14));
     if (account->srtp == SRTP_AS_SWITCH && !PQgetisnull(r, row, 14))
         return "its srtp is neither off nor optional nor required";
@@ -129,13 +128,9 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     account->srtp_keys = srtp_keys_parse(PQgetvalue(r, row, PQfnumber(r, "srtp_keys")));
     if (account->srtp_keys == SRTP_KEYS_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "srtp_keys")))
         return "its srtp_keys is neither sdes nor dtls";
-    if (str_copy(account->language, sizeof account->language, PQgetvalue(r, row, PQfnumber(r, "language"))) < 0)
-        return "its language is too long";
-    if (str_copy(account->music_class, sizeof account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class"))) <
-        0)
-        return "the name of its music class is too long";
-    if (str_copy(account->codecs, sizeof account->codecs, PQgetvalue(r, row, PQfnumber(r, "codecs"))) < 0)
-        return "its list of codecs is too long";
+    account_text(&account->language, PQgetvalue(r, row, PQfnumber(r, "language")));
+    account_text(&account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class")));
+    account_text(&account->codecs, PQgetvalue(r, row, PQfnumber(r, "codecs")));
     account->dtmf = dtmf_mode_parse(PQgetvalue(r, row, PQfnumber(r, "dtmf")));
     if (account->dtmf == DTMF_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "dtmf")))
         return "its dtmf is neither auto nor rfc4733 nor info nor inband";

@@ -147,18 +147,32 @@ void snapshot_free(struct snapshot *s)
     free(s);
 }
 
+static const char none[] = "";
+
+void account_text(const char **text, const char *value)
+{
+    if (*text && **text)
+        free((char *)*text);
+    *text = *value ? str_dup(value) : none;
+}
+
 static void account_destroy(void *obj)
 {
     struct account *account = obj;
 
     OPENSSL_cleanse(account->ha1_md5, sizeof account->ha1_md5);
     OPENSSL_cleanse(account->ha1_sha256, sizeof account->ha1_sha256);
+    account_text(&account->codecs, none);
+    account_text(&account->language, none);
+    account_text(&account->music_class, none);
+    account_text(&account->acl, none);
 }
 
 struct account *account_alloc(void)
 {
     struct account *account = obj_new(sizeof *account, "account", account_destroy, HOLDER);
 
+    account->codecs = account->language = account->music_class = account->acl = none;
     account->enabled = true;
     account->max_contacts = 10;
     account->max_call = MAX_CALL_AS_SWITCH;

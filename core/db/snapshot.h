@@ -60,10 +60,11 @@ struct account {
     enum srtp_keys srtp_keys;
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
     enum dtmf_mode dtmf;
-    char codecs[160];     /* which it may use, best first, with commas between; "": the setting codecs decides */
-    char language[16];    /* of prompts: "en"; "": the setting language decides */
-    char music_class[64]; /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
-    char acl[64];         /* access list of the addresses that may use it; "": all */
+    /* Owned by it; few accounts have any, and all others share "". See account_text(). */
+    const char *codecs;      /* which it may use, best first, with commas between; "": the setting codecs decides */
+    const char *language;    /* of prompts: "en"; "": the setting language decides */
+    const char *music_class; /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
+    const char *acl;         /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */
@@ -119,6 +120,8 @@ void snapshot_drop_music(struct snapshot *snapshot, const char *name);
 void snapshot_put_setting(struct snapshot *snapshot, const char *key, const char *value); /* NULL value: remove */
 /* A new account with a secret that is hashed for both algorithms (tests, tools): obj held by "snapshot". */
 struct account *account_new(const char *name, const char *realm, const char *secret) MUST_USE;
+/* Gives one of the texts of an account that is being built another value. */
+void account_text(const char **text, const char *value);
 struct device *device_new(const char *name, const char *account, const char *realm, const char *secret) MUST_USE;
 /* rules: text as acl_parse() takes it. NULL when it does not. */
 struct acl *acl_new(const char *name, const char *rules, const char *listeners) MUST_USE;

@@ -150,7 +150,7 @@ void bed_codecs(struct bed *bed, const char *name, const char *codecs)
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
     struct account *account = make_account(name);
 
-    str_copy(account->codecs, sizeof account->codecs, codecs);
+    account_text(&account->codecs, codecs);
     snapshot_put_account(snapshot, account);
     db_set_snapshot(bed->pbx->db, snapshot);
 }

@@ -152,7 +152,7 @@ static void put_accounts(void)
 
     elsewhere = account_new("297", realm, "secret-of-297");
     out_of_use->enabled = false;
-    str_copy(elsewhere->acl, sizeof elsewhere->acl, "far");
+    account_text(&elsewhere->acl, "far");
     snapshot_put_account(snapshot, out_of_use);
     snapshot_put_account(snapshot, elsewhere);
     snapshot_put_acl(snapshot, acl_new("far", "allow 192.0.2.0/24, deny all", ""));
