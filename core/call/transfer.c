@@ -187,6 +187,7 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
     take_over(call, who);
     obj_unref(call->behalf, "call");
     call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
+    call_limit_update(call);
     call->transfer = t;
     call_set_state(call, CALL_ROUTING);
     loop_later(call->pbx->loop, begin, t);

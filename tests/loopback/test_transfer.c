@@ -364,6 +364,27 @@ START_TEST(who_wants_no_news_gets_none)
 }
 END_TEST
 
+START_TEST(of_two_who_hand_each_other_over_at_once_the_first_has_its_way)
+{
+    struct party p = party_open();
+    const struct ask ask = refer_to("Refer-To: <sip:203@tandem>\r\n");
+    char first[64], second[64];
+
+    str_copy(first, sizeof first, wire_send(p.a, &ask));
+    str_copy(second, sizeof second, wire_send(p.b, &ask));
+    ck_assert_int_eq(must(wire_response(p.a, p.a->call_id, first, UA_WAIT_MS))->status, 202);
+    ck_assert_int_ge(must(wire_response(p.b, p.b->call_id, second, UA_WAIT_MS))->status, 400);
+    is_told(p.a, 100, false);
+    c_answers(&p);
+    is_told(p.a, 180, false);
+    is_told(p.a, 200, true);
+    ua_reply(p.a, must(ua_wait(p.a, "BYE")), 200, "OK", NULL);
+    hear_each_other(p.b, &p.to_b, p.c, &p.to_c);
+    ends(&p, p.b, p.c, "callee");
+    party_close(&p);
+}
+END_TEST
+
 START_TEST(a_second_transfer_waits_until_the_first_has_ended)
 {
     struct party p = party_open();
@@ -675,6 +696,7 @@ int main(void)
     tcase_add_test(tc, the_party_hangs_up_while_it_is_being_handed_over);
     tcase_add_test(tc, what_cannot_be_done_is_refused_and_the_call_goes_on);
     tcase_add_test(tc, who_wants_no_news_gets_none);
+    tcase_add_test(tc, of_two_who_hand_each_other_over_at_once_the_first_has_its_way);
     tcase_add_test(tc, a_second_transfer_waits_until_the_first_has_ended);
     tcase_add_test(tc, the_dialplan_hears_that_its_call_was_transferred_and_has_no_say_in_it_any_more);
     suite_add_tcase(suite, tc);
