@@ -134,6 +134,8 @@ const char *event_name(enum event_kind kind)
         [EVENT_REACHABLE] = "reachable",
         [EVENT_SIP_ALG] = "sip-alg",
         [EVENT_PUBLIC_ADDRESS] = "public-address",
+        [EVENT_TRANSFER] = "transfer",
+        [EVENT_TRANSFERRED] = "transferred",
         [EVENT_RECORDER] = "recorder-state",
         [EVENT_OVERLOAD] = "overload",
         [EVENT_MEDIA_STATE] = "media-state",

@@ -56,6 +56,8 @@ enum event_kind {
     EVENT_LEG_POOR,       /* its audio has been poor for a while; detail: which way, and what ails it */
     EVENT_LEG_CLEAR,      /* no more */
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
+    EVENT_TRANSFER,       /* the leg hands its other party over; detail: to whom, or what became of it */
+    EVENT_TRANSFERRED,    /* that party talks to somebody else now; detail: by whom, to whom */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (UINT64_C(1) << (kind))

@@ -10,6 +10,8 @@
 void call_leg_ended(struct call *call, struct leg *leg);
 void call_leg_recorded(struct call *call);
 void call_leg_finished(struct call *call);
+/* dial.c: lets go of the two who talk, without a word to them or to whoever dialled. */
+void dial_release(struct call *call);
 /* dial.c: a leg of the dial's call has ended; for the case that somebody else controls it meanwhile. */
 void dial_leg_ended(struct dial *dial, struct leg *leg);
 /* This account's phone sends the call elsewhere, and the account answers for what follows. False: not again, and why.
@@ -26,6 +28,16 @@ void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_de
 /* leg_offer.c: the caller changed who hears whom while it rang, and who answered was offered something else; or who
  * answered prefers a codec that must be converted to one that both have. */
 void leg_tell_change(struct leg *leg);
+/* leg_offer.c: whoever held the leg has been taken away: it is offered sound in both directions. done as by
+ * leg_offer(); -EALREADY: it is not held. */
+int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg);
+/* leg_offer.c: the leg has another peer now: it is offered what that one speaks, in both directions but for what that
+ * one itself holds, unless it knows all that. done as by leg_offer(); -EALREADY: there is nothing to say. */
+int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg);
+/* leg.c: to another call. */
+void leg_move_to(struct leg *leg, struct call *call);
+/* leg_offer.c: the leg is back with somebody whom it knew differently: its far side is told what that one says now. */
+void leg_tell_again(struct leg *leg);
 /* leg_offer.c: the leg ends; whoever waits for the answer to its re-offer is told 481. */
 void leg_offer_forget(struct leg *leg);
 
@@ -107,6 +119,13 @@ const char *leg_phone(const struct leg *leg, char out[LEG_PHONE_MAX]);
 /* Answered, or other limits are configured: (re)starts the call's clock. */
 void call_limit_update(struct call *call);
 
+/* transfer.c. The caller's call->transfer: somebody rings; somebody has answered; the dialplan came to an end without
+ * that, for this cause; a leg of the call has ended. */
+void transfer_rings(struct call *call);
+void transfer_answered(struct call *call);
+void transfer_failed(struct call *call, enum cause cause, const char *detail);
+void transfer_leg_ended(struct call *call, struct leg *leg);
+
 /* fallback.c */
 /* The call's dialplan has failed: does somebody else take care of it? */
 bool call_fallback(struct call *call);
@@ -114,6 +133,8 @@ bool call_fallback(struct call *call);
 /* call.c */
 /* At the end of this turn its hooks are asked and the dialplan starts for its caller. */
 void call_start(struct call *call);
+/* The leg of an INVITE that came, OFFERED. */
+struct leg *call_incoming_leg(struct call *call, const struct call_incoming *in);
 struct call *call_make(struct pbx *pbx, const struct uuid *id); /* id NULL: a new one */
 void leg_publish(struct leg *leg, enum event_kind kind, const char *detail);
 void call_publish(struct call *call, enum event_kind kind, const char *detail);

@@ -61,6 +61,8 @@ void call_set_state(struct call *call, enum call_state state)
 
 void call_answered(struct call *call)
 {
+    if (call->transfer)
+        transfer_answered(call);
     if (call->answered_us)
         return;
     call->answered_us = loop_now_us(call->pbx->loop);
@@ -201,6 +203,26 @@ void call_start(struct call *call)
     loop_later(call->pbx->loop, start_call, call);
 }
 
+struct leg *call_incoming_leg(struct call *call, const struct call_incoming *in)
+{
+    struct leg *leg = leg_new(call, in->ops, true, in->account);
+
+    leg->usage = in->usage;
+    leg->media_host = in->media_host;
+    leg->signalling = in->signalling;
+    leg->secure_flow = in->secure_flow;
+    addr_text(&in->signalling, leg->peer);
+    str_copy(leg->number, sizeof leg->number, in->from_number);
+    str_copy(leg->name, sizeof leg->name, in->from_name);
+    str_copy(leg->contact, sizeof leg->contact, in->contact);
+    str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
+    leg->remote_offer = desc_copy(in->offer);
+    leg->late_offer = !in->offer;
+    leg->headers = in->headers ? str_dup(in->headers) : NULL;
+    fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
+    return leg;
+}
+
 struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum cause *refused)
 {
     struct call *call;
@@ -218,21 +240,8 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     call->anonymous = in->anonymous;
     call->hops = in->hops;
     call->secure = in->secure;
-    leg = leg_new(call, in->ops, true, in->account);
+    leg = call_incoming_leg(call, in);
     call->caller = obj_ref(leg, "caller");
-    leg->usage = in->usage;
-    leg->media_host = in->media_host;
-    leg->signalling = in->signalling;
-    leg->secure_flow = in->secure_flow;
-    addr_text(&in->signalling, leg->peer);
-    str_copy(leg->number, sizeof leg->number, in->from_number);
-    str_copy(leg->name, sizeof leg->name, in->from_name);
-    str_copy(leg->contact, sizeof leg->contact, in->contact);
-    str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
-    leg->remote_offer = desc_copy(in->offer);
-    leg->late_offer = !in->offer;
-    leg->headers = in->headers ? str_dup(in->headers) : NULL;
-    fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
     call_publish(call, EVENT_CALL_NEW, NULL);
     leg_publish(leg, EVENT_LEG_NEW, NULL);
     call_start(call);
@@ -329,6 +338,12 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
     enum who who = WHO_SCRIPT;
 
     call->script = NULL;
+    if (call->transfer && caller_waits(call)) {
+        if (cause == CAUSE_NONE)
+            cause = call->dial_cause;
+        transfer_failed(call, cause, detail ? detail : call->dial_detail);
+        return;
+    }
     if (!caller_waits(call) || (cause == CAUSE_SCRIPT_ERROR && call_fallback(call)))
         return;
     if (cause == CAUSE_NONE && call->dial_cause != CAUSE_NONE) { /* it ended because its dial did */
@@ -337,6 +352,17 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
         detail = call->dial_detail;
     }
     leg_end(call->caller, cause ? cause : CAUSE_NORMAL, who, detail);
+}
+
+void call_refuse(struct call *call, enum cause cause, enum who who, const char *detail)
+{
+    if (call->transfer) {
+        if (call->script)
+            call->pbx->script_ops->hangup(call->pbx->script, call);
+        transfer_failed(call, cause, detail);
+        return;
+    }
+    leg_end(call->caller, cause, who, detail);
 }
 
 static bool any_leg_alive(const struct call *call)
@@ -381,6 +407,8 @@ void call_leg_ended(struct call *call, struct leg *leg)
     if (leg->end_handled) { /* a module took care of what follows; unless nobody is left for whom it could */
         if (!any_leg_alive(call))
             take_cause(call, leg);
+        if (call->transfer)
+            transfer_leg_ended(call, leg);
         end_if_over(call);
         return;
     }
@@ -399,6 +427,8 @@ void call_leg_ended(struct call *call, struct leg *leg)
         if (!call->caller)
             take_cause(call, leg);
     }
+    if (call->transfer)
+        transfer_leg_ended(call, leg);
     if (!any_leg_alive(call))
         take_cause(call, leg);
     end_if_over(call);
@@ -437,6 +467,10 @@ void call_leg_finished(struct call *call)
     if (call->caller) {
         loop_unref_later(pbx->loop, call->caller, "caller");
         call->caller = NULL;
+    }
+    if (call->first) {
+        loop_unref_later(pbx->loop, call->first, "first");
+        call->first = NULL;
     }
     list_unlink(&call->in_pbx);
     list_unlink(&call->in_hash);

@@ -10,6 +10,7 @@ extern const struct fsm_table call_states;
 struct dial;
 struct json_t;
 struct script_run;
+struct transfer;
 
 struct call {
     struct pbx *pbx;
@@ -18,13 +19,16 @@ struct call {
     struct list in_hash;
     int state; /* enum call_state; only fsm_move() writes it */
     struct list legs;
-    struct leg *caller; /* first inbound leg; NULL for originated calls */
+    struct leg *caller; /* first inbound leg; NULL for originated calls; whom the dialplan serves */
+    struct leg *first;  /* ref: who made the call and then transferred the other party; NULL: it is the caller */
     char context[64], dialled[128];
     char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];
-    bool anonymous;          /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
-    struct dial *dial;       /* running dial, or NULL */
-    struct loop_timer limit; /* the longest it may last; limit.c */
+    bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
+    struct dial *dial; /* running dial, or NULL */
+    struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
+    unsigned transfers;        /* begun so far */
+    struct loop_timer limit;   /* the longest it may last; limit.c */
     struct script_run *script; /* its coroutine, or NULL */
     void *hook_walk;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */
@@ -77,6 +81,8 @@ struct call *call_originate(struct pbx *pbx, const char *context, const char *fr
 struct call *call_find(struct pbx *pbx, const char *id_prefix);
 /* Ends every leg. */
 void call_end(struct call *call, enum cause cause, enum who who, const char *detail);
+/* The dialplan refuses the caller, or hangs up: its leg ends; while it is being transferred, only the transfer does. */
+void call_refuse(struct call *call, enum cause cause, enum who who, const char *detail);
 /* The script ended without deciding: hangs up what is left. cause CAUSE_NONE: an ordinary end. */
 void call_script_done(struct call *call, enum cause cause, const char *detail);
 /* Somebody or something answers: its talk time begins, unless it has. */
@@ -95,7 +101,8 @@ enum dial_status {
     DIAL_REJECTED,
     DIAL_CANCELLED,
     DIAL_REDIRECTED,
-    DIAL_FAILED
+    DIAL_FAILED,
+    DIAL_TRANSFERRED, /* one of the two handed the other one over */
 };
 const char *
 dial_status_name(enum dial_status status); /* "answered", "busy", "no-answer", "unreachable", "rejected", … */

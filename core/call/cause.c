@@ -88,6 +88,8 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                               "See the log of the switch for the reason."},
     [CAUSE_INTERNAL] = {"internal", 500, "Server Internal Error", 41, "Tandem made a mistake.",
                         "Please report it with the log around this time."},
+    [CAUSE_TRANSFERRED] = {"transferred", 480, "Temporarily Unavailable", 16,
+                           "The call was transferred to somebody else.", ""},
 };
 
 const struct cause_info *cause_info(enum cause cause)

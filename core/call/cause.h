@@ -44,6 +44,7 @@ enum cause {
     CAUSE_STOPPING,       /* the switch is being stopped */
     CAUSE_SWITCH_STOPPED, /* the switch died; written at the next start */
     CAUSE_INTERNAL,
+    CAUSE_TRANSFERRED, /* it handed its party over to somebody who has answered */
     CAUSE_COUNT,
 };
 

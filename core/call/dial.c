@@ -269,7 +269,8 @@ static void connect_winner(struct dial *dial, struct leg *winner)
     if (dial->max_ms)
         loop_timer_start(call->pbx->loop, &dial->deadline, dial->max_ms, talked_too_long, dial);
     str_copy(dial->answered_by, sizeof dial->answered_by, winner->number);
-    str_copy(call->answered_by, sizeof call->answered_by, winner->number);
+    if (!call->transfers)
+        str_copy(call->answered_by, sizeof call->answered_by, winner->number);
     call_set_state(call, CALL_TALKING);
     if (was_up && !legs_meet(dial->leg, winner) && dial_caller_may_fit(dial->leg, winner))
         reoffer_caller(dial);
@@ -383,6 +384,8 @@ static void branch_changed(void *arg, struct leg *leg, enum leg_change change)
     }
     if ((change == LEG_CHANGE_RINGING || change == LEG_CHANGE_EARLY) && !dial->call->ringing_us)
         dial->call->ringing_us = loop_now_us(dial->call->pbx->loop);
+    if ((change == LEG_CHANGE_RINGING || change == LEG_CHANGE_EARLY) && dial->call->transfer)
+        transfer_rings(dial->call);
     switch (change) {
     case LEG_CHANGE_RINGING:
         branch_rings(dial, leg);
@@ -430,6 +433,16 @@ static int branch_offer(const struct leg *caller, struct media_desc **out)
     return 0;
 }
 
+/* Who was called himself, and handed over since, is the one who is shown. */
+static void show_caller(const struct dial *dial, struct leg *leg)
+{
+    if (!dial->call->first || dial->call->first == dial->leg)
+        return;
+    leg->shown = mem_new(sizeof *leg->shown);
+    str_copy(leg->shown->number, sizeof leg->shown->number, dial->leg->number);
+    str_copy(leg->shown->name, sizeof leg->shown->name, dial->leg->name);
+}
+
 static void routed(void *arg, enum cause refused, const char *detail, struct leg *const *legs, unsigned count)
 {
     struct dial_attempt *attempt = arg;
@@ -460,6 +473,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
 
             leg_set_control(leg, branch_changed, dial);
             leg->headers = dial->headers ? str_dup(dial->headers) : NULL;
+            show_caller(dial, leg);
             dial->branches[dial->branch_count++] = obj_ref(leg, "dial");
             sent = route_send(leg, offer);
             if (sent == 0)
@@ -561,6 +575,21 @@ void dial_cancel(struct call *call, enum cause cause, enum who who)
     end_branches(dial, cause, who, NULL);
     if (dial->winner) /* while we control the caller: being left alone is no end for it */
         leg_end(dial->winner, cause, who, NULL);
+    detach(dial);
+    if (dial->finished)
+        return; /* report() is on its way and frees it */
+    dial->finished = true;
+    loop_later(call->pbx->loop, report, dial);
+}
+
+void dial_release(struct call *call)
+{
+    struct dial *dial = call->dial;
+
+    if (!dial || dial->cancelled)
+        return;
+    dial->cancelled = true;
+    end_branches(dial, CAUSE_CANCELLED, WHO_SWITCH, NULL);
     detach(dial);
     if (dial->finished)
         return; /* report() is on its way and frees it */

@@ -3,8 +3,8 @@
 
 const char *dial_status_name(enum dial_status status)
 {
-    static const char *const names[] = {"answered", "busy",      "no-answer",  "unreachable",
-                                        "rejected", "cancelled", "redirected", "failed"};
+    static const char *const names[] = {"answered",  "busy",       "no-answer", "unreachable", "rejected",
+                                        "cancelled", "redirected", "failed",    "transferred"};
 
     return status >= 0 && status < (int)COUNT_OF(names) ? names[status] : "failed";
 }

@@ -53,6 +53,18 @@ struct hooks *hooks_new(struct loop *loop)
     return hooks;
 }
 
+bool hook_has(const struct hooks *hooks, enum hook_point point)
+{
+    const struct hook *h;
+
+    LIST_FOR_EACH(h, &hooks->points[point], node)
+    {
+        if (!h->removed)
+            return true;
+    }
+    return false;
+}
+
 static void sweep(struct hooks *hooks, bool all)
 {
     struct hook *h, *tmp;

@@ -13,6 +13,8 @@ enum hook_point {
     HOOK_OUTBOUND, /* subject struct attempt *: about to try a destination */
     HOOK_LEG_END,  /* subject struct leg *: its far side hung up; HANDLED: the hook took care of the call. May not defer
                     */
+    HOOK_TRANSFER, /* subject struct transfer_wish *: the far side of a leg wants its other party to be transferred.
+                      HANDLED: the hook took it (call_transfer()). May not defer. PASS: nobody transfers (603) */
     HOOK_POINTS,
 };
 
@@ -34,6 +36,8 @@ void hooks_free(struct hooks *hooks);
 /* Lower order runs first; equal order in order of adding. name (constant) is for logs. */
 struct hook *hook_add(struct hooks *hooks, enum hook_point point, int order, const char *name, hook_fn fn,
                       void *arg) MUST_USE;
+/* Is anybody asked there? */
+bool hook_has(const struct hooks *hooks, enum hook_point point);
 /* A walk waiting for this hook goes on as if it had passed. */
 void hook_remove(struct hook *hook);
 

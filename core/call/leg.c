@@ -72,6 +72,16 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
     return leg;
 }
 
+void leg_move_to(struct leg *leg, struct call *call)
+{
+    struct call *before = leg->call;
+
+    list_unlink(&leg->in_call);
+    list_append(&call->legs, &leg->in_call);
+    leg->call = obj_ref(call, "leg");
+    loop_unref_later(leg->pbx->loop, before, "leg");
+}
+
 bool leg_is_alive(const struct leg *leg)
 {
     return leg->state != LEG_ENDING && leg->state != LEG_GONE;
@@ -447,17 +457,27 @@ static bool insisted_on_keys(const struct leg *leg)
     return audio && audio->must_encrypt;
 }
 
+/* A usage knows who began its dialog. Who made the call may be somebody whom we called (originate), or have come from
+ * another call (transfer). */
+static enum who who_in_call(const struct leg *leg, enum who who)
+{
+    const struct call *call = leg->call;
+    const struct leg *made = call->first ? call->first : call->caller;
+
+    if (leg == made && who == WHO_CALLEE)
+        return WHO_CALLER;
+    return leg != made && who == WHO_CALLER && call->transfers ? WHO_CALLEE : who;
+}
+
 void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail)
 {
     char words[128];
 
     if (!leg_is_alive(leg))
         return;
-    if (leg == leg->call->caller && !leg->inbound) { /* we called it, but it is who calls */
-        who = who == WHO_CALLEE ? WHO_CALLER : who;
-        if (cause == CAUSE_NORMAL && !leg->call->answered_us)
-            cause = CAUSE_CANCELLED;
-    }
+    who = who_in_call(leg, who);
+    if (leg == leg->call->caller && !leg->inbound && cause == CAUSE_NORMAL && !leg->call->answered_us)
+        cause = CAUSE_CANCELLED;
     if (cause == CAUSE_NO_COMMON_CODEC && leg->state < LEG_UP && insisted_on_keys(leg)) {
         cause = CAUSE_NO_ENCRYPTION;
         snprintf(words, sizeof words, "the phone refused encrypted audio, which its account requires (%.60s)",

@@ -257,6 +257,57 @@ void leg_tell_change(struct leg *leg)
         tell_peer(leg);
 }
 
+int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg)
+{
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
+    struct media_desc *offer = NULL;
+    int result;
+
+    if (!said || said->dir == DIR_SENDRECV)
+        return -EALREADY;
+    result = negotiate_relay_offer(leg->remote, &offer);
+    if (result < 0)
+        return result;
+    for (unsigned i = 0; i < offer->count; i++)
+        offer->streams[i].dir = DIR_SENDRECV;
+    result = leg_offer(leg, offer, true, done, arg);
+    if (result == 0)
+        note_told(leg, offer);
+    desc_free(offer);
+    return result;
+}
+
+int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg)
+{
+    static const enum stream_kind kinds[] = {STREAM_AUDIO, STREAM_VIDEO};
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
+    struct leg *peer = bridge_peer(leg);
+    struct stream_desc *audio;
+    struct media_desc *offer = NULL;
+    int result;
+
+    if (!peer || !said)
+        return -ENOTCONN;
+    result = negotiate_relay_offer(peer->remote, &offer);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < COUNT_OF(kinds) && !peer->accepted_offer; i++) {
+        struct stream_desc *stream = live_stream(offer, kinds[i]);
+
+        if (stream) /* what it answered was to somebody else's hold */
+            stream->dir = DIR_SENDRECV;
+    }
+    audio = live_stream(offer, STREAM_AUDIO);
+    if (audio && audio->dir == said->dir && legs_meet(leg, peer))
+        result = -EALREADY;
+    else
+        result = leg_offer(leg, offer, true, done, arg);
+    if (result == 0 || result == -EALREADY)
+        note_told(leg, offer);
+    desc_free(offer);
+    return result;
+}
+
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */
@@ -287,6 +338,23 @@ static void leave_room_for_music(const struct leg *from, struct media_desc *rela
 
     if (audio && audio->dir == DIR_INACTIVE && hold_music_has(from))
         audio->dir = DIR_SEND;
+}
+
+void leg_tell_again(struct leg *leg)
+{
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO), *audio;
+    struct leg *peer = bridge_peer(leg);
+    struct media_desc *relay = NULL;
+
+    if (!peer || !said || negotiate_relay_offer(peer->remote, &relay) < 0)
+        return;
+    leave_room_for_music(peer, relay);
+    audio = live_stream(relay, STREAM_AUDIO);
+    if ((audio && audio->dir == said->dir && legs_meet(leg, peer)) || leg_offer(leg, relay, true, NULL, NULL) == 0)
+        note_told(leg, relay);
+    else
+        log_info("%s could not be told of changed media: an offer is open", leg->number);
+    desc_free(relay);
 }
 
 static void relay_or_answer(struct leg *from)

@@ -17,6 +17,9 @@ struct script_ops {
     int (*start)(void *script, struct call *call, const char *context, const char *extension);
     /* The controlling leg ended: raise hangup in the coroutine, run on_hangup, free it. call->script becomes NULL. */
     void (*hangup)(void *script, struct call *call);
+    /* The caller, or whom it talked to, is handed over: the dial that the coroutine waits for returns "transferred",
+     * and the script ends without having a say in the call. call->script becomes NULL. NULL: as hangup. */
+    void (*transferred)(void *script, struct call *call);
     /* Is there an extension for it, beside one that takes everything? May be NULL. */
     bool (*knows)(void *script, const char *context, const char *extension);
 };

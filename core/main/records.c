@@ -38,7 +38,8 @@ static void fill_call(const struct call *call, struct record_call *row, char tex
 {
     const struct cause_info *cause = cause_info(call->cause);
     bool ended = call->ended_us != 0;
-    const struct account *account = call->caller ? call->caller->account : call->behalf;
+    const struct leg *caller = call->first ? call->first : call->caller;
+    const struct account *account = caller ? caller->account : call->behalf;
 
     *row = (struct record_call){
         .id = call->id,
@@ -57,7 +58,7 @@ static void fill_call(const struct call *call, struct record_call *row, char tex
         .cause_text = ended ? cause_words(cause, call->detail, text, CAUSE_TEXT) : NULL,
         .ended_by = ended ? who_name(call->who) : NULL,
         .sip_status = call->answered_us ? 200 : call->final_status,
-        .sip_call_id = call->caller ? call->caller->sip_call_id : NULL,
+        .sip_call_id = caller ? caller->sip_call_id : NULL,
         .cause_code = ended ? cause->q850 : 0,
         .dialplan = call->dialplan[0] ? call->dialplan : NULL,
     };
@@ -152,11 +153,10 @@ static void happened(void *arg, const struct event *event)
     (EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_LEG_RECORDED) |                         \
      EVENT_BIT(EVENT_LEG_RINGING) | EVENT_BIT(EVENT_LEG_ANSWERED) | EVENT_BIT(EVENT_LEG_HELD) |                        \
      EVENT_BIT(EVENT_LEG_RESUMED) | EVENT_BIT(EVENT_LEG_SILENT) | EVENT_BIT(EVENT_LEG_HEARD) |                         \
-     EVENT_BIT(EVENT_LEG_KEYED) | EVENT_BIT(EVENT_LEG_KEYLESS) |                                                   \
-     EVENT_BIT(EVENT_LEG_POOR) | EVENT_BIT(EVENT_LEG_CLEAR) | EVENT_BIT(EVENT_CONFERENCE_JOINED) |                     \
-     EVENT_BIT(EVENT_CONFERENCE_LEFT) | EVENT_BIT(EVENT_CONFERENCE_CHANGED) | EVENT_BIT(EVENT_SOUND_MISSING) |         \
-     EVENT_BIT(EVENT_RECORDING) | EVENT_BIT(EVENT_RECORDED) | EVENT_BIT(EVENT_ROUTE_REFUSED) |                         \
-     EVENT_BIT(EVENT_SCRIPT))
+     EVENT_BIT(EVENT_LEG_KEYED) | EVENT_BIT(EVENT_LEG_KEYLESS) | EVENT_BIT(EVENT_LEG_POOR) |                           \
+     EVENT_BIT(EVENT_LEG_CLEAR) | EVENT_BIT(EVENT_CONFERENCE_JOINED) | EVENT_BIT(EVENT_CONFERENCE_LEFT) |              \
+     EVENT_BIT(EVENT_CONFERENCE_CHANGED) | EVENT_BIT(EVENT_SOUND_MISSING) | EVENT_BIT(EVENT_RECORDING) |               \
+     EVENT_BIT(EVENT_RECORDED) | EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT))
 
 struct records *records_open(struct pbx *pbx)
 {

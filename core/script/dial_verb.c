@@ -37,6 +37,7 @@ static int dialled(lua_State *L, int status, lua_KContext context)
 {
     struct script_run *run = verb_resumed(L, context);
 
+    run->dialling = false;
     if (run->dialled.status == DIAL_REDIRECTED &&
         run->dialled.cause == CAUSE_REDIRECTED) /* the phone sent it elsewhere */
         return verb_go(L, run, run->dialled.redirect_context, run->dialled.redirect);
@@ -151,5 +152,6 @@ int verb_dial(lua_State *L)
     }
     if (result < 0)
         return luaL_error(L, "dial: %s", result == -EBUSY ? "this call dials already" : strerror(-result));
+    run->dialling = true;
     return verb_wait(L, run, dialled);
 }

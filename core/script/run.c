@@ -342,3 +342,22 @@ void run_hangup(void *arg, struct call *call)
     else
         finish(run);
 }
+
+void run_transferred(void *arg, struct call *call)
+{
+    struct script_run *run = call->script;
+
+    if (!run || run->busy || run->over || !run->dialling) {
+        run_hangup(arg, call);
+        return;
+    }
+    call->script = NULL;
+    run->hung = true;
+    run->moved = true;
+    run->dialled.status = DIAL_TRANSFERRED;
+    run->dialled.cause = CAUSE_TRANSFERRED;
+    run->dialled.talk_ms = call->answered_us ? (loop_now_us(call->pbx->loop) - call->answered_us) / 1000 : 0;
+    str_copy(run->dialled.detail, sizeof run->dialled.detail, "");
+    str_copy(run->dialled.answered_by, sizeof run->dialled.answered_by, call->answered_by);
+    run_resume(run);
+}

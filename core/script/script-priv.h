@@ -50,6 +50,8 @@ struct script_run {
     char context[64], extension[128];      /* where it was looked for, and as dialled */
     bool started, busy, over; /* busy: its Lua code is on the C stack; over: only on_hangup handlers still run */
     bool hung;                /* the call room knows: no call_script_done() */
+    bool dialling;            /* it waits for its dial */
+    bool moved;               /* its caller was handed over: it can only look and write, to its end */
     bool failed;
     char error[320];
     struct loop_timer sleep, life;
@@ -107,6 +109,7 @@ void declare_add(lua_State *L);
 /* run.c */
 int run_start(void *script, struct call *call, const char *context, const char *extension);
 void run_hangup(void *script, struct call *call);
+void run_transferred(void *script, struct call *call);
 /* Goes on after a wait; from callbacks of the loop only. */
 void run_resume(struct script_run *run);
 /* Forgets it without a word to anybody. */

@@ -19,7 +19,8 @@ static bool knows(void *arg, const char *context, const char *dialled)
     return found && strcmp(found->pattern, "_.") != 0 && strcmp(found->pattern, "_!") != 0;
 }
 
-static const struct script_ops ops = {.start = run_start, .hangup = run_hangup, .knows = knows};
+static const struct script_ops ops = {
+    .start = run_start, .hangup = run_hangup, .transferred = run_transferred, .knows = knows};
 
 /* Calls from now on are recorded with what it is made of. */
 static void name_dialplan(struct script *script)

@@ -13,12 +13,22 @@
 
 /* --- common ------------------------------------------------------------------------------------------------------ */
 
+/* Whom it served has been handed over: nothing more is to be done here. */
+static void end_if_moved(lua_State *L, struct script_run *run)
+{
+    if (!run->moved)
+        return;
+    guard_doom(&run->guard, DOOM_HANGUP);
+    guard_raise(L);
+}
+
 struct leg *verb_leg(lua_State *L, struct script_run **run)
 {
     *run = verb_run(L);
     guard_check(L);
     if ((*run)->over)
         luaL_error(L, "the call has ended: on_hangup handlers can only look and write");
+    end_if_moved(L, *run);
     if (!(*run)->call->caller)
         luaL_error(L, "this call has no caller to do that with");
     return (*run)->call->caller;
@@ -33,6 +43,8 @@ struct script_run *function_run(lua_State *L, const char *function, bool wait)
     guard_check(L);
     if (wait && run->over)
         luaL_error(L, "%s: the call has ended, and on_hangup handlers cannot wait", function);
+    if (wait)
+        end_if_moved(L, run);
     if (wait)
         verb_may_wait(L, run);
     return run;
@@ -64,7 +76,7 @@ struct script_run *verb_resumed(lua_State *L, lua_KContext context)
 /* Ends the leg and with it the script. */
 static int end_call(lua_State *L, struct script_run *run, enum cause cause, enum who who, const char *detail)
 {
-    leg_end(run->call->caller, cause, who, detail);
+    call_refuse(run->call, cause, who, detail);
     guard_doom(&run->guard, DOOM_HANGUP);
     return guard_raise(L);
 }
@@ -94,7 +106,7 @@ void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg)
     struct call *call = run->call;
     int result;
 
-    if (leg->state == LEG_UP && call->answered_us)
+    if (leg->state == LEG_UP && call->answered_us && !call->transfer)
         return;
     result = leg->state == LEG_UP ? 0 : leg_answer(leg, NULL); /* up before: we had called it (originate) */
     guard_check(L);

@@ -20,8 +20,8 @@ static bool option_served(const char *method, const char *option)
 {
     static const struct {
         const char *method, *option;
-    } served[] = {
-        {"INVITE", "100rel"}, {"INVITE", "timer"}, {"UPDATE", "timer"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
+    } served[] = {{"INVITE", "100rel"},    {"INVITE", "timer"},  {"UPDATE", "timer"},     {"INVITE", "replaces"},
+                  {"REFER", "norefersub"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
 
     for (size_t i = 0; i < COUNT_OF(served); i++)
         if (strcmp(served[i].method, method) == 0 && strcasecmp(served[i].option, option) == 0)
@@ -100,6 +100,12 @@ const char *agent_allow(const struct agent *agent, char *out, size_t size)
     if (!list_empty(&agent->event_servers))
         str_append(out, size, &used, ", SUBSCRIBE");
     return out;
+}
+
+const char *dialog_allow(const struct agent *agent)
+{
+    return hook_has(agent->pbx->hooks, HOOK_TRANSFER) ? SIP_ALLOW_ALWAYS ", MESSAGE, REFER"
+                                                      : SIP_ALLOW_ALWAYS ", MESSAGE";
 }
 
 bool flow_is_secure(const struct agent *agent, const char *flow)

@@ -75,8 +75,9 @@ static int reply_sdp(struct dialog *dialog, nta_incoming_t *irq, const struct me
         grant_headers(dialog, &(struct session_grant){0}, &timers);
     sip_enter(dialog->agent);
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_SERVER_STR(dialog->agent->user_agent),
-                        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(timers),
-                        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+                        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)),
+                        SESSION_HEADER_TAGS(timers), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
+                        TAG_END());
     if (dialog->established)
         session_2xx_out(dialog, &dialog->grant);
     if (nta_incoming_method(irq) == sip_method_invite)
@@ -168,8 +169,8 @@ static int refresh_in(struct dialog *dialog, nta_incoming_t *irq, const struct s
     if (dialog->established)
         grant = session_asked(&dialog->session, terms);
     grant_headers(dialog, &grant, &timers);
-    reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-               SESSION_HEADER_TAGS(timers), TAG_END());
+    reply_last(dialog, irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact),
+               SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(timers), TAG_END());
     if (dialog->established)
         session_2xx_out(dialog, &grant);
     return 0;
@@ -278,11 +279,11 @@ static int send_offer(struct dialog *dialog, const struct media_desc *offer)
     terms_headers(&terms, &timers);
     sip_enter(dialog->agent);
     dialog_find_flow(dialog);
-    dialog->offer_out = nta_outgoing_tcreate(dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL,
-                                             SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                                             SESSION_HEADER_TAGS(timers), SIPTAG_MAX_FORWARDS_STR("70"),
-                                             SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
-                                             SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    dialog->offer_out = nta_outgoing_tcreate(
+        dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL, SIPTAG_CONTACT_STR(dialog->contact),
+        SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(timers), SIPTAG_MAX_FORWARDS_STR("70"),
+        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     sip_leave(dialog->agent);
     return dialog->offer_out ? 0 : -EIO;
 }
@@ -366,7 +367,7 @@ static int info_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip)
         return 0;
     if (sip->sip_payload && sip->sip_payload->pl_len)
         return note_in(dialog, irq, sip, NOTE_SIGNAL);
-    return reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_END());
+    return reply_last(dialog, irq, SIP_200_OK, SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), TAG_END());
 }
 
 /* NTA finds a leg without a To tag as well, as RFC 2543 had it: such a request is not in the dialog (RFC 3261 §12.2.2),
@@ -440,16 +441,21 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
     case sip_method_message:
         result = note_in(dialog, irq, sip, NOTE_TEXT);
         break;
+    case sip_method_refer:
+        if (hook_has(agent->pbx->hooks, HOOK_TRANSFER)) {
+            result = refer_in(dialog, irq, sip);
+            break;
+        } /* FALLTHROUGH */
+    default:
+        result = reply_last(dialog, irq, SIP_405_METHOD_NOT_ALLOWED,
+                            SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)), TAG_END());
+        break;
     case sip_method_cancel: /* of nothing: NTA keeps those that mean a transaction */
     case sip_method_prack:  /* of a response that NTA does not wait for (RFC 3262 §3) */
         result = reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
         break;
     case sip_method_notify: /* nobody here has subscribed; 481 would make some phones give up the call */
         result = reply_last(dialog, irq, SIP_489_BAD_EVENT, TAG_END());
-        break;
-    default:
-        result = reply_last(dialog, irq, SIP_405_METHOD_NOT_ALLOWED,
-                            SIPTAG_ALLOW_STR(agent_allow(agent, text, sizeof text)), TAG_END());
         break;
     }
     agent->depth--;

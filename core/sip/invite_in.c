@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/transfer.h"
 #include "sip/sip-priv.h"
 
 int invite_respond(struct dialog *dialog, int status, const char *phrase, tag_type_t tag, tag_value_t value, ...)
@@ -154,6 +155,26 @@ static bool wants_anonymity(const sip_t *sip)
            (from->url_user && strcasecmp(from->url_user, "anonymous") == 0);
 }
 
+static bool asks_to_join(const sip_t *sip)
+{
+    for (const sip_unknown_t *un = sip->sip_unknown; un; un = un->un_next)
+        if (un->un_name && strcasecmp(un->un_name, "Join") == 0)
+            return true;
+    return false;
+}
+
+/* The dialog whose place this INVITE is to take; NULL: there is none, or it is one that the other side began and that
+ * has not been answered. */
+static const struct dialog *replaced_by(struct agent *agent, const sip_t *sip)
+{
+    const struct dialog *dialog = nta_leg_magic(nta_leg_by_replaces(agent->nta, sip->sip_replaces), indialog_request);
+
+    if (!dialog || dialog->dead || !dialog->leg ||
+        (dialog->inbound && dialog->leg->state != LEG_UP && leg_is_alive(dialog->leg)))
+        return NULL;
+    return dialog;
+}
+
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source)
 {
     struct call_incoming in = {.account = account, .from_number = account->name, .context = account->context};
@@ -166,6 +187,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     enum cause refused = CAUSE_NONE;
     char *headers = NULL;
     const struct call *behind;
+    const struct dialog *replaced = NULL;
     struct leg *leg;
     int sdp, number;
 
@@ -185,6 +207,14 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     if (!request_accepts_sdp(sip)) {
         reply_stateless(agent, msg, SIP_406_NOT_ACCEPTABLE,
                         SIPTAG_WARNING_STR("399 tandem \"an answer is always application/sdp\""), TAG_END());
+        return;
+    }
+    if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */
+        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, TAG_END());
+        return;
+    }
+    if (sip->sip_replaces && !(replaced = replaced_by(agent, sip))) { /* RFC 3891 §3 */
+        reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
         return;
     }
     number = url_number(sip->sip_request->rq_url, dialled, sizeof dialled);
@@ -230,7 +260,8 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     in.signalling = *source;
     in.hops = max_forwards(sip) - 1;
     in.headers = headers = message_headers(sip);
-    leg = call_incoming(agent->pbx, &in, &refused);
+    leg = replaced ? call_replace(replaced->leg, sip->sip_replaces->rp_early_only, &in, &refused)
+                   : call_incoming(agent->pbx, &in, &refused);
     free(headers);
     if (!leg) {
         refuse_early(agent, msg, refused, NULL);
@@ -268,9 +299,9 @@ int invite_answer(struct leg *leg, const struct media_desc *answer)
     if (!dialog->invite_in || nta_incoming_status(dialog->invite_in) >= 200)
         return -EALREADY;
     /* While SDP in a reliable 18x is unconfirmed, NTA keeps this back until its PRACK (RFC 3262 §5). */
-    invite_respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-                   SESSION_HEADER_TAGS(timers), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp),
-                   TAG_END());
+    invite_respond(dialog, SIP_200_OK, SIPTAG_CONTACT_STR(dialog->contact),
+                   SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(timers),
+                   SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     dialog->established = true;
     session_2xx_out(dialog, &dialog->grant);
     return 0;

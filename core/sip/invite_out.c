@@ -142,7 +142,7 @@ static int send_invite(struct dialog *dialog, const char *sdp)
     snprintf(hops, sizeof hops, "%u", leg->call->hops);
     dialog->invite_out = nta_outgoing_tcreate(
         dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
-        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(timers),
+        SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(timers),
         SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
         TAG_IF(leg->headers, SIPTAG_HEADER_STR(leg->headers)), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
         SIPTAG_PAYLOAD_STR(sdp), TAG_END());

@@ -95,9 +95,9 @@ static int send_reliably(struct dialog *dialog, int status, const char *sdp)
     sip_enter(dialog->agent);
     dialog->reliable = nta_reliable_treply(
         dialog->invite_in, pracked, dialog, status, sip_status_phrase(status),
-        SIPTAG_SERVER_STR(dialog->agent->user_agent), SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),
-        SIPTAG_REQUIRE_STR("100rel"), TAG_IF(*sdp, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)),
-        TAG_IF(*sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+        SIPTAG_SERVER_STR(dialog->agent->user_agent), SIPTAG_CONTACT_STR(dialog->contact),
+        SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SIPTAG_REQUIRE_STR("100rel"),
+        TAG_IF(*sdp, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(*sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
     sip_leave(dialog->agent);
     return dialog->reliable ? 0 : -EIO;
 }
@@ -130,6 +130,7 @@ int invite_ring(struct leg *leg, int status, const struct media_desc *early)
     if (dialog->reliability == REL_ALWAYS || (dialog->reliability == REL_WITH_SDP && early))
         return send_reliably(dialog, status, sdp);
     return invite_respond(dialog, status, sip_status_phrase(status), SIPTAG_CONTACT_STR(dialog->contact),
-                          SIPTAG_ALLOW_STR(SIP_ALLOW), TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)),
-                          TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+                          SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)),
+                          TAG_IF(early, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(early, SIPTAG_PAYLOAD_STR(sdp)),
+                          TAG_END());
 }

@@ -176,7 +176,7 @@ static void refresh(void *arg)
         orq = nta_outgoing_tcreate(
             dialog->nta, refreshed, dialog, NULL, dialog->peer_update ? sip_method_update : sip_method_invite,
             dialog->peer_update ? "UPDATE" : "INVITE", NULL, SIPTAG_CONTACT_STR(dialog->contact),
-            SIPTAG_ALLOW_STR(SIP_ALLOW), SESSION_HEADER_TAGS(headers), SIPTAG_MAX_FORWARDS_STR("70"),
+            SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(headers), SIPTAG_MAX_FORWARDS_STR("70"),
             SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), TAG_IF(sdp[0], SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)),
             TAG_IF(sdp[0], SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
     sip_leave(dialog->agent);

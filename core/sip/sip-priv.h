@@ -31,12 +31,11 @@ struct dialog;
 #include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
-/* What we take in a dialog. Outside, and of a phone whose other side takes no texts, it is the shorter list;
- * agent_allow() adds what modules serve outside. */
-#define SIP_ALLOW SIP_ALLOW_ALWAYS ", MESSAGE"
+/* What we take outside of dialogs, and of a phone whose other side takes no texts; agent_allow() adds what modules serve
+ * outside. */
 #define SIP_ALLOW_ALWAYS "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
-#define SIP_SUPPORTED "100rel, timer"
-#define SIP_SUPPORTED_NO_TIMER "100rel"
+#define SIP_SUPPORTED "100rel, timer, replaces"
+#define SIP_SUPPORTED_NO_TIMER "100rel, replaces"
 #define SIP_SDP_TYPE "application/sdp"
 
 /* A method that a module serves: agent.c. */
@@ -139,6 +138,8 @@ bool body_encoded(const sip_t *sip);
 const char *request_unreadable(void *arg, const char *data, size_t len, unsigned *status);
 /* All methods that are served now, for Allow. Returns out. */
 const char *agent_allow(const struct agent *agent, char *out, size_t size);
+/* In dialogs: with texts, and with REFER where a module transfers. */
+const char *dialog_allow(const struct agent *agent);
 /* Outside of dialogs: true when it was answered with a refusal (msg is consumed then). served: somebody takes this
  * method. */
 bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool served);
@@ -354,6 +355,9 @@ int note_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip, enum n
 int note_out(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
 /* The dialog ends: what waits on either side of it is answered. */
 void notes_drop(struct dialog *dialog);
+/* refer.c: a phone wants its other party to be transferred (RFC 3515); how that goes, in NOTIFYs of the dialog. */
+int refer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
+void refer_told(struct leg *leg, uint32_t number, int status);
 /* key.c */
 #define KEYS_OUT_MAX 32
 /* An INFO: if it tells of a key, it is answered. 0, or -ENOTSUP: it is something else. */

@@ -426,12 +426,12 @@ START_TEST(an_accounts_policy_holds_for_its_phone_in_both_roles)
     m = must(ua_wait(b, "INVITE"));
     ck_assert_str_eq(value(m, "Session-Expires"), "700");
     ck_assert_str_eq(value(m, "Min-SE"), "120");
-    ck_assert_str_eq(value(m, "Supported"), "100rel, timer, 199");
+    ck_assert_str_eq(value(m, "Supported"), "100rel, timer, replaces, 199");
     ua_reply(b, m, 200, "OK", NULL);
     must(ua_wait(b, "ACK"));
     m = must(ua_wait(a, "200"));
     ck_assert_str_eq(value(m, "Session-Expires"), "");
-    ck_assert_str_eq(value(m, "Supported"), "100rel");
+    ck_assert_str_eq(value(m, "Supported"), "100rel, replaces");
     ua_ack(a, m);
     ua_bye(a);
     ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
@@ -445,7 +445,7 @@ START_TEST(an_accounts_policy_holds_for_its_phone_in_both_roles)
     ua_invite(b, "201", NULL);
     m = must(ua_wait(a, "INVITE"));
     ck_assert_str_eq(value(m, "Session-Expires"), "");
-    ck_assert_str_eq(value(m, "Supported"), "100rel, 199");
+    ck_assert_str_eq(value(m, "Supported"), "100rel, replaces, 199");
     ua_reply(a, m, 200, "OK", NULL);
     must(ua_wait(a, "ACK"));
     ua_ack(b, must(ua_wait(b, "200")));

@@ -1,0 +1,464 @@
+/* Transfers, from the wish to the answer of the new party or back to who transferred. Signalling thread. Knows no SIP
+ * and no module: what is allowed a hook decides. */
+#include "call/transfer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "call/call-priv.h"
+
+#define RECALL_MS 30000
+
+/* From call_transfer() until somebody has answered or it has failed; call->transfer. */
+struct transfer {
+    struct call *call;      /* ref "transfer" */
+    struct leg *by;         /* ref "transfer"; NULL: it has hung up */
+    struct leg *who;        /* ref "transfer": the call's caller meanwhile */
+    struct account *behalf; /* ref "transfer"; NULL: nobody can be called back */
+    char context[64], extension[64], by_number[64];
+    uint32_t number;
+    bool rang, starting; /* starting: the turn's end will call start(), or the answer to an offer will */
+    bool over;           /* out of its call; start() frees it */
+};
+
+static void tell(const struct transfer *t, int status)
+{
+    if (t->by && t->by->state == LEG_UP && t->by->ops->transfer_told && t->number)
+        t->by->ops->transfer_told(t->by, t->number, status);
+}
+
+static void drop_by(struct transfer *t)
+{
+    if (t->by)
+        loop_unref_later(t->call->pbx->loop, t->by, "transfer");
+    t->by = NULL;
+}
+
+static void free_transfer(struct transfer *t)
+{
+    struct loop *loop = t->call->pbx->loop;
+
+    drop_by(t);
+    loop_unref_later(loop, t->who, "transfer");
+    obj_unref(t->behalf, "transfer");
+    loop_unref_later(loop, t->call, "transfer");
+    free(t);
+}
+
+/* From here on the call is an ordinary one. */
+static void finish(struct transfer *t)
+{
+    t->call->transfer = NULL;
+    t->over = true;
+    if (!t->starting)
+        free_transfer(t);
+}
+
+/* --- the wish ----------------------------------------------------------------------------------------------------- */
+
+struct judgement {
+    enum verdict verdict;
+    enum cause cause;
+    char *why;
+    size_t why_size;
+};
+
+static void judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
+{
+    struct judgement *j = arg;
+
+    j->verdict = verdict;
+    j->cause = cause;
+    str_copy(j->why, j->why_size, detail ? detail : "");
+}
+
+enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_size)
+{
+    struct judgement j = {.verdict = VERDICT_PASS, .why = why, .why_size = why_size};
+
+    str_copy(why, why_size, "");
+    /* The answer cannot wait: a hook that defers here is taken as having passed. */
+    hook_cancel(hook_start(wish->by->pbx->hooks, HOOK_TRANSFER, wish, judged, &j));
+    if (j.verdict == VERDICT_HANDLED)
+        return CAUSE_NONE;
+    return j.verdict == VERDICT_REJECT ? j.cause : CAUSE_REJECTED;
+}
+
+/* --- the way to the new party ------------------------------------------------------------------------------------- */
+
+static void start(void *arg)
+{
+    struct transfer *t = arg;
+    struct call *call = t->call;
+    const struct script_ops *ops = call->pbx->script_ops;
+    int result;
+
+    t->starting = false;
+    if (t->over) {
+        free_transfer(t);
+        return;
+    }
+    if (!leg_is_alive(t->who)) /* it is just ending: transfer_leg_ended() follows */
+        return;
+    result = ops ? ops->start(call->pbx->script, call, t->context, t->extension) : -ENOENT;
+    if (result < 0)
+        transfer_failed(call, result == -ENOENT ? CAUSE_UNKNOWN_NUMBER : CAUSE_SCRIPT_ERROR, NULL);
+}
+
+/* A phone that refuses to come off hold is connected all the same: the new party may talk to it. */
+static void off_hold(void *arg, struct leg *leg, int status, const struct media_desc *answer)
+{
+    start(arg);
+}
+
+static void begin(void *arg)
+{
+    struct transfer *t = arg;
+
+    if (!t->over)
+        tell(t, 100);
+    if (t->over || leg_take_off_hold(t->who, off_hold, t) < 0)
+        start(t);
+}
+
+/* Its bridge ends because we end it. */
+static void stays(void *arg, struct leg *leg, enum leg_change change)
+{
+}
+
+static void part(struct leg *by, struct leg *who)
+{
+    leg_set_control(who, stays, NULL);
+    bridge_leave(by);
+    leg_set_control(who, NULL, NULL);
+}
+
+/* The dialplan serves this leg from now on. */
+static void take_over(struct call *call, struct leg *who)
+{
+    if (call->caller == who)
+        return;
+    if (!call->first)
+        call->first = call->caller ? obj_ref(call->caller, "first") : NULL;
+    if (call->caller)
+        loop_unref_later(call->pbx->loop, call->caller, "caller");
+    call->caller = obj_ref(who, "caller");
+}
+
+/* Who talked in it goes on without what brought them together. */
+static void let_alone(struct call *call)
+{
+    dial_release(call);
+    if (call->script && call->pbx->script_ops->transferred)
+        call->pbx->script_ops->transferred(call->pbx->script, call);
+    else if (call->script)
+        call->pbx->script_ops->hangup(call->pbx->script, call);
+    call->dial_cause = CAUSE_NONE;
+    call->transfers++;
+}
+
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number)
+{
+    struct leg *who = bridge_peer(by);
+    struct call *call = by->call;
+    struct transfer *t;
+    char words[200];
+
+    if (call->transfer)
+        return -EBUSY;
+    if (!who || who->call != call || by->state != LEG_UP || who->state != LEG_UP)
+        return -ENOTCONN;
+    t = mem_new(sizeof *t);
+    t->call = obj_ref(call, "transfer");
+    t->by = obj_ref(by, "transfer");
+    t->who = obj_ref(who, "transfer");
+    t->behalf = behalf ? obj_ref(behalf, "transfer") : NULL;
+    t->number = number;
+    t->starting = true;
+    str_copy(t->context, sizeof t->context, context);
+    str_copy(t->extension, sizeof t->extension, extension);
+    str_copy(t->by_number, sizeof t->by_number, by->number);
+    snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
+    leg_publish(by, EVENT_TRANSFER, words);
+    let_alone(call);
+    part(by, who);
+    take_over(call, who);
+    obj_unref(call->behalf, "call");
+    call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
+    call_limit_update(call);
+    call->transfer = t;
+    call_set_state(call, CALL_ROUTING);
+    loop_later(call->pbx->loop, begin, t);
+    return 0;
+}
+
+/* --- what becomes of it ------------------------------------------------------------------------------------------- */
+
+void transfer_rings(struct call *call)
+{
+    struct transfer *t = call->transfer;
+
+    if (!t->rang)
+        tell(t, 180);
+    t->rang = true;
+}
+
+static void let_go(void *arg)
+{
+    struct leg *leg = arg;
+
+    leg_end(leg, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    loop_unref_later(leg->pbx->loop, leg, "let go");
+}
+
+void transfer_answered(struct call *call)
+{
+    struct transfer *t = call->transfer;
+    const struct leg *with = bridge_peer(t->who);
+    char words[200];
+
+    snprintf(words, sizeof words, "%.50s talks to %.60s now, by way of %.50s", t->who->number,
+             with ? with->number : t->extension, t->by_number);
+    leg_publish(t->who, EVENT_TRANSFERRED, words);
+    tell(t, 200);
+    if (t->by) /* not under whoever tells us of the answer */
+        loop_later(call->pbx->loop, let_go, obj_ref(t->by, "let go"));
+    finish(t);
+}
+
+static void recalled(void *arg, const struct dial_result *result)
+{
+    call_script_done(arg, CAUSE_NONE, NULL);
+}
+
+/* Who transferred has hung up: is called. */
+static void recall(struct call *call, struct leg *who, const struct account *account, enum cause cause)
+{
+    char target[80];
+    const char *const targets[] = {target};
+    const struct dial_request request = {.leg = who, .targets = targets, .target_count = 1, .timeout_ms = RECALL_MS};
+
+    if (account)
+        snprintf(target, sizeof target, "account:%s", account->name);
+    if (!account || call_dial(call, &request, recalled, call) < 0)
+        leg_end(who, cause, WHO_SWITCH, NULL);
+}
+
+void transfer_failed(struct call *call, enum cause cause, const char *detail)
+{
+    struct transfer *t = call->transfer;
+    struct leg *who = obj_ref(t->who, "give back"), *by = t->by;
+    struct account *behalf = t->behalf ? obj_ref(t->behalf, "give back") : NULL;
+    char words[300];
+    int status;
+
+    if (cause == CAUSE_NONE)
+        cause = CAUSE_NORMAL;
+    status = cause_info(cause)->sip_status;
+    snprintf(words, sizeof words, "to %.60s failed, %.50s gets %.50s back: %s", t->extension, t->by_number, who->number,
+             detail && *detail ? detail : cause_info(cause)->words);
+    leg_publish(who, EVENT_TRANSFER, words);
+    tell(t, status >= 300 ? status : 480);
+    finish(t);
+    if (by && leg_is_alive(by) && bridge_join(who, by) == 0) {
+        call_set_state(call, CALL_TALKING);
+        leg_tell_again(who);
+    } else {
+        recall(call, who, behalf, cause);
+    }
+    obj_unref(behalf, "give back");
+    loop_unref_later(call->pbx->loop, who, "give back");
+}
+
+void transfer_leg_ended(struct call *call, struct leg *leg)
+{
+    struct transfer *t = call->transfer;
+    struct leg *by = t->by;
+
+    if (leg == by) {
+        drop_by(t);
+        return;
+    }
+    if (leg != t->who)
+        return;
+    tell(t, 487);
+    if (by)
+        obj_ref(by, "left");
+    finish(t);
+    if (by) {
+        leg_end(by, leg->cause, leg->who, "the party that was being transferred has hung up");
+        loop_unref_later(call->pbx->loop, by, "left");
+    }
+}
+
+/* --- with consultation -------------------------------------------------------------------------------------------- */
+
+/* The one in the middle hears how it went and is free: when its REFER has been answered. */
+struct farewell {
+    struct leg *by, *other; /* ref "farewell" */
+    uint32_t number;
+};
+
+static void farewell(void *arg)
+{
+    struct farewell *f = arg;
+    struct loop *loop = f->by->pbx->loop;
+
+    if (f->number && f->by->state == LEG_UP && f->by->ops->transfer_told)
+        f->by->ops->transfer_told(f->by, f->number, 200);
+    leg_end(f->other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    leg_end(f->by, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    loop_unref_later(loop, f->by, "farewell");
+    loop_unref_later(loop, f->other, "farewell");
+    free(f);
+}
+
+/* One after the other: their offers would meet. */
+static void introduced(void *arg, struct leg *leg, int status, const struct media_desc *answer)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (peer)
+        leg_introduce(peer, NULL, NULL);
+}
+
+int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
+{
+    struct leg *who = bridge_peer(by), *with = bridge_peer(other);
+    struct call *call = by->call, *from = other->call;
+    struct farewell *f;
+    char words[200];
+    int result;
+
+    if (call->transfer || from->transfer)
+        return -EBUSY;
+    if (!who || !with || call == from || who->call != call || with->call != from || by->state != LEG_UP ||
+        who->state != LEG_UP || other->state != LEG_UP || with->state != LEG_UP)
+        return -ENOTCONN;
+    snprintf(words, sizeof words, "%.50s hands %.50s over to %.50s, after talking to both", by->number, who->number,
+             with->number);
+    leg_publish(by, EVENT_TRANSFER, words);
+    leg_publish(other, EVENT_TRANSFER, words);
+    let_alone(call);
+    let_alone(from);
+    part(by, who);
+    part(other, with);
+    take_over(call, who);
+    if (from->caller == with)
+        take_over(from, other);
+    leg_move_to(with, call);
+    result = bridge_join(who, with);
+    if (bug_if(result < 0)) {
+        leg_end(with, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
+        leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
+        return result;
+    }
+    snprintf(words, sizeof words, "%.50s talks to %.50s now, by way of %.50s", who->number, with->number, by->number);
+    leg_publish(who, EVENT_TRANSFERRED, words);
+    if (leg_introduce(who, introduced, NULL) < 0)
+        introduced(NULL, who, 0, NULL);
+    f = mem_new(sizeof *f);
+    f->by = obj_ref(by, "farewell");
+    f->other = obj_ref(other, "farewell");
+    f->number = number;
+    loop_later(call->pbx->loop, farewell, f);
+    return 0;
+}
+
+/* --- another leg of the same account ------------------------------------------------------------------------------ */
+
+struct replacement {
+    struct leg *leg, *replaced; /* ref "replacement" */
+};
+
+static enum cause answer_like(struct leg *leg, struct leg *replaced, char *why, size_t why_size)
+{
+    struct leg *peer = bridge_peer(replaced);
+    bool reoffer = false;
+    int result;
+
+    if (!leg_is_alive(replaced) || !peer || peer->state != LEG_UP || peer->call != replaced->call ||
+        replaced->call->transfer) {
+        str_copy(why, why_size, "the call that was to be replaced has ended or changed meanwhile");
+        return CAUSE_REJECTED;
+    }
+    if (leg->remote_offer && leg_crypto_admit(leg, leg->remote_offer, why, why_size) < 0)
+        return CAUSE_NO_ENCRYPTION;
+    if (leg->remote_offer && leg_codecs_admit(leg, leg->remote_offer, why, why_size) < 0)
+        return CAUSE_NO_COMMON_CODEC;
+    result = dial_answer_caller(leg, peer, &reoffer);
+    if (result < 0)
+        dial_say_codecs(leg, peer, why, why_size);
+    return result == 0 ? CAUSE_NONE : result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_NO_COMMON_CODEC;
+}
+
+static void put_in_place(struct leg *leg, struct leg *replaced)
+{
+    struct call *call = leg->call;
+    struct leg *peer = bridge_peer(replaced);
+    char words[200];
+
+    let_alone(call);
+    part(replaced, peer);
+    if (call->caller == replaced) { /* the same party, on another phone */
+        loop_unref_later(call->pbx->loop, call->caller, "caller");
+        call->caller = obj_ref(leg, "caller");
+    }
+    if (bug_if(bridge_join(peer, leg) < 0))
+        leg_end(leg, CAUSE_INTERNAL, WHO_SWITCH, "the replacement could not be completed");
+    snprintf(words, sizeof words, "%.50s talks to %.50s now, on another phone", peer->number, leg->number);
+    leg_publish(peer, EVENT_TRANSFERRED, words);
+    leg_end(replaced, CAUSE_TRANSFERRED, WHO_SWITCH, "replaced by another phone of the account");
+    if (leg_introduce(peer, introduced, NULL) < 0)
+        introduced(NULL, peer, 0, NULL);
+}
+
+static void replace(void *arg)
+{
+    struct replacement *r = arg;
+    struct loop *loop = r->leg->pbx->loop;
+    char why[128] = "";
+    enum cause refused = CAUSE_NONE;
+
+    if (leg_is_alive(r->leg))
+        refused = answer_like(r->leg, r->replaced, why, sizeof why);
+    if (refused != CAUSE_NONE)
+        leg_end(r->leg, refused, WHO_SWITCH, why);
+    else if (leg_is_alive(r->leg) && leg_is_alive(r->replaced))
+        put_in_place(r->leg, r->replaced);
+    loop_unref_later(loop, r->leg, "replacement");
+    loop_unref_later(loop, r->replaced, "replacement");
+    free(r);
+}
+
+struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused)
+{
+    struct pbx *pbx = replaced->pbx;
+    struct replacement *r;
+    struct leg *leg;
+
+    *refused = CAUSE_NONE;
+    if (pbx->draining)
+        *refused = CAUSE_STOPPING;
+    else if (!media_is_up(pbx->media))
+        *refused = CAUSE_NO_MEDIA;
+    else if (!in->account || !replaced->account || strcmp(in->account->name, replaced->account->name) != 0)
+        *refused = CAUSE_FORBIDDEN;
+    else if (!leg_is_alive(replaced))
+        *refused = CAUSE_REJECTED; /* 603: RFC 3891 §3 */
+    else if (early_only && replaced->state == LEG_UP)
+        *refused = CAUSE_BUSY; /* 486 */
+    else if (replaced->state != LEG_UP || !bridge_peer(replaced) || replaced->call->transfer)
+        *refused = CAUSE_NOT_SUPPORTED;
+    if (*refused != CAUSE_NONE)
+        return NULL;
+    leg = call_incoming_leg(replaced->call, in);
+    leg_publish(leg, EVENT_LEG_NEW, NULL);
+    r = mem_new(sizeof *r);
+    r->leg = obj_ref(leg, "replacement");
+    r->replaced = obj_ref(replaced, "replacement");
+    loop_later(pbx->loop, replace, r);
+    return leg;
+}

@@ -1,0 +1,35 @@
+/* Transfer: a party of a call hands the other one over to an extension. The other one stays in its call, where the
+ * dialplan begins anew for it, with the rights of who transfers. Nobody is let go before somebody has answered: until
+ * then a failure gives the party back, by calling who transferred when that one has hung up. Signalling thread. */
+#ifndef CALL_TRANSFER_H
+#define CALL_TRANSFER_H
+
+#include "call/call.h"
+
+/* What the far side of a leg asks for, as HOOK_TRANSFER sees it. */
+struct transfer_wish {
+    struct leg *by;
+    char target[64];   /* a number, as dialled */
+    bool replaces;     /* by a call that it has with the target already (RFC 3891) */
+    struct leg *other; /* its leg there; NULL: none is known. Borrowed */
+    uint32_t number;   /* for leg_ops.transfer_told */
+};
+
+/* Judges the wish of a leg's far side. CAUSE_NONE: it is on its way; else why not, with words. */
+enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_size);
+
+/* Hands over whoever `by` talks to. behalf answers for what follows. Nothing is told to `by` from inside this call. 0;
+ * -EBUSY: a transfer of this call is under way; -ENOTCONN: `by` talks to nobody, or not in a call with its peer. */
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number);
+
+/* Connects whoever `by` talks to with whoever `other` talks to, who moves to that call; both legs of the one in the
+ * middle are let go. 0; -EBUSY; -ENOTCONN: one of the two talks to nobody, or they are of one call. */
+int call_transfer_to(struct leg *by, struct leg *other, uint32_t number);
+
+/* A new leg that takes the place of another one in its call (an INVITE with Replaces, RFC 3891): it is answered and
+ * hears whom that one heard, who is let go, at the end of this turn. early_only: not if that one has been answered.
+ * Only its own account may replace a leg. Returns the new leg, OFFERED; or NULL with *refused, and nothing has changed.
+ */
+struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused);
+
+#endif

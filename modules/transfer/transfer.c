@@ -1,0 +1,87 @@
+/* Says who may transfer whom to where: what a phone asks for by REFER is looked up in the dialplan with the rights of
+ * its account. How a transfer goes on, and back when it fails, is the core's. Signalling thread. */
+#include <string.h>
+
+#include "call/transfer.h"
+#include "module/module.h"
+
+static enum verdict refuse(struct hook_walk *walk, enum cause cause, const char *why)
+{
+    hook_reject(walk, cause, why);
+    return VERDICT_REJECT;
+}
+
+static bool is(const struct leg *leg, const char *number)
+{
+    return strcmp(leg->account ? leg->account->name : leg->number, number) == 0;
+}
+
+static enum verdict done(struct hook_walk *walk, int result)
+{
+    switch (result) {
+    case 0:
+        return VERDICT_HANDLED;
+    case -EBUSY:
+        return refuse(walk, CAUSE_GLARE, "this call is being transferred already");
+    default:
+        return refuse(walk, CAUSE_REJECTED, "the call is in no state to be transferred");
+    }
+}
+
+/* Accounts are made anew when their rows change. */
+static bool same_account(const struct leg *x, const struct leg *y)
+{
+    return x->account && y->account && strcmp(x->account->name, y->account->name) == 0;
+}
+
+/* The account has called the target itself before. While that one has not answered, the target is called anew for the
+ * one who is handed over: the first attempt was the other one's. */
+static enum verdict consulted(struct hook_walk *walk, const struct transfer_wish *wish)
+{
+    struct leg *by = wish->by, *other = wish->other;
+    int result;
+
+    if (!other || other == by || !leg_is_alive(other) || !same_account(other, by))
+        return refuse(walk, CAUSE_BAD_REQUEST, "Replaces names no call of this account");
+    if (other->state == LEG_UP)
+        return done(walk, call_transfer_to(by, other, wish->number));
+    if (!other->inbound)
+        return refuse(walk, CAUSE_REJECTED, "the other call has not been answered");
+    result = call_transfer(by, by->account->context, other->call->dialled, by->account, wish->number);
+    if (result == 0)
+        leg_end(other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    return done(walk, result);
+}
+
+static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
+{
+    const struct transfer_wish *wish = subject;
+    struct leg *by = wish->by;
+    const struct leg *who = bridge_peer(by);
+
+    if (!by->account)
+        return refuse(walk, CAUSE_FORBIDDEN, "a far side that is no account here has no rights to transfer");
+    if (!who)
+        return refuse(walk, CAUSE_REJECTED, "nobody is there to be transferred");
+    if (!*wish->target)
+        return refuse(walk, CAUSE_BAD_REQUEST, "Refer-To names nobody");
+    if (wish->replaces)
+        return consulted(walk, wish);
+    if (is(by, wish->target) || is(who, wish->target))
+        return refuse(walk, CAUSE_FORBIDDEN, "nobody can be transferred to himself or to who transfers");
+    return done(walk, call_transfer(by, by->account->context, wish->target, by->account, wish->number));
+}
+
+static int start(struct module_ctx *ctx, void **state)
+{
+    return module_on_hook(ctx, HOOK_TRANSFER, 100, asked, NULL);
+}
+
+const struct module tandem_module = {
+    .abi = TANDEM_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "transfer",
+    .version = "1.0",
+    .summary = "lets phones transfer calls",
+    .start = start,
+};

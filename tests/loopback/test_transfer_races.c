@@ -1,0 +1,255 @@
+/* Somebody hangs up after message N of a transfer, for each N and each party of each kind of transfer: whatever it
+ * meets, all legs, calls, dialogs and ports are gone when everybody has hung up. The phones answer by themselves. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "bed.h"
+#include "wire.h"
+
+#define PARTIES 4
+#define QUIET_MS 120 /* nothing comes any more */
+#define MESSAGES_MAX 24
+
+enum party { A, B, C, B2 };
+
+struct flow {
+    const char *name;
+    enum party by;
+    bool held, target_busy, consulted, ringing; /* ringing: the target has not answered who consults it */
+};
+
+static const struct flow flows[] = {
+    {.name = "the callee transfers", .by = B},
+    {.name = "the caller transfers", .by = A},
+    {.name = "out of hold", .by = B, .held = true},
+    {.name = "to who is busy", .by = B, .target_busy = true},
+    {.name = "out of hold to who is busy", .by = B, .held = true, .target_busy = true},
+    {.name = "with consultation", .by = B, .consulted = true},
+    {.name = "with consultation, out of hold", .by = B, .held = true, .consulted = true},
+    {.name = "while the target rings", .by = B, .consulted = true, .ringing = true},
+};
+
+struct stage {
+    struct bed *bed;
+    const struct flow *flow;
+    struct ua *phone[PARTIES];
+    bool up[PARTIES], gone[PARTIES], rings[PARTIES]; /* gone: has hung up and takes no calls */
+    unsigned messages;                               /* that came since the transfer was asked for */
+    uint64_t last_ms;
+};
+
+/* The parts of a REFER that names a dialog. */
+static void ask_for_transfer(struct stage *s)
+{
+    struct ua *by = s->phone[s->flow->by], *line = s->phone[B2];
+    struct ask ask = {.method = "REFER", .in_dialog = true};
+    char headers[700];
+
+    if (s->flow->consulted)
+        snprintf(headers, sizeof headers,
+                 "Refer-To: <sip:203@tandem?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s>\r\n", line->call_id,
+                 line->remote_tag, line->local_tag);
+    else
+        snprintf(headers, sizeof headers, "Refer-To: <sip:203@tandem>\r\n");
+    ask.headers = headers;
+    wire_send(by, &ask);
+}
+
+static void hang_up(struct stage *s, int party)
+{
+    s->gone[party] = true;
+    if (!s->up[party])
+        return;
+    s->up[party] = false;
+    ua_start(s->phone[party], "BYE", NULL);
+}
+
+static void new_call(struct stage *s, int party, const struct message *m)
+{
+    struct ua *ua = s->phone[party];
+
+    if (s->gone[party] || s->up[party] || (party == C && s->flow->target_busy)) {
+        struct ua kept = *ua; /* a refusal is no dialog of the phone's */
+
+        ua_reply(ua, m, 486, "Busy Here", NULL);
+        str_copy(ua->call_id, sizeof ua->call_id, kept.call_id);
+        str_copy(ua->local_tag, sizeof ua->local_tag, kept.local_tag);
+        str_copy(ua->remote_tag, sizeof ua->remote_tag, kept.remote_tag);
+        str_copy(ua->target, sizeof ua->target, kept.target);
+        str_copy(ua->from, sizeof ua->from, kept.from);
+        str_copy(ua->to, sizeof ua->to, kept.to);
+        ua->uac = kept.uac;
+        return;
+    }
+    ua_reply(ua, m, 180, "Ringing", NULL);
+    ua_reply(ua, &ua->invite, 200, "OK", NULL);
+    s->up[party] = true;
+}
+
+static void request_came(struct stage *s, int party, const struct message *m)
+{
+    struct ua *ua = s->phone[party];
+    char to[512];
+
+    if (strcmp(m->method, "ACK") == 0)
+        return;
+    if (strcmp(m->method, "INVITE") == 0) {
+        if (!strstr(message_header(m, "To", to, sizeof to), ";tag="))
+            new_call(s, party, m);
+        else
+            ua_reply(ua, m, s->up[party] ? 200 : 481, s->up[party] ? "OK" : "Gone", NULL);
+        return;
+    }
+    ua_reply(ua, m, 200, "OK", NULL);
+    if (strcmp(m->method, "BYE") == 0)
+        s->up[party] = false;
+    if (strcmp(m->method, "CANCEL") == 0 && s->rings[party])
+        ua_reply(ua, &ua->invite, 487, "Request Terminated", NULL);
+    if (strcmp(m->method, "CANCEL") == 0)
+        s->rings[party] = false;
+}
+
+/* One message of any phone, if there is one. */
+static bool look(struct stage *s)
+{
+    for (int i = 0; i < PARTIES; i++) {
+        struct message m;
+        char cseq[64];
+
+        if (!s->phone[i])
+            continue;
+        ua_poll(s->phone[i]);
+        if (!s->phone[i]->in_count)
+            continue;
+        m = *ua_take(s->phone[i], 0);
+        s->messages++;
+        s->last_ms = now_ms();
+        if (m.method[0])
+            request_came(s, i, &m);
+        else if (m.status >= 300 && strstr(message_header(&m, "CSeq", cseq, sizeof cseq), "INVITE")) {
+            ua_ack(s->phone[i], &m); /* the attempt of who consulted has ended */
+            s->up[i] = false;
+        }
+        return true;
+    }
+    loop_turn(s->bed->loop, 2);
+    return false;
+}
+
+static void talk(struct ua *from, struct ua *to)
+{
+    ua_invite(from, to->user, NULL);
+    ua_reply(to, must(ua_wait(to, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(to, "ACK"));
+    ua_ack(from, must(ua_wait(from, "200")));
+}
+
+static void hold(struct ua *holder, struct ua *other)
+{
+    char sdp[1200], *at;
+    struct message m;
+
+    ua_sdp(holder, sdp, sizeof sdp);
+    at = strstr(sdp, "a=sendrecv");
+    snprintf(at, sizeof sdp - (size_t)(at - sdp), "a=sendonly\r\n");
+    ua_start(holder, "INVITE", sdp);
+    m = *must(ua_wait(other, "INVITE"));
+    ua_sdp(other, sdp, sizeof sdp);
+    at = strstr(sdp, "a=sendrecv");
+    snprintf(at, sizeof sdp - (size_t)(at - sdp), "a=recvonly\r\n");
+    ua_reply(other, &m, 200, "OK", sdp);
+    must(ua_wait(other, "ACK"));
+    ua_ack(holder, must(ua_wait(holder, "200")));
+}
+
+static void set_the_scene(struct stage *s)
+{
+    struct ua **p = s->phone;
+
+    memset(s->up, 0, sizeof s->up);
+    memset(s->gone, 0, sizeof s->gone);
+    memset(s->rings, 0, sizeof s->rings);
+    for (int i = 0; i < PARTIES; i++)
+        if (p[i])
+            p[i]->in_count = 0;
+    talk(p[A], p[B]);
+    s->up[A] = s->up[B] = true;
+    if (s->flow->held)
+        hold(p[B], p[A]);
+    if (s->flow->ringing) {
+        struct message m;
+
+        ua_invite(p[B2], "203", NULL);
+        ua_reply(p[C], must(ua_wait(p[C], "INVITE")), 180, "Ringing", NULL);
+        m = *must(ua_wait(p[B2], "180"));
+        ua_learn(p[B2], &m);
+        s->rings[C] = true;
+    } else if (s->flow->consulted) {
+        talk(p[B2], p[C]);
+        s->up[B2] = s->up[C] = true;
+        if (s->flow->held)
+            hold(p[B2], p[C]);
+    }
+    s->messages = 0;
+}
+
+/* False: the transfer had no more than n messages. */
+static bool walk(struct stage *s, int party, unsigned n)
+{
+    bool met = false;
+
+    set_the_scene(s);
+    ask_for_transfer(s);
+    s->last_ms = now_ms();
+    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && now_ms() < s->last_ms + QUIET_MS;) {
+        if (s->messages >= n && !met) {
+            met = true;
+            hang_up(s, party);
+        }
+        look(s);
+    }
+    for (int i = 0; i < PARTIES; i++)
+        hang_up(s, i);
+    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && s->bed->pbx->call_count;)
+        look(s);
+    ck_assert_msg(s->bed->pbx->call_count == 0, "%s: party %d hung up after message %u: %u calls are left",
+                  s->flow->name, party, n, s->bed->pbx->call_count);
+    return met;
+}
+
+START_TEST(whoever_hangs_up_whenever_nothing_is_left)
+{
+    struct stage s = {.bed = bed_open("[module transfer]\n", NULL), .flow = &flows[_i]};
+
+    s.phone[A] = bed_registered(s.bed, "201");
+    s.phone[B] = bed_registered(s.bed, "202");
+    s.phone[C] = bed_registered(s.bed, "203");
+    if (s.flow->consulted)
+        s.phone[B2] = bed_phone(s.bed, "202");
+    for (int party = A; party < (s.flow->consulted ? PARTIES : B2); party++)
+        for (unsigned n = 0; n < MESSAGES_MAX && walk(&s, party, n); n++)
+            ;
+    for (int i = 0; i < PARTIES; i++)
+        if (s.phone[i])
+            ua_close(s.phone[i]);
+    bed_close(s.bed);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("transfer races");
+    TCase *tc = tcase_create("hang up");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 300);
+    tcase_add_loop_test(tc, whoever_hangs_up_whenever_nothing_is_left, 0, (int)COUNT_OF(flows));
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
