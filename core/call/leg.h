@@ -63,9 +63,6 @@ struct leg_ops {
     /* Tells the far side of a key that lasted ms, in its signalling, behind those that wait; whatever it answers, the
      * call goes on. -ENOTCONN; -EOPNOTSUPP: it takes none; -ENOBUFS: too many wait. */
     int (*key)(struct leg *leg, char key, unsigned ms);
-    /* Tells the far side how the transfer goes that it has asked for under this number (struct transfer_wish), as a SIP
-     * status; one of 200 and more is the last. May be NULL. */
-    void (*transfer_told)(struct leg *leg, uint32_t number, int status);
 };
 
 /* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
