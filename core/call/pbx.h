@@ -65,7 +65,9 @@ struct pbx {
     struct list calls;
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
     struct list route_kinds;
+    struct list verbs;       /* verb.h */
     struct list conferences; /* conference.h */
+    struct list talks;       /* talk.h */
     struct list guessers;    /* conference_guess.c */
     unsigned node;
     unsigned call_count, leg_count;

@@ -29,9 +29,9 @@ enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_
 int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf,
                   struct transfer_news *news);
 
-/* Connects whoever `by` talks to with whoever `other` talks to, who moves to that call; both legs of the one in the
- * middle are let go. 0, and news has been told; -EBUSY; -ENOTCONN: one of the two talks to nobody, or they are of one
- * call. */
+/* Connects whoever `by` talks to with whoever `other` talks to, who are in the older of their calls then; both legs of
+ * the one in the middle are let go. 0, and news has been told; -EBUSY; -ENOTCONN: one of the two talks to nobody, or
+ * they are of one call. */
 int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *news);
 
 /* Who hands over the party that this call calls somebody for: an account, or a number. NULL: nobody does, or it is not
