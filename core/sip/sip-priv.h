@@ -344,6 +344,10 @@ void events_start(struct agent *agent);
 void events_close(struct agent *agent);
 /* The configuration has changed: subscriptions of accounts that are gone end. */
 void events_configured(struct agent *agent);
+/* A phone of the account is there, perhaps by another way than before: what it has missed it is told at once. */
+void events_phone_came(struct agent *agent, const char *account);
+/* event_list.c: pbx->subscriptions. */
+void events_each(struct pbx *pbx, subscription_fn fn, void *arg);
 /* Is there anything that phones may subscribe to by themselves? */
 bool events_served(const struct agent *agent);
 /* indialog.c */
