@@ -41,8 +41,9 @@ struct subscription_facts {
     bool in_call;      /* a call lives in its dialog */
     bool told;         /* a NOTIFY was sent, told_s ago */
     uint64_t left_s, told_s;
-    int answer;      /* of that; 0: none yet */
-    unsigned losses; /* NOTIFYs in a row that were not taken */
+    int answer;        /* of that; 0: none yet */
+    unsigned notified; /* NOTIFYs with a body so far */
+    unsigned losses;   /* NOTIFYs in a row that were not taken */
 };
 typedef void (*subscription_fn)(void *arg, const struct subscription_facts *facts);
 

@@ -13,10 +13,10 @@ static void add(void *arg, const struct subscription_facts *facts)
 
     if (listing->account && strcmp(facts->account, listing->account) != 0)
         return;
-    json = json_pack("{s:o,s:s,s:o,s:o,s:o,s:s,s:b,s:I,s:i}", "account", json_text(facts->account), "package",
+    json = json_pack("{s:o,s:s,s:o,s:o,s:o,s:s,s:b,s:I,s:i,s:I}", "account", json_text(facts->account), "package",
                      facts->package, "id", json_text(facts->id), "resource", json_text(facts->resource), "contact",
                      json_text(facts->contact), "state", facts->state, "in_call", facts->in_call, "expires_in",
-                     (json_int_t)facts->left_s, "lost", (int)facts->losses);
+                     (json_int_t)facts->left_s, "lost", (int)facts->losses, "notified", (json_int_t)facts->notified);
     if (facts->told) {
         json_object_set_new(json, "notified_ago", json_integer((json_int_t)facts->told_s));
         json_object_set_new(json, "answer", facts->answer ? json_integer(facts->answer) : json_null());

@@ -42,6 +42,7 @@ void events_each(struct pbx *pbx, subscription_fn fn, void *arg)
                     .told = n->sent_us != 0,
                     .answer = n->answer,
                     .losses = n->losses,
+                    .notified = n->version,
                 };
 
                 fn(arg, &facts);
