@@ -126,13 +126,24 @@ struct dial_result {
  * ANSWERED). Not run when the caller hangs up or dial_cancel() is called. */
 typedef void (*dial_done_fn)(void *arg, const struct dial_result *result);
 
+struct dial_target {
+    const char *to; /* "202", or "kind:value" */
+    unsigned
+        delay_ms; /* it is called so long after the dial began, or sooner, when nobody rings any more. Not in order */
+    unsigned ring_ms; /* it rings so long, when the dial lasts so long; in order: in place of the dial's timeout_ms. 0:
+                         as the dial says */
+    bool confirm;     /* who answers hears which key to press, and is connected when he has; others ring meanwhile */
+    bool skip_busy;   /* an account that is in a call is not called: it counts as busy */
+};
+
 struct dial_request {
-    struct leg *leg;            /* who is to be connected (the call's caller) */
-    const char *const *targets; /* "202", or "kind:value" */
+    struct leg *leg; /* who is to be connected (the call's caller) */
+    const struct dial_target *targets;
     unsigned target_count;
     unsigned timeout_ms; /* of ringing; 0: 60 s; in order: for each target */
     unsigned max_ms;     /* of the conversation: then the call ends; 0: no limit of its own */
     bool in_order;       /* one target after the other, not all at once */
+    bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
 };
 

@@ -239,8 +239,8 @@ static void recalled(void *arg, const struct dial_result *result)
 static void recall(struct call *call, struct leg *who, const struct account *account, enum cause cause)
 {
     char target[80];
-    const char *const targets[] = {target};
-    const struct dial_request request = {.leg = who, .targets = targets, .target_count = 1, .timeout_ms = RECALL_MS};
+    const struct dial_target to = {.to = target};
+    const struct dial_request request = {.leg = who, .targets = &to, .target_count = 1, .timeout_ms = RECALL_MS};
 
     if (account)
         snprintf(target, sizeof target, "account:%s", account->name);
