@@ -65,6 +65,7 @@ struct pbx {
     struct list calls;
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
     struct list route_kinds;
+    struct list verbs;       /* verb.h */
     struct list conferences; /* conference.h */
     struct list guessers;    /* conference_guess.c */
     unsigned node;

@@ -59,6 +59,7 @@ struct added {
         struct route_kind *kind;
         struct console_command *command;
         struct console_status *status;
+        struct verb *verb;
     };
 };
 
@@ -141,6 +142,23 @@ int module_add_destination(struct module_ctx *ctx, const char *kind, route_resol
     if (err)
         return refused(ctx, &a->undo, err, "destination kind", kind);
     module_ctx_note(ctx, &a->undo, drop_kind);
+    return 0;
+}
+
+static void drop_verb(struct undo *undo)
+{
+    verb_remove(((struct added *)undo)->verb);
+    free(undo);
+}
+
+int module_add_verb(struct module_ctx *ctx, const char *name, const char *summary, verb_fn fn, void *arg)
+{
+    struct added *a = mem_new(sizeof *a);
+    int err = verb_add(ctx->set->pbx, name, summary, fn, arg, &a->verb);
+
+    if (err)
+        return refused(ctx, &a->undo, err, "verb", name);
+    module_ctx_note(ctx, &a->undo, drop_verb);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "call/pbx.h"
 #include "call/bridge.h"
 #include "call/route.h"
+#include "call/verb.h"
 #include "base/log.h"
 #include "sip/event.h"
 
@@ -58,6 +59,9 @@ int module_add_events(struct module_ctx *ctx, const struct event_package *packag
 int module_on_hook(struct module_ctx *ctx, enum hook_point point, int order, hook_fn fn, void *arg);
 int module_on_event(struct module_ctx *ctx, uint64_t kinds, bus_fn fn, void *arg);
 int module_add_destination(struct module_ctx *ctx, const char *kind, route_resolve_fn fn, void *arg);
+/* A verb of the dialplan: call:NAME(argument) in Lua, where pbx.has_verb(NAME) tells that it is there. What fn has to do
+ * stands in call/verb.h. */
+int module_add_verb(struct module_ctx *ctx, const char *name, const char *summary, verb_fn fn, void *arg);
 /* A command of the control socket; answer with module_reply()/module_fail(). */
 struct console_request;
 typedef void (*module_command_fn)(void *arg, struct console_request *request, json_t *params);

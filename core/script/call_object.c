@@ -127,7 +127,9 @@ static int call_index(lua_State *L)
     lua_pushvalue(L, 2);
     switch (lua_rawget(L, lua_upvalueindex(1))) {
     case LUA_TNIL:
-        return luaL_error(L, "a call has no field or function \"%s\"", name);
+        if (module_verb_push(L, run, name))
+            return 1;
+        return luaL_error(L, "a call has no field or function \"%s\", and no module adds it", name);
     case LUA_TBOOLEAN:
         if (strcmp(name, "vars") == 0)
             push_object(L, run, VARS_TYPE);

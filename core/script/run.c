@@ -187,6 +187,8 @@ static void release(struct script_run *run)
     if (run->query)
         db_query_cancel(run->query);
     run->query = NULL;
+    verb_run_cancel(run->verb);
+    run->verb = NULL;
     run_stop_listening(run);
     if (run->in_conference && run->call->caller)
         conference_leave(run->call->caller, CONFERENCE_GONE);

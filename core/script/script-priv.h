@@ -3,6 +3,7 @@
 #define SCRIPT_SCRIPT_PRIV_H
 
 #include "call/conference.h"
+#include "call/verb.h"
 #include "script/extension.h"
 #include "script/files.h"
 #include "script/guard.h"
@@ -69,9 +70,11 @@ struct script_run {
         const char *message;
         const struct db_result *result;
     } answered;
-    bool in_conference;          /* it waits for its caller to leave one */
-    enum conference_why left;    /* and that is why */
-    struct recording *recording; /* it waits for the end of this; NULL: for none */
+    struct verb_run *verb;                 /* it waits for this of a module; NULL: for none */
+    const struct verb_result *verb_result; /* while the script is resumed with it */
+    bool in_conference;                    /* it waits for its caller to leave one */
+    enum conference_why left;              /* and that is why */
+    struct recording *recording;           /* it waits for the end of this; NULL: for none */
     struct {
         uint64_t ms;
         char *file; /* NULL: none */

@@ -55,6 +55,9 @@ int verb_dial(lua_State *L);
 int verb_conference(lua_State *L);
 /* Leaves the running extension for another one; ends the call when there is none. Never returns. */
 int verb_go(lua_State *L, struct script_run *run, const char *context, const char *extension);
+/* module_verb.c: pushes the function of a verb that a module serves; false: there is none. */
+bool module_verb_push(lua_State *L, const struct script_run *run, const char *name);
+int module_verb_exists(lua_State *L);
 /* log_verb.c: call:log() for upvalue string.format */
 int verb_log(lua_State *L);
 

@@ -1,0 +1,182 @@
+/* The list of verbs that modules serve, and those that are at work. Signalling thread. Knows neither scripts nor what
+ * any verb does. */
+#include "call/verb.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "call/call.h"
+
+struct verb {
+    struct list node; /* pbx->verbs */
+    struct list runs;
+    char name[32];
+    char *summary;
+    verb_fn fn;
+    void *arg;
+};
+
+struct verb_run {
+    struct list node;  /* verb->runs until it has ended */
+    struct call *call; /* ref "verb" */
+    json_t *argument;
+    verb_done_fn done;
+    void *arg;
+    loop_fn cancelled;
+    void *cancelled_arg;
+    bool ended;     /* report() is on its way and frees it */
+    bool forgotten; /* and has nobody to tell */
+    struct verb_result result;
+};
+
+static struct verb *find(const struct pbx *pbx, const char *name)
+{
+    struct verb *verb;
+
+    LIST_FOR_EACH(verb, &pbx->verbs, node)
+    {
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+bool verb_exists(const struct pbx *pbx, const char *name)
+{
+    return find(pbx, name) != NULL;
+}
+
+static bool is_name(const char *name)
+{
+    if (!isalpha((unsigned char)*name))
+        return false;
+    for (const char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_')
+            return false;
+    return true;
+}
+
+int verb_add(struct pbx *pbx, const char *name, const char *summary, verb_fn fn, void *arg, struct verb **out)
+{
+    struct verb *verb;
+
+    if (find(pbx, name))
+        return -EEXIST;
+    if (!is_name(name) || strlen(name) >= sizeof verb->name)
+        return -EINVAL;
+    verb = mem_new(sizeof *verb);
+    str_copy(verb->name, sizeof verb->name, name);
+    verb->summary = str_dup(summary);
+    verb->fn = fn;
+    verb->arg = arg;
+    list_init(&verb->runs);
+    list_append(&pbx->verbs, &verb->node);
+    *out = verb;
+    return 0;
+}
+
+static void report(void *arg)
+{
+    struct verb_run *run = arg;
+    struct call *call = run->call;
+
+    if (!run->forgotten)
+        run->done(run->arg, &run->result);
+    json_decref(run->result.value);
+    json_decref(run->argument);
+    free(run);
+    obj_unref(call, "verb");
+}
+
+static void end(struct verb_run *run, enum verb_end how)
+{
+    if (bug_if(run->ended))
+        return;
+    run->ended = true;
+    run->result.end = how;
+    list_unlink(&run->node);
+    loop_later(run->call->pbx->loop, report, run);
+}
+
+void verb_run_done(struct verb_run *run, json_t *value)
+{
+    run->result.value = value;
+    end(run, VERB_DONE);
+}
+
+void verb_run_fail(struct verb_run *run, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(run->result.why, sizeof run->result.why, fmt, ap);
+    va_end(ap);
+    end(run, VERB_FAILED);
+}
+
+void verb_run_go(struct verb_run *run, const char *context, const char *extension)
+{
+    if (str_copy(run->result.context, sizeof run->result.context, context) < 0 ||
+        str_copy(run->result.extension, sizeof run->result.extension, extension) < 0) {
+        verb_run_fail(run, "the extension to go to is too long");
+        return;
+    }
+    end(run, VERB_GO);
+}
+
+void verb_run_on_cancel(struct verb_run *run, loop_fn fn, void *arg)
+{
+    run->cancelled = fn;
+    run->cancelled_arg = arg;
+}
+
+struct verb_run *verb_start(struct call *call, const char *name, json_t *argument, verb_done_fn done, void *arg)
+{
+    struct verb *verb = find(call->pbx, name);
+    struct verb_run *run;
+
+    if (!verb) {
+        json_decref(argument);
+        return NULL;
+    }
+    run = mem_new(sizeof *run);
+    run->call = obj_ref(call, "verb");
+    run->argument = argument;
+    run->done = done;
+    run->arg = arg;
+    list_append(&verb->runs, &run->node);
+    verb->fn(verb->arg, run, call, argument);
+    if (!run->ended && bug_if(!run->cancelled))
+        verb_run_fail(run, "%s has neither ended nor said how it is called off", name);
+    return run;
+}
+
+void verb_run_cancel(struct verb_run *run)
+{
+    if (!run)
+        return;
+    run->forgotten = true;
+    if (run->ended)
+        return;
+    end(run, VERB_DONE);
+    run->cancelled(run->cancelled_arg);
+}
+
+void verb_remove(struct verb *verb)
+{
+    if (!verb)
+        return;
+    while (!list_empty(&verb->runs)) {
+        struct verb_run *run = LIST_ENTRY(verb->runs.next, struct verb_run, node);
+
+        verb_run_fail(run, "the module that does this has stopped");
+        run->cancelled(run->cancelled_arg);
+    }
+    list_unlink(&verb->node);
+    free(verb->summary);
+    free(verb);
+}

@@ -1,0 +1,50 @@
+/* Verbs: what modules add to the dialplan. A script names one, with an argument; the module does it on the call of the
+ * script, at once or in its own time, and says what came of it. Signalling thread. Knows no Lua: values are JSON. */
+#ifndef CALL_VERB_H
+#define CALL_VERB_H
+
+#include <jansson.h>
+
+#include "call/pbx.h"
+
+struct call;
+struct verb;
+struct verb_run;
+
+/* Does it. Ends with one of verb_run_done(), verb_run_fail(), verb_run_go(), now or later; a verb that ends later has
+ * to say by verb_run_on_cancel() how it is called off. argument: JSON null when there is none; valid until the end. */
+typedef void (*verb_fn)(void *arg, struct verb_run *run, struct call *call, const json_t *argument);
+
+/* 0, -EEXIST, -EINVAL: not a name of letters, digits and underscores. name and summary are copied. */
+int verb_add(struct pbx *pbx, const char *name, const char *summary, verb_fn fn, void *arg, struct verb **out);
+/* Those that run are called off, and end as failed. NULL allowed. */
+void verb_remove(struct verb *verb);
+bool verb_exists(const struct pbx *pbx, const char *name);
+
+/* --- for the module: each ends the run, which is not to be touched after it --- */
+
+void verb_run_done(struct verb_run *run,
+                   json_t *value); /* what the script gets; NULL: nothing. The reference is taken */
+void verb_run_fail(struct verb_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* a mistake of the script */
+void verb_run_go(struct verb_run *run, const char *context, const char *extension); /* the script goes on there */
+/* The call has ended, its caller has been handed over, or the verb is removed: fn runs, and the run is gone. */
+void verb_run_on_cancel(struct verb_run *run, loop_fn fn, void *arg);
+
+/* --- for the script --- */
+
+enum verb_end { VERB_DONE, VERB_FAILED, VERB_GO };
+
+struct verb_result {
+    enum verb_end end;
+    json_t *value;                    /* DONE: borrowed; NULL: nothing */
+    char why[200];                    /* FAILED */
+    char context[64], extension[128]; /* GO */
+};
+/* result is valid inside of it. Never runs inside of verb_start(). */
+typedef void (*verb_done_fn)(void *arg, const struct verb_result *result);
+
+/* Takes the reference on argument. done runs once, unless cancelled. NULL: there is no such verb. */
+struct verb_run *verb_start(struct call *call, const char *name, json_t *argument, verb_done_fn done, void *arg);
+void verb_run_cancel(struct verb_run *run); /* NULL allowed */
+
+#endif
