@@ -125,6 +125,8 @@ static void send_request(struct side *side, const char *method, const char *more
     fill(side, template, head, sizeof head);
     str_append(text, sizeof text, &used, "%s %s SIP/2.0\r\n%s%s%s", method, side->target, side->via, head, more);
     fill(side, headers, head, sizeof head);
+    if (!strstr(side->to, ";tag=")) /* a call that asks to join another one is refused: there the mark has another name */
+        memcpy(strstr(head, "Join:"), "Joyn:", 5);
     str_append(text, sizeof text, &used, "%s", head);
     if (body) {
         snprintf(template, sizeof template, "Content-Type: %s\nContent-Disposition: session;x={}\n", type);
