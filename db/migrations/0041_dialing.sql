@@ -4,7 +4,7 @@
 INSERT INTO config.known_setting (key, default_value, meaning, pattern, least, most, needs) VALUES
     ('wakeup_tries', '3', 'How often somebody is called who does not answer his wake-up call.', '^[0-9]{1,2}$', 1, 20,
      'a number from 1 to 20'),
-    ('wakeup_pause', '180', 'Seconds between two such calls.', '^[0-9]{1,4}$', 10, 600, 'a number of seconds from 10 to 600'),
+    ('wakeup_pause', '180', 'Seconds between two such calls.', '^[0-9]{1,4}$', 1, 3600, 'a number of seconds from 1 to 3600'),
     ('wakeup_ring', '45', 'Seconds for which a wake-up call rings.', '^[0-9]{1,3}$', 5, 600, 'a number of seconds from 5 to 600'),
     ('call_back_valid', '2700', 'Seconds for which somebody waits to be called back when another one is free.',
      '^[0-9]{1,6}$', 60, 604800, 'a number of seconds from 60 to 604800');

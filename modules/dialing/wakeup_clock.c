@@ -35,6 +35,8 @@ int64_t wakeup_after(int64_t since, unsigned hour, unsigned minute)
 
         if (!localtime_r(&from, &tm))
             break;
+        if (days == 0 && tm.tm_hour * 60 + tm.tm_min >= (int)(hour * 60 + minute))
+            continue; /* it has been today, and where it comes twice, once is enough */
         tm.tm_mday += days;
         tm.tm_hour = (int)hour;
         tm.tm_min = (int)minute;
