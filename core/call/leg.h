@@ -184,7 +184,9 @@ struct leg {
     int ring_status;    /* the last provisional sent; outbound: received */
     char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
-    bool held;          /* the far side does not receive or does not send */
+    bool held;          /* the far side holds the other party: it does not receive or does not send, though it could */
+    bool spoke;         /* it has sent and received once */
+    uint64_t held_us;   /* since when it holds; wall clock */
     bool heard;         /* sound has come from it */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;

@@ -540,7 +540,7 @@ START_TEST(who_calls_one_and_is_called_by_the_other_connects_them)
     ck_assert_str_eq(p.bed->last_cause, "transferred");
     p.bed->calls_ended = 0;
     hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
-    ends(&p, p.a, p.c, "callee"); /* of the call that goes on, which c made */
+    ends(&p, p.a, p.c, "callee"); /* of the older call, which goes on: he was called */
     ua_close(b2);
     party_close(&p);
 }
