@@ -163,6 +163,14 @@ static bool asks_to_join(const sip_t *sip)
     return false;
 }
 
+/* RFC 3891 §3, §6.1: it names one dialog, by both tags, and nothing contradicts it. */
+static bool replaces_is_odd(const sip_t *sip)
+{
+    const sip_replaces_t *replaces = sip->sip_replaces;
+
+    return replaces && (sip->sip_error || asks_to_join(sip) || !replaces->rp_to_tag || !replaces->rp_from_tag);
+}
+
 /* The dialog whose place this INVITE is to take; NULL: there is none, or it is one that the other side began and that
  * has not been answered. */
 static const struct dialog *replaced_by(struct agent *agent, const sip_t *sip)
@@ -207,6 +215,11 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     if (!request_accepts_sdp(sip)) {
         reply_stateless(agent, msg, SIP_406_NOT_ACCEPTABLE,
                         SIPTAG_WARNING_STR("399 tandem \"an answer is always application/sdp\""), TAG_END());
+        return;
+    }
+    if (replaces_is_odd(sip)) {
+        refuse_early(agent, msg, CAUSE_BAD_REQUEST,
+                     "Replaces names one dialog by both its tags, and stands without Join");
         return;
     }
     if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */
