@@ -42,7 +42,7 @@ static struct talker *phone(enum way way, const char *codec, double hz)
 
     str_append(codecs, sizeof codecs, &used, "%s%s", codec, way == EVENTS ? " telephone-event" : "");
     talker = talker_new(codecs, hz);
-    media_port_key_ways(talker_port(talker), way == TOLD ? KEY_OUT_NOWHERE : KEY_OUT_EVENTS, way == TONES);
+    media_port_key_ways(talker_port(talker), way == TOLD ? KEY_OUT_NOWHERE : KEY_OUT_EVENTS, way == TONES, 0);
     return talker;
 }
 
