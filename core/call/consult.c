@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/talk.h"
 #include "call/transfer.h"
 
 enum stage { ASKS, CALLS, HANDED }; /* HANDED: the rest is transfer.c's, of which this only tells */
@@ -112,6 +113,7 @@ static void back(struct consult *c, enum cause cause)
     obj_ref(call, "back");
     c->who->waits_for = NULL;
     call_answers(call, c->before);
+    call_talks_by(call, "return", c->by->number);
     result = bridge_join(by, who);
     finish(c, CONSULT_BACK, cause);
     if (bug_if(result < 0)) {
@@ -200,6 +202,7 @@ void consult_call(struct call *call, const char *context, const char *extension,
     snprintf(words, sizeof words, "%.50s asks %.60s while %.50s waits", c->by->number, extension, c->who->number);
     leg_publish(c->by, EVENT_TRANSFER, words);
     call_let_alone(call);
+    call_talks_by(call, "consultation", c->by->number);
     call_serve(call, c->by, behalf);
     loop_later(call->pbx->loop, start, c);
 }
@@ -229,6 +232,7 @@ static void leave_to(struct consult *c, struct leg *with)
 
     call_let_alone(call);
     call_part(c->by, with);
+    call_talks_by(call, "attended transfer", c->by->number);
     call_serve(call, who, NULL);
     who->waits_for = NULL;
     if (bug_if(bridge_join(who, with) < 0))

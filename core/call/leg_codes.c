@@ -35,7 +35,7 @@ static uint32_t beginnings(struct leg *leg)
         return 0;
     ask(&code);
     for (const char *at = code.begins; *at; at++)
-        keys |= UINT32_C(1) << key_event(*at);
+        keys |= key_event(*at) >= 0 ? UINT32_C(1) << key_event(*at) : 0;
     return keys;
 }
 

@@ -6,7 +6,7 @@
 #include "base/key.h"
 #include "call/bridge.h"
 #include "call/play.h"
-#include "transfer/transfer.h"
+#include "transfer.h"
 
 #define BLIND "*1"
 #define ATTENDED "*2"
@@ -24,9 +24,12 @@ struct asking {
     char last; /* key, while somebody rings */
 };
 
-static const char *setting(const struct pbx *pbx, const char *key, const char *otherwise)
+/* "": there is none. */
+static const char *code_of(const struct pbx *pbx, const char *key, const char *otherwise)
 {
-    return pbx->db ? snapshot_setting(db_snapshot(pbx->db), key, otherwise) : otherwise;
+    const char *code = pbx->db ? snapshot_setting(db_snapshot(pbx->db), key, otherwise) : otherwise;
+
+    return strcmp(code, "none") == 0 ? "" : code;
 }
 
 static struct leg *other_of(const struct leg *by)
@@ -276,8 +279,8 @@ static enum verdict typed(void *arg, struct hook_walk *walk, void *subject)
     struct module_ctx *ctx = arg;
     struct typed_code *code = subject;
     struct leg *leg = code->leg;
-    const char *blind = setting(leg->pbx, "transfer_code_blind", BLIND);
-    const char *attended = setting(leg->pbx, "transfer_code_attended", ATTENDED);
+    const char *blind = code_of(leg->pbx, "transfer_code_blind", BLIND);
+    const char *attended = code_of(leg->pbx, "transfer_code_attended", ATTENDED);
 
     if (consult_calls(leg)) { /* he talks to the target */
         bool back = is_code(code, BACK) | is_code(code, attended);

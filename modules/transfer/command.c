@@ -4,7 +4,7 @@
 
 #include "base/id.h"
 #include "call/bridge.h"
-#include "transfer/transfer.h"
+#include "transfer.h"
 
 struct search {
     const char *text;

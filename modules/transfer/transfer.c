@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "call/bridge.h"
-#include "transfer/transfer.h"
+#include "call/talk.h"
+#include "transfer.h"
 
 static enum verdict refuse(struct hook_walk *walk, enum cause cause, const char *why)
 {
@@ -53,8 +54,10 @@ static enum verdict consulted(struct hook_walk *walk, const struct transfer_wish
     if (!other->inbound || other != other->call->caller)
         return refuse(walk, CAUSE_REJECTED, "the other call has not been answered");
     result = call_transfer(by, by->account->context, other->call->dialled, by->account, wish->number);
-    if (result == 0)
+    if (result == 0) {
+        call_joins(other->call, by->call);
         leg_end(other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    }
     return done(walk, result);
 }
 

@@ -170,8 +170,8 @@ START_TEST(without_codes_all_keys_are_for_the_other_party)
 {
     struct party p = party_open();
 
-    bed_setting(p.bed, "transfer_code_blind", "");
-    bed_setting(p.bed, "transfer_code_attended", "");
+    bed_setting(p.bed, "transfer_code_blind", "none");
+    bed_setting(p.bed, "transfer_code_attended", "none");
     types(p.b, "*1203#");
     hears_keys(p.a, "*1203#");
     ends(&p, p.a, p.b);
