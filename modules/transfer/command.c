@@ -69,7 +69,7 @@ static int begin(struct leg *by, const struct leg *who, const char *context, con
     if (!context)
         context = behalf ? behalf->context : by->call->context;
     if (!attended)
-        return call_transfer(by, context, to, behalf, 0);
+        return call_transfer(by, context, to, behalf, NULL);
     result = consult_begin(by, NULL, NULL);
     if (result == 0)
         consult_call(by->call, context, to, behalf);
