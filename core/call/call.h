@@ -7,6 +7,7 @@
 enum call_state { CALL_ROUTING, CALL_DIALLING, CALL_TALKING, CALL_ENDING, CALL_GONE };
 extern const struct fsm_table call_states;
 
+struct consult;
 struct dial;
 struct json_t;
 struct script_run;
@@ -30,6 +31,7 @@ struct call {
     bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
     struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
+    struct consult *consult; /* one party waits while the other does something else (consult.h); NULL: nobody does */
     unsigned transfers;        /* begun so far */
     struct uuid conversation;  /* talk.h; nil: its own */
     char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
