@@ -60,7 +60,10 @@ def who_was_handed_over_without_consultation_reads_right(t):
     a.wait_heard(c.tone, seconds=1)
     c.wait_heard(a.tone, seconds=1)
     live = t.tandem.json("calls")["calls"]
-    assert len(live) == 1, live
+    assert len(live) == 1 and (live[0]["talk"]["who"], live[0]["talk"]["with"]) == (a.user, c.user), live
+    assert f"{a.user} with {c.user}" in t.tandem.cli("calls").stdout
+    _in_order(t.tandem.cli("call", live[0]["id"]).stdout, f"{a.user} talks to {b.user}", f"{b.user} hands {a.user} over",
+              f"{a.user} talks to {c.user} (by transfer of {b.user})", "The call is talking")
     a.hangup()
     c.closed()
     row = _conversation(t, a.user, 2)
