@@ -58,6 +58,7 @@ enum event_kind {
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_TRANSFER,       /* the leg hands its other party over; detail: to whom, or what became of it */
     EVENT_TRANSFERRED,    /* that party talks to somebody else now; detail: by whom, to whom */
+    EVENT_FORWARDED,      /* an account sends the call on; detail: who, where, when, in words */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (UINT64_C(1) << (kind))

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/forward.h"
 #include "media/negotiate.h"
 #include "media/negotiate_policy.h"
 
@@ -33,6 +34,7 @@ struct dial {
     char *headers; /* for the INVITEs; NULL: none */
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
+    enum forward_why redirect_why;
     struct loop_timer deadline;  /* of ringing; then, of the conversation */
     dial_done_fn done;
     void *arg;
@@ -180,10 +182,44 @@ static void finish(struct dial *dial, enum dial_status status)
 
 static void start_attempt(struct dial *dial);
 
-/* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. */
+static void goes_elsewhere(struct dial *dial, struct account *by, const char *to, enum forward_why why)
+{
+    str_copy(dial->redirect, sizeof dial->redirect, to);
+    str_copy(dial->redirect_context, sizeof dial->redirect_context, by->context);
+    dial->redirect_by = obj_ref(by, "dial");
+    dial->redirect_why = why;
+}
+
+static void forward_judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
+{
+    *(bool *)arg = verdict == VERDICT_HANDLED;
+}
+
+/* Does the only target want the call to go elsewhere? A member of a ring does not decide for the others. */
+static void ask_forward(struct dial *dial)
+{
+    struct forward_wish wish = {.call = dial->call, .cause = dial->cause};
+    bool handled = false;
+
+    if (dial->attempt_count != 1 || dial->cause == CAUSE_REDIRECTED)
+        return;
+    wish.target = dial->attempts[0].target;
+    /* The answer cannot wait: a hook that defers here is taken as having passed. */
+    hook_cancel(hook_start(dial->call->pbx->hooks, HOOK_FORWARD, &wish, forward_judged, &handled));
+    if (wish.ring_ms && wish.ring_ms < dial->timeout_ms)
+        dial->timeout_ms = wish.ring_ms;
+    if (handled && wish.by) {
+        dial->cause = CAUSE_REDIRECTED;
+        goes_elsewhere(dial, wish.by, wish.to, wish.why);
+    }
+    obj_unref(wish.by, "forward");
+}
+
+/* Nobody else took the call: the account that redirected it sends it on, with its own rights. */
 static void take_redirect(struct dial *dial)
 {
-    if (call_sent_on(dial->call, dial->redirect_by, dial->detail, sizeof dial->detail))
+    if (call_sent_on(dial->call, dial->redirect_by, dial->redirect, dial->redirect_why, dial->detail,
+                     sizeof dial->detail))
         return;
     dial->cause = CAUSE_LOOP;
     dial->who = WHO_SWITCH;
@@ -197,6 +233,7 @@ static void fail_if_nobody_left(struct dial *dial)
         start_attempt(dial);
         return;
     }
+    ask_forward(dial);
     if (dial->cause == CAUSE_REDIRECTED)
         take_redirect(dial);
     finish(dial, dial_status_of(dial->cause));
@@ -349,11 +386,8 @@ static void branch_ended(struct dial *dial, struct leg *leg)
 
     if (cause == CAUSE_REDIRECTED && (!leg->redirect[0] || !account))
         cause = CAUSE_FAR_FAILURE;
-    if (cause == CAUSE_REDIRECTED && !dial->redirect_by) {
-        str_copy(dial->redirect, sizeof dial->redirect, leg->redirect);
-        str_copy(dial->redirect_context, sizeof dial->redirect_context, account->context);
-        dial->redirect_by = obj_ref(account, "dial");
-    }
+    if (cause == CAUSE_REDIRECTED && !dial->redirect_by)
+        goes_elsewhere(dial, account, leg->redirect, FORWARD_BY_PHONE);
     note_failure(dial, cause, leg->who, leg->detail);
     branch_drop(dial, leg);
     for (unsigned i = 0; leg->final_status >= 600 && account && i < dial->branch_count;) {
@@ -545,6 +579,13 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     call->dial = dial;
     call->dial_cause = CAUSE_NONE;
     call_set_state(call, CALL_DIALLING);
+    ask_forward(dial);
+    if (dial->cause == CAUSE_REDIRECTED) { /* its only target is not called at all */
+        dial->starting = false;
+        take_redirect(dial);
+        finish(dial, dial_status_of(dial->cause));
+        return 0;
+    }
     while (dial->attempts_started < dial->attempt_count && !dial->winner && !dial->finished &&
            !(dial->in_order && dial->attempts_started))
         start_attempt(dial);

@@ -72,6 +72,7 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_CONFERENCE_CHANGED:
     case EVENT_SOUND_MISSING:
     case EVENT_RECORDING:
+    case EVENT_FORWARDED:
         str_append(out, size, &used, "%s", detail);
         return true;
     case EVENT_RECORDED:
