@@ -1,0 +1,81 @@
+/* What the files of the dial share: dial.c (its life), dial_branch.c (who is called), dial_connect.c (what the caller
+ * hears and with whom it is connected). */
+#ifndef CALL_DIAL_PRIV_H
+#define CALL_DIAL_PRIV_H
+
+#include "call/call-priv.h"
+
+struct dial_attempt {
+    struct dial *dial;
+    struct attempt_run *run; /* NULL: judged */
+    bool pending;
+    char *target; /* owned */
+};
+
+struct dial {
+    struct call *call;  /* ref "dial" */
+    struct leg *leg;    /* the caller; ref "dial" */
+    struct leg *winner; /* ref "dial"; NULL: nobody yet */
+    leg_control_fn old_control;
+    void *old_control_arg;
+    struct leg *branches[ROUTE_ENDPOINTS_MAX]; /* live ones; ref "dial" */
+    unsigned branch_count, attempt_count, attempts_pending, attempts_started;
+    struct dial_attempt *attempts; /* one a target */
+    struct leg *early;             /* the branch that owns early media; borrowed, it is among the branches */
+    unsigned timeout_ms, max_ms;
+    bool in_order;
+    char *headers; /* for the INVITEs; NULL: none */
+    char redirect[64], redirect_context[64];
+    struct account *redirect_by; /* ref */
+    enum forward_why redirect_why;
+    struct loop_timer deadline;  /* of ringing; then, of the conversation */
+    dial_done_fn done;
+    void *arg;
+    struct ringback ringback;
+    bool starting, finished, cancelled, reoffer;
+    enum dial_status status;
+    enum cause cause;
+    enum who who;
+    char detail[128];
+    char answered_by[64];
+    uint64_t talk_from_us, talk_ms;
+};
+
+/* dial.c */
+/* The dial is over: whoever dialled is told at the end of this turn. */
+void dial_finish(struct dial *dial, enum dial_status status);
+/* Is nobody left who rings, or might? Then the next one is called, or the dial is over. */
+void dial_check_over(struct dial *dial);
+/* The time to ring is over. */
+void dial_rang_too_long(void *arg);
+
+/* dial_branch.c */
+/* Of all failures the one that tells the most is kept. */
+void dial_note_failure(struct dial *dial, enum cause cause, enum who who, const char *detail);
+/* Nobody answered: that of a phone which never rang is another matter. */
+enum cause dial_unanswered(const struct leg *leg);
+/* Ends whoever rings, and the attempts that have not come to that. */
+void dial_end_branches(struct dial *dial, enum cause cause, enum who who, const char *detail);
+/* The control of the dial's legs, the caller's as well (leg_control_fn). */
+void dial_changed(void *arg, struct leg *leg, enum leg_change change);
+void dial_start_attempt(struct dial *dial);
+
+/* dial_forward.c */
+/* The first account that sends the call elsewhere, with its own rights, when nobody else takes it. */
+void dial_goes_elsewhere(struct dial *dial, struct account *by, const char *to, enum forward_why why);
+/* Asks modules whether the call goes elsewhere than to its only target, before that is called or when it could not be
+ * had. True: it does, or its phone has said so. */
+bool dial_ask_forward(struct dial *dial, const char *target);
+/* It goes there; the cause of the dial says whether it can. */
+void dial_take_redirect(struct dial *dial);
+
+/* dial_connect.c */
+bool dial_ringback_is_due(const struct dial *dial);
+void dial_branch_rings(struct dial *dial, const struct leg *branch);
+void dial_early_media(struct dial *dial, struct leg *branch);
+void dial_hear_another(struct dial *dial);
+void dial_reoffer(struct dial *dial);
+void dial_connect(struct dial *dial, struct leg *winner);
+void dial_winner_ended(struct dial *dial);
+
+#endif
