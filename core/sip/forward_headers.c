@@ -24,25 +24,38 @@ static void our_host(const struct dialog *dialog, char *out, size_t size)
     str_copy_n(out, size, at, strcspn(at, ";>"));
 }
 
+/* "201@192.0.2.1:5060"; an account that hides its number is named to nobody (RFC 5806 §10). */
+static void party(const struct call *call, const char *account, const char *host, char *out, size_t size)
+{
+    const struct account *by = call->pbx->db ? snapshot_account(db_snapshot(call->pbx->db), account) : NULL;
+    char user[200];
+
+    user_text(account, user, sizeof user);
+    if (by && by->anonymous)
+        str_copy(out, size, "anonymous@anonymous.invalid");
+    else
+        snprintf(out, size, "%s@%s", user, host);
+}
+
 void forward_headers(const struct dialog *dialog, char *out, size_t size)
 {
     const struct call *call = dialog->leg->call;
-    char host[128], user[200], index[3 * COUNT_OF(call->forwards)] = "1";
+    char host[128], who[330], index[3 * COUNT_OF(call->forwards)] = "1";
     size_t used = 0, deep = 1;
 
     if (!call->forward_count)
         return;
     our_host(dialog, host, sizeof host);
     for (unsigned i = call->forward_count; i-- > 0;) { /* the last one stands first */
-        user_text(call->forwards[i].by, user, sizeof user);
-        str_append(out, size, &used, "Diversion: <sip:%s@%s>;reason=%s;counter=1;screen=yes;privacy=off\r\n", user, host,
+        party(call, call->forwards[i].by, host, who, sizeof who);
+        str_append(out, size, &used, "Diversion: <sip:%s>;reason=%s;counter=1;screen=yes;privacy=off\r\n", who,
                    reasons[call->forwards[i].why].reason);
     }
-    user_text(call->forwards[0].by, user, sizeof user);
-    str_append(out, size, &used, "History-Info: <sip:%s@%s>;index=1", user, host);
+    party(call, call->forwards[0].by, host, who, sizeof who);
+    str_append(out, size, &used, "History-Info: <sip:%s>;index=1", who);
     for (unsigned i = 0; i < call->forward_count; i++) {
-        user_text(call->forwards[i].to, user, sizeof user);
-        str_append(out, size, &used, ", <sip:%s@%s;cause=%d>;index=%s.1;mp=%s", user, host,
+        party(call, call->forwards[i].to, host, who, sizeof who);
+        str_append(out, size, &used, ", <sip:%s;cause=%d>;index=%s.1;mp=%s", who,
                    reasons[call->forwards[i].why].cause, index, index);
         str_append(index, sizeof index, &deep, ".1");
     }

@@ -7,6 +7,7 @@
 
 static void forward_stop(void *state)
 {
+    state_close(state);
     free(state);
 }
 
@@ -27,6 +28,7 @@ static int forward_start(struct module_ctx *ctx, void **state)
     if (!err)
         err = feature_event_open(f);
     if (err) {
+        state_close(f);
         free(f);
         return err;
     }

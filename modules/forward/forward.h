@@ -20,11 +20,14 @@ struct forward {
     struct pbx *pbx;
     struct module_live *forwards, *dnd, *waiting;
     struct event_server *features; /* as-feature-event */
+    struct list changed;           /* accounts of which watching phones are to be told */
+    struct module_timer *tell;
 };
 
 /* --- state.c: what is set, in live rows. Changes are in force at once; phones that watch are told. --- */
 
 int state_open(struct forward *f);
+void state_close(struct forward *f);
 const char *forward_when_name(enum forward_when when); /* "always", "busy", "no-answer", "unreachable" */
 enum forward_when forward_when_parse(const char *text); /* WHEN_COUNT: none of them */
 /* False: it is off. */

@@ -71,7 +71,7 @@ static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
 /* The words of the setting emergency_numbers. */
 static bool is_emergency(const struct pbx *pbx, const char *number)
 {
-    const char *list = snapshot_setting(db_snapshot(pbx->db), "emergency_numbers", "112 911");
+    const char *list = snapshot_setting(db_snapshot(pbx->db), "emergency_numbers", "112 911 999");
     size_t len = strlen(number);
 
     for (const char *p = list; (p += strspn(p, " ,")), *p; p += strcspn(p, " ,"))

@@ -31,16 +31,48 @@ const struct account *account_of_target(const struct pbx *pbx, const char *targe
     return pbx->db && !strchr(target, ':') ? snapshot_account(db_snapshot(pbx->db), target) : NULL;
 }
 
-static void tell_phones(struct forward *f, const char *account)
+struct changed_account {
+    struct list node;
+    char name[64];
+};
+
+static void tell_phones(void *arg)
 {
-    if (f->features)
-        event_changed(f->features, account);
+    struct forward *f = arg;
+
+    while (!list_empty(&f->changed)) {
+        struct changed_account *account = LIST_ENTRY(f->changed.next, struct changed_account, node);
+
+        list_unlink(&account->node);
+        event_changed(f->features, account->name);
+        free(account);
+    }
+}
+
+/* Not at once: the change may come from a SUBSCRIBE that has not been answered yet. */
+static void note_change(struct forward *f, const char *name)
+{
+    struct changed_account *account = mem_new(sizeof *account);
+
+    str_copy(account->name, sizeof account->name, name);
+    list_append(&f->changed, &account->node);
+    module_timer_start(f->tell, 0);
+}
+
+void state_close(struct forward *f)
+{
+    while (!list_empty(&f->changed)) {
+        struct changed_account *account = LIST_ENTRY(f->changed.next, struct changed_account, node);
+
+        list_unlink(&account->node);
+        free(account);
+    }
 }
 
 /* People changed a row in the database. */
 static void changed(void *arg, const char *account, const char *key, const char *value)
 {
-    tell_phones(arg, account);
+    note_change(arg, account);
 }
 
 bool forward_get(const struct forward *f, const char *account, enum forward_when when, struct forward_to *out)
@@ -78,7 +110,7 @@ int forward_set(struct forward *f, const char *account, enum forward_when when, 
 
     if (!*number) {
         module_live_set(f->forwards, account, when_names[when], NULL);
-        tell_phones(f, account);
+        note_change(f, account);
         return 0;
     }
     if (!is_number(number)) {
@@ -104,7 +136,7 @@ int forward_set(struct forward *f, const char *account, enum forward_when when, 
     json_decref(json);
     module_live_set(f->forwards, account, when_names[when], text);
     free(text);
-    tell_phones(f, account);
+    note_change(f, account);
     return 0;
 }
 
@@ -118,7 +150,7 @@ bool dnd_is_on(const struct forward *f, const char *account)
 void dnd_set(struct forward *f, const char *account, bool on)
 {
     module_live_set(f->dnd, account, "", on ? "on" : NULL);
-    tell_phones(f, account);
+    note_change(f, account);
 }
 
 bool waiting_is_on(const struct forward *f, const char *account)
@@ -135,6 +167,8 @@ void waiting_set(struct forward *f, const char *account, bool on)
 
 int state_open(struct forward *f)
 {
+    list_init(&f->changed);
+    f->tell = module_timer_new(f->ctx, tell_phones, f);
     f->forwards = module_live(f->ctx, "forward", changed, f);
     f->dnd = module_live(f->ctx, "dnd", changed, f);
     f->waiting = module_live(f->ctx, "call_waiting", changed, f);
