@@ -10,6 +10,7 @@
 #include "base/obj.h"
 #include "call/call-priv.h"
 #include "call/forward.h"
+#include "call/talk.h"
 
 static const struct fsm_state states[] = {
     [CALL_ROUTING] = {"routing", FSM_TO(CALL_DIALLING) | FSM_TO(CALL_TALKING) | FSM_TO(CALL_ENDING)},

@@ -32,7 +32,7 @@ static void dial_free(struct dial *dial)
     loop_unref_later(loop, dial->leg, "dial");
     loop_unref_later(loop, dial->call, "dial");
     for (unsigned i = 0; i < dial->attempt_count; i++)
-        free(dial->attempts[i].target);
+        free((char *)(uintptr_t)dial->attempts[i].target.to);
     free(dial->attempts);
     free(dial->headers);
     free(dial);
@@ -75,20 +75,45 @@ void dial_finish(struct dial *dial, enum dial_status status)
     loop_later(call->pbx->loop, report, dial);
 }
 
-/* Nobody took the call: does it go elsewhere? A member of a ring does not decide for the others. */
+/* A member of a ring does not decide for the others. */
+static bool may_ask_forward(const struct dial *dial)
+{
+    return dial->attempt_count == 1 && !dial->no_redirect;
+}
+
+/* Nobody took the call: does it go elsewhere? */
 static void end_unanswered(struct dial *dial)
 {
-    if (dial->attempt_count == 1 ? dial_ask_forward(dial, dial->attempts[0].target) : dial->cause == CAUSE_REDIRECTED)
+    if (may_ask_forward(dial) ? dial_ask_forward(dial, dial->attempts[0].target.to) : dial->cause == CAUSE_REDIRECTED)
         dial_take_redirect(dial);
     dial_finish(dial, dial_status_of(dial->cause));
 }
 
+/* Who is called when nobody rings any more: in order, the next one; else whose time comes first. */
+static struct dial_attempt *next_attempt(struct dial *dial)
+{
+    struct dial_attempt *next = NULL;
+
+    if (dial->in_order)
+        return dial->attempts_started < dial->attempt_count ? &dial->attempts[dial->attempts_started] : NULL;
+    for (unsigned i = 0; i < dial->attempt_count; i++) {
+        struct dial_attempt *attempt = &dial->attempts[i];
+
+        if (attempt->waiting && (!next || attempt->target.delay_ms < next->target.delay_ms))
+            next = attempt;
+    }
+    return next;
+}
+
 void dial_check_over(struct dial *dial)
 {
+    struct dial_attempt *next;
+
     if (dial->starting || dial->winner || dial->branch_count || dial->attempts_pending || dial->finished)
         return;
-    if (dial->attempts_started < dial->attempt_count) {
-        dial_start_attempt(dial);
+    next = next_attempt(dial);
+    if (next) {
+        dial_start_attempt(dial, next);
         return;
     }
     end_unanswered(dial);
@@ -98,12 +123,10 @@ void dial_rang_too_long(void *arg)
 {
     struct dial *dial = arg;
 
-    for (unsigned i = 0; i < dial->branch_count; i++)
-        dial_note_failure(dial, dial_unanswered(dial->branches[i]), WHO_CALLEE, NULL);
-    if (dial->cause == CAUSE_NONE)
+    dial_end_ringing(dial, NULL);
+    if (dial->cause == CAUSE_NONE && !dial->branch_count)
         dial_note_failure(dial, CAUSE_NO_ANSWER, WHO_SWITCH,
                           "the time to ring was over before anybody could be called");
-    dial_end_branches(dial, CAUSE_NO_ANSWER, WHO_SWITCH, NULL);
     dial_check_over(dial);
 }
 
@@ -122,26 +145,38 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->arg = arg;
     dial->starting = true;
     dial->in_order = request->in_order;
+    dial->no_redirect = request->no_redirect;
     dial->max_ms = request->max_ms;
     dial->headers = request->headers ? str_dup(request->headers) : NULL;
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);
-    for (unsigned i = 0; i < request->target_count; i++)
-        dial->attempts[i].target = str_dup(request->targets[i]);
+    for (unsigned i = 0; i < request->target_count; i++) {
+        dial->attempts[i].dial = dial;
+        dial->attempts[i].target = request->targets[i];
+        dial->attempts[i].target.to = str_dup(request->targets[i].to);
+    }
     dial->old_control = request->leg->control;
     dial->old_control_arg = request->leg->control_arg;
     leg_set_control(request->leg, dial_changed, dial);
     call->dial = dial;
     call->dial_cause = CAUSE_NONE;
     call_set_state(call, CALL_DIALLING);
-    if (dial->attempt_count == 1 && dial_ask_forward(dial, dial->attempts[0].target)) { /* it is not called at all */
+    if (may_ask_forward(dial) && dial_ask_forward(dial, dial->attempts[0].target.to)) { /* it is not called at all */
         end_unanswered(dial);
         return 0;
     }
-    while (dial->attempts_started < dial->attempt_count && !dial->winner && !dial->finished &&
-           !(dial->in_order && dial->attempts_started))
-        dial_start_attempt(dial);
+    if (!dial->in_order)
+        loop_timer_start(call->pbx->loop, &dial->deadline, dial->timeout_ms, dial_rang_too_long, dial);
+    for (unsigned i = 0; i < (dial->in_order ? 0 : dial->attempt_count); i++)
+        if (dial->attempts[i].target.delay_ms)
+            dial_await_attempt(dial, &dial->attempts[i]);
+    for (unsigned i = 0; i < dial->attempt_count && !dial->winner && !dial->finished; i++) {
+        if (!dial->attempts[i].waiting)
+            dial_start_attempt(dial, &dial->attempts[i]);
+        if (dial->in_order)
+            break;
+    }
     dial->starting = false;
     if (request->target_count == 0)
         dial_note_failure(dial, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, "dial without a destination");
@@ -154,7 +189,7 @@ void dial_leg_ended(struct dial *dial, struct leg *leg)
     bool ours = leg == dial->winner;
 
     for (unsigned i = 0; i < dial->branch_count; i++)
-        ours |= dial->branches[i] == leg;
+        ours |= dial->branches[i]->leg == leg;
     if (ours)
         dial_changed(dial, leg, LEG_CHANGE_ENDED);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/dial-priv.h"
+#include "call/state.h"
 #include "media/negotiate.h"
 #include "media/negotiate_policy.h"
 
@@ -17,41 +18,93 @@ void dial_note_failure(struct dial *dial, enum cause cause, enum who who, const 
     str_copy(dial->detail, sizeof dial->detail, detail);
 }
 
+static struct dial_branch *branch_of(const struct dial *dial, const struct leg *leg)
+{
+    for (unsigned i = 0; i < dial->branch_count; i++)
+        if (dial->branches[i]->leg == leg)
+            return dial->branches[i];
+    return NULL;
+}
+
+struct leg *dial_branch_take(struct dial *dial, struct leg *leg)
+{
+    for (unsigned i = 0; i < dial->branch_count; i++) {
+        struct dial_branch *branch = dial->branches[i];
+
+        if (branch->leg != leg)
+            continue;
+        dial->branches[i] = dial->branches[--dial->branch_count];
+        dial_confirm_stop(dial, branch);
+        free(branch);
+        if (dial->early == leg)
+            dial->early = NULL;
+        return leg;
+    }
+    return NULL;
+}
+
 static void branch_drop(struct dial *dial, struct leg *leg)
 {
-    if (dial->early == leg)
-        dial->early = NULL;
-    for (unsigned i = 0; i < dial->branch_count; i++) {
-        if (dial->branches[i] == leg) {
-            dial->branches[i] = dial->branches[--dial->branch_count];
-            leg_set_control(leg, NULL, NULL);
-            loop_unref_later(dial->call->pbx->loop, leg, "dial");
-            return;
-        }
-    }
+    if (!dial_branch_take(dial, leg))
+        return;
+    leg_set_control(leg, NULL, NULL);
+    loop_unref_later(dial->call->pbx->loop, leg, "dial");
+}
+
+void dial_branch_end(struct dial *dial, struct leg *leg, enum cause cause, enum who who, const char *detail)
+{
+    branch_drop(dial, leg);
+    leg_end(leg, cause, who, detail);
 }
 
 /* Nobody answered: that of a phone which never rang is another matter. */
-enum cause dial_unanswered(const struct leg *leg)
+static enum cause unanswered(const struct leg *leg)
 {
     return leg->state == LEG_RINGING ? CAUSE_NO_ANSWER : CAUSE_PHONE_SILENT;
 }
 
+/* It is not called, or not any more. */
+static void attempt_cancel(struct dial *dial, struct dial_attempt *attempt)
+{
+    attempt->waiting = false;
+    loop_timer_stop(dial->call->pbx->loop, &attempt->timer);
+    if (!attempt->pending)
+        return;
+    attempt->pending = false;
+    dial->attempts_pending--;
+    route_cancel(attempt->run);
+}
+
 void dial_end_branches(struct dial *dial, enum cause cause, enum who who, const char *detail)
 {
-    while (dial->branch_count) {
-        struct leg *leg = dial->branches[0];
+    while (dial->branch_count)
+        dial_branch_end(dial, dial->branches[0]->leg, cause, who, detail);
+    for (unsigned i = 0; i < dial->attempt_count; i++)
+        attempt_cancel(dial, &dial->attempts[i]);
+}
 
-        branch_drop(dial, leg);
-        leg_end(leg, cause == CAUSE_NO_ANSWER ? dial_unanswered(leg) : cause, who, detail);
+/* Somebody who rings, of this attempt or of any (NULL). */
+static struct leg *ringing(const struct dial *dial, const struct dial_attempt *attempt)
+{
+    for (unsigned i = 0; i < dial->branch_count; i++)
+        if (!dial->branches[i]->confirming && (!attempt || dial->branches[i]->attempt == attempt))
+            return dial->branches[i]->leg;
+    return NULL;
+}
+
+void dial_end_ringing(struct dial *dial, struct dial_attempt *attempt)
+{
+    struct leg *leg;
+
+    while ((leg = ringing(dial, attempt)) != NULL) {
+        enum cause cause = unanswered(leg);
+
+        dial_note_failure(dial, cause, WHO_CALLEE, NULL);
+        dial_branch_end(dial, leg, cause, WHO_SWITCH, NULL);
     }
-    for (unsigned i = 0; i < dial->attempt_count; i++) {
-        if (dial->attempts[i].pending) {
-            dial->attempts[i].pending = false;
-            dial->attempts_pending--;
-            route_cancel(dial->attempts[i].run);
-        }
-    }
+    for (unsigned i = 0; i < dial->attempt_count; i++)
+        if (!attempt || attempt == &dial->attempts[i])
+            attempt_cancel(dial, &dial->attempts[i]);
 }
 
 /* What ended this branch may end others: a 6xx speaks for its whole account, not for the other accounts. */
@@ -60,7 +113,12 @@ static void branch_ended(struct dial *dial, struct leg *leg)
     struct account *account = leg->account;
     enum cause cause = leg->cause;
     bool heard = leg == dial->early;
+    const struct dial_branch *branch = branch_of(dial, leg);
 
+    if (branch && branch->confirming)
+        cause = CAUSE_NO_ANSWER; /* whoever hung up instead of pressing the key */
+    if (cause == CAUSE_REDIRECTED && dial->no_redirect)
+        cause = CAUSE_UNAVAILABLE;
     if (cause == CAUSE_REDIRECTED && (!leg->redirect[0] || !account))
         cause = CAUSE_FAR_FAILURE;
     if (cause == CAUSE_REDIRECTED)
@@ -68,14 +126,13 @@ static void branch_ended(struct dial *dial, struct leg *leg)
     dial_note_failure(dial, cause, leg->who, leg->detail);
     branch_drop(dial, leg);
     for (unsigned i = 0; leg->final_status >= 600 && account && i < dial->branch_count;) {
-        struct leg *other = dial->branches[i];
+        struct leg *other = dial->branches[i]->leg;
 
         if (other->account != account) {
             i++;
             continue;
         }
-        branch_drop(dial, other);
-        leg_end(other, CAUSE_REJECTED, WHO_CALLEE, "rejected on another phone of this account");
+        dial_branch_end(dial, other, CAUSE_REJECTED, WHO_CALLEE, "rejected on another phone of this account");
     }
     if (heard)
         dial_hear_another(dial);
@@ -85,9 +142,13 @@ static void branch_ended(struct dial *dial, struct leg *leg)
 void dial_changed(void *arg, struct leg *leg, enum leg_change change)
 {
     struct dial *dial = arg;
+    struct dial_branch *branch;
+    bool confirm;
 
     if (dial->finished)
         return;
+    branch = branch_of(dial, leg);
+    confirm = branch && branch->attempt->target.confirm;
     if (leg == dial->leg) { /* its own end comes through dial_cancel() */
         if (change == LEG_CHANGE_CONFIRMED && dial->reoffer && dial->winner)
             dial_reoffer(dial);
@@ -99,16 +160,22 @@ void dial_changed(void *arg, struct leg *leg, enum leg_change change)
         transfer_rings(dial->call);
     switch (change) {
     case LEG_CHANGE_RINGING:
-        dial_branch_rings(dial, leg);
+        dial_branch_rings(dial, leg, confirm);
         break;
-    case LEG_CHANGE_EARLY:
-        dial_early_media(dial, leg);
+    case LEG_CHANGE_EARLY: /* of who is to confirm it may be a voicemail already */
+        if (confirm)
+            dial_branch_rings(dial, leg, true);
+        else
+            dial_early_media(dial, leg);
         break;
     case LEG_CHANGE_CONFIRMED:
     case LEG_CHANGE_HEARD:
         break;
     case LEG_CHANGE_ANSWERED:
-        dial_connect(dial, leg);
+        if (confirm)
+            dial_confirm(dial, branch);
+        else
+            dial_connect(dial, leg);
         break;
     case LEG_CHANGE_BRIDGE_ENDED: /* the caller has ended or was taken away: nobody is left to talk to */
         if (leg_is_alive(dial->leg))
@@ -124,7 +191,7 @@ void dial_changed(void *arg, struct leg *leg, enum leg_change change)
         branch_ended(dial, leg);
         break;
     }
-    ringback_update(&dial->ringback, dial->leg, dial_ringback_is_due(dial), dial->early);
+    dial_ringback(dial);
 }
 
 /* What branches are offered: the caller's offer; what it has agreed to when it was answered before, in front of what
@@ -152,6 +219,15 @@ static void show_caller(const struct dial *dial, struct leg *leg)
     leg->shown = mem_new(sizeof *leg->shown);
     str_copy(leg->shown->number, sizeof leg->shown->number, dial->leg->number);
     str_copy(leg->shown->name, sizeof leg->shown->name, dial->leg->name);
+}
+
+static void branch_new(struct dial_attempt *attempt, struct leg *leg)
+{
+    struct dial_branch *branch = mem_new(sizeof *branch);
+
+    branch->leg = obj_ref(leg, "dial");
+    branch->attempt = attempt;
+    attempt->dial->branches[attempt->dial->branch_count++] = branch;
 }
 
 static void routed(void *arg, enum cause refused, const char *detail, struct leg *const *legs, unsigned count)
@@ -185,7 +261,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
             leg_set_control(leg, dial_changed, dial);
             leg->headers = dial->headers ? str_dup(dial->headers) : NULL;
             show_caller(dial, leg);
-            dial->branches[dial->branch_count++] = obj_ref(leg, "dial");
+            branch_new(attempt, leg);
             sent = route_send(leg, offer);
             if (sent == 0)
                 continue;
@@ -209,21 +285,65 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
     dial_check_over(dial);
 }
 
-void dial_start_attempt(struct dial *dial)
+static void attempt_rang_too_long(void *arg)
 {
-    struct dial_attempt *attempt = &dial->attempts[dial->attempts_started++];
+    struct dial_attempt *attempt = arg;
+    struct dial *dial = attempt->dial;
+    bool heard = dial->early;
+
+    dial_end_ringing(dial, attempt);
+    if (heard && !dial->early)
+        dial_hear_another(dial);
+    dial_check_over(dial);
+    dial_ringback(dial);
+}
+
+/* An account that has another call, and is to have one only. */
+static bool is_busy(const struct dial *dial, const struct dial_target *target)
+{
+    const char *name = strncmp(target->to, "account:", 8) == 0 ? target->to + 8 : target->to;
+
+    return target->skip_busy && account_state(dial->call->pbx, name) == ACCOUNT_BUSY;
+}
+
+void dial_start_attempt(struct dial *dial, struct dial_attempt *attempt)
+{
     struct call *call = dial->call;
     const struct account *payer = call->behalf ? call->behalf : dial->leg->account;
+    unsigned ring_ms = attempt->target.ring_ms;
     struct attempt_run *run;
 
-    if (dial->in_order || dial->attempts_started == 1)
-        loop_timer_start(call->pbx->loop, &dial->deadline, dial->timeout_ms, dial_rang_too_long, dial);
-    attempt->dial = dial;
+    dial->attempts_started++;
+    attempt->waiting = false;
+    loop_timer_stop(call->pbx->loop, &attempt->timer);
+    if (dial->in_order)
+        loop_timer_start(call->pbx->loop, &dial->deadline, ring_ms ? ring_ms : dial->timeout_ms, dial_rang_too_long,
+                         dial);
+    else if (ring_ms)
+        loop_timer_start(call->pbx->loop, &attempt->timer, ring_ms, attempt_rang_too_long, attempt);
+    if (is_busy(dial, &attempt->target)) {
+        dial_note_failure(dial, CAUSE_BUSY, WHO_SWITCH, "is in another call");
+        dial_check_over(dial);
+        return;
+    }
     attempt->pending = true;
     dial->attempts_pending++;
-    run = route_out(call, attempt->target, payer, false, routed, attempt);
+    run = route_out(call, attempt->target.to, payer, false, routed, attempt);
     if (attempt->pending)
         attempt->run = run;
     else if (dial->finished)
         route_cancel(run); /* cancelled from inside its own hook, which then deferred */
+}
+
+static void its_time_has_come(void *arg)
+{
+    struct dial_attempt *attempt = arg;
+
+    dial_start_attempt(attempt->dial, attempt);
+}
+
+void dial_await_attempt(struct dial *dial, struct dial_attempt *attempt)
+{
+    attempt->waiting = true;
+    loop_timer_start(dial->call->pbx->loop, &attempt->timer, attempt->target.delay_ms, its_time_has_come, attempt);
 }

@@ -8,23 +8,28 @@
 
 /* A caller whose phone does not ring by itself, because it is connected already or was promised sound (183), hears
  * ringing from us until sound really comes or somebody answers (RFC 3960 §3.2). */
-bool dial_ringback_is_due(const struct dial *dial)
+static bool ringback_is_due(const struct dial *dial)
 {
     if (dial->finished || dial->winner || !leg_is_alive(dial->leg) || (dial->leg->state != LEG_UP && !dial->leg->early))
         return false;
     if (dial->early)
         return !dial->early->heard;
     for (unsigned i = 0; i < dial->branch_count; i++)
-        if (dial->branches[i]->state == LEG_RINGING)
+        if (dial->branches[i]->leg->state == LEG_RINGING || dial->branches[i]->confirming)
             return true;
     return false;
 }
 
+void dial_ringback(struct dial *dial)
+{
+    ringback_update(&dial->ringback, dial->leg, ringback_is_due(dial), dial->early);
+}
+
 /* A provisional response of a single branch reaches the caller as it came. Of several branches it hears one story:
  * first news, then that somebody rings, and nothing else while it listens to early media. */
-void dial_branch_rings(struct dial *dial, const struct leg *branch)
+void dial_branch_rings(struct dial *dial, const struct leg *branch, bool plain)
 {
-    int told = dial->leg->ring_status, status = branch->ring_status;
+    int told = dial->leg->ring_status, status = plain ? 180 : branch->ring_status;
     bool several = dial->branch_count > 1 || dial->attempts_pending;
 
     if (several && (dial->early || (told && (status != 180 || told == 180))))
@@ -40,7 +45,7 @@ void dial_early_media(struct dial *dial, struct leg *branch)
     int result = 0;
 
     if (dial->early || dial->winner || caller->state == LEG_UP || caller->late_offer) {
-        dial_branch_rings(dial, branch);
+        dial_branch_rings(dial, branch, false);
         return;
     }
     if (!caller->early) {
@@ -54,17 +59,17 @@ void dial_early_media(struct dial *dial, struct leg *branch)
     if (result == 0)
         dial->early = branch;
     else
-        dial_branch_rings(dial, branch);
+        dial_branch_rings(dial, branch, false);
 }
 
 /* The branch that the caller listened to has ended: another with early media is heard, or else that somebody rings. */
 void dial_hear_another(struct dial *dial)
 {
     for (unsigned i = 0; i < dial->branch_count && !dial->early; i++)
-        if (dial->branches[i]->early)
-            dial_early_media(dial, dial->branches[i]);
+        if (dial->branches[i]->leg->early && !dial->branches[i]->attempt->target.confirm)
+            dial_early_media(dial, dial->branches[i]->leg);
     for (unsigned i = 0; i < dial->branch_count && !dial->early; i++)
-        if (dial->branches[i]->ring_status == 180)
+        if (dial->branches[i]->leg->ring_status == 180)
             leg_ring(dial->leg, 180);
 }
 
@@ -92,10 +97,7 @@ void dial_connect(struct dial *dial, struct leg *winner)
     bool was_up;
     int result;
 
-    dial->winner = winner; /* keeps the branch's reference */
-    for (unsigned i = 0; i < dial->branch_count; i++)
-        if (dial->branches[i] == winner)
-            dial->branches[i] = dial->branches[--dial->branch_count];
+    dial->winner = dial_branch_take(dial, winner); /* with the branch's reference */
     dial_end_branches(dial, CAUSE_ANSWERED_ELSEWHERE, WHO_SWITCH, NULL);
     loop_timer_stop(call->pbx->loop, &dial->deadline);
     was_up = dial->leg->state == LEG_UP;

@@ -6,6 +6,7 @@
 
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/talk.h"
 
 const char *forward_why_name(enum forward_why why)
 {
@@ -55,6 +56,7 @@ bool call_sent_on(struct call *call, struct account *by, const char *to, enum fo
     forward->why = why;
     obj_unref(call->behalf, "call");
     call->behalf = obj_ref(by, "call");
+    call_talks_forwarded(call, by->name);
     tell(call, forward);
     return true;
 }

@@ -43,8 +43,11 @@ static const struct message *comes(struct bed *bed, struct ua *a, const char *nu
 
 static void withheld(const struct message *invite, const char *number)
 {
+    char uri[40];
+
+    snprintf(uri, sizeof uri, "sip:%s@", number);
     ck_assert_msg(says(invite, "From", "\"Anonymous\" <sip:anonymous@anonymous.invalid>") &&
-                      says(invite, "Privacy", "id") && !strstr(invite->text, number),
+                      says(invite, "Privacy", "id") && !strstr(invite->text, uri),
                   "%s", invite->text);
 }
 
