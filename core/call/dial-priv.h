@@ -40,7 +40,7 @@ struct dial {
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
     enum forward_why redirect_why;
-    struct loop_timer deadline;  /* of ringing; then, of the conversation */
+    struct loop_timer deadline; /* of ringing; then, of the conversation */
     dial_done_fn done;
     void *arg;
     struct ringback ringback;

@@ -11,8 +11,8 @@
 const char *forward_why_name(enum forward_why why)
 {
     static const char *const names[] = {
-        [FORWARD_BY_PHONE] = "phone",         [FORWARD_ALWAYS] = "always",           [FORWARD_BUSY] = "busy",
-        [FORWARD_NO_ANSWER] = "no-answer",    [FORWARD_UNREACHABLE] = "unreachable", [FORWARD_SCREENED] = "screened",
+        [FORWARD_BY_PHONE] = "phone",      [FORWARD_ALWAYS] = "always",           [FORWARD_BUSY] = "busy",
+        [FORWARD_NO_ANSWER] = "no-answer", [FORWARD_UNREACHABLE] = "unreachable", [FORWARD_SCREENED] = "screened",
     };
 
     return why >= 0 && why < (int)COUNT_OF(names) ? names[why] : "phone";
@@ -46,8 +46,8 @@ bool call_sent_on(struct call *call, struct account *by, const char *to, enum fo
         }
     }
     if (call->forward_count == COUNT_OF(call->forwards)) {
-        snprintf(words, words_size, "the call was sent on %u times, and %s would send it on again",
-                 call->forward_count, by->name);
+        snprintf(words, words_size, "the call was sent on %u times, and %s would send it on again", call->forward_count,
+                 by->name);
         return false;
     }
     call->forward_count++;

@@ -9,12 +9,12 @@
  * to `to`; PASS: it does not; REJECT: nobody behind is asked. May not defer. */
 struct forward_wish {
     struct call *call;
-    const char *target;  /* "202", "kind:value" */
-    enum cause cause;    /* how it failed; CAUSE_NONE: nothing was tried yet */
-    struct account *by;  /* who sends it on; the hook takes a reference ("forward") */
-    char to[64];         /* a number in the context of that account */
+    const char *target; /* "202", "kind:value" */
+    enum cause cause;   /* how it failed; CAUSE_NONE: nothing was tried yet */
+    struct account *by; /* who sends it on; the hook takes a reference ("forward") */
+    char to[64];        /* a number in the context of that account */
     enum forward_why why;
-    unsigned ring_ms;    /* before anything was tried: it rings no longer than this; 0: as the dial says */
+    unsigned ring_ms; /* before anything was tried: it rings no longer than this; 0: as the dial says */
 };
 
 /* This account sends the call elsewhere, and answers for what follows. False: not again, and why, in words. The same

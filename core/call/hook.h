@@ -15,7 +15,7 @@ enum hook_point {
                     */
     HOOK_TRANSFER, /* subject struct transfer_wish *: the far side of a leg wants its other party to be transferred.
                       HANDLED: the hook took it (call_transfer()). May not defer. PASS: nobody transfers (603) */
-    HOOK_FORWARD, /* subject struct forward_wish * (forward.h): does somebody send the call elsewhere? May not defer */
+    HOOK_FORWARD,  /* subject struct forward_wish * (forward.h): does somebody send the call elsewhere? May not defer */
     HOOK_POINTS,
 };
 

@@ -11,7 +11,7 @@
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
-    "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class, a.codecs, a.dtmf, " \
+    "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class, a.codecs, a.dtmf, "                           \
     "a.max_calls, a.anonymous"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 

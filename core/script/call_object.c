@@ -176,8 +176,9 @@ void call_object_add(lua_State *L)
     static const luaL_Reg object[] = {{"__newindex", call_newindex}, {"__tostring", call_tostring}, {NULL, NULL}};
     static const luaL_Reg vars[] = {
         {"__index", vars_index}, {"__newindex", vars_newindex}, {"__pairs", vars_pairs}, {NULL, NULL}};
-    static const char *const fields[] = {"account",   "anonymous", "context", "extension", "forwarded_by", "forwarded_why", "from",
-                                         "from_name", "id",        "to",      "vars"};
+    static const char *const fields[] = {"account",       "anonymous", "context",   "extension", "forwarded_by",
+                                         "forwarded_why", "from",      "from_name", "id",        "to",
+                                         "vars"};
 
     lua_getfield(L, -1, "next");
     lua_setglobal(L, "next"); /* of the state, not of scripts: for vars_pairs() */

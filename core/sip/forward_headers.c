@@ -10,8 +10,8 @@ static const struct {
     const char *reason;
     int cause;
 } reasons[] = {
-    [FORWARD_BY_PHONE] = {"deflection", 480}, [FORWARD_ALWAYS] = {"unconditional", 302},
-    [FORWARD_BUSY] = {"user-busy", 486},      [FORWARD_NO_ANSWER] = {"no-answer", 408},
+    [FORWARD_BY_PHONE] = {"deflection", 480},     [FORWARD_ALWAYS] = {"unconditional", 302},
+    [FORWARD_BUSY] = {"user-busy", 486},          [FORWARD_NO_ANSWER] = {"no-answer", 408},
     [FORWARD_UNREACHABLE] = {"unavailable", 503}, [FORWARD_SCREENED] = {"unconditional", 302},
 };
 
@@ -55,8 +55,8 @@ void forward_headers(const struct dialog *dialog, char *out, size_t size)
     str_append(out, size, &used, "History-Info: <sip:%s>;index=1", who);
     for (unsigned i = 0; i < call->forward_count; i++) {
         party(call, call->forwards[i].to, host, who, sizeof who);
-        str_append(out, size, &used, ", <sip:%s;cause=%d>;index=%s.1;mp=%s", who,
-                   reasons[call->forwards[i].why].cause, index, index);
+        str_append(out, size, &used, ", <sip:%s;cause=%d>;index=%s.1;mp=%s", who, reasons[call->forwards[i].why].cause,
+                   index, index);
         str_append(index, sizeof index, &deep, ".1");
     }
 }

@@ -31,8 +31,8 @@ struct dialog;
 #include "sip/session_timer.h"
 #include "sip/sipmsg.h"
 
-/* What we take outside of dialogs, and of a phone whose other side takes no texts; agent_allow() adds what modules serve
- * outside. */
+/* What we take outside of dialogs, and of a phone whose other side takes no texts; agent_allow() adds what modules
+ * serve outside. */
 #define SIP_ALLOW_ALWAYS "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 #define SIP_SUPPORTED "100rel, timer, replaces"
 #define SIP_SUPPORTED_NO_TIMER "100rel, replaces"

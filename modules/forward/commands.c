@@ -84,8 +84,9 @@ static void run_forward(void *arg, struct console_request *request, json_t *para
     account = account_asked(f, request, params);
     if (!account)
         return;
-    if (number && change(f, account->name, json_string_value(when), json_is_string(number) ? json_string_value(number) : "",
-                         json_integer_value(json_object_get(params, "seconds")), why, sizeof why) < 0) {
+    if (number &&
+        change(f, account->name, json_string_value(when), json_is_string(number) ? json_string_value(number) : "",
+               json_integer_value(json_object_get(params, "seconds")), why, sizeof why) < 0) {
         module_fail(request, "bad-request", "%s.", why);
         return;
     }

@@ -1,5 +1,5 @@
-/* Reads and writes the few elements of as-feature-event. Pure functions: no allocation, nothing outside of what they are
- * given. Knows of XML what these documents use: elements, text, the five entities. */
+/* Reads and writes the few elements of as-feature-event. Pure functions: no allocation, nothing outside of what they
+ * are given. Knows of XML what these documents use: elements, text, the five entities. */
 #include "feature_xml.h"
 
 #include <ctype.h>

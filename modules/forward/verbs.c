@@ -1,5 +1,6 @@
-/* What the dialplan binds to feature codes: call:forward{ when = …, to = … }, call:do_not_disturb(), call:call_waiting().
- * Each changes what the caller's account has set, says so to him, and gives back how it is now. Signalling thread. */
+/* What the dialplan binds to feature codes: call:forward{ when = …, to = … }, call:do_not_disturb(),
+ * call:call_waiting(). Each changes what the caller's account has set, says so to him, and gives back how it is now.
+ * Signalling thread. */
 #include "forward.h"
 
 /* NULL: the run has ended with a mistake. */
@@ -74,7 +75,8 @@ static void verb_forward(void *arg, struct verb_run *run, struct call *call, con
                  json_boolean(to && *to));
 }
 
-/* --- call:do_not_disturb(), call:call_waiting(): true, false, or the other way round ------------------------------- */
+/* --- call:do_not_disturb(), call:call_waiting(): true, false, or the other way round -------------------------------
+ */
 
 static void toggle(struct verb_run *run, struct call *call, const json_t *argument, struct forward *f, bool now,
                    void (*set)(struct forward *f, const char *account, bool on), const char *prompt)
@@ -114,8 +116,8 @@ static void verb_waiting(void *arg, struct verb_run *run, struct call *call, con
 
 int verbs_open(struct forward *f)
 {
-    int err = module_add_verb(f->ctx, "forward", "forwards the caller's calls: {when, to, seconds}; without to: no more",
-                              verb_forward, f);
+    int err = module_add_verb(f->ctx, "forward",
+                              "forwards the caller's calls: {when, to, seconds}; without to: no more", verb_forward, f);
 
     if (!err)
         err = module_add_verb(f->ctx, "do_not_disturb", "the caller's account takes no calls, or takes them again",

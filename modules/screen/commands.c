@@ -53,7 +53,7 @@ static void run_add(void *arg, struct console_request *request, json_t *params)
     const char *account = whose(s, request, params), *pattern = json_string_value(json_object_get(params, "pattern")),
                *number = json_string_value(json_object_get(params, "number")),
                *note = json_string_value(json_object_get(params, "note"));
-    struct block block = {.action = number                                                ? BLOCK_FORWARD
+    struct block block = {.action = number                                          ? BLOCK_FORWARD
                                     : json_is_true(json_object_get(params, "busy")) ? BLOCK_BUSY
                                                                                     : BLOCK_REJECT};
     char why[200];

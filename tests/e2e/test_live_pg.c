@@ -284,8 +284,8 @@ START_TEST(forwards_and_lists_of_callers_go_both_ways)
     live_set(block, "", "0900*", "{\"action\":\"reject\"}");
     live_set(block, "202", "anonymous", "{\"action\":\"forward\",\"number\":\"299\",\"note\":\"calls at night\"}");
     wait_for(status().state == DB_READY && status().live_waiting <= 1);
-    wait_for(strcmp(sql("SELECT concat_ws(' ', account, condition, number, seconds) FROM v_forward"), "202 always 203") ==
-             0);
+    wait_for(strcmp(sql("SELECT concat_ws(' ', account, condition, number, seconds) FROM v_forward"),
+                    "202 always 203") == 0);
     wait_for(strcmp(sql("SELECT string_agg(concat_ws(' ', account, pattern, action, number, note), ',') FROM v_block"),
                     "0900* reject,202 anonymous forward 299 calls at night") == 0);
     ck_assert_str_eq(sql("SELECT concat_ws(' ', do_not_disturb, call_waiting, always, blocked) FROM v_feature WHERE "

@@ -41,8 +41,8 @@ static int subscribe(struct ua *ua, const char *account)
 static void set(struct ua *ua, const char *body)
 {
     char text[600];
-    const struct ask ask = {.method = "SUBSCRIBE", .in_dialog = true, .headers = EVENT "Expires: 600\r\n", .type = TYPE,
-                            .body = text};
+    const struct ask ask = {
+        .method = "SUBSCRIBE", .in_dialog = true, .headers = EVENT "Expires: 600\r\n", .type = TYPE, .body = text};
 
     snprintf(text, sizeof text, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\r\n%s", body);
     ck_assert_int_eq(wire_status(ua, &ask), 200);
@@ -52,8 +52,8 @@ static void set(struct ua *ua, const char *body)
     "<SetDoNotDisturb xmlns=\"http://www.ecma-international.org/standards/ecma-323/csta/ed3\"><device/>"               \
     "<doNotDisturbOn>" on "</doNotDisturbOn></SetDoNotDisturb>"
 #define SET_FORWARD(type, on, number)                                                                                  \
-    "<SetForwarding xmlns=\"http://www.ecma-international.org/standards/ecma-323/csta/ed3\">\r\n  <device></device>"    \
-    "\r\n  <forwardingType>" type "</forwardingType>\r\n  <activateForward>" on "</activateForward>\r\n"                \
+    "<SetForwarding xmlns=\"http://www.ecma-international.org/standards/ecma-323/csta/ed3\">\r\n  <device></device>"   \
+    "\r\n  <forwardingType>" type "</forwardingType>\r\n  <activateForward>" on "</activateForward>\r\n"               \
     "  <forwardDN>" number "</forwardDN>\r\n</SetForwarding>\r\n"
 
 static const char *dnd_is(bool on)

@@ -1,5 +1,5 @@
-/* Forwards, do not disturb, call waiting and the number of calls of an account: where a call goes that it does not take,
- * what the phones involved are told, and with whose rights it goes on. */
+/* Forwards, do not disturb, call waiting and the number of calls of an account: where a call goes that it does not
+ * take, what the phones involved are told, and with whose rights it goes on. */
 #include "forks.h"
 
 #define FORWARD "[module forward]\n"
@@ -406,8 +406,7 @@ START_TEST(a_user_sets_all_of_it_by_his_phone_and_is_told_so)
     struct message invite;
 
     dial_code(bed, b, "*21*203");
-    expect_state(bed, "forward", "{}",
-                 "{\"forwards\":[{\"account\":\"202\",\"number\":\"203\",\"when\":\"always\"}]}");
+    expect_state(bed, "forward", "{}", "{\"forwards\":[{\"account\":\"202\",\"number\":\"203\",\"when\":\"always\"}]}");
     ua_invite(a, "202", NULL);
     invite = *must(ua_wait(c, "INVITE"));
     taken(bed, a, c, &invite);
@@ -433,7 +432,8 @@ START_TEST(what_cannot_be_is_refused_in_words)
         const char *params, *words;
     } wrong[] = {
         {"{\"account\":\"299\",\"when\":\"busy\",\"number\":\"203\"}", "There is no account \"299\"."},
-        {"{\"account\":\"202\",\"when\":\"never\",\"number\":\"203\"}", "when is always, busy, no-answer or unreachable."},
+        {"{\"account\":\"202\",\"when\":\"never\",\"number\":\"203\"}",
+         "when is always, busy, no-answer or unreachable."},
         {"{\"account\":\"202\",\"number\":\"203\"}", "say when it forwards: always, busy, no-answer or unreachable."},
         {"{\"account\":\"202\",\"when\":\"busy\",\"number\":\"202\"}", "202 cannot forward to itself."},
         {"{\"account\":\"202\",\"when\":\"busy\",\"number\":\"2 3\"}", "\"2 3\" is no number that can be dialled."},
