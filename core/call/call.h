@@ -13,6 +13,20 @@ struct json_t;
 struct script_run;
 struct transfer;
 
+/* Why a call was sent on. */
+enum forward_why {
+    FORWARD_BY_PHONE, /* the phone said so, and not why */
+    FORWARD_ALWAYS,
+    FORWARD_BUSY,
+    FORWARD_NO_ANSWER,
+    FORWARD_UNREACHABLE,
+    FORWARD_SCREENED, /* this caller is sent there */
+};
+
+struct call_forward {
+    char by[64], to[64]; /* an account; a number in its context */
+    enum forward_why why;
+};
 #define TALK_HOW_MAX 32
 #define TALK_BY_MAX 200
 
@@ -48,9 +62,9 @@ struct call {
     enum cause dial_cause; /* how the last dial failed; CAUSE_NONE: it did not */
     enum who dial_who;
     char dial_detail[128];
-    struct account *behalf;    /* ref: who redirected the call here and answers for what follows; NULL: the caller */
-    char redirected_by[8][64]; /* accounts that redirected it, in order */
-    unsigned redirect_count;
+    struct account *behalf; /* ref: who sent the call on to here and answers for what follows; NULL: the caller */
+    struct call_forward forwards[8]; /* who sent it on, in order */
+    unsigned forward_count;
     bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
