@@ -8,9 +8,9 @@ extension("internal", "*43", function(call)
   call:echo()
 end)
 
--- *8 and the number of a room: a conference. `tandem room add 100 --pin 1234` asks for a PIN in room 100; rooms that were
+-- *3 and the number of a room: a conference. `tandem room add 100 --pin 1234` asks for a PIN in room 100; rooms that were
 -- not set up are open to everybody who can dial this.
-extension("internal", "_*8X!", function(call)
+extension("internal", "_*3X!", function(call)
   local room = call.extension:sub(3)
   if not room:match("^%d+$") then call:hangup("unknown-number") end
   call:conference { room = room }

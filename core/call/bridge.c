@@ -109,6 +109,7 @@ int bridge_join(struct leg *a, struct leg *b)
     leg_keys_update(a);
     leg_music_update(a);
     bridge_note_codecs(a);
+    leg_talk_update(a);
     obj_unref(bridge, "join");
     return 0;
 }
@@ -119,6 +120,7 @@ void bridge_leave(struct leg *leg)
 
     if (!leg->bridge)
         return;
+    leg_talk_ends(leg, alone);
     take_out(leg);
     if (!alone)
         return;

@@ -12,6 +12,9 @@ struct json_t;
 struct script_run;
 struct transfer;
 
+#define TALK_HOW_MAX 32
+#define TALK_BY_MAX 200
+
 struct call {
     struct pbx *pbx;
     struct uuid id;
@@ -28,8 +31,10 @@ struct call {
     struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
     unsigned transfers;        /* begun so far */
-    struct loop_timer limit;   /* the longest it may last; limit.c */
-    struct script_run *script; /* its coroutine, or NULL */
+    struct uuid conversation;  /* talk.h; nil: its own */
+    char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
+    struct loop_timer limit;                           /* the longest it may last; limit.c */
+    struct script_run *script;                         /* its coroutine, or NULL */
     void *hook_walk;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */
     uint64_t started_wall_us;

@@ -19,6 +19,7 @@ struct conference_member;
 struct leg;
 struct media_play;
 struct pbx;
+struct talk;
 
 enum leg_state { LEG_IDLE, LEG_CALLING, LEG_OFFERED, LEG_RINGING, LEG_UP, LEG_ENDING, LEG_GONE };
 extern const struct fsm_table leg_states;
@@ -146,6 +147,7 @@ struct leg {
     struct bridge *bridge;
     struct list in_bridge;
     struct conference_member *conference; /* NULL: in none */
+    struct talk *talk;                    /* talk.h; NULL: it talks to nobody */
     int state;                            /* enum leg_state; only fsm_move() writes it */
     bool inbound;                         /* phone → Tandem */
     const struct leg_ops *ops;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/talk.h"
 
 #define RECALL_MS 30000
 
@@ -189,6 +190,7 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
     call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
     call_limit_update(call);
     call->transfer = t;
+    call_talks_by(call, "transfer", t->by_number);
     call_set_state(call, CALL_ROUTING);
     loop_later(call->pbx->loop, begin, t);
     return 0;
@@ -261,6 +263,7 @@ void transfer_failed(struct call *call, enum cause cause, const char *detail)
              detail && *detail ? detail : cause_info(cause)->words);
     leg_publish(who, EVENT_TRANSFER, words);
     tell(t, status >= 300 ? status : 480);
+    call_talks_by(call, "recall", NULL);
     finish(t);
     if (by && leg_is_alive(by) && bridge_join(who, by) == 0) {
         call_set_state(call, CALL_TALKING);
@@ -326,7 +329,7 @@ static void introduced(void *arg, struct leg *leg, int status, const struct medi
 
 int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
 {
-    struct leg *who = bridge_peer(by), *with = bridge_peer(other);
+    struct leg *who = bridge_peer(by), *with = bridge_peer(other), *stays = who, *comes = with;
     struct call *call = by->call, *from = other->call;
     struct farewell *f;
     char words[200];
@@ -345,11 +348,16 @@ int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
     let_alone(from);
     part(by, who);
     part(other, with);
-    take_over(call, who);
-    if (from->caller == with)
-        take_over(from, other);
-    leg_move_to(with, call);
-    result = bridge_join(who, with);
+    if (memcmp(&from->id, &call->id, sizeof call->id) < 0) { /* it goes on in the older call, which people look for */
+        stays = with;
+        comes = who;
+    }
+    take_over(stays->call, stays);
+    if (comes->call->caller == comes)
+        take_over(comes->call, comes == who ? by : other);
+    leg_move_to(comes, stays->call);
+    call_talks_by(stays->call, "attended transfer", by->number);
+    result = bridge_join(stays, comes);
     if (bug_if(result < 0)) {
         leg_end(with, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
         leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
@@ -401,6 +409,7 @@ static void put_in_place(struct leg *leg, struct leg *replaced)
     char words[200];
 
     let_alone(call);
+    call_talks_by(call, "another phone", NULL);
     part(replaced, peer);
     if (call->caller == replaced) { /* the same party, on another phone */
         loop_unref_later(call->pbx->loop, call->caller, "caller");

@@ -22,8 +22,8 @@ enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_
  * -EBUSY: a transfer of this call is under way; -ENOTCONN: `by` talks to nobody, or not in a call with its peer. */
 int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number);
 
-/* Connects whoever `by` talks to with whoever `other` talks to, who moves to that call; both legs of the one in the
- * middle are let go. 0; -EBUSY; -ENOTCONN: one of the two talks to nobody, or they are of one call. */
+/* Connects whoever `by` talks to with whoever `other` talks to, who are in the older of their calls then; both legs of the
+ * one in the middle are let go. 0; -EBUSY; -ENOTCONN: one of the two talks to nobody, or they are of one call. */
 int call_transfer_to(struct leg *by, struct leg *other, uint32_t number);
 
 /* A new leg that takes the place of another one in its call (an INVITE with Replaces, RFC 3891): it is answered and

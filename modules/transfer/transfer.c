@@ -2,6 +2,7 @@
  * its account. How a transfer goes on, and back when it fails, is the core's. Signalling thread. */
 #include <string.h>
 
+#include "call/talk.h"
 #include "call/transfer.h"
 #include "module/module.h"
 
@@ -48,8 +49,10 @@ static enum verdict consulted(struct hook_walk *walk, const struct transfer_wish
     if (!other->inbound)
         return refuse(walk, CAUSE_REJECTED, "the other call has not been answered");
     result = call_transfer(by, by->account->context, other->call->dialled, by->account, wish->number);
-    if (result == 0)
+    if (result == 0) {
+        call_joins(other->call, by->call);
         leg_end(other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
+    }
     return done(walk, result);
 }
 
