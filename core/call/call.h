@@ -161,6 +161,7 @@ struct dial_request {
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
+    const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */
 };
 
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */
