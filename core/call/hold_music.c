@@ -203,10 +203,11 @@ static bool holds(const struct leg *holder)
 /* Of whose account the class is: of who holds it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
+    bool waits = conference_waits(leg) || (leg->waits_for && !leg->bridge);
+    const struct leg *holder = conference_waits(leg) ? leg : waits ? leg->waits_for : bridge_peer(leg);
     const struct music_class *row;
 
-    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (holder != leg && !holds(holder)) ||
+    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (!waits && !holds(holder)) ||
         !takes(leg, DIR_RECV))
         return 0;
     row = class_of(holder);
