@@ -64,13 +64,6 @@ static void open_words(struct why *why)
 
     why_say(why, "%s called %s at %s.", caller_of(why), why_str(why->report, "to"),
             why_clock(why_num(why->report, "started_us"), clock));
-    for (size_t i = 0; i < json_array_size(why->lines); i++) { /* "202 forwards to 203 when busy" */
-        const json_t *line = json_array_get(why->lines, i);
-
-        if (is(line, "event", "forwarded"))
-            why_say(why, "%s%s.", strncmp(why_str(line, "text"), "the ", 4) == 0 ? "T" : "",
-                    why_str(line, "text") + (strncmp(why_str(line, "text"), "the ", 4) == 0));
-    }
 }
 
 /* --- one cause each -------------------------------------------------------------------------------------------------

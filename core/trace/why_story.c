@@ -52,8 +52,11 @@ json_t *story_of(const json_t *reports)
 
 bool story_is_one(const json_t *steps)
 {
-    return json_array_size(steps) > 1 || strchr(why_str(json_array_get(steps, 0), "text"), '(') ||
-           strstr(why_str(json_array_get(steps, 0), "text"), " conference ");
+    const json_t *first = json_array_get(steps, 0);
+
+    return json_array_size(steps) > 1 ||
+           (first && (!why_is(first, "event", "talk") || strchr(why_str(first, "text"), '(') ||
+                      strstr(why_str(first, "text"), " conference ")));
 }
 
 void story_tell(struct why *why, const json_t *steps)
