@@ -435,6 +435,29 @@ static bool say_quality(struct why *why)
     return true;
 }
 
+/* --- hold -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Holds that nobody has ended, in the words of their events. */
+static void say_hold(struct why *why, bool ended)
+{
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const json_t *line = json_array_get(why->lines, i);
+        bool over = !is(line, "event", "leg-held");
+        char clock[16];
+
+        for (size_t k = i + 1; k < json_array_size(why->lines) && !over; k++) {
+            const json_t *later = json_array_get(why->lines, k);
+
+            over = why_num(later, "leg") == why_num(line, "leg") &&
+                   (is(later, "event", "leg-held") || is(later, "event", "leg-resumed"));
+        }
+        if (!over)
+            why_say(why, "%s %s: %s.", ended ? "Somebody was on hold at the end, since" : "On hold since",
+                    why_clock(why_num(line, "at_us"), clock), why_str(line, "text"));
+    }
+}
+
 /* --- facts ----------------------------------------------------------------------------------------------------------
  */
 
@@ -508,6 +531,7 @@ json_t *why_call(json_t *report)
     if (!ended) {
         why_say(&why, "The call is still running (%s).", why_str(report, "state"));
         why_do(&why, "Nothing is known to be broken.");
+        say_hold(&why, false);
     }
     if ((fine || is(report, "cause", "media-timeout")) && say_keyless(&why)) {
         add_facts(&why);
@@ -529,6 +553,7 @@ json_t *why_call(json_t *report)
                 *why_str(report, "answered_by") ? why_str(report, "answered_by") : "The switch",
                 (long long)(why_num(report, "talk_ms") / 1000),
                 *why_str(report, "ended_by") ? why_str(report, "ended_by") : "switch");
+        say_hold(&why, true);
         why_do(&why, "Nothing is broken.");
     } else if (ended) {
         say_cause(&why);

@@ -136,6 +136,15 @@ void says_to_the_other(struct phone *phone, struct phone *other, enum way way, e
     }
 }
 
+void says_and_is_answered(struct phone *phone, enum way way, struct phone *other, enum way answer, enum way told)
+{
+    begin(phone, way, REINVITE);
+    other->told = *must(ua_wait(other->ua, "INVITE"));
+    ua_reply(other->ua, &other->told, 200, "OK", sdp_that(other, answer, NULL));
+    must(ua_wait(other->ua, "ACK"));
+    answered(phone, mirrored(told), REINVITE, true);
+}
+
 void is_told_nothing(struct phone *phone)
 {
     ua_poll(phone->ua);
@@ -182,10 +191,10 @@ static void listen_to(struct phone *phone)
         }
 }
 
-static bool is_music(const struct phone *phone)
+/* Whichever codec it comes in. */
+static bool hears_class(const struct phone *phone, unsigned char ulaw, unsigned char alaw)
 {
-    return phone->heard[MUSIC] || phone->heard[OTHER_MUSIC] || phone->heard[MUSIC ^ 0x55] ||
-           phone->heard[OTHER_MUSIC ^ 0x55];
+    return phone->heard[ulaw] || phone->heard[alaw];
 }
 
 static struct phone *phone_by(struct party *p, char name)
@@ -201,8 +210,10 @@ static const char *heard_by(struct party *p, const struct phone *phone, char out
     for (const char *name = "abc"; *name; name++)
         if (phone_by(p, *name) != phone && phone_by(p, *name)->says && phone->heard[phone_by(p, *name)->says])
             out[used++] = *name;
-    if (is_music(phone))
+    if (hears_class(phone, MUSIC, MUSIC_ALAW))
         out[used++] = 'm';
+    if (hears_class(phone, OTHER_MUSIC, OTHER_MUSIC_ALAW))
+        out[used++] = 'o';
     out[used] = '\0';
     return out;
 }

@@ -4,8 +4,10 @@
 
 #include "bed.h"
 
-#define MUSIC 0x9a /* every byte of the class `default`, in G.711 µ */
-#define OTHER_MUSIC 0xa2
+#define MUSIC 0x9a /* every byte of the class `default`, in G.711 µ; the same in G.711 A */
+#define MUSIC_ALAW 0xb0
+#define OTHER_MUSIC 0xa2 /* of the class `other` */
+#define OTHER_MUSIC_ALAW 0x89
 
 struct phone {
     struct ua *ua;
@@ -40,12 +42,15 @@ const char *sdp_that(struct phone *phone, enum way way, const char *formats);
 enum way mirrored(enum way way);
 /* The phone says it, and the switch answers without a word to the other. */
 void says_to_the_switch(struct phone *phone, enum way way, enum how how);
-/* The phone says it, and `other` is told. */
+/* The phone says it, and `other` is told and does as it is told. */
 void says_to_the_other(struct phone *phone, struct phone *other, enum way way, enum how how);
+/* By re-INVITE; `other` answers this, and the phone is told that. */
+void says_and_is_answered(struct phone *phone, enum way way, struct phone *other, enum way answer, enum way told);
 /* Has come: nothing. */
 void is_told_nothing(struct phone *phone);
 
-/* Until it is so, both phones talking all the time: whom each of them hears ("" nobody; "b", "m": hold music, "bm"). */
+/* Until it is so, both phones talking all the time: whom each of them hears ("" nobody; "b"; "m", "o": music of the class default,
+ * other; "bm" …). */
 struct hearing {
     struct phone *phone;
     const char *hears;
