@@ -111,6 +111,7 @@ int bridge_join(struct leg *a, struct leg *b)
     leg_say_hold(a);
     leg_say_hold(b);
     bridge_note_codecs(a);
+    leg_talk_update(a);
     obj_unref(bridge, "join");
     return 0;
 }
@@ -121,6 +122,7 @@ void bridge_leave(struct leg *leg)
 
     if (!leg->bridge)
         return;
+    leg_talk_ends(leg, alone);
     take_out(leg);
     if (!alone)
         return;

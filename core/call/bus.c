@@ -136,6 +136,8 @@ const char *event_name(enum event_kind kind)
         [EVENT_PUBLIC_ADDRESS] = "public-address",
         [EVENT_TRANSFER] = "transfer",
         [EVENT_TRANSFERRED] = "transferred",
+        [EVENT_TALK] = "talk",
+        [EVENT_CALL_JOINED] = "call-joined",
         [EVENT_RECORDER] = "recorder-state",
         [EVENT_OVERLOAD] = "overload",
         [EVENT_MEDIA_STATE] = "media-state",

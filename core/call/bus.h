@@ -11,6 +11,8 @@ struct leg;
 struct loop;
 struct bus;
 struct bus_subscription;
+struct talk;
+struct uuid;
 
 enum event_kind {
     EVENT_CALL_NEW, /* accepted: its record is open */
@@ -58,6 +60,8 @@ enum event_kind {
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_TRANSFER,       /* the leg hands its other party over; detail: to whom, or what became of it */
     EVENT_TRANSFERRED,    /* that party talks to somebody else now; detail: by whom, to whom */
+    EVENT_TALK,           /* two legs begin or end to talk, or one in a conference: talk, and in words */
+    EVENT_CALL_JOINED,    /* the call belongs to another conversation now; conversation: to which before */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (UINT64_C(1) << (kind))
@@ -72,8 +76,10 @@ struct event {
     enum cause cause;
     enum who who;
     const char *account;
-    const char *detail; /* words */
-    char key;           /* EVENT_LEG_KEY. It may be of a PIN: nobody writes it down */
+    const char *detail;              /* words */
+    struct talk *talk;               /* EVENT_TALK */
+    const struct uuid *conversation; /* EVENT_CALL_JOINED */
+    char key;                        /* EVENT_LEG_KEY. It may be of a PIN: nobody writes it down */
 };
 
 typedef void (*bus_fn)(void *arg, const struct event *event);

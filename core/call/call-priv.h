@@ -136,6 +136,14 @@ void transfer_answered(struct call *call);
 void transfer_failed(struct call *call, enum cause cause, const char *detail);
 void transfer_leg_ended(struct call *call, struct leg *leg);
 
+/* talk.c */
+/* The leg has been answered, or bridged: do two talk now? */
+void leg_talk_update(struct leg *leg);
+/* It has joined this conference. */
+void leg_talk_conference(struct leg *leg, const char *room);
+/* It talks no more, to other (NULL: a conference). Nothing, when it did not. */
+void leg_talk_ends(struct leg *leg, struct leg *other);
+
 /* fallback.c */
 /* The call's dialplan has failed: does somebody else take care of it? */
 bool call_fallback(struct call *call);

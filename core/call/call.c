@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/talk.h"
 
 static const struct fsm_state states[] = {
     [CALL_ROUTING] = {"routing", FSM_TO(CALL_DIALLING) | FSM_TO(CALL_TALKING) | FSM_TO(CALL_ENDING)},
@@ -275,6 +276,7 @@ bool call_sent_on(struct call *call, struct account *by, char *why, size_t why_s
         return false;
     }
     str_copy(call->redirected_by[call->redirect_count++], sizeof call->redirected_by[0], by->name);
+    call_talks_forwarded(call, by->name);
     obj_unref(call->behalf, "call");
     call->behalf = obj_ref(by, "call");
     return true;

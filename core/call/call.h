@@ -12,6 +12,9 @@ struct json_t;
 struct script_run;
 struct transfer;
 
+#define TALK_HOW_MAX 32
+#define TALK_BY_MAX 200
+
 struct call {
     struct pbx *pbx;
     struct uuid id;
@@ -28,8 +31,10 @@ struct call {
     struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
     unsigned transfers;        /* begun so far */
-    struct loop_timer limit;   /* the longest it may last; limit.c */
-    struct script_run *script; /* its coroutine, or NULL */
+    struct uuid conversation;  /* talk.h; nil: its own */
+    char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
+    struct loop_timer limit;                           /* the longest it may last; limit.c */
+    struct script_run *script;                         /* its coroutine, or NULL */
     void *hook_walk;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */
     uint64_t started_wall_us;
@@ -121,13 +126,24 @@ struct dial_result {
  * ANSWERED). Not run when the caller hangs up or dial_cancel() is called. */
 typedef void (*dial_done_fn)(void *arg, const struct dial_result *result);
 
+struct dial_target {
+    const char *to; /* "202", or "kind:value" */
+    unsigned
+        delay_ms; /* it is called so long after the dial began, or sooner, when nobody rings any more. Not in order */
+    unsigned ring_ms; /* it rings so long, when the dial lasts so long; in order: in place of the dial's timeout_ms. 0:
+                         as the dial says */
+    bool confirm;     /* who answers hears which key to press, and is connected when he has; others ring meanwhile */
+    bool skip_busy;   /* an account that is in a call is not called: it counts as busy */
+};
+
 struct dial_request {
-    struct leg *leg;            /* who is to be connected (the call's caller) */
-    const char *const *targets; /* "202", or "kind:value" */
+    struct leg *leg; /* who is to be connected (the call's caller) */
+    const struct dial_target *targets;
     unsigned target_count;
     unsigned timeout_ms; /* of ringing; 0: 60 s; in order: for each target */
     unsigned max_ms;     /* of the conversation: then the call ends; 0: no limit of its own */
     bool in_order;       /* one target after the other, not all at once */
+    bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
 };
 

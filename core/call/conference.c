@@ -215,6 +215,7 @@ int conference_join(const struct conference_request *request, conference_done_fn
     publish(member, EVENT_CONFERENCE_JOINED, "joined as member %u%s%s%s", member->number,
             member->moderator ? ", moderator" : "", member->muted ? ", muted" : "",
             member->waits ? ", waits for a moderator" : "");
+    leg_talk_conference(member->leg, conference->name);
     return 0;
 }
 
@@ -276,6 +277,7 @@ static void leave(struct leg *leg, enum conference_why why, const char *by)
         leg_music_update(leg);
     }
     update_music(conference);
+    leg_talk_ends(leg, NULL);
     publish(member, EVENT_CONFERENCE_LEFT, "member %u %s%s%s after %llu s", member->number, words[why],
             by ? " by " : "", by ? by : "", (unsigned long long)seconds);
     tell_later(member, why);

@@ -13,7 +13,8 @@ static void dialled(void *arg, const struct dial_result *result)
 
 static int ring_account(struct call *call, const char *target)
 {
-    struct dial_request request = {.leg = call->caller, .targets = &target, .target_count = 1};
+    const struct dial_target to = {.to = target};
+    struct dial_request request = {.leg = call->caller, .targets = &to, .target_count = 1};
 
     return call_dial(call, &request, dialled, call);
 }

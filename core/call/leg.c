@@ -9,6 +9,7 @@
 #include "base/obj.h"
 #include "call/call-priv.h"
 #include "call/conference.h"
+#include "call/talk.h"
 #include "media/negotiate.h"
 #include "media/negotiate_policy.h"
 
@@ -76,6 +77,7 @@ void leg_move_to(struct leg *leg, struct call *call)
 {
     struct call *before = leg->call;
 
+    call_joins(before, call);
     list_unlink(&leg->in_call);
     list_append(&call->legs, &leg->in_call);
     leg->call = obj_ref(call, "leg");
@@ -265,6 +267,7 @@ int leg_answer(struct leg *leg, const struct media_desc *answer)
         leg_agree(leg, leg->remote_offer, local, local);
     }
     leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
+    leg_talk_update(leg);
     return 0;
 }
 
@@ -428,6 +431,7 @@ void leg_on_answer(struct leg *leg, const struct media_desc *answer)
     leg->answered_us = loop_now_us(leg->pbx->loop);
     leg_agree(leg, answer, local, answer);
     leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
+    leg_talk_update(leg);
     tell_control(leg, LEG_CHANGE_ANSWERED);
 }
 
@@ -440,6 +444,7 @@ void leg_on_answer_again(struct leg *leg)
     leg->answered_us = loop_now_us(leg->pbx->loop);
     leg_media_apply(leg);
     leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
+    leg_talk_update(leg);
     tell_control(leg, LEG_CHANGE_ANSWERED);
 }
 

@@ -19,6 +19,7 @@ struct conference_member;
 struct leg;
 struct media_play;
 struct pbx;
+struct talk;
 
 enum leg_state { LEG_IDLE, LEG_CALLING, LEG_OFFERED, LEG_RINGING, LEG_UP, LEG_ENDING, LEG_GONE };
 extern const struct fsm_table leg_states;
@@ -63,9 +64,6 @@ struct leg_ops {
     /* Tells the far side of a key that lasted ms, in its signalling, behind those that wait; whatever it answers, the
      * call goes on. -ENOTCONN; -EOPNOTSUPP: it takes none; -ENOBUFS: too many wait. */
     int (*key)(struct leg *leg, char key, unsigned ms);
-    /* Tells the far side how the transfer goes that it has asked for under this number (struct transfer_wish), as a SIP
-     * status; one of 200 and more is the last. May be NULL. */
-    void (*transfer_told)(struct leg *leg, uint32_t number, int status);
 };
 
 /* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
@@ -146,6 +144,7 @@ struct leg {
     struct bridge *bridge;
     struct list in_bridge;
     struct conference_member *conference; /* NULL: in none */
+    struct talk *talk;                    /* talk.h; NULL: it talks to nobody */
     int state;                            /* enum leg_state; only fsm_move() writes it */
     bool inbound;                         /* phone → Tandem */
     const struct leg_ops *ops;

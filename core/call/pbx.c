@@ -47,6 +47,7 @@ struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsig
     list_init(&pbx->route_kinds);
     list_init(&pbx->verbs);
     list_init(&pbx->conferences);
+    list_init(&pbx->talks);
     list_init(&pbx->guessers);
     for (size_t i = 0; i < PBX_CALL_BUCKETS; i++)
         list_init(&pbx->call_hash[i]);

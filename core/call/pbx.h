@@ -67,6 +67,7 @@ struct pbx {
     struct list route_kinds;
     struct list verbs;       /* verb.h */
     struct list conferences; /* conference.h */
+    struct list talks;       /* talk.h */
     struct list guessers;    /* conference_guess.c */
     unsigned node;
     unsigned call_count, leg_count;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/talk.h"
 
 #define RECALL_MS 30000
 
@@ -17,16 +18,25 @@ struct transfer {
     struct leg *by;         /* ref "transfer"; NULL: it has hung up */
     struct leg *who;        /* ref "transfer": the call's caller meanwhile */
     struct account *behalf; /* ref "transfer"; NULL: nobody can be called back */
-    char context[64], extension[64], by_number[64];
-    uint32_t number;
+    char context[64], extension[64], by_number[64], transferor[64]; /* transferor: as others may see it; "": not */
+    struct transfer_news *news;                                     /* NULL: nobody is told any more */
     bool rang, starting; /* starting: the turn's end will call start(), or the answer to an offer will */
     bool over;           /* out of its call; start() frees it */
 };
 
-static void tell(const struct transfer *t, int status)
+static void tell(struct transfer *t, int status)
 {
-    if (t->by && t->by->state == LEG_UP && t->by->ops->transfer_told && t->number)
-        t->by->ops->transfer_told(t->by, t->number, status);
+    struct transfer_news *news = t->news;
+
+    if (status >= 200)
+        t->news = NULL;
+    if (news)
+        news->told(news, status);
+}
+
+const char *call_transferor(const struct call *call)
+{
+    return call->transfer && call->transfer->transferor[0] ? call->transfer->transferor : NULL;
 }
 
 static void drop_by(struct transfer *t)
@@ -159,7 +169,8 @@ static void let_alone(struct call *call)
     call->transfers++;
 }
 
-int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number)
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf,
+                  struct transfer_news *news)
 {
     struct leg *who = bridge_peer(by);
     struct call *call = by->call;
@@ -175,11 +186,13 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
     t->by = obj_ref(by, "transfer");
     t->who = obj_ref(who, "transfer");
     t->behalf = behalf ? obj_ref(behalf, "transfer") : NULL;
-    t->number = number;
+    t->news = news;
     t->starting = true;
     str_copy(t->context, sizeof t->context, context);
     str_copy(t->extension, sizeof t->extension, extension);
     str_copy(t->by_number, sizeof t->by_number, by->number);
+    if (!by->inbound || !call->anonymous)
+        str_copy(t->transferor, sizeof t->transferor, by->account ? by->account->name : by->number);
     snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
     leg_publish(by, EVENT_TRANSFER, words);
     let_alone(call);
@@ -189,6 +202,7 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
     call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
     call_limit_update(call);
     call->transfer = t;
+    call_talks_by(call, "transfer", t->by_number);
     call_set_state(call, CALL_ROUTING);
     loop_later(call->pbx->loop, begin, t);
     return 0;
@@ -237,8 +251,8 @@ static void recalled(void *arg, const struct dial_result *result)
 static void recall(struct call *call, struct leg *who, const struct account *account, enum cause cause)
 {
     char target[80];
-    const char *const targets[] = {target};
-    const struct dial_request request = {.leg = who, .targets = targets, .target_count = 1, .timeout_ms = RECALL_MS};
+    const struct dial_target to = {.to = target};
+    const struct dial_request request = {.leg = who, .targets = &to, .target_count = 1, .timeout_ms = RECALL_MS};
 
     if (account)
         snprintf(target, sizeof target, "account:%s", account->name);
@@ -261,6 +275,7 @@ void transfer_failed(struct call *call, enum cause cause, const char *detail)
              detail && *detail ? detail : cause_info(cause)->words);
     leg_publish(who, EVENT_TRANSFER, words);
     tell(t, status >= 300 ? status : 480);
+    call_talks_by(call, "recall", NULL);
     finish(t);
     if (by && leg_is_alive(by) && bridge_join(who, by) == 0) {
         call_set_state(call, CALL_TALKING);
@@ -295,10 +310,9 @@ void transfer_leg_ended(struct call *call, struct leg *leg)
 
 /* --- with consultation -------------------------------------------------------------------------------------------- */
 
-/* The one in the middle hears how it went and is free: when its REFER has been answered. */
+/* The one in the middle is free: when what it asked for has been answered. */
 struct farewell {
     struct leg *by, *other; /* ref "farewell" */
-    uint32_t number;
 };
 
 static void farewell(void *arg)
@@ -306,8 +320,6 @@ static void farewell(void *arg)
     struct farewell *f = arg;
     struct loop *loop = f->by->pbx->loop;
 
-    if (f->number && f->by->state == LEG_UP && f->by->ops->transfer_told)
-        f->by->ops->transfer_told(f->by, f->number, 200);
     leg_end(f->other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
     leg_end(f->by, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
     loop_unref_later(loop, f->by, "farewell");
@@ -324,9 +336,9 @@ static void introduced(void *arg, struct leg *leg, int status, const struct medi
         leg_introduce(peer, NULL, NULL);
 }
 
-int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
+int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *news)
 {
-    struct leg *who = bridge_peer(by), *with = bridge_peer(other);
+    struct leg *who = bridge_peer(by), *with = bridge_peer(other), *stays = who, *comes = with;
     struct call *call = by->call, *from = other->call;
     struct farewell *f;
     char words[200];
@@ -345,11 +357,16 @@ int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
     let_alone(from);
     part(by, who);
     part(other, with);
-    take_over(call, who);
-    if (from->caller == with)
-        take_over(from, other);
-    leg_move_to(with, call);
-    result = bridge_join(who, with);
+    if (memcmp(&from->id, &call->id, sizeof call->id) < 0) { /* it goes on in the older call, which people look for */
+        stays = with;
+        comes = who;
+    }
+    take_over(stays->call, stays);
+    if (comes->call->caller == comes)
+        take_over(comes->call, comes == who ? by : other);
+    leg_move_to(comes, stays->call);
+    call_talks_by(stays->call, "attended transfer", by->number);
+    result = bridge_join(stays, comes);
     if (bug_if(result < 0)) {
         leg_end(with, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
         leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
@@ -362,8 +379,9 @@ int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
     f = mem_new(sizeof *f);
     f->by = obj_ref(by, "farewell");
     f->other = obj_ref(other, "farewell");
-    f->number = number;
     loop_later(call->pbx->loop, farewell, f);
+    if (news)
+        news->told(news, 200);
     return 0;
 }
 
@@ -401,6 +419,7 @@ static void put_in_place(struct leg *leg, struct leg *replaced)
     char words[200];
 
     let_alone(call);
+    call_talks_by(call, "another phone", NULL);
     part(replaced, peer);
     if (call->caller == replaced) { /* the same party, on another phone */
         loop_unref_later(call->pbx->loop, call->caller, "caller");

@@ -44,6 +44,10 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_REACHABLE] = "registration",
     [EVENT_SIP_ALG] = "registration",
     [EVENT_PUBLIC_ADDRESS] = "network",
+    [EVENT_TRANSFER] = "call",
+    [EVENT_TRANSFERRED] = "call",
+    [EVENT_TALK] = "call",
+    [EVENT_CALL_JOINED] = "call",
 };
 
 static void set_text(json_t *json, const char *key, const char *text)

@@ -68,17 +68,81 @@ static void check_options(lua_State *L)
     }
 }
 
-static void add_target(lua_State *L, const char **targets, unsigned *count)
+static void check_target_options(lua_State *L, int table)
 {
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
+
+        if (!(lua_isinteger(L, -2) && lua_tointeger(L, -2) == 1) && strcmp(key, "delay") != 0 &&
+            strcmp(key, "ring") != 0 && strcmp(key, "confirm") != 0 && strcmp(key, "skip_busy") != 0)
+            luaL_error(L, "dial: a destination has no option \"%s\"", key);
+        lua_pop(L, 1);
+    }
+}
+
+/* An option in seconds of the table at that index, as ms; 0 when it is not there. */
+static unsigned read_seconds(lua_State *L, int table, const char *option, bool zero, lua_Number most)
+{
+    lua_Number seconds = 0;
+
+    if (lua_getfield(L, table, option) != LUA_TNIL) {
+        seconds = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : -1;
+        if (!(seconds >= 0 && seconds <= most) || (seconds == 0 && !zero))
+            luaL_error(L, "dial: `%s` has to be a time in seconds%s", option, zero ? "" : " above 0");
+    }
+    lua_pop(L, 1);
+    return (unsigned)ceil(seconds * 1000);
+}
+
+static bool read_flag(lua_State *L, int table, const char *option)
+{
+    bool flag;
+
+    lua_getfield(L, table, option);
+    flag = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return flag;
+}
+
+/* A name, or a table { name, delay = …, ring = …, confirm = …, skip_busy = … }. The name stays on the stack. */
+static void add_target(lua_State *L, struct dial_target *targets, unsigned *count)
+{
+    struct dial_target target = {.to = NULL};
+
     if (*count == TARGETS_MAX)
         luaL_error(L, "dial: more than %d destinations at once", TARGETS_MAX);
+    if (lua_istable(L, -1)) {
+        int table = lua_gettop(L);
+
+        check_target_options(L, table);
+        target.delay_ms = read_seconds(L, table, "delay", true, TIMEOUT_MAX_S);
+        target.ring_ms = read_seconds(L, table, "ring", false, TIMEOUT_MAX_S);
+        target.confirm = read_flag(L, table, "confirm");
+        target.skip_busy = read_flag(L, table, "skip_busy");
+        lua_rawgeti(L, table, 1);
+        lua_remove(L, table);
+    }
     if (!lua_isstring(L, -1) || !*lua_tostring(L, -1))
         luaL_error(L, "dial: a destination in `to` is not a name but a %s", luaL_typename(L, -1));
-    targets[(*count)++] = lua_tostring(L, -1); /* stays on the stack */
+    target.to = lua_tostring(L, -1);
+    targets[(*count)++] = target;
+}
+
+/* { "202", delay = 10 } would be a list whose delay nobody reads. */
+static void check_list(lua_State *L, int list)
+{
+    lua_pushnil(L);
+    while (lua_next(L, list)) {
+        if (lua_type(L, -2) == LUA_TSTRING)
+            luaL_error(
+                L, "dial: `to` is a list: a destination with options is a table in it: { { \"202\", delay = 10 } }");
+        lua_pop(L, 1);
+    }
 }
 
 /* Leaves the strings on the stack: they live as long as this call of the verb. */
-static unsigned read_targets(lua_State *L, const char **targets)
+static unsigned read_targets(lua_State *L, struct dial_target *targets)
 {
     unsigned count = 0;
 
@@ -89,26 +153,13 @@ static unsigned read_targets(lua_State *L, const char **targets)
         add_target(L, targets, &count);
         return count;
     }
+    check_list(L, lua_gettop(L));
     for (lua_Integer i = 1, list = lua_gettop(L); lua_rawgeti(L, (int)list, i) != LUA_TNIL; i++)
         add_target(L, targets, &count);
     lua_pop(L, 1);
     if (count == 0)
         luaL_error(L, "dial: the list `to` is empty");
     return count;
-}
-
-/* An option in seconds, as ms; 0 when it is not there. */
-static unsigned read_seconds(lua_State *L, const char *option, bool zero, lua_Number most)
-{
-    lua_Number seconds = 0;
-
-    if (lua_getfield(L, 2, option) != LUA_TNIL) {
-        seconds = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : -1;
-        if (!(seconds >= 0 && seconds <= most) || (seconds == 0 && !zero))
-            luaL_error(L, "dial: `%s` has to be a time in seconds%s", option, zero ? "" : " above 0");
-    }
-    lua_pop(L, 1);
-    return (unsigned)ceil(seconds * 1000);
 }
 
 static void tell_step(const struct script_run *run, const struct dial_request *request)
@@ -119,15 +170,17 @@ static void tell_step(const struct script_run *run, const struct dial_request *r
     if (!run->state->pretence.step)
         return;
     for (unsigned i = 0; i < request->target_count; i++) {
-        run_look(run->state, request->targets[i]);
-        str_append(text, sizeof text, &used, "%s%s", i ? ", " : "", request->targets[i]);
+        run_look(run->state, request->targets[i].to);
+        str_append(text, sizeof text, &used, "%s%s", i ? ", " : "", request->targets[i].to);
+        if (request->targets[i].delay_ms)
+            str_append(text, sizeof text, &used, " after %g s", request->targets[i].delay_ms / 1000.0);
     }
     run_step(run, "dial %s for %g s", text, request->timeout_ms ? request->timeout_ms / 1000.0 : 60);
 }
 
 int verb_dial(lua_State *L)
 {
-    const char *targets[TARGETS_MAX];
+    struct dial_target targets[TARGETS_MAX];
     struct script_run *run;
     struct dial_request request = {.leg = verb_leg(L, &run), .targets = targets};
     char *headers;
@@ -136,11 +189,13 @@ int verb_dial(lua_State *L)
     luaL_checktype(L, 2, LUA_TTABLE);
     verb_may_wait(L, run);
     check_options(L);
-    request.timeout_ms = read_seconds(L, "timeout", false, TIMEOUT_MAX_S);
-    request.max_ms = read_seconds(L, "max", true, TALK_MAX_S);
-    lua_getfield(L, 2, "in_order");
-    request.in_order = lua_toboolean(L, -1);
+    request.timeout_ms = read_seconds(L, 2, "timeout", false, TIMEOUT_MAX_S);
+    request.max_ms = read_seconds(L, 2, "max", true, TALK_MAX_S);
+    request.in_order = read_flag(L, 2, "in_order");
     request.target_count = read_targets(L, targets);
+    for (unsigned i = 0; request.in_order && i < request.target_count; i++)
+        if (targets[i].delay_ms)
+            luaL_error(L, "dial: with in_order no destination has a delay: each begins when the one before it is over");
     request.headers = headers = headers_option(L, 2, "dial");
     tell_step(run, &request);
     result = call_dial(run->call, &request, dial_done, run);

@@ -552,8 +552,8 @@ static void dialled(void *arg, const struct dial_result *result)
 /* The dialplan: 600 answers, the rest are accounts. */
 static int start(void *script, struct call *call, const char *context, const char *extension)
 {
-    const char *target = extension;
-    struct dial_request request = {.leg = call->caller, .targets = &target, .target_count = 1, .timeout_ms = 20000};
+    const struct dial_target to = {.to = extension};
+    struct dial_request request = {.leg = call->caller, .targets = &to, .target_count = 1, .timeout_ms = 20000};
 
     if (strcmp(extension, "600") == 0)
         return leg_answer(call->caller, NULL);

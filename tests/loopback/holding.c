@@ -90,8 +90,10 @@ static const char *direction_of(const char *sdp)
 static void answered(struct phone *phone, enum way way, enum how how, bool wide)
 {
     const char *got, *fits = how == ASKED ? way_words[RESUMED] : way_words[mirrored(way)];
+    const struct message *m = ua_wait(phone->ua, "200");
 
-    phone->told = *must(ua_wait(phone->ua, "200"));
+    ck_assert_msg(m != NULL, "%s says %s by %s and is not answered", phone->ua->user, way_words[way], how_words[how]);
+    phone->told = *m;
     got = direction_of(message_body(&phone->told));
     ck_assert_msg(!wide || strcmp(got, fits) == 0, "%s says %s by %s and is told %s", phone->ua->user, way_words[way],
                   how_words[how], got);
@@ -264,8 +266,8 @@ void hears_now(struct party *p, const struct hearing *all, unsigned count, const
             return;
     }
     for (unsigned i = 0; i < count; i++)
-        ck_assert_msg(strcmp(heard_by(p, all[i].phone, out), all[i].hears) == 0, "%s: %s hears \"%s\", not \"%s\"", what,
-                      all[i].phone->ua->user, out, all[i].hears);
+        ck_assert_msg(strcmp(heard_by(p, all[i].phone, out), all[i].hears) == 0, "%s: %s hears \"%s\", not \"%s\"",
+                      what, all[i].phone->ua->user, out, all[i].hears);
 }
 
 void they_hear(struct party *p, const char *a, const char *b, const char *what)

@@ -49,8 +49,8 @@ void says_and_is_answered(struct phone *phone, enum way way, struct phone *other
 /* Has come: nothing. */
 void is_told_nothing(struct phone *phone);
 
-/* Until it is so, both phones talking all the time: whom each of them hears ("" nobody; "b"; "m", "o": music of the class default,
- * other; "bm" …). */
+/* Until it is so, both phones talking all the time: whom each of them hears ("" nobody; "b"; "m", "o": music of the
+ * class default, other; "bm" …). */
 struct hearing {
     struct phone *phone;
     const char *hears;

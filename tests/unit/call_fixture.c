@@ -314,11 +314,6 @@ static int op_save(const struct leg *leg, void *json)
     return 0;
 }
 
-static void op_transfer_told(struct leg *leg, uint32_t number, int status)
-{
-    note("told:%s:%d", leg->number, status);
-}
-
 static const struct leg_ops phone_ops = {
     .kind = "test",
     .prepare = op_prepare,
@@ -328,7 +323,6 @@ static const struct leg_ops phone_ops = {
     .answer_offer = op_answer_offer,
     .offer = op_offer,
     .key = op_key,
-    .transfer_told = op_transfer_told,
     .end = op_end,
     .detach = op_detach,
     .save = op_save,
@@ -499,15 +493,36 @@ static void dial_done(void *arg, const struct dial_result *result)
     note("dialled:%s", dial_status_name(result->status));
 }
 
+/* Cuts the word. */
+static struct dial_target target_of(char *word)
+{
+    struct dial_target target = {.to = strsep(&word, ",")};
+
+    for (const char *option = strsep(&word, ","); option; option = strsep(&word, ",")) {
+        if (strncmp(option, "delay:", 6) == 0)
+            target.delay_ms = (unsigned)atoi(option + 6) * 1000;
+        if (strncmp(option, "ring:", 5) == 0)
+            target.ring_ms = (unsigned)atoi(option + 5) * 1000;
+        target.confirm |= strcmp(option, "confirm") == 0;
+        target.skip_busy |= strcmp(option, "skip-busy") == 0;
+    }
+    return target;
+}
+
 int dial(struct leg *leg, const char *targets, unsigned timeout_ms)
 {
     char text[400], *save = NULL;
-    const char *list[16];
-    struct dial_request request = {.leg = leg, .targets = list, .timeout_ms = timeout_ms, .max_ms = fx.max_ms};
+    struct dial_target list[16];
+    struct dial_request request = {.leg = leg,
+                                   .targets = list,
+                                   .timeout_ms = timeout_ms,
+                                   .max_ms = fx.max_ms,
+                                   .in_order = fx.in_order,
+                                   .no_redirect = fx.no_redirect};
 
     str_copy(text, sizeof text, targets);
     for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
-        list[request.target_count++] = word;
+        list[request.target_count++] = target_of(word);
     return call_dial(leg->call, &request, dial_done, NULL);
 }
 

@@ -20,10 +20,11 @@ struct fixture {
     char last_words[256];    /* of the last leg-silent or leg-heard */
     struct account *account; /* of the phone that calls; borrowed */
     unsigned max_ms;         /* of the conversations that dial() makes */
-    int start_result;        /* what the script's start answers */
-    bool no_media;           /* no port can be had */
-    bool gone_at_once;       /* an ended phone is gone before ops->end() returns */
-    int dial_error;          /* what ops->dial answers */
+    bool in_order, no_redirect;
+    int start_result;              /* what the script's start answers */
+    bool no_media;                 /* no port can be had */
+    bool gone_at_once;             /* an ended phone is gone before ops->end() returns */
+    int dial_error;                /* what ops->dial answers */
     unsigned plays, plays_stopped; /* what was to be heard from us; none is over before it is stopped */
     unsigned dials_done;
     struct dial_result dialled; /* what the last dial came to */
@@ -45,7 +46,7 @@ struct leg *incoming(const char *dialled);
 /* The leg of this number that came last, in any live call; aborts the test when there is none. */
 struct leg *leg_of(const char *number);
 bool has_leg(const char *number);
-/* Dials these destinations ("202 203 fork") for the leg. */
+/* Dials these destinations ("202 203 fork", "202,delay:5,ring:20,confirm,skip-busy"; seconds) for the leg. */
 int dial(struct leg *leg, const char *targets, unsigned timeout_ms);
 
 /* What the far phones do. */

@@ -170,6 +170,30 @@ START_TEST(dial_takes_times_in_seconds_only)
 }
 END_TEST
 
+START_TEST(each_destination_has_options_of_its_own)
+{
+    static const struct {
+        const char *to, *words;
+    } cases[] = {
+        {"{ '201', { '201', delay = 10, ring = 20, confirm = true, skip_busy = true } }", NULL},
+        {"{ { '201', delay = 0 } }", NULL},
+        {"{ { '202', dealy = 10 } }", "a destination has no option \"dealy\""},
+        {"{ { '202', '203' } }", "a destination has no option"},
+        {"{ { delay = 10 } }", "is not a name but a nil"},
+        {"{ { '202', ring = 0 } }", "`ring` has to be a time in seconds above 0"},
+        {"{ { '202', delay = -1 } }", "`delay` has to be a time in seconds"},
+        {"{ '202', delay = 10 }", "a destination with options is a table in it"},
+        {"{ { '202', delay = 10 } }, in_order = true", "with in_order no destination has a delay"},
+    };
+    char text[200];
+
+    snprintf(text, sizeof text, "extension('internal', '1', function(call) call:dial{ to = %s } end)", cases[_i].to);
+    load(text);
+    ck_assert_int_eq(dial("1")->cause, cases[_i].words ? CAUSE_SCRIPT_ERROR : CAUSE_UNREACHABLE);
+    ck_assert_msg(!cases[_i].words || strstr(fx.heard, cases[_i].words), "%s said: %s", cases[_i].to, fx.heard);
+}
+END_TEST
+
 START_TEST(send_keys_takes_keys_and_times_in_milliseconds)
 {
     static const struct {
@@ -672,6 +696,7 @@ int main(void)
     tcase_add_test(verbs, dial_returns_why_nobody_was_reached);
     tcase_add_test(verbs, goto_goes_on_elsewhere_and_does_not_return);
     tcase_add_loop_test(verbs, dial_takes_times_in_seconds_only, 0, 7);
+    tcase_add_loop_test(verbs, each_destination_has_options_of_its_own, 0, 9);
     tcase_add_loop_test(verbs, send_keys_takes_keys_and_times_in_milliseconds, 0, 7);
     tcase_add_loop_test(verbs, a_conference_takes_only_what_it_understands, 0, 8);
     tcase_add_test(verbs, variables_stay_with_the_call_wherever_it_goes);

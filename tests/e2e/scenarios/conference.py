@@ -37,7 +37,7 @@ def _hears_not(phone, other, since):
 
 def _join(room, *phones):
     for phone in phones:
-        phone.dial(f"*8{room}")
+        phone.dial(f"*3{room}")
         phone.established()
 
 
@@ -131,7 +131,7 @@ def nobody_gets_into_a_locked_room(t):
     a, b, c = _phone(t, tone=440), _phone(t, tone=700), _phone(t, tone=1100)
     _join(room, a, b)
     t.tandem.cli("conference", room, "lock")
-    c.dial(f"*8{room}")
+    c.dial(f"*3{room}")
     c.closed(timeout=30)
     assert len(_members(t, room)) == 2
     assert "locked" in t.tandem.cli("conferences").stdout
@@ -146,7 +146,7 @@ def a_room_that_was_set_up_has_its_limit(t):
     assert "for two" in t.tandem.cli("room", "list").stdout
     a, b, c = _phone(t, tone=440), _phone(t, tone=700), _phone(t, tone=1100)
     _join(room, a, b)
-    c.dial(f"*8{room}")
+    c.dial(f"*3{room}")
     c.closed(timeout=30)
     assert len(_members(t, room)) == 2
     t.tandem.cli("room", "set", room, "--max", "3")
@@ -206,7 +206,7 @@ def two_hundred_who_come_and_go_leave_nothing_behind(t):
     a, b = _phone(t, tone=440), _phone(t, tone=700)
     _join(room, a, b)
     def visit(count):
-        sipp.run(t, "call", t.ports(1)[0], account=t.account(), keys={"number": f"*8{room}"}, calls=count, rate=20,
+        sipp.run(t, "call", t.ports(1)[0], account=t.account(), keys={"number": f"*3{room}"}, calls=count, rate=20,
                  parts={"talk": "400"}, seconds=60).expect_success()
         proc.wait_until("the two to be alone again", lambda: len(_members(t, room)) == 2, 20)
         proc.wait_until("the ports to be given back", lambda: tandem.json("status")["media"]["ports_used"] == 2, 20)
@@ -231,7 +231,7 @@ def a_pin_is_asked_for_and_a_moderators_makes_one(t):
     t.tandem.cli("room", "add", room, "--pin", "4711", "--moderator-pin", "99")
     a, b = _phone(t, tone=440), _phone(t, tone=700)
     for phone, pin in ((a, "4711"), (b, "99#")):
-        phone.dial(f"*8{room}")
+        phone.dial(f"*3{room}")
         phone.established()
         _type(phone, pin)
     proc.wait_until("both to be in", lambda: [m["moderator"] for m in _members(t, room)] in ([False, True], [True, False]), 20)
@@ -248,7 +248,7 @@ def a_wrong_pin_three_times_is_the_end(t):
     room = _room()
     t.tandem.cli("room", "add", room, "--pin", "4711")
     a = _phone(t, tone=440)
-    a.dial(f"*8{room}")
+    a.dial(f"*3{room}")
     a.established()
     _type(a, "1#2#3#")
     a.closed(timeout=80)  # a key that got lost is waited for
@@ -263,13 +263,13 @@ def nobody_hears_anybody_before_the_moderator_is_there(t):
     t.tandem.cli("room", "add", room, "--moderator-pin", "99", "--pin", "11", "--wait", "yes")
     a, b, c = _phone(t, tone=440), _phone(t, tone=700), _phone(t, tone=1100)
     for phone in (a, b):
-        phone.dial(f"*8{room}")
+        phone.dial(f"*3{room}")
         phone.established()
         _type(phone, "11")
     proc.wait_until("both to wait", lambda: [m["waiting"] for m in _members(t, room)] == [True, True], 20)
     proc.wait_until("two more seconds of a's recording", lambda: a.place() > 2, 20)
     _hears_not(a, b, 0)
-    c.dial(f"*8{room}")
+    c.dial(f"*3{room}")
     c.established()
     _type(c, "99")
     _hears(a, b, c)
