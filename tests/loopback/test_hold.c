@@ -460,6 +460,7 @@ START_TEST(after_a_consultation_the_two_hear_each_other)
     snprintf(headers, sizeof headers, "Refer-To: <sip:203@tandem?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s>\r\n",
              line.ua->call_id, line.ua->remote_tag, line.ua->local_tag);
     refer(&p.a, headers);
+    notified(&p.a, " 200 ");
     ua_reply(p.a.ua, must(ua_wait(p.a.ua, "BYE")), 200, "OK", NULL);
     ua_reply(line.ua, must(ua_wait(line.ua, "BYE")), 200, "OK", NULL);
     if (_i == 2) {
