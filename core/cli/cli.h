@@ -52,6 +52,7 @@ extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_module
 extern const struct cli_command cmd_trace, cmd_why;
 extern const struct cli_command cmd_tls;
 extern const struct cli_command cmd_notify;
+extern const struct cli_command cmd_forward, cmd_dnd, cmd_call_waiting, cmd_block;
 
 /* cmd_tls.c: what is to be said of a certificate in JSON; "" when all is well. */
 void certificate_words(const json_t *certificate, char *out, size_t size);
