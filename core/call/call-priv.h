@@ -88,6 +88,14 @@ void ringback_stop(struct ringback *ringback, const struct leg *caller);
 /* play.c: the leg's media ends; who played something is not told. */
 void leg_plays_end(struct leg *leg);
 
+/* hold.c */
+/* Would this direction of the audio be a hold? offers: the far side offers it; else it answers what we said last. */
+bool leg_would_hold(const struct leg *leg, enum stream_dir dir, bool offers);
+/* Agreed: it says this now. Keeps leg->held. */
+void leg_note_hold(struct leg *leg, enum stream_dir dir);
+/* It holds, and the other phone is told what it says. */
+bool leg_hold_is_told(const struct leg *leg);
+
 /* hold_music.c: who holds, or who is in its bridge, has changed: what do both sides hear? */
 void leg_music_update(struct leg *leg);
 

@@ -8,6 +8,7 @@
 #include "base/obj.h"
 #include "call/call-priv.h"
 #include "call/conference.h"
+#include "call/hold.h"
 #include "media/media_play.h"
 #include "media/sounds.h"
 
@@ -164,9 +165,27 @@ static const struct music_class *class_of(const struct leg *leg)
     return strcmp(name, NONE) == 0 ? NULL : snapshot_music(snapshot, name);
 }
 
+/* It has been read, and nothing of it can be played. */
+static bool is_empty(const struct hold_music *music, const struct music_class *row)
+{
+    const struct known *known;
+
+    LIST_FOR_EACH(known, &music->known, node)
+    if (known->row == row)
+        return !known->fetch && !known->id && known->process == media_up_count(music->pbx->media);
+    return false;
+}
+
 bool hold_music_has(const struct leg *leg)
 {
-    return class_of(leg) != NULL;
+    const struct music_class *row = class_of(leg);
+
+    return row && !is_empty(leg->pbx->hold_music, row);
+}
+
+const char *hold_music_of(const struct leg *leg)
+{
+    return hold_music_has(leg) ? class_of(leg)->name : NULL;
 }
 
 static bool takes(const struct leg *leg, enum stream_dir dir)
@@ -178,7 +197,7 @@ static bool takes(const struct leg *leg, enum stream_dir dir)
 
 static bool holds(const struct leg *holder)
 {
-    return holder && holder->state == LEG_UP && holder->held && !takes(holder, DIR_RECV);
+    return holder && holder->state == LEG_UP && holder->held && hold_is_served(holder);
 }
 
 /* Of whose account the class is: of who holds it; its own while it waits in a conference. */

@@ -263,8 +263,8 @@ int leg_answer(struct leg *leg, const struct media_desc *answer)
     if (leg->late_offer) {
         leg_replace_desc(&leg->our_offer, local);
     } else {
-        leg_agree(leg, leg->remote_offer, local, local);
         leg_replace_desc(&leg->accepted_offer, desc_copy(leg->remote_offer));
+        leg_agree(leg, leg->remote_offer, local, local);
     }
     leg_publish(leg, EVENT_LEG_ANSWERED, NULL);
     leg_talk_update(leg);

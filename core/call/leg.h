@@ -64,9 +64,6 @@ struct leg_ops {
     /* Tells the far side of a key that lasted ms, in its signalling, behind those that wait; whatever it answers, the
      * call goes on. -ENOTCONN; -EOPNOTSUPP: it takes none; -ENOBUFS: too many wait. */
     int (*key)(struct leg *leg, char key, unsigned ms);
-    /* Tells the far side how the transfer goes that it has asked for under this number (struct transfer_wish), as a SIP
-     * status; one of 200 and more is the last. May be NULL. */
-    void (*transfer_told)(struct leg *leg, uint32_t number, int status);
 };
 
 /* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
@@ -187,7 +184,9 @@ struct leg {
     int ring_status;    /* the last provisional sent; outbound: received */
     char redirect[64];  /* where a 3xx that ended it sends the caller; "": to no number */
     bool end_handled;   /* a HOOK_LEG_END took care of the rest of the call */
-    bool held;          /* the far side does not receive or does not send */
+    bool held;          /* the far side holds the other party: it does not receive or does not send, though it could */
+    bool spoke;         /* it has sent and received once */
+    uint64_t held_us;   /* since when it holds; wall clock */
     bool heard;         /* sound has come from it */
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;

@@ -95,17 +95,6 @@ int leg_media_fill(struct leg *leg, struct media_desc *desc, const struct media_
     return leg_crypto_fill(leg, desc, answered);
 }
 
-static void note_hold(struct leg *leg, const struct stream_desc *remote)
-{
-    bool held = remote->dir != DIR_SENDRECV;
-
-    if (held == leg->held || leg->state != LEG_UP)
-        return;
-    leg->held = held;
-    leg_publish(leg, held ? EVENT_LEG_HELD : EVENT_LEG_RESUMED, NULL);
-    conference_hold(leg);
-}
-
 /* A stream that is not in use any more is silent in both directions, whatever its far side still sends. */
 static void silence_unused(struct leg *leg, const bool used[2])
 {
@@ -141,7 +130,7 @@ void leg_media_apply(struct leg *leg)
             continue;
         if (speech)
             snprintf(leg->codec, sizeof leg->codec, "%.14s/%u", speech->name, speech->rate);
-        note_hold(leg, remote);
+        leg_note_hold(leg, remote->dir);
     }
     silence_unused(leg, used);
     leg_silence_update(leg);

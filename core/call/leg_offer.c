@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
-#include "call/hold_music.h"
+#include "call/hold.h"
 #include "media/negotiate.h"
 #include "media/negotiate_policy.h"
 
@@ -13,15 +13,55 @@
 /* --- answering
  * -------------------------------------------------------------------------------------------------------- */
 
+static struct stream_desc *live_stream(struct media_desc *desc, enum stream_kind kind)
+{
+    for (unsigned i = 0; desc && i < desc->count; i++)
+        if (desc->streams[i].kind == kind && !desc->streams[i].refused)
+            return &desc->streams[i];
+    return NULL;
+}
+
+/* Pictures go on as the other phone has agreed to them. */
+static void keep_video(const struct leg *leg, struct media_desc *answer)
+{
+    const struct leg *peer = bridge_peer(leg);
+    struct media_desc *theirs;
+
+    if (!live_stream(leg->remote, STREAM_VIDEO) || !live_stream(peer ? peer->remote : NULL, STREAM_VIDEO))
+        return;
+    theirs = negotiate_relay_reanswer(leg->remote_offer, peer->remote);
+    for (unsigned i = 0; i < answer->count; i++) {
+        const struct stream_desc *from = &theirs->streams[i];
+        struct stream_desc *to = &answer->streams[i];
+
+        if (to->kind != STREAM_VIDEO || from->refused)
+            continue;
+        to->refused = false;
+        to->dir = from->dir;
+        desc_set_codecs(to, from->codecs, from->codec_count);
+    }
+    desc_free(theirs);
+}
+
 /* With the codecs in use, or others that Tandem speaks when the far side has dropped those. */
 static int local_answer(const struct leg *leg, struct media_desc **out)
 {
-    const struct stream_desc *audio = desc_audio(leg->remote);
+    const struct stream_desc *audio = desc_audio(leg->remote), *held;
+    const struct leg *peer = bridge_peer(leg);
+    enum stream_dir want = DIR_SENDRECV;
     struct codec own[MEDIA_CODECS_MAX];
-    int result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL, audio ? audio->codec_count : 0,
-                                        DIR_SENDRECV, out);
+    int result;
 
-    return result == 0 ? 0 : negotiate_local_answer(leg->remote_offer, own, codec_own_list(own), DIR_SENDRECV, out);
+    held = peer && leg_hold_is_told(peer) ? live_stream(peer->remote, STREAM_AUDIO) : NULL;
+    if (held)
+        want = held->dir;
+    result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL, audio ? audio->codec_count : 0,
+                                    want, out);
+    if (result < 0)
+        result = negotiate_local_answer(leg->remote_offer, own, codec_own_list(own), want, out);
+    if (result == 0)
+        keep_video(leg, *out);
+    return result;
 }
 
 int leg_answer_offer(struct leg *leg, const struct media_desc *answer)
@@ -43,8 +83,8 @@ int leg_answer_offer(struct leg *leg, const struct media_desc *answer)
         return result;
     }
     leg->offer_open = false;
-    leg_agree(leg, leg->remote_offer, local, local);
     leg_replace_desc(&leg->accepted_offer, desc_copy(leg->remote_offer));
+    leg_agree(leg, leg->remote_offer, local, local);
     return leg->ops->answer_offer(leg, leg->local, CAUSE_NONE);
 }
 
@@ -150,9 +190,9 @@ void leg_on_offer_answered(struct leg *leg, const struct media_desc *answer)
         leg_end(leg, CAUSE_BAD_SDP, WHO_SWITCH, answer ? why : "the answer has no SDP");
         return;
     }
+    leg_replace_desc(&leg->accepted_offer, NULL);
     leg_agree(leg, answer, leg->our_offer, answer);
     leg->our_offer = NULL;
-    leg_replace_desc(&leg->accepted_offer, NULL);
     bridge_note_codecs(leg);
     offer_done(leg, 0, answer);
 }
@@ -177,14 +217,6 @@ void leg_on_offer_refused(struct leg *leg, int status)
 /* --- relaying
  * ----------------------------------------------------------------------------------------------------------- */
 
-static struct stream_desc *live_stream(struct media_desc *desc, enum stream_kind kind)
-{
-    for (unsigned i = 0; desc && i < desc->count; i++)
-        if (desc->streams[i].kind == kind && !desc->streams[i].refused)
-            return &desc->streams[i];
-    return NULL;
-}
-
 static bool same_stream(const struct stream_desc *x, const struct stream_desc *y)
 {
     if (!x || !y)
@@ -204,6 +236,56 @@ static bool same_session(struct media_desc *a, struct media_desc *b)
            same_stream(live_stream(a, STREAM_VIDEO), live_stream(b, STREAM_VIDEO));
 }
 
+static void widen(struct media_desc *desc)
+{
+    for (unsigned i = 0; i < desc->count; i++)
+        desc->streams[i].dir = DIR_SENDRECV;
+}
+
+static bool hides_hold(const struct leg *leg)
+{
+    return leg->held && hold_is_served(leg);
+}
+
+/* What the leg has agreed to (or this answer of its) as the other side is to know it: without a hold that the switch
+ * serves. 0, -ENOENT. */
+static int shown(const struct leg *leg, const struct media_desc *desc, struct media_desc **out)
+{
+    int result = negotiate_relay_offer(desc, out);
+
+    if (result == 0 && hides_hold(leg))
+        widen(*out);
+    return result;
+}
+
+/* The same of an offer that it makes. */
+static int offer_shown(const struct leg *leg, struct media_desc **out)
+{
+    int result = negotiate_relay_offer(leg->remote_offer, out);
+    const struct stream_desc *audio = result == 0 ? live_stream(*out, STREAM_AUDIO) : NULL;
+
+    if (audio && leg_would_hold(leg, audio->dir, true) && hold_is_served(leg))
+        widen(*out);
+    return result;
+}
+
+/* Nobody has told the far side of `leg` of a hold: it is offered or allowed all that it wants. */
+static bool is_told_nothing(const struct leg *leg)
+{
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
+    const struct stream_desc *wants = live_stream(leg->accepted_offer, STREAM_AUDIO);
+
+    return said && said->dir == (wants ? dir_mirror(wants->dir) : DIR_SENDRECV);
+}
+
+/* It was told that the other side has this direction. */
+static bool knows(const struct leg *leg, enum stream_dir dir)
+{
+    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
+
+    return said && (dir == DIR_SENDRECV ? is_told_nothing(leg) : said->dir == dir);
+}
+
 /* The far side of `leg` has heard this of the other leg's media, in an offer or in an answer. */
 static void note_told(struct leg *leg, const struct media_desc *desc)
 {
@@ -220,7 +302,7 @@ static void tell_peer(struct leg *leg)
     struct leg *peer = bridge_peer(leg);
     struct media_desc *relay = NULL;
 
-    if (!peer || peer->state != LEG_UP || leg->state != LEG_UP || negotiate_relay_offer(leg->remote, &relay) < 0)
+    if (!peer || peer->state != LEG_UP || leg->state != LEG_UP || shown(leg, leg->remote, &relay) < 0)
         return;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) { /* an answer may say more than it was offered */
         struct stream_desc *stream = live_stream(relay, kinds[i]), *said = live_stream(leg->local, kinds[i]);
@@ -250,26 +332,28 @@ static bool strays(const struct stream_desc *peer, const struct stream_desc *leg
 void leg_tell_change(struct leg *leg)
 {
     struct leg *peer = bridge_peer(leg);
-    const struct stream_desc *told = live_stream(peer ? peer->told : NULL, STREAM_AUDIO);
-    const struct stream_desc *now = live_stream(leg->remote, STREAM_AUDIO);
+    const struct stream_desc *told = live_stream(peer ? peer->told : NULL, STREAM_AUDIO), *now;
+    struct media_desc *mine = NULL;
 
-    if ((told && now && told->dir != now->dir) || (peer && strays(live_stream(peer->remote, STREAM_AUDIO), now)))
+    if (!peer || shown(leg, leg->remote, &mine) < 0)
+        return;
+    now = live_stream(mine, STREAM_AUDIO);
+    if ((told && now && told->dir != now->dir) || strays(live_stream(peer->remote, STREAM_AUDIO), now))
         tell_peer(leg);
+    desc_free(mine);
 }
 
 int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg)
 {
-    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
     struct media_desc *offer = NULL;
     int result;
 
-    if (!said || said->dir == DIR_SENDRECV)
+    if (!live_stream(leg->local, STREAM_AUDIO) || is_told_nothing(leg))
         return -EALREADY;
     result = negotiate_relay_offer(leg->remote, &offer);
     if (result < 0)
         return result;
-    for (unsigned i = 0; i < offer->count; i++)
-        offer->streams[i].dir = DIR_SENDRECV;
+    widen(offer);
     result = leg_offer(leg, offer, true, done, arg);
     if (result == 0)
         note_told(leg, offer);
@@ -288,7 +372,7 @@ int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg)
 
     if (!peer || !said)
         return -ENOTCONN;
-    result = negotiate_relay_offer(peer->remote, &offer);
+    result = shown(peer, peer->remote, &offer);
     if (result < 0)
         return result;
     for (size_t i = 0; i < COUNT_OF(kinds) && !peer->accepted_offer; i++) {
@@ -298,7 +382,7 @@ int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg)
             stream->dir = DIR_SENDRECV;
     }
     audio = live_stream(offer, STREAM_AUDIO);
-    if (audio && audio->dir == said->dir && legs_meet(leg, peer))
+    if (audio && knows(leg, audio->dir) && legs_meet(leg, peer))
         result = -EALREADY;
     else
         result = leg_offer(leg, offer, true, done, arg);
@@ -315,11 +399,15 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
     int result = -EALREADY;
 
     if (status == 0 && waits) {
-        struct media_desc *mine = negotiate_relay_reanswer(from->remote_offer, answer);
+        struct media_desc *theirs = NULL, *asked = NULL, *mine;
 
-        note_told(to, from->remote_offer);
-        note_told(from, answer);
+        (void)shown(to, answer, &theirs);
+        (void)offer_shown(from, &asked);
+        mine = negotiate_relay_reanswer(from->remote_offer, theirs);
+        leg_replace_desc(&to->told, asked);
+        leg_replace_desc(&from->told, desc_copy(theirs));
         result = answer_here(from, mine);
+        desc_free(theirs);
         desc_free(mine);
     } else if (waits) {
         leg_refuse_offer(from, status == 491   ? CAUSE_GLARE
@@ -331,30 +419,44 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
     loop_unref_later(from->pbx->loop, from, "relay");
 }
 
-/* Who is held is to hear music, which nobody plays who was told that no sound comes. */
-static void leave_room_for_music(const struct leg *from, struct media_desc *relay)
-{
-    struct stream_desc *audio = live_stream(relay, STREAM_AUDIO);
-
-    if (audio && audio->dir == DIR_INACTIVE && hold_music_has(from))
-        audio->dir = DIR_SEND;
-}
-
 void leg_tell_again(struct leg *leg)
 {
     const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO), *audio;
     struct leg *peer = bridge_peer(leg);
     struct media_desc *relay = NULL;
 
-    if (!peer || !said || negotiate_relay_offer(peer->remote, &relay) < 0)
+    if (!peer || !said || shown(peer, peer->remote, &relay) < 0)
         return;
-    leave_room_for_music(peer, relay);
     audio = live_stream(relay, STREAM_AUDIO);
-    if ((audio && audio->dir == said->dir && legs_meet(leg, peer)) || leg_offer(leg, relay, true, NULL, NULL) == 0)
+    if ((audio && knows(leg, audio->dir) && legs_meet(leg, peer)) || leg_offer(leg, relay, true, NULL, NULL) == 0)
         note_told(leg, relay);
     else
         log_info("%s could not be told of changed media: an offer is open", leg->number);
     desc_free(relay);
+}
+
+/* The streams and the codec in use are those of before. */
+static bool goes_on(const struct leg *leg)
+{
+    const struct stream_desc *offered = live_stream(leg->remote_offer, STREAM_AUDIO);
+    const struct stream_desc *audio = live_stream(leg->remote, STREAM_AUDIO);
+    const struct codec *used = audio ? desc_speech(audio) : NULL;
+
+    if (!offered || !live_stream(leg->remote_offer, STREAM_VIDEO) != !live_stream(leg->remote, STREAM_VIDEO))
+        return false;
+    for (unsigned i = 0; used && i < offered->codec_count; i++)
+        if (codec_same(used, &offered->codecs[i]))
+            return true;
+    return false;
+}
+
+/* It begins or ends a hold that the switch serves (or says it again), and no more: the other side is told nothing. */
+static bool is_hold_of_ours(const struct leg *from, const struct leg *to)
+{
+    const struct stream_desc *audio = live_stream(from->remote_offer, STREAM_AUDIO);
+
+    return audio && (from->held || leg_would_hold(from, audio->dir, true)) && is_told_nothing(to) && goes_on(from) &&
+           hold_is_served(from);
 }
 
 static void relay_or_answer(struct leg *from)
@@ -363,15 +465,15 @@ static void relay_or_answer(struct leg *from)
     struct media_desc *relay = NULL;
     int result;
 
-    result = negotiate_relay_offer(from->remote_offer, &relay);
+    result = offer_shown(from, &relay);
     if (!to || to->state != LEG_UP || from->state != LEG_UP ||
-        (result == 0 && same_session(to->told ? to->told : from->accepted_offer, relay))) {
+        (result == 0 &&
+         (is_hold_of_ours(from, to) || same_session(to->told ? to->told : from->accepted_offer, relay)))) {
         desc_free(relay);
         answer_here(from, NULL);
         return;
     }
     if (result == 0) {
-        leave_room_for_music(from, relay);
         obj_ref(from, "relay");
         result = leg_offer(to, relay, false, relayed, from);
         if (result < 0)
@@ -397,9 +499,9 @@ static void reanswered(struct leg *leg, struct media_desc *offer, const struct m
         desc_free(offer);
         return;
     }
-    negotiate_relay_offer(leg->remote, &before);
+    (void)shown(leg, leg->remote, &before);
     leg_agree(leg, answer, offer, answer);
-    negotiate_relay_offer(leg->remote, &after);
+    (void)shown(leg, leg->remote, &after);
     if (!same_session(before, after))
         tell_peer(leg);
     bridge_note_codecs(leg);
@@ -438,7 +540,8 @@ const struct media_desc *leg_offer_asked(struct leg *leg)
     leg->our_offer = desc_copy(leg->local);
     for (unsigned i = 0; i < leg->our_offer->count; i++) {
         struct stream_desc *s = &leg->our_offer->streams[i];
-        const struct stream_desc *held = live_stream(peer && peer->accepted_offer ? peer->remote : NULL, s->kind);
+        const struct stream_desc *held =
+            live_stream(peer && peer->accepted_offer && !hides_hold(peer) ? peer->remote : NULL, s->kind);
 
         /* What the far side itself had narrowed (hold) may be taken back; what the other phone holds stays. */
         s->dir = held ? held->dir : DIR_SENDRECV;

@@ -31,6 +31,9 @@ static json_t *leg_save(const struct leg *leg)
     json_object_set_new(json, "signalling", addr_json(&leg->signalling));
     json_object_set_new(json, "codec", json_string(leg->codec));
     json_object_set_new(json, "held", json_boolean(leg->held));
+    if (leg->held)
+        json_object_set_new(json, "held_us", json_integer((json_int_t)leg->held_us));
+    json_object_set_new(json, "spoke", json_boolean(leg->spoke));
     json_object_set_new(json, "started_us", json_integer((json_int_t)leg->started_wall_us));
     if (leg_audio_port(leg))
         json_object_set_new(json, "media_port", json_integer((json_int_t)media_port_id(leg_audio_port(leg))));
@@ -104,6 +107,8 @@ static int leg_restore(struct call *call, const json_t *saved, call_restore_usag
     str_copy(leg->sip_call_id, sizeof leg->sip_call_id, text_of(saved, "sip_call_id"));
     str_copy(leg->codec, sizeof leg->codec, text_of(saved, "codec"));
     leg->held = json_is_true(json_object_get(saved, "held"));
+    leg->held_us = (uint64_t)json_integer_value(json_object_get(saved, "held_us"));
+    leg->spoke = json_is_true(json_object_get(saved, "spoke"));
     leg->started_wall_us = (uint64_t)json_integer_value(json_object_get(saved, "started_us"));
     leg->answered_us = leg->started_us;
     addr_parse(text_of(saved, "media_host"), 0, &leg->media_host);

@@ -18,16 +18,25 @@ struct transfer {
     struct leg *by;         /* ref "transfer"; NULL: it has hung up */
     struct leg *who;        /* ref "transfer": the call's caller meanwhile */
     struct account *behalf; /* ref "transfer"; NULL: nobody can be called back */
-    char context[64], extension[64], by_number[64];
-    uint32_t number;
+    char context[64], extension[64], by_number[64], transferor[64]; /* transferor: as others may see it; "": not */
+    struct transfer_news *news;                                     /* NULL: nobody is told any more */
     bool rang, starting; /* starting: the turn's end will call start(), or the answer to an offer will */
     bool over;           /* out of its call; start() frees it */
 };
 
-static void tell(const struct transfer *t, int status)
+static void tell(struct transfer *t, int status)
 {
-    if (t->by && t->by->state == LEG_UP && t->by->ops->transfer_told && t->number)
-        t->by->ops->transfer_told(t->by, t->number, status);
+    struct transfer_news *news = t->news;
+
+    if (status >= 200)
+        t->news = NULL;
+    if (news)
+        news->told(news, status);
+}
+
+const char *call_transferor(const struct call *call)
+{
+    return call->transfer && call->transfer->transferor[0] ? call->transfer->transferor : NULL;
 }
 
 static void drop_by(struct transfer *t)
@@ -160,7 +169,8 @@ static void let_alone(struct call *call)
     call->transfers++;
 }
 
-int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number)
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf,
+                  struct transfer_news *news)
 {
     struct leg *who = bridge_peer(by);
     struct call *call = by->call;
@@ -176,11 +186,13 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
     t->by = obj_ref(by, "transfer");
     t->who = obj_ref(who, "transfer");
     t->behalf = behalf ? obj_ref(behalf, "transfer") : NULL;
-    t->number = number;
+    t->news = news;
     t->starting = true;
     str_copy(t->context, sizeof t->context, context);
     str_copy(t->extension, sizeof t->extension, extension);
     str_copy(t->by_number, sizeof t->by_number, by->number);
+    if (!by->inbound || !call->anonymous)
+        str_copy(t->transferor, sizeof t->transferor, by->account ? by->account->name : by->number);
     snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
     leg_publish(by, EVENT_TRANSFER, words);
     let_alone(call);
@@ -298,10 +310,9 @@ void transfer_leg_ended(struct call *call, struct leg *leg)
 
 /* --- with consultation -------------------------------------------------------------------------------------------- */
 
-/* The one in the middle hears how it went and is free: when its REFER has been answered. */
+/* The one in the middle is free: when what it asked for has been answered. */
 struct farewell {
     struct leg *by, *other; /* ref "farewell" */
-    uint32_t number;
 };
 
 static void farewell(void *arg)
@@ -309,8 +320,6 @@ static void farewell(void *arg)
     struct farewell *f = arg;
     struct loop *loop = f->by->pbx->loop;
 
-    if (f->number && f->by->state == LEG_UP && f->by->ops->transfer_told)
-        f->by->ops->transfer_told(f->by, f->number, 200);
     leg_end(f->other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
     leg_end(f->by, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
     loop_unref_later(loop, f->by, "farewell");
@@ -327,7 +336,7 @@ static void introduced(void *arg, struct leg *leg, int status, const struct medi
         leg_introduce(peer, NULL, NULL);
 }
 
-int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
+int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *news)
 {
     struct leg *who = bridge_peer(by), *with = bridge_peer(other), *stays = who, *comes = with;
     struct call *call = by->call, *from = other->call;
@@ -370,8 +379,9 @@ int call_transfer_to(struct leg *by, struct leg *other, uint32_t number)
     f = mem_new(sizeof *f);
     f->by = obj_ref(by, "farewell");
     f->other = obj_ref(other, "farewell");
-    f->number = number;
     loop_later(call->pbx->loop, farewell, f);
+    if (news)
+        news->told(news, 200);
     return 0;
 }
 

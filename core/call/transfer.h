@@ -6,25 +6,37 @@
 
 #include "call/call.h"
 
+/* Who hears how a transfer goes, as SIP statuses: any number below 200, then one more, after which it is gone. Whoever
+ * takes a transfer on tells, be it from inside the call that takes it on. */
+struct transfer_news {
+    void (*told)(struct transfer_news *news, int status);
+};
+
 /* What the far side of a leg asks for, as HOOK_TRANSFER sees it. */
 struct transfer_wish {
     struct leg *by;
-    char target[64];   /* a number, as dialled */
-    bool replaces;     /* by a call that it has with the target already (RFC 3891) */
-    struct leg *other; /* its leg there; NULL: none is known. Borrowed */
-    uint32_t number;   /* for leg_ops.transfer_told */
+    char target[64];            /* a number, as dialled */
+    bool replaces;              /* by a call that it has with the target already (RFC 3891) */
+    struct leg *other;          /* its leg there; NULL: none is known. Borrowed */
+    struct transfer_news *news; /* belongs to who takes the wish on; NULL: nobody wants to know */
 };
 
 /* Judges the wish of a leg's far side. CAUSE_NONE: it is on its way; else why not, with words. */
 enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_size);
 
-/* Hands over whoever `by` talks to. behalf answers for what follows. Nothing is told to `by` from inside this call. 0;
+/* Hands over whoever `by` talks to. behalf answers for what follows. news (NULL: none) is taken only with 0.
  * -EBUSY: a transfer of this call is under way; -ENOTCONN: `by` talks to nobody, or not in a call with its peer. */
-int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf, uint32_t number);
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf,
+                  struct transfer_news *news);
 
-/* Connects whoever `by` talks to with whoever `other` talks to, who are in the older of their calls then; both legs of the
- * one in the middle are let go. 0; -EBUSY; -ENOTCONN: one of the two talks to nobody, or they are of one call. */
-int call_transfer_to(struct leg *by, struct leg *other, uint32_t number);
+/* Connects whoever `by` talks to with whoever `other` talks to, who are in the older of their calls then; both legs of
+ * the one in the middle are let go. 0, and news has been told; -EBUSY; -ENOTCONN: one of the two talks to nobody, or
+ * they are of one call. */
+int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *news);
+
+/* Who hands over the party that this call calls somebody for: an account, or a number. NULL: nobody does, or it is not
+ * to be shown. Valid as long as the call is not touched. */
+const char *call_transferor(const struct call *call);
 
 /* A new leg that takes the place of another one in its call (an INVITE with Replaces, RFC 3891): it is answered and
  * hears whom that one heard, who is let go, at the end of this turn. early_only: not if that one has been answered.

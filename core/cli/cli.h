@@ -53,6 +53,7 @@ extern const struct cli_command cmd_trace, cmd_why;
 extern const struct cli_command cmd_tls;
 extern const struct cli_command cmd_notify;
 extern const struct cli_command cmd_forward, cmd_dnd, cmd_call_waiting, cmd_block;
+extern const struct cli_command cmd_speeddial, cmd_wakeup, cmd_callback;
 
 /* cmd_tls.c: what is to be said of a certificate in JSON; "" when all is well. */
 void certificate_words(const json_t *certificate, char *out, size_t size);

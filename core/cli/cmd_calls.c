@@ -78,13 +78,18 @@ static void print_live(const struct cli *cli, const json_t *calls)
 
 static void print_last(const struct cli *cli, const json_t *calls)
 {
-    static const char *const heads[] = {"ID", "BEGAN", "FROM", "TO", ">TALK", "STATE", "CAUSE"};
+    static const char *const heads[] = {"ID", "BEGAN", "FROM", "TO", ">TALK", "STATE", "CAUSE", "WHO TALKED"};
     int length = id_length(calls);
     struct table table;
+    unsigned stories = 0;
     json_t *call;
     size_t i;
 
-    table_init(&table, heads, COUNT_OF(heads));
+    json_array_foreach(calls, i, call)
+    {
+        stories += json_yes(call, "story");
+    }
+    table_init(&table, heads, COUNT_OF(heads) - (stories ? 0 : 1));
     json_array_foreach(calls, i, call)
     {
         char id[64], when[32], talk[32];
@@ -95,7 +100,8 @@ static void print_last(const struct cli *cli, const json_t *calls)
         snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
         table_row(&table, (const char *const[]){id, began, json_str(call, "from"), json_str(call, "to"),
                                                 answered ? duration_text(json_num(call, "talk_ms") / 1000, talk) : "-",
-                                                json_str(call, "state"), json_str(call, "cause")});
+                                                json_str(call, "state"), json_str(call, "cause"),
+                                                json_yes(call, "story") ? json_str(call, "who_talked") : ""});
     }
     table_print(&table, cli);
 }
@@ -160,11 +166,40 @@ static json_t *ask_ladder(struct cli *cli, const char *id, bool raw, bool quiet)
     return status == CLI_OK ? result : NULL;
 }
 
+/* The ladders of the other calls of its conversation, as far as the switch remembers them. */
+static json_t *ask_others(struct cli *cli, const json_t *ladder, const json_t *record, bool raw)
+{
+    const json_t *ids = json_object_get(record, "calls");
+    json_t *others = json_array(), *id;
+    size_t i;
+
+    if (!ids)
+        ids = json_object_get(ladder, "calls");
+    json_array_foreach(ids, i, id)
+    {
+        json_t *other = NULL;
+
+        if (ladder && strcmp(json_string_value(id), json_str(ladder, "id")) != 0)
+            other = ask_ladder(cli, json_string_value(id), raw, true);
+        if (other)
+            json_array_append_new(others, other);
+    }
+    return others;
+}
+
+static void print_ladder(const struct cli *cli, const json_t *ladder, bool raw)
+{
+    ladder_print(cli, ladder);
+    if (raw)
+        ladder_print_raw(cli, ladder);
+}
+
 static enum cli_exit run_call(struct cli *cli, int argc, char **argv)
 {
     const char *id = NULL;
     bool raw = false;
-    json_t *ladder, *record;
+    json_t *ladder, *record, *others, *other;
+    size_t at;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--raw") == 0)
@@ -180,9 +215,12 @@ static enum cli_exit run_call(struct cli *cli, int argc, char **argv)
     ladder = ask_ladder(cli, record ? json_str(record, "id") : id, raw, record != NULL);
     if (!record && !ladder)
         return CLI_FAILED;
+    others = ask_others(cli, ladder, record, raw);
     if (cli->json) {
         json_t *both = ladder ? json_incref(ladder) : json_object();
 
+        if (json_array_size(others))
+            json_object_set(both, "others", others);
         if (record)
             json_object_set(both, "record", record);
         print_json(cli, both);
@@ -193,10 +231,14 @@ static enum cli_exit run_call(struct cli *cli, int argc, char **argv)
         if (record && ladder)
             putc('\n', cli->out);
         if (ladder)
-            ladder_print(cli, ladder);
-        if (ladder && raw)
-            ladder_print_raw(cli, ladder);
+            print_ladder(cli, ladder, raw);
+        json_array_foreach(others, at, other)
+        {
+            putc('\n', cli->out);
+            print_ladder(cli, other, raw);
+        }
     }
+    json_decref(others);
     json_decref(record);
     json_decref(ladder);
     return CLI_OK;
@@ -219,7 +261,9 @@ const struct cli_command cmd_call = {"call", "call ID [--raw]",
                                      "what happened in a call: its record, and a ladder of its messages",
                                      "ID is the beginning of a call's id, as `tandem calls` and `tandem calls --last` "
                                      "show it. Records are in the database;\n"
-                                     "messages are shown as long as the switch remembers them.\n\n"
+                                     "messages are shown as long as the switch remembers them. Calls that belong "
+                                     "together (a consultation and the\n"
+                                     "call that was handed over after it) are shown together.\n\n"
                                      "  --raw  also the whole messages; secrets in them are masked",
                                      run_call};
 const struct cli_command cmd_hangup = {"hangup", "hangup ID", "ends a call",

@@ -1,4 +1,5 @@
-/* Records of finished calls, from the database: the latest, one with its legs and events, and all of a time as CSV. */
+/* Records of finished calls, from the database: the latest, one with its talks, legs and events, and all of a time as
+ * CSV. Calls that belong together are one conversation. */
 #include "config.h" /* first: it asks the C library for its extensions */
 
 #include <stdlib.h>
@@ -7,15 +8,18 @@
 #include "cli/records.h"
 #include "db/admin.h"
 
-/* "tandem calls" shows the running ones. */
+/* "tandem calls" shows the running ones. v: the conversation; c: its first call. Talk time of several calls is known to
+ * the second. story: more than that one who was dialled talked to who dialled. */
 #define CALL_COLUMNS                                                                                                   \
     "c.id, (extract(epoch FROM c.started_at) * 1000000)::bigint AS started_us, to_char(c.started_at, 'YYYY-MM-DD "     \
     "HH24:MI:SS') AS began, coalesce(c.from_account, c.from_number, 'unknown') AS \"from\", c.from_name, c.dialled "   \
-    "AS \"to\", c.answered_by, CASE WHEN c.answered THEN (extract(epoch FROM c.started_at) * 1000000)::bigint + "      \
+    "AS \"to\", v.answered_by, CASE WHEN c.answered THEN (extract(epoch FROM c.started_at) * 1000000)::bigint + "      \
     "1000 * (coalesce(c.setup_ms, 0) + coalesce(c.ring_ms, 0)) ELSE 0 END AS answered_us, c.setup_ms, c.ring_ms, "     \
-    "c.talk_ms, CASE WHEN c.ended_at IS NULL THEN 'running' WHEN c.cause = 'switch-stopped' THEN 'cut off' WHEN "      \
-    "c.answered THEN 'answered' ELSE 'not answered' END AS state, coalesce(c.cause_text, c.cause) AS cause, c.cause "  \
-    "AS cause_id, c.cause_code, c.ended_by, c.sip_status, c.context, c.dialplan, c.node"
+    "CASE WHEN abs(extract(epoch FROM v.talked) * 1000 - c.talk_ms) <= 500 THEN c.talk_ms ELSE (extract(epoch FROM "   \
+    "v.talked) * 1000)::bigint END AS talk_ms, v.result AS state, v.why AS cause, c.cause AS cause_id, c.cause_code, " \
+    "v.ended_by, c.sip_status, c.context, c.dialplan, c.node, v.who_talked, (SELECT count(*) > 1 OR bool_or(t.how <> " \
+    "'dialled') FROM record.talk t WHERE t.conversation_id = c.id) AS story"
+#define CALLS "tandem.v_call v JOIN record.call c ON c.id = v.id AND c.started_at = v.started_at"
 
 /* Without words: there may be no database, or none for this person, and what the switch remembers is shown then. */
 static enum cli_exit ask_quietly(struct cli *cli, const char *sql, const char *const *params, unsigned count,
@@ -38,8 +42,8 @@ json_t *records_last(struct cli *cli, unsigned last)
 
     snprintf(number, sizeof number, "%u", last);
     if (ask_quietly(cli,
-                    "SELECT coalesce(json_agg(r), '[]') FROM (SELECT " CALL_COLUMNS " FROM record.call c WHERE "
-                    "c.ended_at IS NOT NULL ORDER BY c.started_at DESC, c.id DESC LIMIT $1::bigint) r",
+                    "SELECT coalesce(json_agg(r), '[]') FROM (SELECT " CALL_COLUMNS " FROM " CALLS
+                    " WHERE v.ended_at IS NOT NULL ORDER BY v.started_at DESC, v.id DESC LIMIT $1::bigint) r",
                     params, 1, &calls) != CLI_OK)
         return NULL;
     return calls;
@@ -74,13 +78,22 @@ json_t *records_call(struct cli *cli, const char *prefix)
         return NULL;
     if (ask_quietly(
             cli,
+            "WITH wanted AS (SELECT DISTINCT coalesce(w.conversation_id, w.id) AS id FROM record.call w WHERE w.id "
+            "BETWEEN $1::uuid AND $2::uuid LIMIT 2) "
             "SELECT coalesce(json_agg(r), '[]') FROM (SELECT " CALL_COLUMNS
-            ", (SELECT coalesce(json_agg(l ORDER BY l.started_at, l.id), '[]') FROM (SELECT l.*, coalesce(l.account, "
-            "l.number, l.contact) AS party FROM record.leg l WHERE l.call_id = c.id) l) AS legs, "
+            ", (SELECT json_agg(p.id ORDER BY p.started_at, p.id) FROM record.call p WHERE p.id = c.id OR "
+            "p.conversation_id = c.id) AS calls, "
+            "(SELECT coalesce(json_agg(t ORDER BY t.started_at, t.id), '[]') FROM (SELECT t.*, (extract(epoch FROM "
+            "t.started_at) * 1000000)::bigint AS started_us FROM record.talk t WHERE t.conversation_id = c.id) t) AS "
+            "talks, "
+            "(SELECT coalesce(json_agg(l ORDER BY l.started_at, l.id), '[]') FROM (SELECT l.*, coalesce(l.account, "
+            "l.number, l.contact) AS party FROM record.leg l WHERE l.call_id IN (SELECT tandem.calls_of(c.id))) l) AS "
+            "legs, "
             "(SELECT coalesce(json_agg(e ORDER BY e.at, e.id), '[]') FROM (SELECT e.id, e.at, (extract(epoch FROM "
-            "e.at) * 1000000)::bigint AS at_us, e.kind, e.detail, coalesce(l.account, l.number, l.contact) AS party "
-            "FROM record.event e LEFT JOIN record.leg l ON l.id = e.leg_id WHERE e.call_id = c.id) e) AS events "
-            "FROM record.call c WHERE c.id BETWEEN $1::uuid AND $2::uuid ORDER BY c.id LIMIT 2) r",
+            "e.at) * 1000000)::bigint AS at_us, e.kind, e.detail, coalesce(l.account, l.number, l.contact) AS party, "
+            "e.call_id FROM record.event e LEFT JOIN record.leg l ON l.id = e.leg_id WHERE e.call_id IN (SELECT "
+            "tandem.calls_of(c.id))) e) AS events "
+            "FROM " CALLS " WHERE v.id IN (SELECT w.id FROM wanted w) ORDER BY v.id) r",
             params, 2, &found) != CLI_OK)
         return NULL;
     if (json_array_size(found) == 1) {
@@ -128,6 +141,7 @@ static void print_head(const struct cli *cli, const json_t *call)
     if (*json_str(call, "answered_by"))
         str_append(text, sizeof text, &used, ", and %s answered", json_str(call, "answered_by"));
     print_line(cli, "who", text);
+    print_line(cli, "talked", json_yes(call, "story") ? json_str(call, "who_talked") : "");
     used = 0;
     str_append(text, sizeof text, &used, "%s; first sign after %s, rang %s, talked %s", json_str(call, "state"),
                seconds_text(call, "setup_ms", one), seconds_text(call, "ring_ms", two),
@@ -176,6 +190,28 @@ static void print_legs(const struct cli *cli, const json_t *legs)
     table_print(&table, cli);
 }
 
+static void print_talks(const struct cli *cli, const json_t *talks)
+{
+    static const char *const heads[] = {"SINCE", "WHO", "WITH", ">TALKED", "HOW"};
+    struct table table;
+    json_t *talk;
+    size_t i;
+
+    table_init(&table, heads, COUNT_OF(heads));
+    json_array_foreach(talks, i, talk)
+    {
+        char when[32], with[96], talked[32], how[160];
+        const char *by = json_str(talk, "by_whom");
+
+        snprintf(with, sizeof with, "%s%s", *json_str(talk, "leg_b") ? "" : "conference ", json_str(talk, "party_b"));
+        snprintf(how, sizeof how, "%s%s%s", json_str(talk, "how"), *by ? " of " : "", by);
+        table_row(&table,
+                  (const char *const[]){clock_text(json_num(talk, "started_us"), when), json_str(talk, "party_a"), with,
+                                        seconds_text(talk, "talk_ms", talked), how});
+    }
+    table_print(&table, cli);
+}
+
 static void print_events(const struct cli *cli, const json_t *events)
 {
     static const char *const heads[] = {"TIME", "EVENT", "PARTY", "DETAIL"};
@@ -197,6 +233,10 @@ static void print_events(const struct cli *cli, const json_t *events)
 void records_print(const struct cli *cli, const json_t *call)
 {
     print_head(cli, call);
+    if (json_yes(call, "story")) {
+        putc('\n', cli->out);
+        print_talks(cli, json_object_get(call, "talks"));
+    }
     if (json_array_size(json_object_get(call, "legs"))) {
         putc('\n', cli->out);
         print_legs(cli, json_object_get(call, "legs"));

@@ -263,6 +263,22 @@ void db_record_event(struct db *db, const struct record_event *event)
     spool_add(db->spool, bytes.data, bytes.len);
 }
 
+void db_record_talk(struct db *db, const struct record_talk *talk)
+{
+    struct record_bytes bytes;
+
+    record_encode_talk(&bytes, origin_now(db), talk);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
+void db_record_call_joins(struct db *db, const struct uuid *conversation, const struct uuid *into)
+{
+    struct record_bytes bytes;
+
+    record_encode_call_joins(&bytes, conversation, into);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
 void db_record_recording(struct db *db, const struct record_recording *recording)
 {
     struct record_bytes bytes;

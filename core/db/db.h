@@ -118,6 +118,9 @@ void db_record_call_close(struct db *db, const struct record_call *call);
 void db_record_call_vars(struct db *db, const struct uuid *call, const char *vars);
 void db_record_leg(struct db *db, const struct record_leg *leg);
 void db_record_event(struct db *db, const struct record_event *event);
+void db_record_talk(struct db *db, const struct record_talk *talk);
+/* The calls of this conversation, and their talks, are of another one from now on. */
+void db_record_call_joins(struct db *db, const struct uuid *conversation, const struct uuid *into);
 void db_record_recording(struct db *db, const struct record_recording *recording);
 /* The recording that an earlier run began as `was` is complete, as `path`. */
 void db_record_recording_found(struct db *db, const char *was, const char *path, uint64_t ms, uint64_t bytes);

@@ -23,6 +23,9 @@ enum record_kind {
     RECORD_CALL_VARS = 20,
     RECORD_RECORDING,
     RECORD_RECORDING_FOUND, /* an earlier run did not complete it */
+    RECORD_TALK,
+    RECORD_CALL_JOINS,   /* calls become part of another conversation, with their talks */
+    RECORD_CALL_CLOSE_3, /* as 2, and the conversation */
     RECORD_KINDS,
 };
 
@@ -51,6 +54,8 @@ void record_encode_call_open(struct record_bytes *out, const struct record_origi
 void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin,
                               const struct record_call *c);
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l);
+void record_encode_talk(struct record_bytes *out, const struct record_origin *origin, const struct record_talk *t);
+void record_encode_call_joins(struct record_bytes *out, const struct uuid *conversation, const struct uuid *into);
 void record_encode_recording(struct record_bytes *out, const struct record_origin *origin,
                              const struct record_recording *r);
 void record_encode_recording_found(struct record_bytes *out, const struct record_origin *origin, const char *was,

@@ -22,8 +22,8 @@
     "ended_at = excluded.ended_at, answered = excluded.answered, answered_by = excluded.answered_by, setup_ms = "      \
     "excluded.setup_ms, ring_ms = excluded.ring_ms, talk_ms = excluded.talk_ms, cause = excluded.cause, cause_text = " \
     "excluded.cause_text, ended_by = excluded.ended_by, sip_status = excluded.sip_status, cause_code = "               \
-    "excluded.cause_code, dialplan = coalesce(excluded.dialplan, c.dialplan) "                                         \
-    "WHERE c.ended_at IS NULL OR c.cause = 'switch-stopped'"
+    "excluded.cause_code, dialplan = coalesce(excluded.dialplan, c.dialplan), conversation_id = "                      \
+    "coalesce(excluded.conversation_id, c.conversation_id) WHERE c.ended_at IS NULL OR c.cause = 'switch-stopped'"
 #define LEG                                                                                                            \
     "id, call_id, node, started_at, ended_at, inbound, answered, account, number, contact, peer, sip_call_id, "        \
     "ring_ms, talk_ms, cause, cause_text, ended_by, sip_status, codec, rx_packets, tx_packets, lost_packets, "         \
@@ -55,6 +55,11 @@ static const struct record_form forms[RECORD_KINDS] = {
                              ", dialplan, cause_code) VALUES (" CALL_START_VALUES ", " CALL_END_VALUES
                              ", $21, $22)" CALL_COMPLETE,
                              22},
+    [RECORD_CALL_CLOSE_3] = {"call_close_3",
+                             "INSERT INTO record.call AS c (" CALL_START ", " CALL_END
+                             ", dialplan, cause_code, conversation_id) VALUES (" CALL_START_VALUES ", " CALL_END_VALUES
+                             ", $21, $22, $23)" CALL_COMPLETE,
+                             23},
     [RECORD_LEG_2] = {"leg_2",
                       "INSERT INTO record.leg (" LEG ", cause_code) VALUES (" LEG_VALUES
                       ", $25) ON CONFLICT (id, started_at) DO NOTHING",
@@ -74,6 +79,10 @@ static const struct record_form forms[RECORD_KINDS] = {
                       "$5, $6, $7) ON CONFLICT (id, at) DO NOTHING",
                       7},
     [RECORD_FINISH_OPEN] = {"finish_open",
+                            "WITH talks AS (UPDATE record.talk t SET ended_at = greatest(t.started_at, (SELECT "
+                            "max(e.at) FROM record.event e WHERE e.call_id = t.call_id), (SELECT max(l.ended_at) FROM "
+                            "record.leg l WHERE l.call_id = t.call_id)) FROM record.call c WHERE t.node = $1 AND "
+                            "t.ended_at IS NULL AND c.id = t.call_id AND c.run <> $2) "
                             "UPDATE record.call c SET cause = 'switch-stopped', cause_text = 'the switch stopped "
                             "during the call', ended_by = 'switch', ended_at = greatest(c.started_at, (SELECT "
                             "max(e.at) FROM record.event e WHERE e.call_id = c.id), (SELECT max(l.ended_at) FROM "
@@ -91,6 +100,17 @@ static const struct record_form forms[RECORD_KINDS] = {
                                 "UPDATE record.recording SET path = $3, ms = $4, bytes = $5, ended_why = "
                                 "'switch-stopped' WHERE node = $1 AND path = $2 AND ended_why IS NULL",
                                 5},
+    [RECORD_TALK] = {"talk",
+                     "INSERT INTO record.talk AS t (id, conversation_id, call_id, node, started_at, ended_at, leg_a, "
+                     "leg_b, party_a, party_b, how, by_whom, talk_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+                     "$11, $12, $13) ON CONFLICT (id, started_at) DO UPDATE SET conversation_id = "
+                     "excluded.conversation_id, ended_at = excluded.ended_at, talk_ms = excluded.talk_ms WHERE "
+                     "t.talk_ms IS NULL AND excluded.talk_ms IS NOT NULL",
+                     13},
+    [RECORD_CALL_JOINS] = {"call_joins",
+                           "WITH talks AS (UPDATE record.talk SET conversation_id = $2 WHERE conversation_id = $1) "
+                           "UPDATE record.call SET conversation_id = $2 WHERE conversation_id = $1 OR id = $1",
+                           2},
     [RECORD_CALL_VARS] = {"call_vars", "UPDATE record.call SET vars = $2 WHERE id = $1", 2},
 };
 
@@ -218,7 +238,7 @@ void record_encode_call_open(struct record_bytes *out, const struct record_origi
 
 void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
 {
-    begin(out, RECORD_CALL_CLOSE_2);
+    begin(out, RECORD_CALL_CLOSE_3);
     put_call_start(out, origin, c);
     put_time(out, origin->now_us);
     put_bool(out, c->answered);
@@ -232,6 +252,35 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
     put_status(out, c->sip_status);
     put_text(out, c->dialplan);
     put_status(out, c->cause_code);
+    put_uuid(out, &c->conversation_id);
+}
+
+void record_encode_talk(struct record_bytes *out, const struct record_origin *origin, const struct record_talk *t)
+{
+    begin(out, RECORD_TALK);
+    put_uuid(out, &t->id);
+    put_uuid(out, &t->conversation_id);
+    put_uuid(out, &t->call_id);
+    put_u64(out, origin->node);
+    put_time(out, t->started_us);
+    if (t->ended)
+        put_time(out, origin->now_us);
+    else
+        put_text(out, NULL);
+    put_uuid(out, &t->leg_a);
+    put_uuid(out, &t->leg_b);
+    put_text(out, t->party_a);
+    put_text(out, t->party_b);
+    put_text(out, t->how);
+    put_text(out, t->by_whom);
+    put_known(out, t->ended, t->talk_ms);
+}
+
+void record_encode_call_joins(struct record_bytes *out, const struct uuid *conversation, const struct uuid *into)
+{
+    begin(out, RECORD_CALL_JOINS);
+    put_uuid(out, conversation);
+    put_uuid(out, into);
 }
 
 void record_encode_leg(struct record_bytes *out, const struct record_origin *origin, const struct record_leg *l)

@@ -22,8 +22,9 @@ struct record_call {
     const char *ended_by;   /* "caller", "callee", "switch", "operator", "script" */
     int sip_status;         /* final status towards the caller; 0: none */
     const char *sip_call_id;
-    int cause_code;       /* Q.850; 0: none */
-    const char *dialplan; /* which one was in force (struct pbx), or NULL */
+    int cause_code;              /* Q.850; 0: none */
+    const char *dialplan;        /* which one was in force (struct pbx), or NULL */
+    struct uuid conversation_id; /* the first call of its conversation; nil: it is that itself */
 };
 
 struct record_leg {
@@ -47,6 +48,18 @@ struct record_leg {
     uint64_t reports;         /* RTCP reports of its phone; without any, what it lost is not known */
     uint64_t lost_out;
     uint32_t jitter_out_us;
+};
+
+/* Two parties, or one in a conference, have talked: once when they have ended, and before that when they talk for long.
+ */
+struct record_talk {
+    struct uuid id, conversation_id, call_id;
+    struct uuid leg_a, leg_b; /* leg_b nil: a conference */
+    uint64_t started_us, talk_ms;
+    bool ended;
+    const char *party_a, *party_b;
+    const char *how;     /* "dialled", "transfer" … */
+    const char *by_whom; /* or NULL */
 };
 
 /* A recording: once when it begins, and once more when it is complete. */

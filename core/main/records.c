@@ -5,13 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "call/talk.h"
 #include "call/vars.h"
 
 #define CAUSE_TEXT 384
+#define TALK_LONG_MS 10000 /* then a talk has a row before it has ended, and a crash does not lose it */
 
 struct records {
     struct pbx *pbx;
     struct bus_subscription *subscription;
+    struct loop_timer long_talks;
 };
 
 static uint64_t ms_between(uint64_t from_us, uint64_t to_us)
@@ -61,6 +64,7 @@ static void fill_call(const struct call *call, struct record_call *row, char tex
         .sip_call_id = caller ? caller->sip_call_id : NULL,
         .cause_code = ended ? cause->q850 : 0,
         .dialplan = call->dialplan[0] ? call->dialplan : NULL,
+        .conversation_id = call->conversation,
     };
 }
 
@@ -121,6 +125,60 @@ static void write_event(struct records *records, const struct event *event)
     db_record_event(records->pbx->db, &row);
 }
 
+static void write_talk(struct records *records, const struct talk *talk, const struct uuid *conversation)
+{
+    struct record_talk row = {
+        .id = talk->id,
+        .conversation_id = *conversation,
+        .call_id = talk->call_id,
+        .leg_a = talk->leg_a,
+        .leg_b = talk->leg_b,
+        .started_us = talk->since_wall_us,
+        .talk_ms = ms_between(talk->since_us, talk->until_us),
+        .ended = talk->until_us != 0,
+        .party_a = talk->party_a,
+        .party_b = talk->party_b,
+        .how = talk->how,
+        .by_whom = talk->by[0] ? talk->by : NULL,
+    };
+
+    db_record_talk(records->pbx->db, &row);
+}
+
+static void write_long_talks(void *arg)
+{
+    struct records *records = arg;
+    struct pbx *pbx = records->pbx;
+    uint64_t now_us = loop_now_us(pbx->loop);
+    struct talk *talk;
+    char id[UUID_TEXT];
+
+    LIST_FOR_EACH(talk, &pbx->talks, node)
+    {
+        const struct call *call;
+
+        if (talk->recorded)
+            continue;
+        if (now_us - talk->since_us < TALK_LONG_MS * 1000ull) { /* the list is in order of time */
+            loop_timer_start(pbx->loop, &records->long_talks,
+                             TALK_LONG_MS - (unsigned)((now_us - talk->since_us) / 1000), write_long_talks, records);
+            return;
+        }
+        uuid_text(&talk->call_id, id);
+        call = call_find(pbx, id);
+        write_talk(records, talk, call ? call_conversation(call) : &talk->call_id);
+        talk->recorded = true;
+    }
+}
+
+static void talk_changed(struct records *records, const struct event *event)
+{
+    if (event->talk->until_us)
+        write_talk(records, event->talk, call_conversation(event->call));
+    else if (!loop_timer_running(&records->long_talks))
+        loop_timer_start(records->pbx->loop, &records->long_talks, TALK_LONG_MS, write_long_talks, records);
+}
+
 static void happened(void *arg, const struct event *event)
 {
     struct records *records = arg;
@@ -137,6 +195,13 @@ static void happened(void *arg, const struct event *event)
         db_record_call_close(records->pbx->db, &row);
         if (*call_vars_text(event->call, vars, sizeof vars))
             db_record_call_vars(records->pbx->db, &event->call->id, vars);
+        break;
+    case EVENT_TALK:
+        talk_changed(records, event);
+        break;
+    case EVENT_CALL_JOINED:
+        write_event(records, event);
+        db_record_call_joins(records->pbx->db, event->conversation, call_conversation(event->call));
         break;
     case EVENT_LEG_RECORDED:
         write_leg(records, event->leg);
@@ -156,7 +221,8 @@ static void happened(void *arg, const struct event *event)
      EVENT_BIT(EVENT_LEG_KEYED) | EVENT_BIT(EVENT_LEG_KEYLESS) | EVENT_BIT(EVENT_LEG_POOR) |                           \
      EVENT_BIT(EVENT_LEG_CLEAR) | EVENT_BIT(EVENT_CONFERENCE_JOINED) | EVENT_BIT(EVENT_CONFERENCE_LEFT) |              \
      EVENT_BIT(EVENT_CONFERENCE_CHANGED) | EVENT_BIT(EVENT_SOUND_MISSING) | EVENT_BIT(EVENT_RECORDING) |               \
-     EVENT_BIT(EVENT_RECORDED) | EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT) |                            \
+     EVENT_BIT(EVENT_RECORDED) | EVENT_BIT(EVENT_ROUTE_REFUSED) | EVENT_BIT(EVENT_SCRIPT) | EVENT_BIT(EVENT_TALK) |    \
+     EVENT_BIT(EVENT_CALL_JOINED) | EVENT_BIT(EVENT_TRANSFER) | EVENT_BIT(EVENT_TRANSFERRED) |                         \
      EVENT_BIT(EVENT_FORWARDED))
 
 struct records *records_open(struct pbx *pbx)
@@ -172,6 +238,7 @@ void records_close(struct records *records)
 {
     if (!records)
         return;
+    loop_timer_stop(records->pbx->loop, &records->long_talks);
     bus_unsubscribe(records->subscription);
     free(records);
 }

@@ -41,7 +41,7 @@ static int pretend(lua_State *L, const struct script_run *run, const char *name,
 {
     char *words = argument ? json_dumps(argument, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS) : NULL;
 
-    run_step(run, "%s%s%.*s: done by a module", name, words ? " " : "", WORDS_MAX, words ? words : "");
+    run_step(run, "%s%s%.*s" SCRIPT_BY_MODULE, name, words ? " " : "", WORDS_MAX, words ? words : "");
     free(words);
     json_decref(argument);
     luaL_pushfail(L);

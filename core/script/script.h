@@ -14,6 +14,9 @@ struct script_step {
     const char *words;
 };
 
+#define SCRIPT_BY_MODULE                                                                                               \
+    ": done by a module" /* ends the words of a verb that a module serves, for which nothing is done */
+
 /* What a simulation is told and asked; each may be NULL. */
 struct script_pretence {
     void *arg;

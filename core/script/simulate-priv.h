@@ -30,7 +30,7 @@ struct simulation {
     bool over;
     const char *keys; /* that are left */
     char answer[65];  /* of them, the one at hand */
-    json_t *result, *dialled, *log;
+    json_t *result, *dialled, *log, *verbs;
 };
 
 /* simulate_phone.c: legs that are told what to do by an assumption. */

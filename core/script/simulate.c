@@ -51,11 +51,14 @@ static uint64_t clock_s(void *arg)
 static void stepped(void *arg, const struct script_step *step)
 {
     struct simulation *sim = arg;
+    const char *verb = strstr(step->words, SCRIPT_BY_MODULE);
 
     json_object_set_new(sim->result, "context", json_string(step->context));
     json_object_set_new(sim->result, "extension", json_string(step->extension));
     if (strncmp(step->words, "log: ", 5) == 0)
         json_array_append_new(sim->log, json_string(step->words + 5));
+    else if (verb && !verb[strlen(SCRIPT_BY_MODULE)])
+        json_array_append_new(sim->verbs, json_stringn(step->words, (size_t)(verb - step->words)));
     simulate_step(sim, "%s", step->words);
 }
 
@@ -434,8 +437,10 @@ int simulate(const struct simulate_config *config, json_t **result, char *why, s
     sim.result = json_object();
     sim.dialled = json_array();
     sim.log = json_array();
+    sim.verbs = json_array();
     json_object_set_new(sim.result, "dialled", sim.dialled);
     json_object_set_new(sim.result, "log", sim.log);
+    json_object_set_new(sim.result, "verbs", sim.verbs);
     err = open_world(&sim, why, why_size);
     if (!err)
         err = run_call(&sim, why, why_size);

@@ -28,7 +28,7 @@ struct simulate_config {
 };
 
 /* What became of it: {"cause", "cause_text", "ended_by", "detail", "status" (SIP, towards the caller), "answered_by",
- * "context", "extension" (where the script was last), "seconds", "talk", "dialled": [targets], "log": [lines], "error"
+ * "context", "extension" (where the script was last), "seconds", "talk", "dialled": [targets], "log": [lines], "verbs": [of modules], "error"
  * (of the script), "vars", "store"}. 0 and *result (owned); -EINVAL with words in why: the dialplan is broken or the
  * question makes no sense; -ETIME: it did not come to an end. */
 int simulate(const struct simulate_config *config, json_t **result, char *why, size_t why_size);

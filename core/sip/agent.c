@@ -89,7 +89,7 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
     const char *name = sip->sip_request->rq_method_name;
     struct sip_method *method, *found = NULL;
     struct sender sender;
-    bool invite, options, subscribe;
+    bool invite, options, subscribe, refer;
     union addr source;
 
     agent->stats.requests++;
@@ -116,8 +116,9 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
     }
     invite = strcmp(name, "INVITE") == 0;
     options = strcmp(name, "OPTIONS") == 0;
-    subscribe = strcmp(name, "SUBSCRIBE") == 0 && !list_empty(&agent->event_servers);
-    if (request_refused(agent, msg, sip, found || invite || options || subscribe))
+    subscribe = strcmp(name, "SUBSCRIBE") == 0 && events_served(agent);
+    refer = strcmp(name, "REFER") == 0 && refer_served(agent);
+    if (request_refused(agent, msg, sip, found || invite || options || subscribe || refer))
         return;
     if (options && !found) {
         options_incoming(agent, msg, sip, &source);
@@ -129,6 +130,8 @@ static void request_in(struct agent *agent, msg_t *msg, sip_t *sip)
         hand_to_module(agent, found, msg, sip, &sender, &source);
     else if (subscribe)
         subscribe_incoming(agent, msg, sip, sender.account);
+    else if (refer)
+        refer_incoming(agent, msg, sip, sender.account);
     else
         invite_incoming(agent, msg, sip, sender.account, &source);
 }
@@ -212,6 +215,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
     pbx->notify = unsolicited_notify;
+    refer_open(agent);
     *out = agent;
     return 0;
 }

@@ -20,8 +20,9 @@ static bool option_served(const char *method, const char *option)
 {
     static const struct {
         const char *method, *option;
-    } served[] = {{"INVITE", "100rel"},    {"INVITE", "timer"},  {"UPDATE", "timer"},     {"INVITE", "replaces"},
-                  {"REFER", "norefersub"}, {"REGISTER", "path"}, {"REGISTER", "outbound"}};
+    } served[] = {{"INVITE", "100rel"},   {"INVITE", "timer"},     {"UPDATE", "timer"},
+                  {"INVITE", "replaces"}, {"REFER", "norefersub"}, {"REFER", "nosub"},
+                  {"REFER", "tdialog"},   {"REGISTER", "path"},    {"REGISTER", "outbound"}};
 
     for (size_t i = 0; i < COUNT_OF(served); i++)
         if (strcmp(served[i].method, method) == 0 && strcasecmp(served[i].option, option) == 0)
@@ -97,15 +98,16 @@ const char *agent_allow(const struct agent *agent, char *out, size_t size)
         if (!strstr(SIP_ALLOW_ALWAYS, method->name))
             str_append(out, size, &used, ", %s", method->name);
     }
-    if (!list_empty(&agent->event_servers))
+    if (events_served(agent))
         str_append(out, size, &used, ", SUBSCRIBE");
+    if (refer_served(agent))
+        str_append(out, size, &used, ", REFER");
     return out;
 }
 
 const char *dialog_allow(const struct agent *agent)
 {
-    return hook_has(agent->pbx->hooks, HOOK_TRANSFER) ? SIP_ALLOW_ALWAYS ", MESSAGE, REFER"
-                                                      : SIP_ALLOW_ALWAYS ", MESSAGE";
+    return refer_served(agent) ? SIP_ALLOW_ALWAYS ", MESSAGE, REFER" : SIP_ALLOW_ALWAYS ", MESSAGE";
 }
 
 bool flow_is_secure(const struct agent *agent, const char *flow)

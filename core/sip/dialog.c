@@ -477,5 +477,4 @@ const struct leg_ops dialog_ops = {
     .save = leg_op_save,
     .note = note_out,
     .key = key_out,
-    .transfer_told = refer_told,
 };

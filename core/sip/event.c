@@ -29,9 +29,22 @@ const char *event_names(const struct agent *agent, char *out, size_t size)
     out[0] = '\0';
     LIST_FOR_EACH(server, &agent->event_servers, in_agent)
     {
-        str_append(out, size, &used, "%s%s", used ? ", " : "", server->package.name);
+        if (!server->package.implicit)
+            str_append(out, size, &used, "%s%s", used ? ", " : "", server->package.name);
     }
     return out;
+}
+
+bool events_served(const struct agent *agent)
+{
+    const struct event_server *server;
+
+    LIST_FOR_EACH(server, &agent->event_servers, in_agent)
+    {
+        if (!server->package.implicit)
+            return true;
+    }
+    return false;
 }
 
 struct list *event_bucket(const struct agent *agent, struct list *buckets, const char *text)
@@ -123,19 +136,31 @@ size_t event_count(const struct event_server *server)
 /* --- implicit ones --------------------------------------------------------------------------------------------------
  */
 
+struct notifier *event_begin_in(struct event_server *server, struct dialog *dialog, const char *account, const char *id,
+                                unsigned expires, void *data)
+{
+    struct notifier *n = notifier_new(server, dialog, account, account, id, server->package.types[0]);
+
+    n->implicit = true;
+    n->first = !dialog->begun;
+    dialog->begun = true;
+    n->data = data;
+    if (expires) {
+        notifier_extend(n, expires);
+        notifier_tell_all(n);
+    } else {
+        notifier_end(n, "noresource", 0);
+    }
+    return n;
+}
+
 struct notifier *event_begin(struct event_server *server, struct leg *leg, const char *id, unsigned expires, void *data)
 {
     struct dialog *dialog = leg->ops == &dialog_ops ? leg->usage : NULL;
-    struct notifier *n;
 
     if (!dialog || dialog->dead || !dialog->nta || !dialog_is_whole(dialog) || !leg->account)
         return NULL;
-    n = notifier_new(server, dialog, leg->account->name, leg->account->name, id, server->package.types[0]);
-    n->implicit = true;
-    n->data = data;
-    notifier_extend(n, expires);
-    notifier_tell_all(n);
-    return n;
+    return event_begin_in(server, dialog, leg->account->name, id, expires, data);
 }
 
 /* --- accounts that go -----------------------------------------------------------------------------------------------

@@ -70,8 +70,9 @@ void event_end(struct event_server *server, const char *resource, const char *re
 size_t event_count(const struct event_server *server);
 
 /* An implicit subscription in the dialog of a leg: the request that makes it (a REFER) was answered before by whoever
- * calls this, for the first NOTIFY goes out at once. It outlives the leg: the dialog stays until both have ended. NULL:
- * the leg has no dialog or no account. Valid until `ended`, and while the package is served. */
+ * calls this, for the first NOTIFY goes out at once. expires in s; 0: that NOTIFY is the last. It outlives the leg: the
+ * dialog stays until both have ended. NULL: the leg has no dialog or no account. Valid until `ended`, which may have
+ * run already when expires is 0, and while the package is served. */
 struct notifier;
 struct notifier *event_begin(struct event_server *server, struct leg *leg, const char *id, unsigned expires,
                              void *data);

@@ -397,7 +397,8 @@ static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
-    bool subscribe = sip->sip_request->rq_method == sip_method_subscribe && !list_empty(&agent->event_servers);
+    bool subscribe = sip->sip_request->rq_method == sip_method_subscribe &&
+                     (events_served(agent) || dialog->begun);
     char text[256];
     int result = 0;
 
@@ -442,7 +443,7 @@ int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
         result = note_in(dialog, irq, sip, NOTE_TEXT);
         break;
     case sip_method_refer:
-        if (hook_has(agent->pbx->hooks, HOOK_TRANSFER)) {
+        if (refer_served(agent)) {
             result = refer_in(dialog, irq, sip);
             break;
         } /* FALLTHROUGH */

@@ -79,7 +79,7 @@ static int ack_or_cancel(struct dialog *dialog, nta_incoming_t *irq, const sip_t
 }
 
 /* The Warning header (RFC 3261 §20.43) says in words why: sngrep and many phones show it. */
-static const char *warning_header(enum cause cause, const char *detail, char *out, size_t size)
+const char *warning_header(enum cause cause, const char *detail, char *out, size_t size)
 {
     int start = snprintf(out, size, "%d tandem \"", cause == CAUSE_NOT_SECURE ? 380 : 399); /* RFC 5630 §7.2 */
 

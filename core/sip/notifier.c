@@ -121,6 +121,8 @@ static int answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip
     n = found;
     nta_outgoing_destroy(orq);
     n->notify = NULL;
+    if (n->implicit && status == 408) /* the dialog that it lives in is lost (RFC 5057 §5.1): nobody subscribes again */
+        fate = EVENT_OVER;
     if (fate == EVENT_OVER || (fate == EVENT_TOLD && n->last_sent)) {
         notifier_free(n);
     } else if (fate != EVENT_TOLD) {

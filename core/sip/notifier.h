@@ -36,6 +36,7 @@ struct notifier {
     const char *reason;   /* why it ends; NULL: it does not */
     unsigned retry_after; /* s; 0: not said */
     bool implicit, pending;
+    bool first;             /* of its kind in the dialog: who means it need not say its id (RFC 3515 §2.4.6) */
     bool due, urgent, full; /* there is something to tell; without waiting; everything */
     bool kept;              /* it is written down: event_store.c */
     uint32_t kept_seq;      /* our CSeq there */
@@ -51,10 +52,14 @@ static inline bool dialog_is_whole(const struct dialog *dialog)
 /* event.c */
 /* The package of this Event header; NULL: nobody serves it. */
 struct event_server *event_find(const struct agent *agent, const char *name);
-/* "a, b": names of all packages, for Allow-Events. Returns out. */
+/* "a, b": names of the packages that one can subscribe to, for Allow-Events. Returns out. */
 const char *event_names(const struct agent *agent, char *out, size_t size);
 /* Where the subscriptions of this resource or account are. */
 struct list *event_bucket(const struct agent *agent, struct list *buckets, const char *text);
+
+/* event_begin() in a dialog, of whoever is there; expires 0: one NOTIFY, which is the last. */
+struct notifier *event_begin_in(struct event_server *server, struct dialog *dialog, const char *account, const char *id,
+                                unsigned expires, void *data);
 
 /* notifier.c */
 /* A usage of the dialog that waits to be told of; texts are copied. */

@@ -69,6 +69,7 @@ struct agent {
     struct digest *digest;
     struct list methods;
     struct list event_servers;       /* event packages that are served: event.c */
+    struct event_server *refers;     /* one of them: refer.c */
     struct list *watchers;           /* buckets of subscriptions by account */
     struct live_kind *subscriptions; /* what is kept of them: event_store.c */
     uint64_t event_losses;           /* of the configuration when its accounts were last looked at */
@@ -184,6 +185,7 @@ struct dialog {
     bool dead;                       /* its INVITE usage has ended, or there was none */
     bool released;                   /* and no other is left: freed at the end of the turn */
     struct list notifiers;           /* subscriptions of its far side: notifier.c */
+    bool begun;                      /* there was an implicit one */
     bool refuses[NOTE_KINDS];        /* its far side takes no such notes */
     struct list notes_in, notes_out; /* note.c: those under way */
     struct keys_out *keys_out;       /* key.c; NULL: none has been sent */
@@ -281,6 +283,8 @@ unsigned keepalive_seconds(const struct pbx *pbx);
 /* The user part of a URI, unescaped. 0; -E2BIG: cutting it short would make it somebody else; -EINVAL: control
  * characters, which would end up in headers and logs (an escaped NUL would also cut it short). */
 int url_number(const url_t *url, char *out, size_t size);
+/* The value of Warning: why in words; detail "" or NULL: those of the cause. Returns out, of 256. */
+const char *warning_header(enum cause cause, const char *detail, char *out, size_t size);
 void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account *account, const union addr *source);
 int invite_answer(struct leg *leg, const struct media_desc *answer);
 void invite_refuse(struct dialog *dialog, enum cause cause, const char *detail);
@@ -326,7 +330,10 @@ void forward_headers(const struct dialog *dialog, char *out, size_t size);
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 void invite_cancel(struct dialog *dialog, enum cause cause);
-/* subscribe.c. SUBSCRIBE outside of dialogs, of this account; consumes msg. */
+/* subscribe.c. A dialog for subscriptions alone, that this request of a phone's begins, and its transaction; its
+ * Contact names `user`. NULL: it was refused, and msg is consumed. */
+struct dialog *dialog_without_call(struct agent *agent, msg_t *msg, sip_t *sip, const char *user, nta_incoming_t **irq);
+/* SUBSCRIBE outside of dialogs, of this account; consumes msg. */
 void subscribe_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struct account *account);
 /* In a dialog. Returns 0: it is answered. */
 int subscribe_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
@@ -339,6 +346,8 @@ void events_start(struct agent *agent);
 void events_close(struct agent *agent);
 /* The configuration has changed: subscriptions of accounts that are gone end. */
 void events_configured(struct agent *agent);
+/* Is there anything that phones may subscribe to by themselves? */
+bool events_served(const struct agent *agent);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 /* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */
@@ -357,9 +366,16 @@ int note_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip, enum n
 int note_out(struct leg *leg, const struct note *note, note_done_fn done, void *arg);
 /* The dialog ends: what waits on either side of it is answered. */
 void notes_drop(struct dialog *dialog);
-/* refer.c: a phone wants its other party to be transferred (RFC 3515); how that goes, in NOTIFYs of the dialog. */
+/* refer.c: a phone wants its other party to be transferred (RFC 3515), in the dialog of the call. Returns 0. */
 int refer_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
-void refer_told(struct leg *leg, uint32_t number, int status);
+/* The same outside of dialogs, by an account; consumes msg. */
+void refer_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struct account *account);
+/* The package `refer`. */
+void refer_open(struct agent *agent);
+/* Are transfers to be had? Without a module that decides about them REFER is not served. */
+bool refer_served(const struct agent *agent);
+/* "<sip:201@host>" for Referred-By (RFC 3892) of a call to whom somebody hands a party over to; "": nobody does. */
+const char *referred_by(const struct dialog *dialog, char *out, size_t size);
 /* key.c */
 #define KEYS_OUT_MAX 32
 /* An INFO: if it tells of a key, it is answered. 0, or -ENOTSUP: it is something else. */

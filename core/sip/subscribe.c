@@ -125,6 +125,10 @@ static struct wish judge_new(const struct agent *agent, struct wish wish, const 
         return wish;
     if (wish.server->package.implicit)
         return refuse(wish, 403, "Forbidden: nobody subscribes to this by itself");
+    if (agent->pbx->draining) {
+        str_copy(wish.header, sizeof wish.header, "Retry-After: 10");
+        return refuse(wish, SIP_503_SERVICE_UNAVAILABLE);
+    }
     *verdict = ask(&wish, account, wish.resource);
     if (*verdict == EVENT_UNKNOWN)
         return refuse(wish, SIP_404_NOT_FOUND);
@@ -171,39 +175,49 @@ static int begin(struct dialog *dialog, nta_incoming_t *irq, const struct wish *
     return 0;
 }
 
+struct dialog *dialog_without_call(struct agent *agent, msg_t *msg, sip_t *sip, const char *user, nta_incoming_t **irq)
+{
+    const sip_contact_t *m = sip->sip_contact;
+    struct dialog *dialog;
+    union addr unused;
+
+    if (!m || (m->m_url->url_type != url_sip && m->m_url->url_type != url_sips) || !m->m_url->url_host || m->m_next) {
+        reply_stateless(agent, msg, 400, "Bad Request: it takes one usable Contact", TAG_END());
+        return NULL;
+    }
+    dialog = dialog_new(agent, message_flow(sip));
+    dialog->inbound = true;
+    dialog->dead = true;
+    if (dialog_address(dialog, user, sip->sip_request->rq_url->url_type == url_sips, &unused) < 0 ||
+        dialog_accept(dialog, sip) < 0) {
+        reply_stateless(agent, msg, 500, "Server Internal Error: the way back to the phone is not known", TAG_END());
+        dialog_release(dialog);
+        return NULL;
+    }
+    *irq = nta_incoming_create(agent->nta, dialog->nta, msg, sip, TAG_END());
+    if (!*irq) {
+        dialog_release(dialog);
+        return NULL;
+    }
+    nta_incoming_tag(*irq, nta_leg_get_tag(dialog->nta));
+    return dialog;
+}
+
 void subscribe_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struct account *account)
 {
     enum event_verdict verdict = EVENT_ALLOWED;
     struct wish wish = judge_new(agent, read_wish(agent, sip), account->name, &verdict);
     struct dialog *dialog;
     nta_incoming_t *irq;
-    union addr unused;
-    const sip_contact_t *m = sip->sip_contact;
 
-    if (!wish.status &&
-        (!m || (m->m_url->url_type != url_sip && m->m_url->url_type != url_sips) || !m->m_url->url_host || m->m_next))
-        wish = refuse(wish, 400, "Bad Request: it takes one usable Contact");
     if (wish.status) {
         reply_stateless(agent, msg, wish.status, wish.phrase, TAG_IF(wish.header[0], SIPTAG_HEADER_STR(wish.header)),
                         TAG_END());
         return;
     }
-    dialog = dialog_new(agent, message_flow(sip));
-    dialog->inbound = true;
-    dialog->dead = true; /* no call in it */
-    if (dialog_address(dialog, wish.resource, sip->sip_request->rq_url->url_type == url_sips, &unused) < 0 ||
-        dialog_accept(dialog, sip) < 0) {
-        reply_stateless(agent, msg, 500, "Server Internal Error: the way back to the phone is not known", TAG_END());
-        dialog_release(dialog);
-        return;
-    }
-    irq = nta_incoming_create(agent->nta, dialog->nta, msg, sip, TAG_END());
-    if (!irq) {
-        dialog_release(dialog);
-        return;
-    }
-    nta_incoming_tag(irq, nta_leg_get_tag(dialog->nta));
-    begin(dialog, irq, &wish, account->name, verdict);
+    dialog = dialog_without_call(agent, msg, sip, wish.resource, &irq);
+    if (dialog)
+        begin(dialog, irq, &wish, account->name, verdict);
 }
 
 /* --- in a dialog ----------------------------------------------------------------------------------------------------
@@ -216,7 +230,7 @@ static struct notifier *find(const struct dialog *dialog, const struct wish *wis
 
     LIST_FOR_EACH(n, &dialog->notifiers, in_dialog)
     {
-        if (n->server == wish->server && strcmp(n->id, wish->id) == 0)
+        if (n->server == wish->server && (strcmp(n->id, wish->id) == 0 || (n->first && !wish->id[0])))
             return n;
     }
     return NULL;

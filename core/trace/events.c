@@ -1,5 +1,6 @@
 /* What the bus tells the flight recorder: calls begin and end, legs come and go, and what happened in between becomes a
  * line of the ladder. Signalling thread. Copies what it needs: the objects of core/call are gone when somebody asks. */
+#include "call/talk.h"
 #include "trace/trace-priv.h"
 
 static void event_line(struct trace *trace, struct trace_call *call, const struct trace_leg *leg, uint64_t at_us,
@@ -73,6 +74,9 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_SOUND_MISSING:
     case EVENT_RECORDING:
     case EVENT_FORWARDED:
+    case EVENT_TALK:
+    case EVENT_TRANSFER:
+    case EVENT_CALL_JOINED:
         str_append(out, size, &used, "%s", detail);
         return true;
     case EVENT_RECORDED:
@@ -186,6 +190,19 @@ static void end_call(struct trace *trace, struct trace_call *call, const struct 
     trace_call_finish(trace, call);
 }
 
+/* With all that were one conversation with it before. */
+static void join(struct trace *trace, const struct trace_call *call, const struct uuid *conversation)
+{
+    struct uuid before = *trace_conversation(call);
+    struct trace_call *other;
+
+    LIST_FOR_EACH(other, &trace->all, in_all)
+    {
+        if (uuid_same(trace_conversation(other), &before))
+            other->conversation = *conversation;
+    }
+}
+
 void trace_take_fact(struct trace *trace, struct trace_call *call, struct fact *fact)
 {
     enum event_kind kind = event_by_name(fact->kind);
@@ -194,6 +211,8 @@ void trace_take_fact(struct trace *trace, struct trace_call *call, struct fact *
 
     if (!call->ended)
         note_call(call, fact);
+    if (kind == EVENT_CALL_JOINED && !uuid_is_nil(&fact->conversation))
+        join(trace, call, &fact->conversation);
     if (kind == EVENT_CALL_STATE && fact->detail)
         str_copy(call->state, sizeof call->state, fact->detail);
     if (!uuid_is_nil(&fact->leg) && (leg = trace_leg_of(call, &fact->leg))) {
@@ -280,6 +299,8 @@ static void fact_of_event(const struct event *event, const struct call *call, st
         fact_of_call(call, fact);
     if (event->leg)
         fact_of_leg(event->leg, fact);
+    if (event->kind == EVENT_CALL_JOINED && call)
+        fact->conversation = *call_conversation(call);
     if (event->kind == EVENT_LEG_RECORDED && event->leg)
         fact_of_counters(&event->leg->stats, fact);
     if (event->kind == EVENT_LEG_ENDED && event->leg) {
@@ -318,6 +339,8 @@ void trace_on_event(void *arg, const struct event *event)
     struct trace_call *trace_call = call ? trace_call_by_id(trace, &call->id) : NULL;
     struct fact fact;
 
+    if (event->kind == EVENT_TALK && event->talk->until_us) /* what comes next says it */
+        return;
     /* An ended call is not told of again as new: its record may have been dropped already. */
     if (call && !trace_call && event->kind != EVENT_CALL_ENDED && !call->ended_published)
         trace_call = trace_call_new(trace, &call->id, event->at_us);

@@ -24,7 +24,7 @@ static const struct field numbers[] = {
     FIELD('E', rejected),      FIELD('I', mos_in),      FIELD('U', mos_out),    FIELD('l', far_lost),
     FIELD('j', far_jitter_us), FIELD('r', rtt_us),      FIELD('q', reports),    FIELD('y', bad_reports),
 };
-static const struct field ids[] = {FIELD('C', call), FIELD('G', leg)};
+static const struct field ids[] = {FIELD('C', call), FIELD('G', leg), FIELD('V', conversation)};
 static const struct field addrs[] = {FIELD('P', peer), FIELD('X', source)};
 
 static void *value(const struct fact *fact, const struct field *field)

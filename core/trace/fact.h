@@ -9,7 +9,8 @@
 /* Texts are NULL and numbers 0 when there is nothing (new) to say. */
 struct fact {
     uint64_t at_us;
-    struct uuid call, leg; /* nil: about none */
+    struct uuid call, leg;    /* nil: about none */
+    struct uuid conversation; /* first call of the one that the call has joined */
     const char *kind, *cause, *who, *account, *detail;
     /* The call, as far as it changed since its last fact. */
     const char *from, *from_name, *to, *context, *answered_by;

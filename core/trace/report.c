@@ -261,6 +261,29 @@ void trace_part_add(struct trace_part *part, json_t *lines, unsigned at, json_t 
         json_decref(json);
 }
 
+/* When there are several, in order: ids grow with time. */
+static void add_conversation(const struct trace *trace, const struct trace_call *call, json_t *json)
+{
+    json_t *calls = json_array();
+    const struct trace_call *other;
+
+    LIST_FOR_EACH(other, &trace->all, in_all)
+    {
+        size_t at = json_array_size(calls);
+        char id[UUID_TEXT];
+
+        if (!uuid_same(trace_conversation(other), trace_conversation(call)))
+            continue;
+        uuid_text(&other->id, id);
+        while (at && strcmp(json_string_value(json_array_get(calls, at - 1)), id) > 0)
+            at--;
+        json_array_insert_new(calls, at, json_string(id));
+    }
+    if (json_array_size(calls) > 1)
+        json_object_set(json, "calls", calls);
+    json_decref(calls);
+}
+
 json_t *trace_report(const struct trace *trace, const struct trace_call *call, struct trace_part *part, uint64_t now_us)
 {
     json_t *json = trace_call_head(call, now_us), *legs = json_array(), *lines = json_array();
@@ -286,6 +309,7 @@ json_t *trace_report(const struct trace *trace, const struct trace_call *call, s
     json_object_set_new(json, "legs", legs);
     json_object_set_new(json, "lines", lines);
     json_object_set_new(json, "left_out", json_integer(call->left_out));
+    add_conversation(trace, call, json);
     return json;
 }
 

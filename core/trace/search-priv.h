@@ -6,6 +6,7 @@
 #include "trace/trace-priv.h"
 
 #define HASHES_MAX LEGS_MAX
+#define CONVERSATION_MAX 8u
 #define RAW_MAX (600u << 10) /* bytes of messages in one answer: the control socket cuts off who lets more wait */
 
 struct search {
@@ -25,6 +26,8 @@ struct search {
     union addr address;
     char login[64]; /* the user name with which the account's phone last authenticated: a device's, perhaps */
     struct uuid call;
+    struct uuid conversation[CONVERSATION_MAX]; /* calls of one conversation, by age */
+    unsigned conversation_count;
     uint64_t hashes[HASHES_MAX];
     unsigned hash_count;
     struct trace *replay;

@@ -177,26 +177,115 @@ static void id_digits(const struct uuid *uuid, char digits[33])
     digits[n] = '\0';
 }
 
-static void report_call(struct search *s)
+static json_t *report_of(struct search *s, const struct uuid *id)
 {
+    json_t *report = NULL;
     struct trace_config config = {
         .ring_bytes = REPLAY_MAX, .calls_kept = 4, .lines_a_call = s->query.raw ? LINES_RAW : LINES_MAX};
     const struct trace_call *call;
     char digits[33];
 
-    id_digits(&s->call, digits);
+    s->call = *id;
+    s->hash_count = 0;
+    id_digits(id, digits);
     s->from_us = a_little_before(born_us(digits));
     search_each(s, find_legs);
     s->replay = trace_replay_new(s->key, &config);
     search_each(s, replay);
-    call = trace_call_by_id(s->replay, &s->call);
-    if (call && s->query.explain)
-        s->result = why_call(trace_report(s->replay, call, NULL, s->now_us));
-    else if (call)
-        s->result = trace_report(s->replay, call, s->query.raw ? &s->part : NULL, s->now_us);
-    else
-        s->error = -ENOENT;
+    call = trace_call_by_id(s->replay, id);
+    if (call)
+        report = trace_report(s->replay, call, s->query.raw && !s->query.explain ? &s->part : NULL, s->now_us);
     trace_replay_free(s->replay);
+    return report;
+}
+
+/* --- its conversation -----------------------------------------------------------------------------------------------
+ */
+
+static bool is_in_conversation(const struct search *s, const struct uuid *id)
+{
+    for (unsigned i = 0; i < s->conversation_count; i++)
+        if (uuid_same(&s->conversation[i], id))
+            return true;
+    return false;
+}
+
+/* In order of time, the first one first. */
+static void take_in(struct search *s, const struct uuid *id)
+{
+    unsigned at = s->conversation_count;
+
+    if (is_in_conversation(s, id) || at == CONVERSATION_MAX)
+        return;
+    while (at && memcmp(&s->conversation[at - 1], id, sizeof *id) > 0) {
+        s->conversation[at] = s->conversation[at - 1];
+        at--;
+    }
+    s->conversation[at] = *id;
+    s->conversation_count++;
+}
+
+/* Whatever joined one of them, or what one of them joined. */
+static bool find_joined(void *arg, const struct frame *frame)
+{
+    struct search *s = arg;
+    struct fact fact;
+
+    if (frame->kind != FRAME_FACT)
+        return true;
+    fact_decode(frame->text, frame->len, &fact);
+    if (uuid_is_nil(&fact.conversation))
+        return true;
+    if (is_in_conversation(s, &fact.call))
+        take_in(s, &fact.conversation);
+    else if (is_in_conversation(s, &fact.conversation))
+        take_in(s, &fact.call);
+    return true;
+}
+
+static void find_conversation(struct search *s)
+{
+    unsigned known;
+
+    take_in(s, &s->call);
+    do {
+        char digits[33];
+
+        known = s->conversation_count;
+        id_digits(&s->conversation[0], digits);
+        s->from_us = a_little_before(born_us(digits));
+        search_each(s, find_joined);
+    } while (s->conversation_count != known);
+}
+
+/* All its calls, in words. */
+static void explain(struct search *s)
+{
+    json_t *reports = json_array();
+
+    find_conversation(s);
+    for (unsigned i = 0; i < s->conversation_count; i++) {
+        json_t *report = report_of(s, &s->conversation[i]);
+
+        if (report)
+            json_array_append_new(reports, report);
+    }
+    if (json_array_size(reports))
+        s->result = why_call(reports);
+    else
+        json_decref(reports);
+}
+
+static void report_call(struct search *s)
+{
+    struct uuid id = s->call;
+
+    if (s->query.explain)
+        explain(s);
+    else
+        s->result = report_of(s, &id);
+    if (!s->result)
+        s->error = -ENOENT;
 }
 
 /* --- the job --------------------------------------------------------------------------------------------------------

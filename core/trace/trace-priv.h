@@ -46,6 +46,7 @@ struct trace_leg {
 struct trace_call {
     struct list in_all, in_ended, in_bucket;
     struct uuid id;
+    struct uuid conversation; /* its first call; nil: this one */
     char state[16];
     bool ended;
     char from[64], from_name[64], to[64], context[32], answered_by[64], detail[128];
@@ -138,5 +139,10 @@ static inline bool trace_part_wants(const struct trace_part *part, unsigned at)
 json_t *trace_report(const struct trace *trace, const struct trace_call *call, struct trace_part *part,
                      uint64_t now_us);
 json_t *trace_call_head(const struct trace_call *call, uint64_t now_us);
+/* The first call of its conversation, mostly itself. */
+static inline const struct uuid *trace_conversation(const struct trace_call *call)
+{
+    return uuid_is_nil(&call->conversation) ? &call->id : &call->conversation;
+}
 
 #endif

@@ -35,6 +35,7 @@ int trace_find(const struct trace *trace, const char *id_prefix, struct uuid *ou
  *   {"id","state","from","from_name","to","context","started_us","answered_us","ended_us","talk_ms","cause","cause_text",
  *    "remedy","ended_by","detail","sip_status","answered_by","left_out",
  *    "legs":[{"id","party","inbound","peer","codec","cause","media":{…}}…],
+ *    "calls":["id"…], of its conversation, when there are several,
  *    "lines":[{"at_us","kind":"request"|"response"|"event","from","to","leg","text","event","sdp","again","dropped"}…]}
  * Times are wall-clock µs; what is not known is left out or null. "leg" is an index into legs; "to" is null for events.
  * raw = true adds "message" to lines while the ring still has it. */

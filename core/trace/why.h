@@ -8,8 +8,9 @@
 
 #include <jansson.h>
 
-/* report: as trace_call() gives it; taken over. */
-json_t *why_call(json_t *report);
+/* reports: of the calls of one conversation, each as trace_call() gives it, the first one first; or one report. Taken
+ * over. */
+json_t *why_call(json_t *reports);
 /* report: as TRACE_REGISTER finds it, perhaps without lines; taken over. */
 json_t *why_register(const char *account, json_t *report);
 /* report: as TRACE_LAST finds an attempt of which no call was made; taken over. call: the latest one that was a call,

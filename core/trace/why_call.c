@@ -503,44 +503,165 @@ static void add_facts(struct why *why)
     }
 }
 
-json_t *why_call(json_t *report)
+/* --- a conversation -------------------------------------------------------------------------------------------------
+ */
+
+#define STORY_MAX 12u /* steps of it in the paragraph; the facts have them all */
+
+/* What became of people, beside their phones' messages. */
+static bool is_step(const json_t *line)
 {
-    bool ended = strcmp(why_str(report, "state"), "ended") == 0, fine, poor;
+    static const char *const kinds[] = {"talk", "transfer"};
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (is(line, "event", kinds[i]))
+            return true;
+    return false;
+}
+
+/* Steps of all its calls in order of time, each once: of two calls that take part both may tell of it. */
+static json_t *steps_of(const json_t *reports)
+{
+    json_t *steps = json_array(), *report, *line;
+    size_t i, k;
+
+    json_array_foreach(reports, i, report)
+    {
+        json_array_foreach(json_object_get(report, "lines"), k, line)
+        {
+            size_t at = json_array_size(steps);
+            bool known = false;
+
+            if (!is_step(line))
+                continue;
+            while (at && why_num(json_array_get(steps, at - 1), "at_us") > why_num(line, "at_us"))
+                at--;
+            for (size_t n = at; n && !known; n--)
+                known = why_num(json_array_get(steps, n - 1), "at_us") == why_num(line, "at_us") &&
+                        is(line, "text", why_str(json_array_get(steps, n - 1), "text"));
+            if (!known)
+                json_array_insert(steps, at, line);
+        }
+    }
+    return steps;
+}
+
+/* More than that two talked because one had dialled the other? */
+static bool is_a_story(const json_t *steps)
+{
+    return json_array_size(steps) > 1 || strchr(why_str(json_array_get(steps, 0), "text"), '(') ||
+           strstr(why_str(json_array_get(steps, 0), "text"), " conference ");
+}
+
+static void tell_story(struct why *why, const json_t *steps)
+{
+    size_t count = json_array_size(steps), i;
+    json_t *step;
+    char clock[16];
+
+    json_array_foreach(steps, i, step)
+    {
+        if (i == STORY_MAX / 2 && count > STORY_MAX) { /* the beginning and the end matter most */
+            why_say(why, "(%zu more)", count - STORY_MAX);
+            i = count - STORY_MAX / 2;
+            step = json_array_get(steps, i);
+        }
+        why_say(why, "%s: %s%s", why_clock(why_num(step, "at_us"), clock), why_str(step, "text"),
+                i + 1 < count ? ";" : ".");
+    }
+}
+
+/* The call whose end was the end of all: not one that was let go for another. */
+static json_t *last_report(json_t *reports)
+{
+    json_t *report, *last = json_array_get(reports, 0);
+    size_t i;
+
+    json_array_foreach(reports, i, report)
+    {
+        if (is(report, "state", "ended") && is(last, "state", "ended") && !is(report, "cause", "transferred") &&
+            (is(last, "cause", "transferred") || why_num(report, "ended_us") > why_num(last, "ended_us")))
+            last = report;
+        else if (!is(report, "state", "ended") && is(last, "state", "ended"))
+            last = report;
+    }
+    return last;
+}
+
+static void say_end(struct why *why, const json_t *steps)
+{
+    const char *by = *why_str(why->report, "ended_by") ? why_str(why->report, "ended_by") : "switch";
+    json_int_t talked = why_num(why->report, "talk_ms") / 1000;
+    char clock[16];
+
+    if (json_array_size(steps))
+        why_say(why, "At %s the %s hung up. Nothing went wrong.", why_clock(why_num(why->report, "ended_us"), clock),
+                by);
+    else
+        why_say(why, "%s answered, they talked for %lld seconds, and the %s hung up. Nothing went wrong.",
+                *why_str(why->report, "answered_by") ? why_str(why->report, "answered_by") : "The switch",
+                (long long)talked, by);
+    why_do(why, "Nothing is broken.");
+}
+
+static json_t *finish_call(struct why *why, json_t *reports, json_t *steps, const char *cause)
+{
+    json_t *first = json_incref(json_array_get(reports, 0));
     char about[100];
+    json_t *step, *answer;
+    size_t i;
+
+    if (json_array_size(reports) > 1) { /* those of one call are in its lines */
+        json_array_foreach(steps, i, step)
+        {
+            why_fact(why, why_num(step, "at_us"), "%s", why_str(step, "text"));
+        }
+    }
+    add_facts(why);
+    snprintf(about, sizeof about, "Call %s", why_str(first, "id"));
+    answer = why_done(why, first, about, cause);
+    json_decref(steps);
+    json_decref(reports);
+    return answer;
+}
+
+json_t *why_call(json_t *reports)
+{
+    bool ended, fine, poor, story;
+    const json_t *report;
+    json_t *steps;
     struct why why;
 
-    why_init(&why, report);
+    if (json_is_object(reports))
+        reports = json_pack("[o]", reports);
+    steps = steps_of(reports);
+    story = is_a_story(steps);
+    why_init(&why, json_array_get(reports, 0));
     open_words(&why);
+    report = last_report(reports);
+    why.report = report;
+    why.legs = json_object_get(report, "legs");
+    why.lines = json_object_get(report, "lines");
+    ended = is(report, "state", "ended");
     fine = !ended || is(report, "cause", "normal");
+    if (story)
+        tell_story(&why, steps);
     if (!ended) {
         why_say(&why, "The call is still running (%s).", why_str(report, "state"));
         why_do(&why, "Nothing is known to be broken.");
     }
-    if ((fine || is(report, "cause", "media-timeout")) && say_keyless(&why)) {
-        add_facts(&why);
-        snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
-        return why_done(&why, report, about, "no-keys");
-    }
-    if (fine && say_silence(&why)) {
-        add_facts(&why);
-        snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
-        return why_done(&why, report, about, "no-audio");
-    }
+    if ((fine || is(report, "cause", "media-timeout")) && say_keyless(&why))
+        return finish_call(&why, reports, steps, "no-keys");
+    if (fine && say_silence(&why))
+        return finish_call(&why, reports, steps, "no-audio");
     poor = fine && say_quality(&why);
-    if (ended && fine && poor) {
+    if (ended && fine && poor)
         why_say(&why, "They talked for %lld seconds, and the %s hung up.",
                 (long long)(why_num(report, "talk_ms") / 1000),
                 *why_str(report, "ended_by") ? why_str(report, "ended_by") : "switch");
-    } else if (ended && fine && why_num(report, "answered_us")) {
-        why_say(&why, "%s answered, they talked for %lld seconds, and the %s hung up. Nothing went wrong.",
-                *why_str(report, "answered_by") ? why_str(report, "answered_by") : "The switch",
-                (long long)(why_num(report, "talk_ms") / 1000),
-                *why_str(report, "ended_by") ? why_str(report, "ended_by") : "switch");
-        why_do(&why, "Nothing is broken.");
-    } else if (ended) {
+    else if (ended && fine && why_num(report, "answered_us"))
+        say_end(&why, story ? steps : NULL);
+    else if (ended)
         say_cause(&why);
-    }
-    add_facts(&why);
-    snprintf(about, sizeof about, "Call %s", why_str(report, "id"));
-    return why_done(&why, report, about, poor ? "poor-audio" : ended ? why_str(report, "cause") : "none");
+    return finish_call(&why, reports, steps, poor ? "poor-audio" : ended ? why_str(report, "cause") : "none");
 }

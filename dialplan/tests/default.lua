@@ -20,6 +20,76 @@ test("*43 is the echo test", function()
 end)
 
 test("*3 and a number is a conference", function()
-  expect(call { from = "201", to = "*3100" }, { status = 200, extension = "*3100", ended_by = "caller" })
-  expect(call { from = "201", to = "*31x" }, { cause = "unknown-number" })
+  expect(call { from = "201", to = "*3200" }, { status = 200, extension = "*3200", ended_by = "caller" })
+  expect(call { from = "201", to = "*32x" }, { cause = "unknown-number" })
+end)
+
+-- Codes. Verbs of modules do nothing here; what they are asked for is what counts.
+local accounts = { "201", "202" }
+
+local function asks(dialled, ...)
+  local r = call { from = "201", to = dialled, accounts = accounts }
+  expect(r.verbs, { ... })
+  expect(#r.verbs, select("#", ...))
+  expect(r, { extension = dialled, dialled = {} })
+  expect(r.error, nil)
+end
+
+test("*21, *67, *61 and *62 forward, and # or no number switches it off", function()
+  asks("*21*0301234567", 'forward {"to":"0301234567","when":"always"}')
+  asks("*67*202", 'forward {"to":"202","when":"busy"}')
+  asks("*61*202", 'forward {"to":"202","when":"no-answer"}')
+  asks("*62*202", 'forward {"to":"202","when":"unreachable"}')
+  asks("*21", 'forward {"when":"always"}')
+  asks("#67", 'forward {"when":"busy"}')
+  asks("#61", 'forward {"when":"no-answer"}')
+  asks("*62", 'forward {"when":"unreachable"}')
+end)
+
+test("*26, *47 and *68 change what reaches the caller", function()
+  asks("*26", "do_not_disturb")
+  asks("*47", "call_waiting")
+  asks("*68", "block_last")
+end)
+
+test("*8 picks up, *7 parks, *4 lets a phone answer by itself", function()
+  asks("*8", "pickup")
+  asks("*8202", 'pickup {"of":"202"}')
+  asks("*7", "park")
+  asks("*70", 'park {"slot":0}')
+  asks("*7701", 'park {"slot":701}')
+  asks("*4202", 'intercom {"to":"202"}')
+end)
+
+test("*66, *69 and *0 dial what is kept", function()
+  asks("*66", "redial")
+  asks("*69", "return_call")
+  asks("*07", 'speed_dial {"slot":7}')
+  asks("*012", 'speed_dial {"slot":12}')
+  asks("*07*0301234567", 'speed_dial {"number":"0301234567","slot":7}')
+  asks("*012*", 'speed_dial {"number":"","slot":12}')
+end)
+
+test("*55 wakes up, *37 calls back", function()
+  asks("*55*0730", 'wakeup {"at":"0730"}')
+  asks("*55", "wakeup")
+  asks("*37202", 'call_back {"to":"202"}')
+  asks("*37", "call_back")
+end)
+
+test("*31 and a number calls it without showing one's own", function()
+  expect(call { from = "201", to = "*31202", accounts = accounts },
+    { verbs = { "hide_number" }, dialled = { "account:202" }, extension = "202", answered_by = "202" })
+end)
+
+test("rooms may begin with 1 and 7, too", function()
+  for _, room in ipairs { "1", "10", "112", "700" } do
+    expect(call { from = "201", to = "*3" .. room, accounts = accounts }, { status = 200, ended_by = "caller", verbs = {} })
+  end
+  expect(call { from = "201", to = "*3112", accounts = { "201", "12" } }, { dialled = { "account:12" } })
+end)
+
+test("a wake-up call says the time", function()
+  expect(call { from = "201", to = "wake-up", context = "switch" }, { status = 200, seconds = 40 })
+  expect(call { from = "201", to = "wake-up" , accounts = accounts }, { cause = "unknown-number" })
 end)

@@ -45,10 +45,10 @@ static enum verdict consulted(struct hook_walk *walk, const struct transfer_wish
     if (!other || other == by || !leg_is_alive(other) || !same_account(other, by))
         return refuse(walk, CAUSE_BAD_REQUEST, "Replaces names no call of this account");
     if (other->state == LEG_UP)
-        return done(walk, call_transfer_to(by, other, wish->number));
+        return done(walk, call_transfer_to(by, other, wish->news));
     if (!other->inbound)
         return refuse(walk, CAUSE_REJECTED, "the other call has not been answered");
-    result = call_transfer(by, by->account->context, other->call->dialled, by->account, wish->number);
+    result = call_transfer(by, by->account->context, other->call->dialled, by->account, wish->news);
     if (result == 0) {
         call_joins(other->call, by->call);
         leg_end(other, CAUSE_TRANSFERRED, WHO_SWITCH, NULL);
@@ -72,7 +72,7 @@ static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
         return consulted(walk, wish);
     if (is(by, wish->target) || is(who, wish->target))
         return refuse(walk, CAUSE_FORBIDDEN, "nobody can be transferred to himself or to who transfers");
-    return done(walk, call_transfer(by, by->account->context, wish->target, by->account, wish->number));
+    return done(walk, call_transfer(by, by->account->context, wish->target, by->account, wish->news));
 }
 
 static int start(struct module_ctx *ctx, void **state)

@@ -865,6 +865,148 @@ START_TEST(records_arrive_and_read_well)
 }
 END_TEST
 
+/* As the switch writes it; the calls are of id 1, 2 … in the order in which they began. */
+static struct uuid numbered(unsigned n)
+{
+    struct uuid id = {{0x01, 0x98, 0xf3, 0xa2, 0, 0, 0x70, 0, 0x80}};
+
+    id.b[15] = (uint8_t)n;
+    return id;
+}
+
+static struct record_call call_of(unsigned n, const char *from, const char *dialled)
+{
+    return (struct record_call){.id = numbered(n),
+                                .started_us = 1700000000000000 + n * 10000000ull,
+                                .from_account = from,
+                                .dialled = dialled,
+                                .ring_ms = 1000,
+                                .answered = true,
+                                .answered_by = dialled,
+                                .cause = "normal",
+                                .cause_text = "the caller hung up",
+                                .ended_by = "caller",
+                                .sip_status = 200};
+}
+
+static void talk_of(unsigned n, const char *a, const char *b, unsigned at_s, const char *how, const char *by)
+{
+    struct record_talk talk = {.id = uuid_new(),
+                               .conversation_id = numbered(n),
+                               .call_id = numbered(n),
+                               .leg_a = uuid_new(),
+                               .leg_b = uuid_new(),
+                               .started_us = 1700000000000000 + at_s * 1000000ull,
+                               .talk_ms = 5000,
+                               .ended = true,
+                               .party_a = a,
+                               .party_b = b,
+                               .how = how,
+                               .by_whom = by};
+
+    db_record_talk(db, &talk);
+}
+
+START_TEST(a_conversation_of_several_calls_is_one_row)
+{
+    struct record_call first = call_of(1, "201", "202"), second = call_of(2, "202", "203"),
+                       third = call_of(3, "203", "204");
+    struct uuid one = numbered(1), two = numbered(2), three = numbered(3);
+
+    open_ready();
+    db_record_call_open(db, &first);
+    talk_of(1, "201", "202", 11, "dialled", NULL);
+    db_record_call_open(db, &second);
+    talk_of(2, "202", "203", 21, "dialled", NULL);
+    db_record_call_open(db, &third);
+    talk_of(3, "203", "204", 31, "dialled", NULL);
+    db_record_call_joins(db, &three, &two); /* one after the other: what had joined the second one follows */
+    db_record_call_joins(db, &two, &one);
+    second.cause = "transferred";
+    second.conversation_id = one;
+    db_record_call_close(db, &second);
+    talk_of(1, "201", "203", 41, "attended transfer", "202");
+    third.cause = "transferred";
+    third.conversation_id = one;
+    db_record_call_close(db, &third);
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(sql("SELECT concat_ws('|', caller, dialled, answered_by, result, ended_at) FROM v_call"),
+                     "201|202|running");
+    db_record_call_close(db, &first);
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(sql("SELECT concat_ws('|', caller, dialled, answered_by, result, why, ended_by, who_talked) || "
+                         "(talked > interval '1 year' AND ended_at > now() - interval '1 minute') FROM v_call"),
+                     "201|202|202|answered|the caller hung up|caller|201 → 202, then 202 → 203, then 203 → 204, then "
+                     "201 → 203 (by attended transfer of 202)true");
+    ck_assert_str_eq(sql("SELECT string_agg(right(calls_of::text, 1), '') FROM calls_of('0198f3a2-0000-7000-8000-"
+                         "000000000003')"),
+                     "123");
+    ck_assert_str_eq(
+        sql("SELECT string_agg(concat_ws(' ', number, party_a, party_b, how, by_whom, talked), ', ' ORDER BY "
+            "number) FROM v_talk WHERE conversation_id = '0198f3a2-0000-7000-8000-000000000001'"),
+        "1 201 202 dialled 00:00:05, 2 202 203 dialled 00:00:05, 3 203 204 dialled 00:00:05, 4 201 203 "
+        "attended transfer 202 00:00:05");
+    ck_assert_str_eq(sql("SELECT count(*) || ' ' || count(DISTINCT conversation_id) || ' ' || sum(talks) FROM "
+                         "v_call_export"),
+                     "3 1 4");
+}
+END_TEST
+
+START_TEST(a_talk_that_a_crash_cut_off_has_ended_with_the_last_that_is_known)
+{
+    ck_assert_int_gt(migrate_with(migrations), 0);
+    sql("INSERT INTO record.call (id, node, run, started_at) SELECT id, 7, gen_random_uuid(), '2023-11-14 22:13+00' "
+        "FROM "
+        "(VALUES ('0198f3a2-0000-7000-8000-000000000001'::uuid), ('0198f3a2-0000-7000-8000-000000000002')) v(id)");
+    sql("INSERT INTO record.talk (id, conversation_id, call_id, node, started_at, leg_b, party_a, party_b, how) SELECT "
+        "gen_random_uuid(), c.id, c.id, 7, c.started_at, c.id, '201', '202', 'dialled' FROM record.call c");
+    sql("INSERT INTO record.event (id, call_id, node, at, kind) VALUES (gen_random_uuid(), "
+        "'0198f3a2-0000-7000-8000-000000000001', 7, '2023-11-14 22:14+00', 'leg-held')");
+    open_db();
+    wait_for(state == DB_READY && status().records_waiting == 0 && status().records_delivered >= 1);
+    ck_assert_str_eq(
+        sql("SELECT string_agg(to_char(ended_at AT TIME ZONE 'UTC', 'MI:SS') || coalesce(talked::text, '?'), "
+            "' ' ORDER BY ended_at) FROM v_talk"),
+        "13:00? 14:00?");
+    ck_assert_str_eq(sql("SELECT result || ' ' || who_talked FROM v_call LIMIT 1"), "cut off 201 → 202");
+}
+END_TEST
+
+START_TEST(what_happened_in_words_of_a_transfer_a_recall_and_a_conference)
+{
+    struct record_call call = call_of(1, "201", "202");
+    struct record_talk talk = {.id = uuid_new(),
+                               .conversation_id = call.id,
+                               .call_id = call.id,
+                               .started_us = 1700000060000000,
+                               .party_a = "201",
+                               .party_b = "sales",
+                               .how = "conference"};
+
+    open_ready();
+    db_record_call_open(db, &call);
+    talk_of(1, "201", "202", 11, "dialled", NULL);
+    talk_of(1, "201", "202", 21, "recall", NULL);
+    talk_of(1, "201", "203", 31, "transfer", "202");
+    talk_of(1, "203", "204", 41, "transfer", "201");
+    db_record_talk(db, &talk); /* it lasts */
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(
+        sql("SELECT who_talked FROM v_call"),
+        "201 → 202, then 202 (recall), then 203 (by transfer of 202), then 203 → 204 (by transfer of 201), "
+        "then 201 → conference sales");
+    ck_assert_str_eq(sql("SELECT concat_ws('|', number, conference, talked, ended_at) FROM v_talk ORDER BY number DESC "
+                         "LIMIT 1"),
+                     "5|t");
+    talk.ended = true;
+    talk.talk_ms = 12345;
+    db_record_talk(db, &talk);
+    db_record_talk(db, &talk); /* delivered twice */
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(sql("SELECT count(*) || '|' || max(talked) FROM v_talk WHERE conference"), "1|00:00:12");
+}
+END_TEST
+
 START_TEST(records_are_delivered_once_across_a_restart_of_the_database)
 {
     open_ready();
@@ -1047,6 +1189,9 @@ int main(int argc, char **argv)
     tcase_add_test(tc, a_stopped_database_is_named_and_found_again);
     tcase_add_test(tc, a_frozen_database_holds_nobody_up);
     tcase_add_test(tc, records_arrive_and_read_well);
+    tcase_add_test(tc, a_conversation_of_several_calls_is_one_row);
+    tcase_add_test(tc, a_talk_that_a_crash_cut_off_has_ended_with_the_last_that_is_known);
+    tcase_add_test(tc, what_happened_in_words_of_a_transfer_a_recall_and_a_conference);
     tcase_add_test(tc, records_are_delivered_once_across_a_restart_of_the_database);
     tcase_add_test(tc, records_of_a_switch_that_crashed_are_delivered_and_its_calls_finished);
     tcase_add_test(tc, a_row_that_the_database_refuses_is_set_aside);

@@ -158,6 +158,7 @@ START_TEST(months_are_made_ahead_and_rows_that_came_too_early_are_moved)
 {
     migrate(migrations);
     ck_assert_str_eq(sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'record.call'::regclass"), "4");
+    ck_assert_str_eq(sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'record.talk'::regclass"), "4");
     sql("DROP TABLE record.call_other");
     sql("CREATE TABLE record.call_other PARTITION OF record.call DEFAULT");
     sql("DO $$ BEGIN EXECUTE format('DROP TABLE record.call_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')); END "
@@ -178,10 +179,14 @@ START_TEST(what_is_older_than_the_retention_goes_and_nothing_else)
     migrate(migrations);
     sql("INSERT INTO record.call (id, node, run, started_at) SELECT gen_random_uuid(), 1, gen_random_uuid(), now() - "
         "make_interval(days => d) FROM unnest(ARRAY[0, 29, 31]) d");
+    sql("INSERT INTO record.talk (id, conversation_id, call_id, node, started_at) SELECT gen_random_uuid(), "
+        "gen_random_uuid(), gen_random_uuid(), 1, now() - make_interval(days => d) FROM unnest(ARRAY[0, 29, 31, 400]) "
+        "d");
     ck_assert_str_eq(sql("SELECT live.tend_records()"), "0 partitions made, 0 dropped, 0 rows deleted"); /* for ever */
     ck_assert_str_eq(sql("SELECT set_setting('retention_days', '30')"), "setting retention_days is 30");
     ck_assert_str_eq(sql("SELECT split_part(live.tend_records(), ', ', 2)"), "9 dropped");
     ck_assert_str_eq(sql("SELECT count(*) FROM record.call"), "2");
+    ck_assert_str_eq(sql("SELECT count(*) FROM record.talk"), "2");
     ck_assert_str_eq(sql("SELECT count(*) FROM record.leg"), "0"); /* 1970 too, which had no month of its own */
 }
 END_TEST

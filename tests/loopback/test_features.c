@@ -1,129 +1,168 @@
-/* Keys of phones for forwards and do not disturb (as-feature-event): what a phone sets reaches the switch and the other
- * phones of its account, and what others set reaches the phone. */
-#include "forks.h"
-#include "wire.h"
+/* Feature codes of the default dialplan, dialled by scripted phones: what the module dialing keeps and owes, and what a
+ * caller hears when a module is not there. */
+#include <stdio.h>
+#include <stdlib.h>
 
-#define TYPE "application/x-as-feature-event+xml"
-#define EVENT "Event: as-feature-event\r\nAccept: multipart/mixed, " TYPE "\r\n"
+#include "bed.h"
 
-static void command(struct bed *bed, const char *cmd, const char *params)
+/* The caller of a code hears something, and then the switch hangs up. */
+static void hears_and_is_let_go(struct bed *bed, struct ua *a, const char *code)
 {
-    json_t *answer = bed_ask(bed, cmd, params);
+    unsigned ended = bed->calls_ended;
 
-    ck_assert_msg(json_is_true(json_object_get(answer, "ok")), "%s %s was refused", cmd, params);
-    json_decref(answer);
+    ua_invite(a, code, NULL);
+    ua_ack(a, must(ua_wait(a, "200")));
+    ck_assert_uint_ge(ua_hear(a, 5), 5);
+    ua_reply(a, must(ua_wait(a, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->calls_ended == ended + 1);
 }
 
-/* A SUBSCRIBE for this account; a 200 becomes the dialog of the phone's next verbs. */
-static int subscribe(struct ua *ua, const char *account)
+static void bye(struct ua *from, struct ua *to)
 {
-    char uri[ADDR_TEXT + 80], host[ADDR_TEXT], text[300];
-    struct ask ask = {.method = "SUBSCRIBE", .uri = uri, .headers = EVENT "Expires: 600\r\n", .account = true};
-    const struct message *m;
-    const char *tag;
-
-    snprintf(uri, sizeof uri, "sip:%s@%s", account, addr_text(&ua->proxy, host));
-    m = must(wire_ask(ua, &ask));
-    if (m->status != 200)
-        return m->status;
-    message_header(m, "Call-ID", ua->call_id, sizeof ua->call_id);
-    message_header(m, "From", text, sizeof text);
-    tag = strstr(text, ";tag=");
-    str_copy(ua->local_tag, sizeof ua->local_tag, tag + 5);
-    str_copy_n(ua->from, sizeof ua->from, text, (size_t)(tag - text));
-    message_header(m, "To", text, sizeof text);
-    str_copy_n(ua->to, sizeof ua->to, text, (size_t)(strstr(text, ";tag=") - text));
-    ua_learn(ua, m);
-    return 200;
+    ua_bye(from);
+    ua_reply(to, must(ua_wait(to, "BYE")), 200, "OK", NULL);
 }
 
-/* The phone sets something. */
-static void set(struct ua *ua, const char *body)
+/* a's code or number makes b ring; b answers, they hang up. */
+static void leads_to(struct bed *bed, struct ua *a, const char *dialled, struct ua *b)
 {
-    char text[600];
-    const struct ask ask = {
-        .method = "SUBSCRIBE", .in_dialog = true, .headers = EVENT "Expires: 600\r\n", .type = TYPE, .body = text};
+    unsigned ended = bed->calls_ended;
 
-    snprintf(text, sizeof text, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\r\n%s", body);
-    ck_assert_int_eq(wire_status(ua, &ask), 200);
+    ua_invite(a, dialled, NULL);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    bye(a, b);
+    bed_until(bed, bed->calls_ended == ended + 1);
 }
 
-#define DND(on)                                                                                                        \
-    "<SetDoNotDisturb xmlns=\"http://www.ecma-international.org/standards/ecma-323/csta/ed3\"><device/>"               \
-    "<doNotDisturbOn>" on "</doNotDisturbOn></SetDoNotDisturb>"
-#define SET_FORWARD(type, on, number)                                                                                  \
-    "<SetForwarding xmlns=\"http://www.ecma-international.org/standards/ecma-323/csta/ed3\">\r\n  <device></device>"   \
-    "\r\n  <forwardingType>" type "</forwardingType>\r\n  <activateForward>" on "</activateForward>\r\n"               \
-    "  <forwardDN>" number "</forwardDN>\r\n</SetForwarding>\r\n"
-
-static const char *dnd_is(bool on)
+START_TEST(a_code_whose_module_is_missing_is_not_available)
 {
-    return on ? "<doNotDisturbOn>true</doNotDisturbOn>" : "<doNotDisturbOn>false</doNotDisturbOn>";
-}
+    static const char *const codes[] = {"*21*202", "*66", "*37202"};
+    struct bed *bed = bed_open(NULL, NULL);
+    struct ua *a = bed_registered(bed, "201");
 
-/* A NOTIFY comes that says this; others before it may not. */
-static void told(struct ua *ua, const char *what)
-{
-    for (unsigned tries = 0; tries < 5; tries++) {
-        struct message m = *must(ua_wait(ua, "NOTIFY"));
-
-        ck_assert(says(&m, "Content-Type", "multipart/mixed;boundary="));
-        ck_assert(says(&m, "Event", "as-feature-event"));
-        ua_reply(ua, &m, 200, "OK", NULL);
-        if (strstr(message_body(&m), what))
-            return;
-    }
-    ck_abort_msg("%s was never told of \"%s\"", ua->user, what);
-}
-
-START_TEST(a_key_of_the_phone_is_the_same_as_the_code_and_the_command)
-{
-    struct bed *bed = bed_open("[module forward]\n", NULL);
-    struct ua *a = bed_registered(bed, "202"), *b = bed_registered(bed, "202"), *caller = bed_registered(bed, "201");
-    const struct message *m;
-
-    ck_assert_int_eq(subscribe(a, "202"), 200);
-    told(a, dnd_is(false));
-    ck_assert_int_eq(subscribe(b, "202"), 200);
-    told(b, "<forwardingType>forwardNoAns</forwardingType><forwardStatus>false</forwardStatus><forwardTo></forwardTo>");
-
-    set(a, DND("true"));
-    told(a, dnd_is(true));
-    told(b, dnd_is(true)); /* the other phone of the account */
-    ua_invite(caller, "202", NULL);
-    m = must(ua_wait(caller, "486"));
-    ck_assert(says(m, "Warning", "202 does not want to be disturbed"));
-    ua_ack(caller, m);
-    bed_until(bed, bed->calls_ended == 1);
-
-    command(bed, "dnd", "{\"account\":\"202\",\"on\":false}");
-    told(a, dnd_is(false));
-    told(b, dnd_is(false));
-
-    set(b, SET_FORWARD("forwardNoAns", "true", "sip:203@example.org"));
-    told(b, "<forwardingType>forwardNoAns</forwardingType><forwardStatus>true</forwardStatus><forwardTo>203</forwardTo>"
-            "<ringCount>3</ringCount>");
-    told(a, "<forwardTo>203</forwardTo>");
-    command(bed, "forward", "{\"account\":\"202\",\"when\":\"always\",\"number\":\"204\"}");
-    told(a, "<forwardingType>forwardImmediate</forwardingType><forwardStatus>true</forwardStatus><forwardTo>204<");
-    set(a, SET_FORWARD("forwardImmediate", "false", ""));
-    told(a, "<forwardingType>forwardImmediate</forwardingType><forwardStatus>false</forwardStatus>");
-    set(a, SET_FORWARD("forwardImmediate", "true", "202")); /* to itself: the phone sees that it is not so */
-    told(a, "<forwardingType>forwardImmediate</forwardingType><forwardStatus>false</forwardStatus>");
+    hears_and_is_let_go(bed, a, codes[_i]);
+    ck_assert_str_eq(bed->last_cause, "normal");
     ua_close(a);
-    ua_close(b);
-    ua_close(caller);
-    bed_abandon(bed); /* subscriptions are left */
+    bed_close(bed);
 }
 END_TEST
 
-START_TEST(nobody_sets_what_is_of_another_account)
+START_TEST(the_last_number_is_dialled_again_and_the_last_caller_called)
 {
-    struct bed *bed = bed_open("[module forward]\n", NULL);
-    struct ua *a = bed_registered(bed, "201");
+    struct bed *bed = bed_open("[module dialing]\n", NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    const struct message *m;
 
-    ck_assert_int_eq(subscribe(a, "202"), 403);
+    hears_and_is_let_go(bed, a, "*66"); /* there is none yet */
+    hears_and_is_let_go(bed, b, "*69");
+    ua_invite(a, "202", NULL);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(b, "ACK"));
+    m = must(ua_wait(a, "486"));
+    ua_ack(a, m);
+    bed_until(bed, bed->calls_ended == 3);
+    leads_to(bed, a, "*66", b);
+    leads_to(bed, b, "*69", a);
+    leads_to(bed, a, "*69", b); /* that was a call, too */
+    leads_to(bed, a, "*66", b);
     ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_caller_who_withholds_who_he_is_is_not_given_away)
+{
+    struct bed *bed = bed_open("[module dialing]\n", NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+
+    a->extra = "Privacy: id\r\n";
+    leads_to(bed, a, "202", b);
+    hears_and_is_let_go(bed, b, "*69");
+    ck_assert_ptr_null(ua_wait_ms(a, "INVITE", 50));
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_speed_dial_is_set_dialled_and_removed)
+{
+    struct bed *bed = bed_open("[module dialing]\n", NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    json_t *answer;
+
+    hears_and_is_let_go(bed, a, "*05");
+    hears_and_is_let_go(bed, a, "*05*202");
+    leads_to(bed, a, "*05", b);
+    leads_to(bed, a, "*66", b);
+    bed_restart(bed);
+    ck_assert_int_eq(ua_register(a, -1), 200);
+    ck_assert_int_eq(ua_register(b, -1), 200);
+    leads_to(bed, a, "*005", b);
+    hears_and_is_let_go(bed, a, "*05*");
+    hears_and_is_let_go(bed, a, "*05");
+    answer = bed_ask(bed, "speeddial", "{\"account\":\"\",\"slot\":\"5\",\"number\":\"202\"}");
+    ck_assert(json_is_true(json_object_get(answer, "ok")));
+    json_decref(answer);
+    leads_to(bed, a, "*05", b);
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(who_waits_for_somebody_is_called_when_that_one_is_free)
+{
+    struct bed *bed = bed_open("[module dialing]\n", NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202"), *c = bed_registered(bed, "203");
+    struct message to_a, to_b;
+    char shown[200];
+
+    ua_invite(c, "202", NULL);
+    ua_reply(b, must(ua_wait(b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_ack(c, must(ua_wait(c, "200")));
+    hears_and_is_let_go(bed, a, "*37202");
+    ck_assert_ptr_null(ua_wait_ms(a, "INVITE", 100)); /* it is not free */
+    bye(c, b);
+    to_a = *must(ua_wait(a, "INVITE"));
+    ck_assert_ptr_nonnull(strstr(message_header(&to_a, "From", shown, sizeof shown), "202"));
+    ck_assert_ptr_null(ua_wait_ms(b, "INVITE", 50)); /* not before the one who waits has answered */
+    ua_reply(a, &to_a, 200, "OK", NULL);
+    must(ua_wait(a, "ACK"));
+    to_b = *must(ua_wait(b, "INVITE"));
+    ck_assert_ptr_nonnull(strstr(message_header(&to_b, "From", shown, sizeof shown), "201"));
+    ua_reply(b, &to_b, 200, "OK", NULL);
+    must(ua_wait(b, "ACK"));
+    ua_talk(a, message_body(&to_a), 8, 0x31);
+    ck_assert_uint_ge(ua_hear(b, 4), 4);
+    bye(b, a);
+    bed_until(bed, bed->calls_ended == 3);
+    ua_close(a);
+    ua_close(b);
+    ua_close(c);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(who_has_changed_his_mind_is_not_called_back)
+{
+    struct bed *bed = bed_open("[module dialing]\n", NULL);
+    struct ua *a = bed_registered(bed, "201"), *b;
+    json_t *answer;
+
+    hears_and_is_let_go(bed, a, "*37202"); /* it is not there */
+    hears_and_is_let_go(bed, a, "*37");
+    answer = bed_ask(bed, "callback", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json_object_get(answer, "result"), "callbacks")), 0);
+    json_decref(answer);
+    b = bed_registered(bed, "202");
+    ck_assert_ptr_null(ua_wait_ms(a, "INVITE", 1500));
+    ua_close(a);
+    ua_close(b);
     bed_close(bed);
 }
 END_TEST
@@ -135,13 +174,17 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tc, 90);
-    tcase_add_test(tc, a_key_of_the_phone_is_the_same_as_the_code_and_the_command);
-    tcase_add_test(tc, nobody_sets_what_is_of_another_account);
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, a_code_whose_module_is_missing_is_not_available, 0, 3);
+    tcase_add_test(tc, the_last_number_is_dialled_again_and_the_last_caller_called);
+    tcase_add_test(tc, a_caller_who_withholds_who_he_is_is_not_given_away);
+    tcase_add_test(tc, a_speed_dial_is_set_dialled_and_removed);
+    tcase_add_test(tc, who_waits_for_somebody_is_called_when_that_one_is_free);
+    tcase_add_test(tc, who_has_changed_his_mind_is_not_called_back);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed != 0;
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -153,7 +153,10 @@ START_TEST(who_hangs_up_behind_his_refer_does_not_end_the_party_that_he_hands_ov
 
     ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
     ua_bye(p.b);
+    is_told(p.b, 100, false); /* it wanted to know */
     c_answers(&p);
+    is_told(p.b, 180, false);
+    is_told(p.b, 200, true);
     hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
     ck_assert_uint_eq(p.bed->calls_ended, 0);
     ends(&p, p.a, p.c, "caller");
@@ -203,8 +206,10 @@ START_TEST(who_has_hung_up_is_called_back_when_the_target_is_busy)
 
     ck_assert_int_eq(refer(p.b, "Refer-To: <sip:203@tandem>\r\n"), 202);
     ua_bye(p.b);
+    is_told(p.b, 100, false);
     ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
     must(ua_wait(p.c, "ACK"));
+    is_told(p.b, 486, true);
     p.to_b = *must(ua_wait(p.b, "INVITE"));
     ck_assert_ptr_nonnull(strstr(message_header(&p.to_b, "From", value, sizeof value), "201@"));
     ua_reply(p.b, &p.to_b, 200, "OK", NULL);
@@ -535,7 +540,7 @@ START_TEST(who_calls_one_and_is_called_by_the_other_connects_them)
     ck_assert_str_eq(p.bed->last_cause, "transferred");
     p.bed->calls_ended = 0;
     hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
-    ends(&p, p.a, p.c, "callee"); /* of the call that goes on, which c made */
+    ends(&p, p.a, p.c, "callee"); /* of the older call, which goes on: he was called */
     ua_close(b2);
     party_close(&p);
 }

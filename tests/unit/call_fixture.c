@@ -314,11 +314,6 @@ static int op_save(const struct leg *leg, void *json)
     return 0;
 }
 
-static void op_transfer_told(struct leg *leg, uint32_t number, int status)
-{
-    note("told:%s:%d", leg->number, status);
-}
-
 static const struct leg_ops phone_ops = {
     .kind = "test",
     .prepare = op_prepare,
@@ -328,7 +323,6 @@ static const struct leg_ops phone_ops = {
     .answer_offer = op_answer_offer,
     .offer = op_offer,
     .key = op_key,
-    .transfer_told = op_transfer_told,
     .end = op_end,
     .detach = op_detach,
     .save = op_save,

@@ -660,6 +660,12 @@ START_TEST(every_record_survives_the_way_through_bytes)
     struct record_leg leg = {
         .id = uuid_new(), .call_id = call.id, .rx_packets = UINT64_MAX, .mos_in = 405, .rtt_us = 80600};
     struct record_event event = {.id = uuid_new(), .call_id = call.id, .kind = "leg-ringing"};
+    struct record_talk talk = {.id = uuid_new(),
+                               .conversation_id = call.id,
+                               .call_id = call.id,
+                               .party_a = "201",
+                               .talk_ms = 7,
+                               .how = "park"};
     const char *params[RECORD_FIELDS_MAX];
     struct record_bytes b;
     struct spool_record r;
@@ -677,9 +683,27 @@ START_TEST(every_record_survives_the_way_through_bytes)
     ck_assert_ptr_null(params[4]);
     record_encode_call_close(&b, &origin, &call);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_CLOSE_2);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_CLOSE_3);
     ck_assert_str_eq(params[10], "2023-11-14 22:13:32.345678+00");
     ck_assert_str_eq(params[19], "486");
+    ck_assert_ptr_null(params[22]); /* the first call of its conversation */
+    record_encode_talk(&b, &origin, &talk);
+    r = (struct spool_record){.data = b.data, .len = b.len};
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_TALK);
+    ck_assert_str_eq(params[1], id);
+    ck_assert_ptr_null(params[5]); /* it goes on */
+    ck_assert_str_eq(params[8], "201");
+    ck_assert_ptr_null(params[12]);
+    talk.ended = true;
+    record_encode_talk(&b, &origin, &talk);
+    r = (struct spool_record){.data = b.data, .len = b.len};
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_TALK);
+    ck_assert_str_eq(params[5], "2023-11-14 22:13:32.345678+00");
+    ck_assert_str_eq(params[12], "7");
+    record_encode_call_joins(&b, &talk.id, &call.id);
+    r = (struct spool_record){.data = b.data, .len = b.len};
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_JOINS);
+    ck_assert_str_eq(params[1], id);
     record_encode_leg(&b, &origin, &leg);
     r = (struct spool_record){.data = b.data, .len = b.len};
     ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG_4);
@@ -702,8 +726,8 @@ START_TEST(records_of_older_versions_are_still_understood)
 {
     static const struct {
         uint8_t kind, fields;
-    } old[] = {
-        {RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24}, {RECORD_LEG_2, 25}, {RECORD_LEG_3, 27}};
+    } old[] = {{RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24},
+               {RECORD_LEG_2, 25},     {RECORD_LEG_3, 27},      {RECORD_CALL_CLOSE_2, 22}};
 
     for (size_t i = 0; i < COUNT_OF(old); i++) {
         uint8_t bytes[64] = {old[i].kind, old[i].fields};

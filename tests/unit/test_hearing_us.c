@@ -132,6 +132,13 @@ END_TEST
 
 static char file[] = "/tmp/tandem-music.XXXXXX.wav";
 
+static enum verdict serves(void *arg, struct hook_walk *walk, void *subject)
+{
+    return hold_music_has(subject) ? VERDICT_HANDLED : VERDICT_PASS;
+}
+
+static struct hook *hold_hook;
+
 static void music_setup(void)
 {
     int fd;
@@ -146,6 +153,7 @@ static void music_setup(void)
     hold_music_open(fx.pbx);
     snapshot_put_music(fx.snapshot, music_class_new("default", false, file, false));
     snapshot_put_music(fx.snapshot, music_class_new("sales", false, file, false));
+    hold_hook = hook_add(fx.pbx->hooks, HOOK_HOLD, 100, "serves", serves, NULL);
 }
 
 static void music_teardown(void)
@@ -195,19 +203,62 @@ START_TEST(who_is_held_hears_music_until_the_hold_ends)
 }
 END_TEST
 
-START_TEST(who_is_held_without_any_sound_is_told_that_some_comes)
+START_TEST(who_is_held_by_the_switch_is_told_nothing_whatever_the_holder_says)
+{
+    static const enum stream_dir ways[] = {DIR_INACTIVE, DIR_SEND, DIR_RECV};
+    struct leg *callee, *caller = connected(&callee);
+
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        offers(caller, ways[i], callee, DIR_RECV);
+        ck_assert_ptr_null(callee->our_offer);
+        ck_assert_str_eq(noted(), "reoffer:201:ok");
+        ck_assert_int_eq(caller->local->streams[0].dir, dir_mirror(ways[i]));
+        ck_assert(caller->held && !callee->held);
+        wait_until_playing(1);
+        offers(caller, DIR_SENDRECV, callee, DIR_SENDRECV);
+        ck_assert_str_eq(noted(), "reoffer:201:ok");
+        ck_assert(!caller->held);
+        ck_assert_uint_eq(playing(), 0);
+    }
+    ck_assert_uint_eq(fx.events[EVENT_LEG_HELD], COUNT_OF(ways));
+    ck_assert_uint_eq(fx.events[EVENT_LEG_RESUMED], COUNT_OF(ways));
+    over(caller);
+}
+END_TEST
+
+START_TEST(without_a_module_that_serves_it_a_hold_is_passed_on_as_it_came)
 {
     struct leg *callee, *caller = connected(&callee);
-    struct media_desc *offer = offer_new();
 
-    offer->streams[0].dir = DIR_INACTIVE;
-    leg_on_offer(caller, offer);
-    desc_free(offer);
-    ck_assert_ptr_nonnull(callee->our_offer);
-    ck_assert_int_eq(callee->our_offer->streams[0].dir, DIR_SEND);
-    phone_answers_offer(callee, DIR_RECV);
-    ck_assert_int_eq(caller->local->streams[0].dir, DIR_INACTIVE);
-    wait_until_playing(1);
+    hook_remove(hold_hook);
+    for (int way = DIR_INACTIVE; way < DIR_SENDRECV; way++) {
+        struct media_desc *offer = offer_new();
+
+        offer->streams[0].dir = (enum stream_dir)way;
+        leg_on_offer(caller, offer);
+        desc_free(offer);
+        ck_assert_ptr_nonnull(callee->our_offer);
+        ck_assert_int_eq(callee->our_offer->streams[0].dir, way);
+        phone_answers_offer(callee, dir_mirror((enum stream_dir)way));
+        ck_assert(caller->held && !callee->held); /* who only does as it is told holds nobody */
+    }
+    for (int i = 0; i < 20; i++)
+        turn();
+    ck_assert_uint_eq(fx.plays, 0);
+    ck_assert_uint_eq(fx.events[EVENT_LEG_HELD], 1);
+    over(caller);
+}
+END_TEST
+
+/* A loudspeaker, say. */
+START_TEST(a_phone_that_has_never_sent_holds_nobody_by_listening)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    caller->spoke = false;
+    offers(caller, DIR_RECV, callee, DIR_SEND);
+    ck_assert(!caller->held);
+    ck_assert_ptr_nonnull(strstr(noted(), "offer:202"));
     over(caller);
 }
 END_TEST
@@ -257,7 +308,9 @@ int main(void)
     tcase_add_test(ringing, ringing_can_be_switched_off);
     tcase_add_checked_fixture(hold, music_setup, music_teardown);
     tcase_add_test(hold, who_is_held_hears_music_until_the_hold_ends);
-    tcase_add_test(hold, who_is_held_without_any_sound_is_told_that_some_comes);
+    tcase_add_test(hold, who_is_held_by_the_switch_is_told_nothing_whatever_the_holder_says);
+    tcase_add_test(hold, without_a_module_that_serves_it_a_hold_is_passed_on_as_it_came);
+    tcase_add_test(hold, a_phone_that_has_never_sent_holds_nobody_by_listening);
     tcase_add_test(hold, an_account_may_have_no_music);
     tcase_add_test(hold, a_hold_that_ends_while_the_music_is_read_stays_silent);
     suite_add_tcase(suite, ringing);

@@ -37,6 +37,8 @@ orphan = 5
 {modules}
 """
 
+MODULES = ("hold", "transfer")  # what an installation has beside the registrar
+
 LISTENS6 = """\
 listen = udp:[::1]:{port} digest=md5
 listen = tcp:[::1]:{port} digest=md5
@@ -52,9 +54,9 @@ class Tandem:
     issued itself; tls: other lines for it."""
 
     def __init__(self, home, build, source, ports, database, switch="", media="", modules="", listens="", dialplan=None,
-                 log="debug", media_address="127.0.0.1", ipv6=True, inside=None, public=None, user=None, tls=None):
+                 log="debug", media_address="127.0.0.1", ipv6=True, inside=None, public=None, user=None, tls=None, without=()):
         """inside: a Place of net.py where it runs; it listens on that address as well, with port 5060. public: the address
-        under which phones reach it there, when it is another one."""
+        under which phones reach it there, when it is another one. without: modules of the usual ones that are not loaded."""
         self.home, self.build, self.source = str(home), str(build), str(source)
         self.port, self.database = ports[0], database
         self.server, self.server6 = f"127.0.0.1:{self.port}", f"[::1]:{self.port}"
@@ -74,6 +76,9 @@ class Tandem:
         for directory in ("state", "run", "sounds"):
             os.makedirs(os.path.join(self.home, directory), exist_ok=True)
         self.certificate = certificates.make(os.path.join(self.home, "tls"))
+        for name in MODULES:
+            if name not in without and f"[module {name}]" not in modules:
+                modules += f"\n[module {name}]\n"
         first = ports[2] + ports[2] % 2
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(

@@ -1,0 +1,47 @@
+/* What the files of this module share: numbers that are kept for an account, and calls that it is owed. Signalling
+ * thread. */
+#ifndef DIALING_DIALING_H
+#define DIALING_DIALING_H
+
+#include "module/module.h"
+
+#define NUMBER_MAX 60
+
+struct dialing {
+    struct module_ctx *ctx;
+    struct pbx *pbx;
+    struct last *last;
+    struct speed *speed;
+    struct wakeups *wakeups;
+    struct call_backs *call_backs;
+};
+
+/* --- dialing.c --- */
+
+/* Whose call it is, or NULL when the caller is no account: the run has ended with "no-account" then. */
+const struct account *dialing_account(struct verb_run *run, const struct call *call);
+/* The run ends with this word for the script. */
+void dialing_word(struct verb_run *run, const char *word);
+/* The run ends, and the dialplan goes on as if the caller had dialled this number himself. */
+void dialing_go(struct dialing *d, struct verb_run *run, struct call *call, const char *number);
+/* What the caller has dialled, where dialing_go() led if it did. */
+const char *dialing_number(const struct dialing *d, const struct call *call);
+/* Is it something that can be dialled: 1 to NUMBER_MAX printing characters without blanks? */
+bool dialing_number_ok(const char *number);
+/* The account that a command names by "account"; NULL after module_fail(). */
+const struct account *dialing_named(struct dialing *d, struct console_request *request, const json_t *params);
+/* Seconds since 1970. */
+int64_t dialing_now(const struct dialing *d);
+
+/* --- each part: opens (negative errno after a log line), closes --- */
+
+int last_open(struct dialing *d);
+void last_close(struct dialing *d);
+int speed_open(struct dialing *d);
+void speed_close(struct dialing *d);
+int wakeups_open(struct dialing *d);
+void wakeups_close(struct dialing *d);
+int call_backs_open(struct dialing *d);
+void call_backs_close(struct dialing *d);
+
+#endif

@@ -1,0 +1,129 @@
+/* The number that an account dialled last, and who called it last, answered or not: learnt from what happens on the
+ * switch, one live row of each kind for an account. Signalling thread. */
+#include <stdlib.h>
+
+#include "dialing.h"
+
+struct last {
+    struct module_live *dialled; /* value: the number */
+    struct module_live *callers; /* value: {"number", "name", "at", "answered", "call"}; number null: withheld */
+};
+
+/* --- learning ---------------------------------------------------------------------------------------------------- */
+
+static bool is_account(const struct dialing *d, const char *name)
+{
+    return d->pbx->db && snapshot_account(db_snapshot(d->pbx->db), name);
+}
+
+/* The first row of a call stands; that somebody answered is added. */
+static void note_caller(struct dialing *d, const char *account, const struct call *call, const char *number,
+                        const char *name, bool answered)
+{
+    const char *before = module_live_get(d->last->callers, account, "");
+    json_t *row = before ? json_loads(before, 0, NULL) : NULL;
+    const char *its = json_string_value(json_object_get(row, "call"));
+    char id[UUID_TEXT], from[128], shown[128], *text;
+
+    call_id_text(call, id);
+    str_copy(from, sizeof from, number);
+    str_copy(shown, sizeof shown, number ? name : "");
+    str_clean_utf8(from);
+    str_clean_utf8(shown);
+    if (!its || strcmp(its, id) != 0) {
+        json_decref(row);
+        row = json_pack("{s:s?,s:s,s:I,s:b,s:s}", "number", *from ? from : NULL, "name", shown, "at",
+                        (json_int_t)dialing_now(d), "answered", 0, "call", id);
+    }
+    if (answered)
+        json_object_set_new(row, "answered", json_true());
+    text = json_dumps(row, JSON_COMPACT);
+    module_live_set(d->last->callers, account, "", text);
+    free(text);
+    json_decref(row);
+}
+
+/* Somebody is tried: that counts as a call for both, whatever becomes of it. */
+static void tried(struct dialing *d, const struct call *call, const char *target)
+{
+    const struct leg *caller = call->caller;
+    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target;
+
+    if (!caller) /* the switch calls the one for whom the call is */
+        return;
+    if (caller->account && !call->redirect_count && !call->transfers)
+        module_live_set(d->last->dialled, caller->account->name, "", dialing_number(d, call));
+    if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
+        note_caller(d, name, call, call->anonymous ? NULL : call->from_number, call->from_name, false);
+}
+
+static void happened(void *arg, const struct event *event)
+{
+    struct dialing *d = arg;
+    const struct leg *leg = event->leg;
+
+    if (!event->call)
+        return;
+    if (event->kind == EVENT_ROUTE_TRY)
+        tried(d, event->call, event->detail);
+    else if (leg && !leg->inbound && leg->account && event->call->caller && event->call->caller != leg)
+        note_caller(d, leg->account->name, event->call, leg_is_withheld(leg) ? NULL : leg_shown_number(leg),
+                    leg_shown_name(leg), true);
+}
+
+/* --- using ------------------------------------------------------------------------------------------------------- */
+
+static void redial(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
+{
+    struct dialing *d = arg;
+    const struct account *account = dialing_account(run, call);
+    const char *number = account ? module_live_get(d->last->dialled, account->name, "") : NULL;
+
+    if (number && dialing_number_ok(number))
+        dialing_go(d, run, call, number);
+    else if (account)
+        dialing_word(run, "nothing");
+}
+
+static void return_call(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
+{
+    struct dialing *d = arg;
+    const struct account *account = dialing_account(run, call);
+    const char *value = account ? module_live_get(d->last->callers, account->name, "") : NULL;
+    json_t *row = value ? json_loads(value, 0, NULL) : NULL;
+    const char *number = json_string_value(json_object_get(row, "number"));
+
+    if (number && dialing_number_ok(number))
+        dialing_go(d, run, call, number);
+    else if (account)
+        dialing_word(run, row ? "anonymous" : "nothing");
+    json_decref(row);
+}
+
+/* --- open and close ---------------------------------------------------------------------------------------------- */
+
+static void changed(void *arg, const char *account, const char *key, const char *value)
+{
+}
+
+int last_open(struct dialing *d)
+{
+    int err;
+
+    d->last = mem_new(sizeof *d->last);
+    d->last->dialled = module_live(d->ctx, "last_dialled", changed, NULL);
+    d->last->callers = module_live(d->ctx, "last_caller", changed, NULL);
+    if (!d->last->dialled || !d->last->callers)
+        return -EEXIST;
+    err = module_on_event(d->ctx, EVENT_BIT(EVENT_ROUTE_TRY) | EVENT_BIT(EVENT_LEG_ANSWERED), happened, d);
+    if (!err)
+        err = module_add_verb(d->ctx, "redial", "dials the number again that the caller dialled last", redial, d);
+    if (!err)
+        err = module_add_verb(d->ctx, "return_call", "calls who called the caller last", return_call, d);
+    return err;
+}
+
+void last_close(struct dialing *d)
+{
+    free(d->last);
+}

@@ -1,0 +1,300 @@
+/* Conversations between scripted phones: who talked to whom, in which order and by whose doing, and that `tandem why`
+ * and `tandem call` tell the same of all calls that belong together. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bed.h"
+#include "call/talk.h"
+#include "wire.h"
+
+/* 201 (a) talks to 202 (b), which has a second line (b2); 203 (c) is there. */
+static struct party {
+    struct bed *bed;
+    struct ua *a, *b, *b2, *c;
+    struct bus_subscription *subscription;
+    char story[2000];           /* talks that began */
+    char first[40], latest[40]; /* ids of calls */
+    unsigned joined;            /* calls that became part of another one's conversation */
+} p;
+
+static void heard(void *arg, const struct event *event)
+{
+    size_t used = strlen(p.story);
+
+    if (event->kind == EVENT_CALL_NEW) {
+        uuid_text(&event->call->id, p.latest);
+        if (!p.first[0])
+            str_copy(p.first, sizeof p.first, p.latest);
+    } else if (event->kind == EVENT_CALL_JOINED) {
+        p.joined++;
+    } else if (!event->talk->until_us) {
+        str_append(p.story, sizeof p.story, &used, "%s%s", used ? "; " : "", event->detail);
+    }
+}
+
+static void connects(struct ua *x, struct ua *y)
+{
+    struct message m;
+
+    ua_invite(x, y->user, NULL);
+    m = *must(ua_wait(y, "INVITE"));
+    ua_reply(y, &m, 200, "OK", NULL);
+    must(ua_wait(y, "ACK"));
+    ua_ack(x, must(ua_wait(x, "200")));
+}
+
+static void open_party(void)
+{
+    memset(&p, 0, sizeof p);
+    p.bed = bed_open("[module transfer]\n", NULL);
+    p.subscription = bus_subscribe(
+        p.bed->pbx->bus, EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_TALK) | EVENT_BIT(EVENT_CALL_JOINED), heard, NULL);
+    p.a = bed_registered(p.bed, "201");
+    p.b = bed_registered(p.bed, "202");
+    p.b2 = bed_phone(p.bed, "202");
+    p.c = bed_registered(p.bed, "203");
+    connects(p.a, p.b);
+}
+
+static void close_party(void)
+{
+    ck_assert(list_empty(&p.bed->pbx->talks));
+    bus_unsubscribe(p.subscription);
+    ua_close(p.a);
+    ua_close(p.b);
+    ua_close(p.b2);
+    ua_close(p.c);
+    bed_close(p.bed);
+}
+
+/* Nobody wants to be told how it goes. */
+static void refer(struct ua *by, const char *to)
+{
+    char headers[900];
+    const struct ask ask = {.method = "REFER", .in_dialog = true, .headers = headers};
+
+    snprintf(headers, sizeof headers, "Refer-To: <sip:%s>\r\nRefer-Sub: false\r\nRequire: norefersub\r\n", to);
+    ck_assert_int_eq(wire_status(by, &ask), 202);
+}
+
+static void refer_replacing(struct ua *by, struct ua *line)
+{
+    char to[600];
+
+    snprintf(to, sizeof to, "203@tandem?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s", line->call_id, line->remote_tag,
+             line->local_tag);
+    refer(by, to);
+}
+
+static void answers(struct ua *ua)
+{
+    struct message m = *must(ua_wait(ua, "INVITE"));
+
+    ua_reply(ua, &m, 200, "OK", NULL);
+    must(ua_wait(ua, "ACK"));
+}
+
+static void is_let_go(struct ua *ua)
+{
+    ua_reply(ua, must(ua_wait(ua, "BYE")), 200, "OK", NULL);
+}
+
+static void ends(struct ua *x, struct ua *y, unsigned calls)
+{
+    ua_bye(x);
+    is_let_go(y);
+    bed_until(p.bed, p.bed->calls_ended == calls);
+}
+
+/* The words of `tandem why` for this call; its facts too. Valid until the next call. */
+static const char *why(const char *id)
+{
+    static char text[8000];
+    char params[100];
+    json_t *answer;
+
+    snprintf(params, sizeof params, "{\"id\":\"%s\"}", id);
+    answer = bed_ask(p.bed, "why", params);
+    str_copy(text, sizeof text, json_string_value(json_object_get(json_object_get(answer, "result"), "sentence")));
+    json_decref(answer);
+    return text;
+}
+
+/* text has these words, in this order. */
+static void reads(const char *text, const char *const *words)
+{
+    const char *at = text;
+
+    for (; *words; words++) {
+        at = strstr(at, *words);
+        ck_assert_msg(at != NULL, "\"%s\" is not there, or not in its place: %s", *words, text);
+        at += strlen(*words);
+    }
+}
+#define READS(text, ...) reads(text, (const char *const[]){__VA_ARGS__, NULL})
+
+START_TEST(a_plain_call_is_one_talk_and_reads_as_ever)
+{
+    open_party();
+    ends(p.a, p.b, 1);
+    ck_assert_str_eq(p.story, "201 talks to 202");
+    READS(why(p.first), "201 called 202 at ", "202 answered, they talked for 0 seconds, and the caller hung up.");
+    close_party();
+}
+END_TEST
+
+START_TEST(a_transfer_reads_with_its_path)
+{
+    open_party();
+    refer(p.b, "203@tandem");
+    answers(p.c);
+    is_let_go(p.b);
+    ck_assert_ptr_nonnull(strstr(why(p.first), "still running"));
+    ends(p.c, p.a, 1);
+    ck_assert_str_eq(p.story, "201 talks to 202; 201 talks to 203 (by transfer of 202)");
+    READS(why(p.first), "201 called 202 at ", ": 201 talks to 202; ", ": 202 hands 201 over to 203; ",
+          ": 201 talks to 203 (by transfer of 202). ", "the callee hung up. Nothing went wrong.");
+    close_party();
+}
+END_TEST
+
+START_TEST(a_transfer_that_fails_reads_so)
+{
+    open_party();
+    refer(p.b, "203@tandem");
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(p.c, "ACK"));
+    bed_until(p.bed, strstr(p.story, "recall") != NULL);
+    ends(p.a, p.b, 1);
+    ck_assert_str_eq(p.story, "201 talks to 202; 201 talks to 202 (recall)");
+    READS(why(p.first), "202 hands 201 over to 203; ",
+          "to 203 failed, 202 gets 201 back: ", "201 talks to 202 (recall). ");
+    close_party();
+}
+END_TEST
+
+START_TEST(who_transferred_hung_up_and_is_called_back_talks_by_recall)
+{
+    open_party();
+    refer(p.b, "203@tandem");
+    ua_bye(p.b);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(p.c, "ACK"));
+    answers(p.b);
+    bed_until(p.bed, strstr(p.story, "recall") != NULL);
+    ends(p.a, p.b, 1);
+    ck_assert_str_eq(p.story, "201 talks to 202; 201 talks to 202 (recall)");
+    close_party();
+}
+END_TEST
+
+START_TEST(a_consultation_is_part_of_the_conversation_whichever_line_asks_and_whichever_id_is_given)
+{
+    for (int second = 0; second < 2; second++) {
+        json_t *answer, *calls;
+        char params[100];
+
+        open_party();
+        connects(p.b2, p.c);
+        refer_replacing(second ? p.b2 : p.b, second ? p.b : p.b2);
+        is_let_go(p.b);
+        is_let_go(p.b2);
+        bed_until(p.bed, p.bed->calls_ended == 1);
+        ck_assert_uint_eq(p.joined, 1);
+        for (int which = 0; which < 2; which++) {
+            READS(why(which ? p.latest : p.first), "201 called 202 at ", ": 201 talks to 202; ", ": 202 talks to 203; ",
+                  "after talking to both; ", ": 201 talks to 203 (by attended transfer of 202). ", "still running");
+            snprintf(params, sizeof params, "{\"id\":\"%s\"}", which ? p.latest : p.first);
+            answer = bed_ask(p.bed, "call", params);
+            calls = json_object_get(json_object_get(answer, "result"), "calls");
+            ck_assert_uint_eq(json_array_size(calls), 2);
+            ck_assert_str_eq(json_string_value(json_array_get(calls, 0)), p.first);
+            ck_assert_str_eq(json_string_value(json_array_get(calls, 1)), p.latest);
+            json_decref(answer);
+        }
+        ends(p.a, p.c, 2);
+        READS(why(p.latest), "201 called 202 at ", "(by attended transfer of 202). ", "hung up. Nothing went wrong.");
+        close_party();
+    }
+}
+END_TEST
+
+START_TEST(a_target_that_still_rang_belongs_to_the_conversation)
+{
+    struct message m;
+
+    open_party();
+    ua_invite(p.b2, "203", NULL);
+    ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 180, "Ringing", NULL);
+    m = *must(ua_wait(p.b2, "180"));
+    ua_learn(p.b2, &m);
+    refer_replacing(p.b, p.b2);
+    ua_reply(p.c, must(ua_wait(p.c, "CANCEL")), 200, "OK", NULL);
+    ua_reply(p.c, &p.c->invite, 487, "Request Terminated", NULL);
+    must(ua_wait(p.c, "ACK"));
+    ua_ack(p.b2, must(ua_wait(p.b2, "480")));
+    answers(p.c);
+    is_let_go(p.b);
+    ck_assert_uint_eq(p.joined, 1);
+    ends(p.a, p.c, 2);
+    ck_assert_str_eq(p.story, "201 talks to 202; 201 talks to 203 (by transfer of 202)");
+    READS(why(p.latest), "201 called 202 at ", ": 201 talks to 203 (by transfer of 202). ");
+    close_party();
+}
+END_TEST
+
+START_TEST(another_phone_of_the_account_goes_on_with_the_conversation)
+{
+    char headers[600];
+
+    open_party();
+    snprintf(headers, sizeof headers, "Require: replaces\r\nReplaces: %s;to-tag=%s;from-tag=%s\r\n", p.b->call_id,
+             p.b->remote_tag, p.b->local_tag);
+    p.b2->extra = headers;
+    ua_invite(p.b2, "201", NULL);
+    p.b2->extra = NULL;
+    ua_ack(p.b2, must(ua_wait(p.b2, "200")));
+    is_let_go(p.b);
+    ends(p.a, p.b2, 1);
+    ck_assert_str_eq(p.story, "201 talks to 202; 201 talks to 202 (another phone)");
+    close_party();
+}
+END_TEST
+
+START_TEST(who_comes_into_a_conference_by_transfer_reads_so)
+{
+    open_party();
+    refer(p.b, "*3100@tandem");
+    is_let_go(p.b);
+    bed_until(p.bed, strstr(p.story, "conference") != NULL);
+    ck_assert_str_eq(p.story, "201 talks to 202; 201 is in conference 100 (by transfer of 202)");
+    ua_bye(p.a);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    READS(why(p.first), ": 202 hands 201 over to *3100; ", ": 201 is in conference 100 (by transfer of 202). ");
+    close_party();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("conversations");
+    TCase *tc = tcase_create("conversations");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, a_plain_call_is_one_talk_and_reads_as_ever);
+    tcase_add_test(tc, a_transfer_reads_with_its_path);
+    tcase_add_test(tc, a_transfer_that_fails_reads_so);
+    tcase_add_test(tc, who_transferred_hung_up_and_is_called_back_talks_by_recall);
+    tcase_add_test(tc, a_consultation_is_part_of_the_conversation_whichever_line_asks_and_whichever_id_is_given);
+    tcase_add_test(tc, a_target_that_still_rang_belongs_to_the_conversation);
+    tcase_add_test(tc, another_phone_of_the_account_goes_on_with_the_conversation);
+    tcase_add_test(tc, who_comes_into_a_conference_by_transfer_reads_so);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
