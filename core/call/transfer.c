@@ -202,6 +202,7 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
     call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
     call_limit_update(call);
     call->transfer = t;
+    call->redirect_count = 0; /* what follows is another wish */
     call_talks_by(call, "transfer", t->by_number);
     call_set_state(call, CALL_ROUTING);
     loop_later(call->pbx->loop, begin, t);
