@@ -175,7 +175,8 @@ static void send_notify(struct notifier *n)
         dialog->nta, answered, dialog, NULL, SIP_METHOD_NOTIFY, NULL, SIPTAG_CONTACT_STR(dialog->contact),
         SIPTAG_EVENT_STR(event), SIPTAG_SUBSCRIPTION_STATE_STR(state_header(n, state, sizeof state)),
         SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
-        TAG_IF(body, SIPTAG_CONTENT_TYPE_STR(n->type)), TAG_IF(body, SIPTAG_PAYLOAD_STR(body)), TAG_END());
+        TAG_IF(body, SIPTAG_CONTENT_TYPE_STR(package->content_type ? package->content_type : n->type)),
+        TAG_IF(body, SIPTAG_PAYLOAD_STR(body)), TAG_END());
     sip_leave(dialog->agent);
     n->due = n->urgent = n->full = false;
     n->last_sent = n->reason != NULL;

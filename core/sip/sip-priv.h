@@ -327,6 +327,8 @@ void late_response(struct agent *agent, const sip_t *sip);
 int endpoint_flow(struct agent *agent, const struct endpoint *to, char flow[EDGE_FLOW_TEXT]);
 /* Of a dialog that we begin: the edge first, then the phone's own Path (RFC 3327 §5.2). 0 or negative errno. */
 int dialog_first_route(struct dialog *dialog, const char *path);
+/* forward_headers.c: lines for an INVITE of ours, of who sent its call on; "" when nobody did. */
+void forward_headers(const struct dialog *dialog, char *out, size_t size);
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 void invite_cancel(struct dialog *dialog, enum cause cause);
