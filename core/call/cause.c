@@ -90,6 +90,8 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                         "Please report it with the log around this time."},
     [CAUSE_TRANSFERRED] = {"transferred", 480, "Temporarily Unavailable", 16,
                            "The call was transferred to somebody else.", ""},
+    [CAUSE_PICKED_UP] = {"picked-up", 480, "Temporarily Unavailable", 16,
+                         "Who made it took over another call, which rang somewhere else or was parked.", ""},
 };
 
 const struct cause_info *cause_info(enum cause cause)

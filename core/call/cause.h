@@ -45,6 +45,7 @@ enum cause {
     CAUSE_SWITCH_STOPPED, /* the switch died; written at the next start */
     CAUSE_INTERNAL,
     CAUSE_TRANSFERRED, /* it handed its party over to somebody who has answered */
+    CAUSE_PICKED_UP,   /* who made it took over another call, which rang or was parked */
     CAUSE_COUNT,
 };
 

@@ -152,13 +152,13 @@ static uint64_t id_of(struct hold_music *music, const struct music_class *row)
 
 /* --- who hears what ----------------------------------------------------------------------------------------------- */
 
-/* The class of those whom this leg holds; NULL: silence. */
-static const struct music_class *class_of(const struct leg *leg)
+/* The class of those whom a phone of this account holds; NULL: silence. */
+static const struct music_class *class_by(const struct pbx *pbx, const struct account *account)
 {
-    const struct snapshot *snapshot = leg->pbx->db ? db_snapshot(leg->pbx->db) : NULL;
-    const char *name = leg->account ? leg->account->music_class : "";
+    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
+    const char *name = account ? account->music_class : "";
 
-    if (!snapshot || !leg->pbx->hold_music)
+    if (!snapshot || !pbx->hold_music)
         return NULL;
     if (!*name)
         name = snapshot_setting(snapshot, "music_class", "default");
@@ -174,6 +174,11 @@ static bool is_empty(const struct hold_music *music, const struct music_class *r
     if (known->row == row)
         return !known->fetch && !known->id && known->process == media_up_count(music->pbx->media);
     return false;
+}
+
+static const struct music_class *class_of(const struct leg *leg)
+{
+    return class_by(leg->pbx, leg->account);
 }
 
 bool hold_music_has(const struct leg *leg)
@@ -200,16 +205,17 @@ static bool holds(const struct leg *holder)
     return holder && holder->state == LEG_UP && holder->held && hold_is_served(holder);
 }
 
-/* Of whose account the class is: of who holds it; its own while it waits in a conference. */
+/* Of whose account the class is: of who holds it; of who parked it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
+    bool waits = leg->waits && !leg->bridge && !leg->conference;
+    const struct leg *holder = waits || conference_waits(leg) ? leg : bridge_peer(leg);
     const struct music_class *row;
 
     if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (holder != leg && !holds(holder)) ||
         !takes(leg, DIR_RECV))
         return 0;
-    row = class_of(holder);
+    row = waits ? class_by(leg->pbx, leg->waits_by) : class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;
 }
 
@@ -232,4 +238,12 @@ void leg_music_update(struct leg *leg)
     update(leg);
     if (peer)
         update(peer);
+}
+
+void leg_wait(struct leg *leg, bool on, struct account *whose)
+{
+    obj_unref(leg->waits_by, "waits");
+    leg->waits_by = on && whose ? obj_ref(whose, "waits") : NULL;
+    leg->waits = on;
+    leg_music_update(leg);
 }

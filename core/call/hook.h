@@ -18,6 +18,8 @@ enum hook_point {
     HOOK_HOLD,     /* subject const struct leg *: if its far side holds the other party, is that the switch's matter?
                       HANDLED: yes: the other phone is told nothing and hears hold music. PASS: it is told what this one
                       says.     Asked often, may not defer, and must change nothing */
+    HOOK_PICKUP, /* subject struct pickup_wish *: an account wants the call that rings at another one's phone. HANDLED:
+                    it may have it. May not defer. PASS: it may not (403) */
     HOOK_POINTS,
 };
 

@@ -60,6 +60,7 @@ struct pbx {
     const struct leg_ops *leg_ops;                                          /* how outbound legs are made: core/sip */
     void *sip;                                                              /* struct agent * of core/sip */
     int (*notify)(struct pbx *pbx, const char *account, const char *event); /* core/sip: pbx_notify() */
+    int (*text)(struct pbx *pbx, const char *account, const char *text);    /* core/sip: pbx_text() */
     flow_find_fn find_flows;                                                /* set by the registrar; NULL: none */
     void *find_flows_arg;
     struct list calls;
@@ -92,6 +93,8 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg);
  * with parameters), by NOTIFY. To how many it was sent, which says nothing of what they make of it; -ENOENT: no such
  * account; -EINVAL: no event. */
 int pbx_notify(struct pbx *pbx, const char *account, const char *event);
+/* A short text (UTF-8) for the displays of all registered phones of an account. To how many it was sent; -ENOENT. */
+int pbx_text(struct pbx *pbx, const char *account, const char *text);
 
 /* A setting in seconds, as it is now; `otherwise` when it is not set, or without a database. */
 unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise);

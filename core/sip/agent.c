@@ -216,6 +216,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     pbx->leg_ops = &dialog_ops;
     pbx->notify = unsolicited_notify;
     refer_open(agent);
+    pbx->text = unsolicited_text;
     *out = agent;
     return 0;
 }
@@ -305,6 +306,7 @@ void agent_close(struct agent *agent)
     agent->pbx->sip = NULL;
     agent->pbx->leg_ops = NULL;
     agent->pbx->notify = NULL;
+    agent->pbx->text = NULL;
     free(agent);
 }
 
