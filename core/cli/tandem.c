@@ -19,7 +19,7 @@ static const struct cli_command *const commands[] = {
     &cmd_config,        &cmd_backup,     &cmd_restore, &cmd_events, &cmd_log,     &cmd_modules, &cmd_dialplan,
     &cmd_simulate,      &cmd_db,         &cmd_version, &cmd_refs,   &cmd_run,     &cmd_tls,     &cmd_room,
     &cmd_conferences,   &cmd_conference, &cmd_record,  &cmd_play,   &cmd_music,   &cmd_notify,  &cmd_speeddial,
-    &cmd_wakeup,        &cmd_callback,
+    &cmd_wakeup,        &cmd_callback,   &cmd_parked,
 };
 
 void cli_error(const char *fmt, ...)
