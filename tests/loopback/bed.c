@@ -155,6 +155,26 @@ void bed_codecs(struct bed *bed, const char *name, const char *codecs)
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
+void bed_pickup_group(struct bed *bed, const char *name, const char *groups)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account_text(&account->pickup_group, groups);
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_context(struct bed *bed, const char *name, const char *context)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    str_copy(account->context, sizeof account->context, context);
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 bool bed_has_ip6(void)
 {
     union addr at;
