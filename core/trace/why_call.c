@@ -504,7 +504,7 @@ static void add_facts(struct why *why)
 /* What became of people, beside their phones' messages. */
 static bool is_step(const json_t *line)
 {
-    static const char *const kinds[] = {"talk", "transfer"};
+    static const char *const kinds[] = {"talk", "transfer", "parked"};
 
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         if (is(line, "event", kinds[i]))
@@ -564,7 +564,13 @@ static void tell_story(struct why *why, const json_t *steps)
     }
 }
 
-/* The call whose end was the end of all: not one that was let go for another. */
+/* It was let go for another one, or made for another one. */
+static bool made_way(const json_t *report)
+{
+    return is(report, "cause", "transferred") || is(report, "cause", "picked-up");
+}
+
+/* The call whose end was the end of all. */
 static json_t *last_report(json_t *reports)
 {
     json_t *report, *last = json_array_get(reports, 0);
@@ -572,8 +578,8 @@ static json_t *last_report(json_t *reports)
 
     json_array_foreach(reports, i, report)
     {
-        if (is(report, "state", "ended") && is(last, "state", "ended") && !is(report, "cause", "transferred") &&
-            (is(last, "cause", "transferred") || why_num(report, "ended_us") > why_num(last, "ended_us")))
+        if (is(report, "state", "ended") && is(last, "state", "ended") && !made_way(report) &&
+            (made_way(last) || why_num(report, "ended_us") > why_num(last, "ended_us")))
             last = report;
         else if (!is(report, "state", "ended") && is(last, "state", "ended"))
             last = report;
