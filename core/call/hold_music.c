@@ -208,14 +208,15 @@ static bool holds(const struct leg *holder)
 /* Of whose account the class is: of who holds it; of who parked it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    bool waits = leg->waits && !leg->bridge && !leg->conference;
-    const struct leg *holder = waits || conference_waits(leg) ? leg : bridge_peer(leg);
+    bool parked = leg->waits && !leg->bridge && !leg->conference;
+    bool waits = parked || conference_waits(leg) || (leg->waits_for && !leg->bridge);
+    const struct leg *holder = conference_waits(leg) ? leg : waits && !parked ? leg->waits_for : bridge_peer(leg);
     const struct music_class *row;
 
-    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (holder != leg && !holds(holder)) ||
+    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (!waits && !holds(holder)) ||
         !takes(leg, DIR_RECV))
         return 0;
-    row = waits ? class_by(leg->pbx, leg->waits_by) : class_of(holder);
+    row = parked ? class_by(leg->pbx, leg->waits_by) : class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;
 }
 

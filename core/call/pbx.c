@@ -108,3 +108,9 @@ int pbx_text(struct pbx *pbx, const char *account, const char *text)
 {
     return pbx->text ? pbx->text(pbx, account, text) : 0;
 }
+
+void pbx_each_subscription(struct pbx *pbx, subscription_fn fn, void *arg)
+{
+    if (pbx->subscriptions)
+        pbx->subscriptions(pbx, fn, arg);
+}

@@ -79,6 +79,7 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_PICKUP:
     case EVENT_PARKED:
     case EVENT_UNPARKED:
+    case EVENT_FORWARDED:
         str_append(out, size, &used, "%s", detail);
         return true;
     case EVENT_RECORDED:
