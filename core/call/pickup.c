@@ -80,11 +80,13 @@ enum cause leg_pickup_asked(const struct account *by, const struct leg *ringing,
 
 static int free_to_take(const struct leg *by, const struct call *call)
 {
+    const struct call *own = by->call;
+
     if (!leg_is_alive(by))
         return -ENOTCONN;
-    if (by->bridge || by->conference || (by->call != call && (by->call->caller != by || by->call->dial)))
+    if (by->bridge || by->conference)
         return -EBUSY;
-    return 0;
+    return own == call || (own->caller == by && !own->dial && !own->transfer && !own->consult) ? 0 : -EBUSY;
 }
 
 /* Answers it with what the other one offers or has agreed to. */
@@ -175,7 +177,7 @@ static bool waits(const struct leg *leg)
     const struct call *call = leg->call;
 
     return leg->state == LEG_UP && !leg->bridge && !leg->conference && call->caller == leg && !call->dial &&
-           !call->transfer;
+           !call->transfer && !call->consult;
 }
 
 /* One after the other: their offers would meet. */

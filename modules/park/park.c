@@ -274,6 +274,8 @@ static bool has_somebody(const struct wish *wish)
     struct call *call;
     struct leg *leg;
 
+    if (wish->call->consult) /* who waits in this very call */
+        return true;
     LIST_FOR_EACH(call, &wish->park->pbx->calls, in_pbx)
     LIST_FOR_EACH(leg, &call->legs, in_call)
     if (call != wish->call && leg->state == LEG_UP && bridge_peer(leg) && leg->account && wish->by &&
@@ -336,6 +338,8 @@ static void fetch(struct wish *wish, struct slot *slot)
     slot->taker[0] = '\0';
     if (result == -ENOENT)
         refuse(wish, "nobody-there", "park/nobody-there");
+    else if (result == -EBUSY) /* he is with somebody, who waits */
+        refuse(wish, "busy", "call/not-allowed");
     else
         leg_end(by, pickup_refusal(result), WHO_SWITCH, "who is parked could not be fetched");
 }

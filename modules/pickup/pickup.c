@@ -135,7 +135,10 @@ static void refuse(struct verb_run *run, struct call *call, const char *word, co
 {
     const char *const prompts[] = {prompt, NULL};
 
-    verb_run_say(run, call, prompts, json_string(word));
+    if (call->transfer) /* who is handed over to it goes back */
+        verb_run_done(run, json_string(word));
+    else
+        verb_run_say(run, call, prompts, json_string(word));
 }
 
 static void take(struct verb_run *run, struct call *call, struct leg *ringing)
@@ -147,6 +150,8 @@ static void take(struct verb_run *run, struct call *call, struct leg *ringing)
     result = call_pickup(by, ringing);
     if (result == -ENOENT)
         refuse(run, call, "nothing-rings", "pickup/nothing-rings");
+    else if (result == -EBUSY) /* he is with somebody, who waits */
+        refuse(run, call, "busy", "call/not-allowed");
     else if (result < 0)
         leg_end(by, pickup_refusal(result), WHO_SWITCH, "the call that rings could not be taken");
 }

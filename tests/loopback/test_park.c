@@ -217,6 +217,32 @@ START_TEST(who_is_about_to_park_hears_the_number_and_has_it)
 }
 END_TEST
 
+START_TEST(who_consults_a_slot_hands_over_to_it_with_his_transfer_key)
+{
+    struct scene s = scene_open();
+    struct ua *b2 = bed_phone(s.bed, "202");
+    char headers[500];
+    struct ask ask = {.method = "REFER", .in_dialog = true, .headers = headers};
+
+    gets_through(b2, "*7");
+    gets_through(s.d, "hotline");
+    snprintf(headers, sizeof headers, "Refer-To: <sip:*7@tandem?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s>\r\n",
+             b2->call_id, b2->remote_tag, b2->local_tag);
+    ck_assert_int_eq(wire_status(s.b, &ask), 202);
+    ua_reply(b2, must(ua_wait(b2, "BYE")), 200, "OK", NULL);
+    ck_assert_int_eq(told(s.b), 100);
+    ck_assert_int_eq(told(s.b), 200);
+    ua_reply(s.b, must(ua_wait(s.b, "BYE")), 200, "OK", NULL);
+    ck_assert_ptr_null(ua_wait_ms(s.b, "MESSAGE", 50));
+    ua_bye(s.d);
+    bed_until(s.bed, slot_in_use(s.bed) == 1); /* the one that he was told */
+    hears_music(s.a);
+    is_fetched(&s, "*71");
+    ua_close(b2);
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(the_number_that_was_said_is_kept_a_while_for_the_transfer)
 {
     struct scene s = scene_open();
@@ -385,6 +411,7 @@ int main(void)
     tcase_add_test(tc, a_slot_can_be_named_and_is_free_at_once_when_who_is_in_it_hangs_up);
     tcase_add_test(tc, who_is_handed_over_to_a_slot_that_is_taken_comes_back);
     tcase_add_test(tc, who_is_about_to_park_hears_the_number_and_has_it);
+    tcase_add_test(tc, who_consults_a_slot_hands_over_to_it_with_his_transfer_key);
     tcase_add_test(tc, the_number_that_was_said_is_kept_a_while_for_the_transfer);
     tcase_add_test(tc, only_accounts_of_the_context_fetch);
     tcase_add_test(tc, of_two_who_fetch_at_once_one_has_him);
