@@ -97,6 +97,9 @@ void dial_take_redirect(struct dial *dial);
 /* dial_connect.c */
 /* Who rings has changed: does the caller hear ringing from us? */
 void dial_ringback(struct dial *dial);
+/* The caller hears music until somebody has answered, where that is wanted and can be had. */
+void dial_music_start(struct dial *dial, const char *class);
+void dial_music_stop(struct dial *dial);
 /* plain: the caller hears that somebody rings, whatever the branch says. */
 void dial_branch_rings(struct dial *dial, const struct leg *branch, bool plain);
 void dial_early_media(struct dial *dial, struct leg *branch);

@@ -13,6 +13,7 @@ static void detach(struct dial *dial)
     struct loop *loop = dial->call->pbx->loop;
 
     ringback_stop(&dial->ringback, dial->leg);
+    dial_music_stop(dial);
     loop_timer_stop(loop, &dial->deadline);
     if (dial->winner) {
         leg_set_control(dial->winner, NULL, NULL);
@@ -168,6 +169,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
         end_unanswered(dial);
         return 0;
     }
+    dial_music_start(dial, request->music);
     if (!dial->in_order)
         loop_timer_start(call->pbx->loop, &dial->deadline, dial->timeout_ms, dial_rang_too_long, dial);
     for (unsigned i = 0; i < (dial->in_order ? 0 : dial->attempt_count); i++)

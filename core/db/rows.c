@@ -38,7 +38,8 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                    "SELECT key, value FROM config.setting;"
                    "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";"
                    "SELECT m.name, " MUSIC_COLUMNS " FROM config.music_class m ORDER BY m.name COLLATE \"C\";"
-                   "SELECT r.name, " ROOM_COLUMNS " FROM config.room r ORDER BY r.name COLLATE \"C\";");
+                   "SELECT r.name, " ROOM_COLUMNS " FROM config.room r ORDER BY r.name COLLATE \"C\";"
+                   "SELECT f.kind, f.name, f.value FROM config.feature f;");
     else
         str_append(
             sql, size, &used,
@@ -59,6 +60,12 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                                                                                                           "r ON r.name "
                                                                                                           "= c.key;",
             have, have, have, have, have, have);
+    if (!all)
+        str_append(sql, size, &used,
+                   "SELECT c.kind, c.name, f.value FROM (SELECT DISTINCT kind, name FROM config.feature_change WHERE "
+                   "generation > %llu) c "
+                   "LEFT JOIN config.feature f ON f.kind = c.kind AND f.name = c.name;",
+                   have);
     str_append(sql, size, &used, "COMMIT");
 }
 
@@ -261,6 +268,24 @@ void rows_rooms(struct snapshot *into, const PGresult *r, struct fault *fault)
         } else {
             snapshot_put_room(into, room);
         }
+    }
+}
+
+void rows_features(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        const char *kind = PQgetvalue(r, row, 0), *name = PQgetvalue(r, row, 1);
+        struct feature *feature;
+
+        if (PQgetisnull(r, row, 2)) {
+            snapshot_drop_feature(into, kind, name);
+            continue;
+        }
+        feature = feature_new(kind, name, PQgetvalue(r, row, 2));
+        if (feature)
+            snapshot_put_feature(into, feature);
+        else
+            blame(fault, kind, name, "its name is too long");
     }
 }
 
