@@ -243,6 +243,38 @@ START_TEST(who_consults_a_slot_hands_over_to_it_with_his_transfer_key)
 }
 END_TEST
 
+static void types(struct ua *ua, const char *keys)
+{
+    for (; *keys; keys++) {
+        char body[64];
+        const struct ask ask = {.method = "INFO", .in_dialog = true, .type = "application/dtmf-relay", .body = body};
+
+        snprintf(body, sizeof body, "Signal=%c\r\nDuration=100\r\n", *keys);
+        ck_assert_int_eq(wire_status(ua, &ask), 200);
+    }
+}
+
+START_TEST(phones_without_a_transfer_key_park_by_codes_that_are_typed_in_the_call)
+{
+    struct scene s = scene_open();
+
+    bed_dtmf(s.bed, "202", DTMF_INFO);
+    types(s.b, "*1*73#");
+    ua_reply(s.b, must(ua_wait(s.b, "BYE")), 200, "OK", NULL);
+    bed_until(s.bed, slot_in_use(s.bed) == 3);
+    is_fetched(&s, "*73");
+    talk(&s);
+    types(s.b, "*2*7#"); /* hears the number, and hangs up */
+    s.b->packets_heard = 0;
+    ck_assert_uint_ge(ua_hear(s.b, 20), 20);
+    ua_bye(s.b);
+    bed_until(s.bed, slot_in_use(s.bed) == 1);
+    hears_music(s.a);
+    is_fetched(&s, "*71");
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(the_number_that_was_said_is_kept_a_while_for_the_transfer)
 {
     struct scene s = scene_open();
@@ -412,6 +444,7 @@ int main(void)
     tcase_add_test(tc, who_is_handed_over_to_a_slot_that_is_taken_comes_back);
     tcase_add_test(tc, who_is_about_to_park_hears_the_number_and_has_it);
     tcase_add_test(tc, who_consults_a_slot_hands_over_to_it_with_his_transfer_key);
+    tcase_add_test(tc, phones_without_a_transfer_key_park_by_codes_that_are_typed_in_the_call);
     tcase_add_test(tc, the_number_that_was_said_is_kept_a_while_for_the_transfer);
     tcase_add_test(tc, only_accounts_of_the_context_fetch);
     tcase_add_test(tc, of_two_who_fetch_at_once_one_has_him);
