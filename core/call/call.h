@@ -25,13 +25,14 @@ struct call {
     struct list legs;
     struct leg *caller; /* first inbound leg; NULL for originated calls; whom the dialplan serves */
     struct leg *first;  /* ref: who made the call and then transferred the other party; NULL: it is the caller */
+    bool first_gone;    /* who made it is gone, and the caller is somebody else (a call that was restored) */
     char context[64], dialled[128];
     char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];
     bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
     struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
-    struct consult *consult; /* one party waits while the other does something else (consult.h); NULL: nobody does */
+    struct consult *consult;   /* one party waits while the other does something else (consult.h); NULL: nobody does */
     unsigned transfers;        /* begun so far */
     struct uuid conversation;  /* talk.h; nil: its own */
     char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
@@ -147,6 +148,7 @@ struct dial_request {
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
+    const char *name;    /* the caller's phones show in place of its name; NULL: as it is */
 };
 
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */

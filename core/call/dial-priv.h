@@ -37,6 +37,7 @@ struct dial {
     unsigned timeout_ms, max_ms;
     bool in_order, no_redirect;
     char *headers; /* for the INVITEs; NULL: none */
+    char *name;    /* that the caller is shown with; NULL: its own */
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
     struct loop_timer deadline;  /* of ringing; then, of the conversation */

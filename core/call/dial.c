@@ -35,6 +35,7 @@ static void dial_free(struct dial *dial)
         free((char *)(uintptr_t)dial->attempts[i].target.to);
     free(dial->attempts);
     free(dial->headers);
+    free(dial->name);
     free(dial);
 }
 
@@ -145,6 +146,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->no_redirect = request->no_redirect;
     dial->max_ms = request->max_ms;
     dial->headers = request->headers ? str_dup(request->headers) : NULL;
+    dial->name = request->name ? str_dup(request->name) : NULL;
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);

@@ -217,11 +217,14 @@ static int branch_offer(const struct leg *caller, struct media_desc **out)
 /* Who was called himself, and handed over since, is the one who is shown. */
 static void show_caller(const struct dial *dial, struct leg *leg)
 {
-    if (!dial->call->first || dial->call->first == dial->leg)
+    const struct call *call = dial->call;
+    bool made = call->first ? call->first == dial->leg : !call->first_gone;
+
+    if (dial->leg->anonymous || (made && !dial->name))
         return;
     leg->shown = mem_new(sizeof *leg->shown);
     str_copy(leg->shown->number, sizeof leg->shown->number, dial->leg->number);
-    str_copy(leg->shown->name, sizeof leg->shown->name, dial->leg->name);
+    str_copy(leg->shown->name, sizeof leg->shown->name, dial->name ? dial->name : dial->leg->name);
 }
 
 static void branch_new(struct dial_attempt *attempt, struct leg *leg)
