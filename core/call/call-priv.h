@@ -14,9 +14,6 @@ void call_leg_finished(struct call *call);
 void dial_release(struct call *call);
 /* dial.c: a leg of the dial's call has ended; for the case that somebody else controls it meanwhile. */
 void dial_leg_ended(struct dial *dial, struct leg *leg);
-/* This account's phone sends the call elsewhere, and the account answers for what follows. False: not again, and why.
- * The same account twice in one call is a circle (A forwards to B forwards to A). */
-bool call_sent_on(struct call *call, struct account *by, char *why, size_t why_size);
 /* Ends a call in which nobody lives and nothing dials any more. */
 void call_check_over(struct call *call);
 

@@ -13,6 +13,20 @@ struct json_t;
 struct script_run;
 struct transfer;
 
+/* Why a call was sent on. */
+enum forward_why {
+    FORWARD_BY_PHONE, /* the phone said so, and not why */
+    FORWARD_ALWAYS,
+    FORWARD_BUSY,
+    FORWARD_NO_ANSWER,
+    FORWARD_UNREACHABLE,
+    FORWARD_SCREENED, /* this caller is sent there */
+};
+
+struct call_forward {
+    char by[64], to[64]; /* an account; a number in its context */
+    enum forward_why why;
+};
 #define TALK_HOW_MAX 32
 #define TALK_BY_MAX 200
 
@@ -49,9 +63,9 @@ struct call {
     enum cause dial_cause; /* how the last dial failed; CAUSE_NONE: it did not */
     enum who dial_who;
     char dial_detail[128];
-    struct account *behalf;    /* ref: who redirected the call here and answers for what follows; NULL: the caller */
-    char redirected_by[8][64]; /* accounts that redirected it, in order */
-    unsigned redirect_count;
+    struct account *behalf; /* ref: who sent the call on to here and answers for what follows; NULL: the caller */
+    struct call_forward forwards[8]; /* who sent it on, in order */
+    unsigned forward_count;
     bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
@@ -149,6 +163,7 @@ struct dial_request {
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
     const char *name;    /* the caller's phones show in place of its name; NULL: as it is */
+    const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */
 };
 
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */
