@@ -43,7 +43,7 @@ static void connects(struct ua *x, struct ua *y)
     ua_ack(x, must(ua_wait(x, "200")));
 }
 
-static void open_party(void)
+static void open_phones(void)
 {
     memset(&p, 0, sizeof p);
     p.bed = bed_open("[module transfer]\n", NULL);
@@ -53,6 +53,11 @@ static void open_party(void)
     p.b = bed_registered(p.bed, "202");
     p.b2 = bed_phone(p.bed, "202");
     p.c = bed_registered(p.bed, "203");
+}
+
+static void open_party(void)
+{
+    open_phones();
     connects(p.a, p.b);
 }
 
@@ -263,6 +268,28 @@ START_TEST(another_phone_of_the_account_goes_on_with_the_conversation)
 }
 END_TEST
 
+START_TEST(a_forwarded_call_reads_with_who_forwards)
+{
+    struct message m;
+
+    open_phones();
+    ua_invite(p.a, "202", NULL);
+    m = *must(ua_wait(p.b, "INVITE"));
+    p.b->no_contact = true;
+    p.b->extra = "Contact: <sip:203@tandem>\r\n";
+    ua_reply(p.b, &m, 302, "Moved Temporarily", NULL);
+    p.b->extra = NULL;
+    must(ua_wait(p.b, "ACK"));
+    answers(p.c);
+    ua_ack(p.a, must(ua_wait(p.a, "200")));
+    ends(p.a, p.c, 1);
+    ck_assert_str_eq(p.story, "201 talks to 203 (by forward of 202)");
+    READS(why(p.first), "201 called 202 at ", ": the phone of 202 sends the call on to 203; ",
+          ": 201 talks to 203 (by forward of 202). ", "the caller hung up. Nothing went wrong.");
+    close_party();
+}
+END_TEST
+
 START_TEST(who_comes_into_a_conference_by_transfer_reads_so)
 {
     open_party();
@@ -292,6 +319,7 @@ int main(void)
     tcase_add_test(tc, a_consultation_is_part_of_the_conversation_whichever_line_asks_and_whichever_id_is_given);
     tcase_add_test(tc, a_target_that_still_rang_belongs_to_the_conversation);
     tcase_add_test(tc, another_phone_of_the_account_goes_on_with_the_conversation);
+    tcase_add_test(tc, a_forwarded_call_reads_with_who_forwards);
     tcase_add_test(tc, who_comes_into_a_conference_by_transfer_reads_so);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
