@@ -430,6 +430,31 @@ static bool say_quality(struct why *why)
     return true;
 }
 
+/* --- hold -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Holds that nobody has ended, in the words of their events. */
+static void say_hold(struct why *why, bool ended)
+{
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const json_t *line = json_array_get(why->lines, i);
+        const json_t *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
+        bool over = !why_is(line, "event", "leg-held") ||
+                    (ended ? why_is(leg, "cause", "transferred") : *why_str(leg, "cause"));
+        char clock[16];
+
+        for (size_t k = i + 1; k < json_array_size(why->lines) && !over; k++) {
+            const json_t *later = json_array_get(why->lines, k);
+
+            over = why_num(later, "leg") == why_num(line, "leg") &&
+                   (why_is(later, "event", "leg-held") || why_is(later, "event", "leg-resumed"));
+        }
+        if (!over)
+            why_say(why, "%s %s: %s.", ended ? "Somebody was on hold at the end, since" : "On hold since",
+                    why_clock(why_num(line, "at_us"), clock), why_str(line, "text"));
+    }
+}
+
 /* --- facts ----------------------------------------------------------------------------------------------------------
  */
 
@@ -507,6 +532,7 @@ static void say_end(struct why *why, const json_t *steps)
         why_say(why, "%s answered, they talked for %lld seconds, and the %s hung up. Nothing went wrong.",
                 *why_str(why->report, "answered_by") ? why_str(why->report, "answered_by") : "The switch",
                 (long long)talked, by);
+    say_hold(why, true);
     why_do(why, "Nothing is broken.");
 }
 
@@ -555,6 +581,7 @@ json_t *why_call(json_t *reports)
     if (!ended) {
         why_say(&why, "The call is still running (%s).", why_str(report, "state"));
         why_do(&why, "Nothing is known to be broken.");
+        say_hold(&why, false);
     }
     if ((fine || why_is(report, "cause", "media-timeout")) && say_keyless(&why))
         return finish_call(&why, reports, steps, "no-keys");
