@@ -354,7 +354,7 @@ static enum cli_exit del(struct cli *cli, const struct entity *entity, int argc,
 /* --- verbs ---------------------------------------------------------------------------------------------------------
  */
 
-static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc, char **argv)
+enum cli_exit entity_run(struct cli *cli, const struct entity *entity, int argc, char **argv)
 {
     const char *verb;
 
@@ -391,34 +391,34 @@ static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc,
 
 static enum cli_exit run_account(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_account, argc, argv);
+    return entity_run(cli, &entity_account, argc, argv);
 }
 
 static enum cli_exit run_acl(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_acl, argc, argv);
+    return entity_run(cli, &entity_acl, argc, argv);
 }
 
 static enum cli_exit run_music(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_music, argc, argv);
+    return entity_run(cli, &entity_music, argc, argv);
 }
 
 static enum cli_exit run_room(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_room, argc, argv);
+    return entity_run(cli, &entity_room, argc, argv);
 }
 
 static enum cli_exit run_device(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_device, argc, argv);
+    return entity_run(cli, &entity_device, argc, argv);
 }
 
 /* set KEY VALUE; add is the same: a setting is there or it is not. */
 static enum cli_exit run_setting(struct cli *cli, int argc, char **argv)
 {
     if (argc < 2 || (strcmp(argv[1], "set") != 0 && strcmp(argv[1], "add") != 0))
-        return run(cli, &entity_setting, argc, argv);
+        return entity_run(cli, &entity_setting, argc, argv);
     if (argc != 4)
         return cli_usage(&cmd_setting, "setting %s needs a name and a value; a value with spaces stands in quotes",
                          argv[1]);
@@ -452,8 +452,9 @@ const struct cli_command cmd_account = {
     "hold\n"
     "(none: silence).\n"
     "--srtp-without-tls yes|no: its keys may travel unencrypted. --acl NAME: an access list of the addresses that may\n"
-    "use it (default: none).\n\n" SECRETS_HELP
-    "A change has come into force, or it is said why not, when the command ends.",
+    "use it (default: none).\n"
+    "--max-calls N: calls at a time, in both directions (default: no limit). --anonymous yes|no: whom it calls is not\n"
+    "shown its number.\n\n" SECRETS_HELP "A change has come into force, or it is said why not, when the command ends.",
     run_account};
 const struct cli_command cmd_device = {
     "device", "device add|set|show|list|del|password|enable|disable|import|export [...]",
