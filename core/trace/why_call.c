@@ -440,14 +440,14 @@ static void say_hold(struct why *why, bool ended)
         const json_t *line = json_array_get(why->lines, i);
         const json_t *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
         bool over =
-            !is(line, "event", "leg-held") || (ended ? is(leg, "cause", "transferred") : *why_str(leg, "cause"));
+            !why_is(line, "event", "leg-held") || (ended ? why_is(leg, "cause", "transferred") : *why_str(leg, "cause"));
         char clock[16];
 
         for (size_t k = i + 1; k < json_array_size(why->lines) && !over; k++) {
             const json_t *later = json_array_get(why->lines, k);
 
             over = why_num(later, "leg") == why_num(line, "leg") &&
-                   (is(later, "event", "leg-held") || is(later, "event", "leg-resumed"));
+                   (why_is(later, "event", "leg-held") || why_is(later, "event", "leg-resumed"));
         }
         if (!over)
             why_say(why, "%s %s: %s.", ended ? "Somebody was on hold at the end, since" : "On hold since",
