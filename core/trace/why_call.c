@@ -439,8 +439,8 @@ static void say_hold(struct why *why, bool ended)
     for (size_t i = 0; i < json_array_size(why->lines); i++) {
         const json_t *line = json_array_get(why->lines, i);
         const json_t *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
-        bool over =
-            !why_is(line, "event", "leg-held") || (ended ? why_is(leg, "cause", "transferred") : *why_str(leg, "cause"));
+        bool over = !why_is(line, "event", "leg-held") ||
+                    (ended ? why_is(leg, "cause", "transferred") : *why_str(leg, "cause"));
         char clock[16];
 
         for (size_t k = i + 1; k < json_array_size(why->lines) && !over; k++) {
