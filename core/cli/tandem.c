@@ -21,7 +21,7 @@ static const struct cli_command *const commands[] = {
     &cmd_refs,      &cmd_run,           &cmd_tls,      &cmd_room,     &cmd_conferences, &cmd_conference,
     &cmd_record,    &cmd_play,          &cmd_music,    &cmd_notify,   &cmd_speeddial,   &cmd_wakeup,
     &cmd_callback,  &cmd_subscriptions, &cmd_transfer, &cmd_group,    &cmd_followme,    &cmd_forward,
-    &cmd_dnd,       &cmd_call_waiting,  &cmd_block,
+    &cmd_dnd,       &cmd_call_waiting,  &cmd_block,    &cmd_parked,
 };
 
 void cli_error(const char *fmt, ...)

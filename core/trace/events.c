@@ -82,6 +82,9 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_TALK:
     case EVENT_TRANSFER:
     case EVENT_CALL_JOINED:
+    case EVENT_PICKUP:
+    case EVENT_PARKED:
+    case EVENT_UNPARKED:
     case EVENT_FORWARDED:
         str_append(out, size, &used, "%s", detail);
         return true;

@@ -202,6 +202,26 @@ void bed_music_class(struct bed *bed, const char *account, const char *name)
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
+void bed_pickup_group(struct bed *bed, const char *name, const char *groups)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account_text(&account->pickup_group, groups);
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_context(struct bed *bed, const char *name, const char *context)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    str_copy(account->context, sizeof account->context, context);
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 bool bed_has_ip6(void)
 {
     union addr at;

@@ -59,6 +59,10 @@ struct ua *bed_registered(struct bed *bed, const char *user);
 /* The same over another transport (TLS: if the bed has it) and family. */
 struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
+/* In which pickup groups an account is ("sales,support"); "": in none. */
+void bed_pickup_group(struct bed *bed, const char *name, const char *groups);
+/* Its context, when that is not "internal". */
+void bed_context(struct bed *bed, const char *name, const char *context);
 bool bed_has_ip6(void);
 /* A setting of the switch is committed (value NULL: removed). */
 void bed_setting(struct bed *bed, const char *key, const char *value);
