@@ -539,7 +539,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, who_is_held_hears_music_and_is_told_nothing);
     tcase_add_test(tc, without_the_module_the_other_phone_is_told_what_the_phone_says);
     tcase_add_test(tc, it_is_told_who_holds_whom_and_since_when);
@@ -553,7 +553,7 @@ int main(void)
     tcase_add_test(tc, pictures_are_held_with_the_sound_and_come_back_with_it);
     tcase_add_test(tc, a_hold_from_before_the_answer_is_music_for_who_answers);
     suite_add_tcase(suite, tc);
-    tcase_set_timeout(transfer, 120);
+    tcase_set_timeout(transfer, 300);
     tcase_add_test(transfer, who_was_held_and_is_handed_over_talks_to_the_new_party);
     tcase_add_test(transfer, who_comes_back_from_a_failed_transfer_is_on_hold_again);
     tcase_add_loop_test(transfer, after_a_consultation_the_two_hear_each_other, 0, 3);
