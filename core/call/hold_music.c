@@ -214,7 +214,8 @@ static bool holds(const struct leg *holder)
 /* Of whose account the class is: of who holds it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
+    bool waits = conference_waits(leg) || (leg->waits_for && !leg->bridge);
+    const struct leg *holder = conference_waits(leg) ? leg : waits ? leg->waits_for : bridge_peer(leg);
     const struct music_class *row;
 
     if (!leg_is_alive(leg) || !leg_audio_port(leg))
@@ -222,7 +223,7 @@ static uint64_t due_to(const struct leg *leg)
     row = class_of_waiting(leg);
     if (row)
         return takes(leg, DIR_RECV) ? id_of(leg->pbx->hold_music, row) : 0;
-    if (leg->state != LEG_UP || (holder != leg && !holds(holder)) || !takes(leg, DIR_RECV))
+    if (leg->state != LEG_UP || (!waits && !holds(holder)) || !takes(leg, DIR_RECV))
         return 0;
     row = class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;

@@ -492,6 +492,8 @@ void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, c
         detail = words;
     }
     obj_ref(leg, "ended");
+    if (cause == CAUSE_NORMAL && consult_hangs_up(leg))
+        cause = CAUSE_TRANSFERRED;
     /* An end cannot wait: a hook that defers here is taken as having passed. */
     hook_cancel(hook_start(leg->pbx->hooks, HOOK_LEG_END, leg, end_judged, leg));
     if (leg_is_alive(leg))

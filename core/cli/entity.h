@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-#define FIELDS_MAX 18
+#define FIELDS_MAX 26
 
 struct field {
     const char *option; /* "--name"; NULL: only shown */

@@ -11,7 +11,8 @@
 #define ACCOUNT_COLUMNS                                                                                                \
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
-    "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class, a.codecs, a.dtmf"
+    "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class, a.codecs, a.dtmf, "                           \
+    "a.max_calls, a.anonymous"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
@@ -141,6 +142,9 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     account->dtmf = dtmf_mode_parse(PQgetvalue(r, row, PQfnumber(r, "dtmf")));
     if (account->dtmf == DTMF_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "dtmf")))
         return "its dtmf is neither auto nor rfc4733 nor info nor inband";
+    if (seconds_or(r, row, PQfnumber(r, "max_calls"), 0, &account->max_calls) < 0)
+        return "its max_calls is not a sensible number";
+    account->anonymous = strcmp(PQgetvalue(r, row, PQfnumber(r, "anonymous")), "t") == 0;
     return NULL;
 }
 

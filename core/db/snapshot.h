@@ -58,6 +58,8 @@ struct account {
     struct session_policy session;
     enum srtp_mode srtp;
     enum srtp_keys srtp_keys;
+    unsigned max_calls;    /* at a time, in both directions; 0: no limit */
+    bool anonymous;        /* whom it calls is never shown its number */
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
     enum dtmf_mode dtmf;
     /* Owned by it; few accounts have any, and all others share "". See account_text(). */

@@ -124,6 +124,16 @@ void bed_session_policy(struct bed *bed, const char *name, const struct session_
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
+void bed_change(struct bed *bed, const char *name, void (*change)(struct account *account))
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    change(account);
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 void bed_srtp(struct bed *bed, const char *name, enum srtp_mode mode, bool without_tls)
 {
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));

@@ -66,6 +66,8 @@ void bed_setting(struct bed *bed, const char *key, const char *value);
 void bed_feature(struct bed *bed, const char *kind, const char *name, const char *value);
 /* An account gets a session timer policy of its own. */
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
+/* An account becomes what change makes of a plain one. */
+void bed_change(struct bed *bed, const char *name, void (*change)(struct account *account));
 /* What an account does about encrypted audio. */
 void bed_srtp(struct bed *bed, const char *name, enum srtp_mode mode, bool without_tls);
 /* How keys go to an account's phones. */
