@@ -185,6 +185,7 @@ static void ring_group(struct groups *g, const struct group *group, struct verb_
     struct dial_request request = {.leg = call->caller,
                                    .targets = targets,
                                    .timeout_ms = group->ring_ms,
+                                   .label = group->name,
                                    .in_order = group->strategy != STRATEGY_ALL,
                                    .no_redirect = true,
                                    .music = group->music[0] ? group->music : NULL};
@@ -255,7 +256,8 @@ static void ring_follow(struct groups *g, const struct follow *follow, const str
                         struct verb_run *run, struct call *call)
 {
     struct dial_target targets[MEMBERS_MAX + 1];
-    struct dial_request request = {.leg = call->caller, .targets = targets, .timeout_ms = OWN_MS};
+    struct dial_request request = {
+        .leg = call->caller, .targets = targets, .timeout_ms = OWN_MS, .first_forwards = true};
     struct ring *ring = ring_new(g, run, call, "follow-me of", follow->account);
     char words[200] = "";
     size_t used = 0;

@@ -6,7 +6,7 @@
 #include "bed.h"
 #include "wire.h"
 
-#define GROUP "[module group]\n"
+#define GROUP "[module group]\n[module forward]\n"
 
 struct office {
     struct bed *bed;
@@ -438,6 +438,50 @@ START_TEST(follow_me_does_not_wait_for_an_account_that_cannot_be_reached)
 }
 END_TEST
 
+static void forward(struct office *o, const char *cmd, const char *params)
+{
+    json_t *answer = bed_ask(o->bed, cmd, params);
+
+    ck_assert_msg(json_is_true(json_object_get(answer, "ok")), "%s %s was refused", cmd, params);
+    json_decref(answer);
+}
+
+START_TEST(where_an_account_forwards_its_calls_its_follow_me_does_not_ring)
+{
+    struct office *o = office_open(4, NULL);
+
+    bed_feature(o->bed, "followme", "202", "[{\"number\":\"203\",\"delay\":0,\"ring_time\":20}]");
+    forward(o, "forward", "{\"account\":\"202\",\"when\":\"always\",\"number\":\"204\"}");
+    ua_invite(o->phones[1], "202", NULL);
+    rings(o->phones[4]);
+    ck_assert(nothing_for(o->phones[3]));
+    ck_assert(nothing_for(o->phones[2]));
+    answers(o->phones[4]);
+    is_connected(o->phones[1]);
+    hangs_up(o, o->phones[1], o->phones[4]);
+    office_close(o);
+}
+END_TEST
+
+START_TEST(members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over)
+{
+    struct office *o = office_open(5, NULL);
+
+    forward(o, "dnd", "{\"account\":\"202\",\"on\":true}");
+    forward(o, "forward", "{\"account\":\"203\",\"when\":\"unreachable\",\"number\":\"205\"}");
+    group(o, "in-order", MEMBER("202") "," MEMBER("203") "," MEMBER("204"), NULL);
+    ua_invite(o->phones[1], "sales", NULL);
+    refuses(o->phones[3], 480);
+    rings(o->phones[4]);
+    ck_assert(nothing_for(o->phones[2]));
+    ck_assert(nothing_for(o->phones[5]));
+    answers(o->phones[4]);
+    is_connected(o->phones[1]);
+    hangs_up(o, o->phones[1], o->phones[4]);
+    office_close(o);
+}
+END_TEST
+
 #define INTERCOM                                                                                                       \
     "extension('internal', '_*4XXX', function(call)\n"                                                                 \
     "  local r = call:intercom(call.extension:sub(3))\n"                                                               \
@@ -681,6 +725,8 @@ int main(void)
     tcase_add_test(tc, an_outside_number_that_is_refused_or_called_off_leaves_nothing_behind);
     tcase_add_test(tc, follow_me_rings_other_phones_when_their_time_has_come);
     tcase_add_test(tc, follow_me_does_not_wait_for_an_account_that_cannot_be_reached);
+    tcase_add_test(tc, where_an_account_forwards_its_calls_its_follow_me_does_not_ring);
+    tcase_add_test(tc, members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over);
     tcase_add_test(tc, an_intercom_call_asks_the_phone_to_answer_by_itself);
     tcase_add_test(tc, an_intercom_call_disturbs_nobody_who_may_not_be_called_so);
     tcase_add_test(tc, a_page_is_heard_on_all_phones_and_nobody_is_heard_back);
