@@ -31,8 +31,9 @@ struct endpoint {
     char path[512]; /* Route set from the registration's Path, or "" */
     bool secure;    /* the flow is encrypted (TLS) */
     double q;       /* preference of a registered contact, 0 to 1 (RFC 3261 §20.10); resolved ones come in its order */
-    char number[64];         /* what was dialled to get there */
-    struct account *account; /* ref; NULL: not one of ours */
+    char number[64];           /* what was dialled to get there */
+    struct account *account;   /* ref; NULL: not one of ours */
+    const struct leg_ops *ops; /* NULL: the pbx's, a SIP phone */
 };
 
 /* A word from one phone of a bridge to the other, beside their media. */
