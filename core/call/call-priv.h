@@ -93,6 +93,8 @@ void leg_plays_end(struct leg *leg);
 bool leg_would_hold(const struct leg *leg, enum stream_dir dir, bool offers);
 /* Agreed: it says this now. Keeps leg->held. */
 void leg_note_hold(struct leg *leg, enum stream_dir dir);
+/* Publishes who is held by this leg, if it holds: again when that is somebody else. */
+void leg_say_hold(struct leg *leg);
 /* It holds, and the other phone is told what it says. */
 bool leg_hold_is_told(const struct leg *leg);
 

@@ -64,7 +64,7 @@ struct call {
     char dial_detail[128];
     struct account *behalf; /* ref: who sent the call on to here and answers for what follows; NULL: the caller */
     struct call_forward forwards[8]; /* who sent it on, in order */
-    unsigned forward_count;
+    unsigned redirect_count;
     bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;

@@ -218,6 +218,7 @@ static int begin_transfer(struct leg *by, struct leg *who, const char *context, 
     if (by->bridge && by->bridge == who->bridge)
         call_part(by, who);
     call->transfer = t;
+    call->redirect_count = 0; /* what follows is another wish */
     call_talks_by(call, "transfer", t->by_number);
     call_serve(call, who, behalf);
     loop_later(call->pbx->loop, begin, t);

@@ -54,6 +54,7 @@ extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_module
 extern const struct cli_command cmd_trace, cmd_why;
 extern const struct cli_command cmd_tls;
 extern const struct cli_command cmd_notify, cmd_subscriptions;
+extern const struct cli_command cmd_forward, cmd_dnd, cmd_call_waiting, cmd_block;
 extern const struct cli_command cmd_speeddial, cmd_wakeup, cmd_callback;
 
 /* cmd_tls.c: what is to be said of a certificate in JSON; "" when all is well. */

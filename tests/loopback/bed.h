@@ -80,6 +80,10 @@ void bed_dtmf(struct bed *bed, const char *name, enum dtmf_mode mode);
 void bed_srtp_keys(struct bed *bed, const char *name, enum srtp_mode mode, enum srtp_keys keys);
 /* Which codecs an account may use ("opus,PCMA"); "": as the switch. */
 void bed_codecs(struct bed *bed, const char *name, const char *codecs);
+/* A class of hold music of one second that repeats, in which every byte of G.711 µ is `sound`. */
+void bed_music(struct bed *bed, const char *name, unsigned char sound);
+/* What an account plays to whom it holds ("none": the other phone is told instead). */
+void bed_music_class(struct bed *bed, const char *account, const char *name);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \
