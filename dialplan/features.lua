@@ -81,7 +81,7 @@ local function speed_dial(call)
   if done == "set" then
     call:say { digits = slot }
     call:play "feature/is-set-to"
-    call:say { digits = number:gsub("[^%d*#+]", "") }
+    call:say { spell = number }
     say(call, true, "feature/enabled")
   elseif done == "removed" then
     say(call, true, "feature/disabled")
@@ -96,7 +96,8 @@ codes:extension("_*0XX*!", speed_dial)
 
 -- *55*HHMM: a wake-up call, the next time that clocks show that. *55: none any more.
 local function wakeup(call, time)
-  local done = feature(call, "wakeup", time and { at = time })
+  local wrong = time and not time:match("^%d%d%d%d$")
+  local done = not wrong and feature(call, "wakeup", time and { at = time })
   if done == "set" then
     call:say { time = time:sub(1, 2) .. ":" .. time:sub(3) }
     say(call, true, "feature/enabled")

@@ -72,6 +72,7 @@ end)
 
 test("*55 wakes up, *37 calls back", function()
   asks("*55*0730", 'wakeup {"at":"0730"}')
+  asks("*55*7") -- that is no time
   asks("*55", "wakeup")
   asks("*37202", 'call_back {"to":"202"}')
   asks("*37", "call_back")

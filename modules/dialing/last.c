@@ -47,12 +47,13 @@ static void note_caller(struct dialing *d, const char *account, const struct cal
 static void tried(struct dialing *d, const struct call *call, const char *target)
 {
     const struct leg *caller = call->caller;
-    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target;
+    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target, *number;
 
     if (!caller) /* the switch calls the one for whom the call is */
         return;
-    if (caller->account && !call->redirect_count && !call->transfers)
-        module_live_set(d->last->dialled, caller->account->name, "", dialing_number(d, call));
+    number = dialing_first_try(d, call); /* later ones are not what he dialled */
+    if (number && caller->account && !call->redirect_count && !call->transfers)
+        module_live_set(d->last->dialled, caller->account->name, "", number);
     if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
         note_caller(d, name, call, call->anonymous ? NULL : call->from_number, call->from_name, false);
 }

@@ -23,6 +23,7 @@ struct a_call {
 
 static struct call *call_of(struct a_call *c, const char *account, const char *dialled)
 {
+    fake_gone(&c->call); /* another one may have been in its place */
     *c = (struct a_call){.call = {.id = uuid_new()}};
     str_copy(c->call.dialled, sizeof c->call.dialled, dialled);
     str_copy(c->call.context, sizeof c->call.context, "internal");
@@ -506,17 +507,19 @@ END_TEST
 
 START_TEST(what_becomes_of_a_call_later_is_not_what_was_dialled)
 {
-    struct a_call c;
+    struct a_call c, sent_on, handed_over, made;
 
     calls(&c, "201", "202", "202");
-    call_of(&c, "201", "600");
-    c.call.redirect_count = 1;
-    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
-    c.call.redirect_count = 0;
-    c.call.transfers = 1;
-    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
-    c.call.caller = NULL;
-    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "201");
+    str_copy(c.account.name, sizeof c.account.name, "203"); /* somebody else has his place now */
+    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "204");
+    call_of(&sent_on, "201", "600")->redirect_count = 1;
+    fake_event(EVENT_ROUTE_TRY, &sent_on.call, NULL, "203");
+    call_of(&handed_over, "201", "600")->transfers = 1;
+    fake_event(EVENT_ROUTE_TRY, &handed_over.call, NULL, "203");
+    call_of(&made, "201", "600")->caller = NULL;
+    fake_event(EVENT_ROUTE_TRY, &made.call, NULL, "201");
+    verb_of("203", "redial", NULL);
+    ck_assert_str_eq(fake.word, "nothing");
     verb_of("201", "redial", NULL);
     ck_assert_str_eq(fake.went, "internal/202");
 }
