@@ -6,8 +6,10 @@ include("features.lua") -- codes that begin with *: conferences, echo test, forw
 
 context("internal"):include("features")
 
--- Any account by its name. The pattern takes everything, so that names may be words as well as numbers; extensions
--- that you add are more specific and come first.
+-- Any account by its name, and any group. The pattern takes everything, so that names may be words as well as numbers;
+-- extensions that you add are more specific and come first.
 extension("internal", "_.", function(call)
-  dial_account(call, call.extension, 60)
+  local name = call.extension
+  if not pbx.account(name) and pbx.has_verb("group") and call:group(name) then return end
+  dial_account(call, name, 60)
 end)
