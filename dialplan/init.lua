@@ -6,10 +6,8 @@ include("features.lua") -- codes that begin with *: conferences, echo test, forw
 
 context("internal"):include("features")
 
--- Any account by its name, and any group. The pattern takes everything, so that names may be words as well as numbers;
--- extensions that you add are more specific and come first.
+-- Any account or group by its name. The pattern takes everything, so that names may be words as well as numbers; extensions
+-- that you add are more specific and come first.
 extension("internal", "_.", function(call)
-  local name = call.extension
-  if not pbx.account(name) and pbx.has_verb("group") and call:group(name) then return end
-  dial_account(call, name, 60)
+  dial_account(call, call.extension, 60)
 end)

@@ -136,6 +136,7 @@ const char *event_name(enum event_kind kind)
         [EVENT_PUBLIC_ADDRESS] = "public-address",
         [EVENT_TRANSFER] = "transfer",
         [EVENT_TRANSFERRED] = "transferred",
+        [EVENT_FORWARDED] = "forwarded",
         [EVENT_TALK] = "talk",
         [EVENT_CALL_JOINED] = "call-joined",
         [EVENT_RECORDER] = "recorder-state",

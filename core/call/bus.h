@@ -60,6 +60,7 @@ enum event_kind {
     EVENT_PUBLIC_ADDRESS, /* detail: the address under which the internet reaches us has changed */
     EVENT_TRANSFER,       /* the leg hands its other party over; detail: to whom, or what became of it */
     EVENT_TRANSFERRED,    /* that party talks to somebody else now; detail: by whom, to whom */
+    EVENT_FORWARDED,      /* an account sends the call on; detail: who, where, when, in words */
     EVENT_TALK,           /* two legs begin or end to talk, or one in a conference: talk, and in words */
     EVENT_CALL_JOINED,    /* the call belongs to another conversation now; conversation: to which before */
     EVENT_COUNT,

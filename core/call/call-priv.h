@@ -14,9 +14,6 @@ void call_leg_finished(struct call *call);
 void dial_release(struct call *call);
 /* dial.c: a leg of the dial's call has ended; for the case that somebody else controls it meanwhile. */
 void dial_leg_ended(struct dial *dial, struct leg *leg);
-/* This account's phone sends the call elsewhere, and the account answers for what follows. False: not again, and why.
- * The same account twice in one call is a circle (A forwards to B forwards to A). */
-bool call_sent_on(struct call *call, struct account *by, char *why, size_t why_size);
 /* Ends a call in which nobody lives and nothing dials any more. */
 void call_check_over(struct call *call);
 
@@ -110,6 +107,18 @@ void leg_keys_update(struct leg *leg);
 /* Its media end. */
 void leg_keys_forget(struct leg *leg);
 
+/* leg_codes.c: what a party types in a bridge may be a code. */
+/* Which of its keys the media process is to keep: 1 << key_event(). */
+uint32_t codes_kept(struct leg *leg);
+/* Its key goes down; comes up after ms. True: it is held here, or was eaten, and goes nowhere else by itself. */
+bool codes_key_down(struct leg *leg, char key, enum key_way way);
+bool codes_key_up(struct leg *leg, char key, enum key_way way, unsigned ms);
+/* A key that is down goes nowhere else any more. */
+void codes_eat(struct leg *leg, char key, enum key_way way);
+void codes_forget(struct leg *leg);
+/* leg_keys.c: a key that was held goes to the other side of its bridge, unless that has heard it as a tone. */
+void leg_key_release(struct leg *leg, char key, enum key_way way, unsigned ms);
+
 /* leg_silence.c */
 /* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */
 void leg_silence_update(struct leg *leg);
@@ -133,6 +142,24 @@ void transfer_rings(struct call *call);
 void transfer_answered(struct call *call);
 void transfer_failed(struct call *call, enum cause cause, const char *detail);
 void transfer_leg_ended(struct call *call, struct leg *leg);
+
+/* call_transfer() of one whose bridge with the other has ended already; `by` may be ending. */
+int transfer_of(struct leg *by, struct leg *who, const char *context, const char *extension, struct account *behalf);
+/* The two of a bridge stop hearing each other; nothing else follows from that. */
+void call_part(struct leg *by, struct leg *who);
+/* Who talks in it goes on without what brought them together: dial and script. */
+void call_let_alone(struct call *call);
+/* This account answers for what follows; NULL: the caller's own. */
+void call_answers(struct call *call, struct account *behalf);
+/* The dialplan serves this leg from now on, and this account answers for it. */
+void call_serve(struct call *call, struct leg *who, struct account *behalf);
+
+/* consult.c. While call->consult: the transfer that it began goes so; the dialplan came to an end for who calls; a leg
+ * hangs up: true: it has left who waits to somebody else; a leg has ended. */
+void consult_told(struct call *call, int status);
+void consult_failed(struct call *call, enum cause cause);
+bool consult_hangs_up(struct leg *leg);
+void consult_leg_ended(struct call *call, struct leg *leg);
 
 /* talk.c */
 /* The leg has been answered, or bridged: do two talk now? */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/forward.h"
 #include "call/talk.h"
 
 static const struct fsm_state states[] = {
@@ -262,26 +263,6 @@ struct call *call_originate(struct pbx *pbx, const char *context, const char *fr
     return call;
 }
 
-bool call_sent_on(struct call *call, struct account *by, char *why, size_t why_size)
-{
-    for (unsigned i = 0; i < call->redirect_count; i++) {
-        if (strcmp(call->redirected_by[i], by->name) == 0) {
-            snprintf(why, why_size, "%s was asked twice: accounts forward to each other in a circle", by->name);
-            return false;
-        }
-    }
-    if (call->redirect_count == COUNT_OF(call->redirected_by)) {
-        snprintf(why, why_size, "the call was sent on %u times, and %s would send it on again", call->redirect_count,
-                 by->name);
-        return false;
-    }
-    str_copy(call->redirected_by[call->redirect_count++], sizeof call->redirected_by[0], by->name);
-    call_talks_forwarded(call, by->name);
-    obj_unref(call->behalf, "call");
-    call->behalf = obj_ref(by, "call");
-    return true;
-}
-
 void call_came_back(struct call *call, const struct call *of)
 {
     char why[128];
@@ -289,11 +270,11 @@ void call_came_back(struct call *call, const struct call *of)
     str_copy(call->from_number, sizeof call->from_number, of->from_number);
     str_copy(call->from_name, sizeof call->from_name, of->from_name);
     call->anonymous = of->anonymous;
-    memcpy(call->redirected_by, of->redirected_by, sizeof call->redirected_by);
-    call->redirect_count = of->redirect_count;
+    memcpy(call->forwards, of->forwards, sizeof call->forwards);
+    call->forward_count = of->forward_count;
     if (!call->caller || !call->caller->account)
         return;
-    if (!call_sent_on(call, call->caller->account, why, sizeof why))
+    if (!call_sent_on(call, call->caller->account, call->dialled, FORWARD_BY_PHONE, why, sizeof why))
         leg_end(call->caller, CAUSE_LOOP, WHO_SWITCH, why);
 }
 
@@ -340,6 +321,10 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
     enum who who = WHO_SCRIPT;
 
     call->script = NULL;
+    if (call->consult && !call->transfer && caller_waits(call)) {
+        consult_failed(call, cause ? cause : call->dial_cause);
+        return;
+    }
     if (call->transfer && caller_waits(call)) {
         if (cause == CAUSE_NONE)
             cause = call->dial_cause;
@@ -358,10 +343,13 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
 
 void call_refuse(struct call *call, enum cause cause, enum who who, const char *detail)
 {
-    if (call->transfer) {
+    if (call->transfer || call->consult) {
         if (call->script)
             call->pbx->script_ops->hangup(call->pbx->script, call);
-        transfer_failed(call, cause, detail);
+        if (call->transfer)
+            transfer_failed(call, cause, detail);
+        else
+            consult_failed(call, cause);
         return;
     }
     leg_end(call->caller, cause, who, detail);
@@ -411,6 +399,8 @@ void call_leg_ended(struct call *call, struct leg *leg)
             take_cause(call, leg);
         if (call->transfer)
             transfer_leg_ended(call, leg);
+        if (call->consult)
+            consult_leg_ended(call, leg);
         end_if_over(call);
         return;
     }
@@ -431,6 +421,8 @@ void call_leg_ended(struct call *call, struct leg *leg)
     }
     if (call->transfer)
         transfer_leg_ended(call, leg);
+    if (call->consult)
+        consult_leg_ended(call, leg);
     if (!any_leg_alive(call))
         take_cause(call, leg);
     end_if_over(call);

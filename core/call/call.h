@@ -7,11 +7,26 @@
 enum call_state { CALL_ROUTING, CALL_DIALLING, CALL_TALKING, CALL_ENDING, CALL_GONE };
 extern const struct fsm_table call_states;
 
+struct consult;
 struct dial;
 struct json_t;
 struct script_run;
 struct transfer;
 
+/* Why a call was sent on. */
+enum forward_why {
+    FORWARD_BY_PHONE, /* the phone said so, and not why */
+    FORWARD_ALWAYS,
+    FORWARD_BUSY,
+    FORWARD_NO_ANSWER,
+    FORWARD_UNREACHABLE,
+    FORWARD_SCREENED, /* this caller is sent there */
+};
+
+struct call_forward {
+    char by[64], to[64]; /* an account; a number in its context */
+    enum forward_why why;
+};
 #define TALK_HOW_MAX 32
 #define TALK_BY_MAX 200
 
@@ -30,6 +45,7 @@ struct call {
     bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
     struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
+    struct consult *consult; /* one party waits while the other does something else (consult.h); NULL: nobody does */
     unsigned transfers;        /* begun so far */
     struct uuid conversation;  /* talk.h; nil: its own */
     char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
@@ -46,9 +62,9 @@ struct call {
     enum cause dial_cause; /* how the last dial failed; CAUSE_NONE: it did not */
     enum who dial_who;
     char dial_detail[128];
-    struct account *behalf;    /* ref: who redirected the call here and answers for what follows; NULL: the caller */
-    char redirected_by[8][64]; /* accounts that redirected it, in order */
-    unsigned redirect_count;
+    struct account *behalf; /* ref: who sent the call on to here and answers for what follows; NULL: the caller */
+    struct call_forward forwards[8]; /* who sent it on, in order */
+    unsigned forward_count;
     bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
@@ -145,6 +161,7 @@ struct dial_request {
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
+    const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */
 };
 
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */

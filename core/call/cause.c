@@ -90,6 +90,14 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                         "Please report it with the log around this time."},
     [CAUSE_TRANSFERRED] = {"transferred", 480, "Temporarily Unavailable", 16,
                            "The call was transferred to somebody else.", ""},
+    [CAUSE_DO_NOT_DISTURB] = {"do-not-disturb", 486, "Busy Here", 17,
+                              "The called account does not want to be disturbed.",
+                              "`tandem dnd` shows who has that on; so does the phone, where it has a key for it."},
+    [CAUSE_TOO_MANY_CALLS] = {"too-many-calls", 486, "Busy Here", 17,
+                              "The account has as many calls as it may have at a time.",
+                              "The limit stands in the detail: max_calls of the account, or its call waiting."},
+    [CAUSE_BLOCKED] = {"blocked", 603, "Decline", 21, "The called account takes no calls of this caller.",
+                       "`tandem block list` shows who is blocked."},
 };
 
 const struct cause_info *cause_info(enum cause cause)

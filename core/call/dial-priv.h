@@ -39,7 +39,8 @@ struct dial {
     char *headers; /* for the INVITEs; NULL: none */
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
-    struct loop_timer deadline;  /* of ringing; then, of the conversation */
+    enum forward_why redirect_why;
+    struct loop_timer deadline; /* of ringing; then, of the conversation */
     dial_done_fn done;
     void *arg;
     struct ringback ringback;
@@ -83,9 +84,21 @@ void dial_confirm(struct dial *dial, struct dial_branch *branch);
 /* It is over, whatever was asked. */
 void dial_confirm_stop(struct dial *dial, struct dial_branch *branch);
 
+/* dial_forward.c */
+/* The first account that sends the call elsewhere, with its own rights, when nobody else takes it. */
+void dial_goes_elsewhere(struct dial *dial, struct account *by, const char *to, enum forward_why why);
+/* Asks modules whether the call goes elsewhere than to its only target, before that is called or when it could not be
+ * had. True: it does, or its phone has said so. */
+bool dial_ask_forward(struct dial *dial, const char *target);
+/* It goes there; the cause of the dial says whether it can. */
+void dial_take_redirect(struct dial *dial);
+
 /* dial_connect.c */
 /* Who rings has changed: does the caller hear ringing from us? */
 void dial_ringback(struct dial *dial);
+/* The caller hears music until somebody has answered, where that is wanted and can be had. */
+void dial_music_start(struct dial *dial, const char *class);
+void dial_music_stop(struct dial *dial);
 /* plain: the caller hears that somebody rings, whatever the branch says. */
 void dial_branch_rings(struct dial *dial, const struct leg *branch, bool plain);
 void dial_early_media(struct dial *dial, struct leg *branch);

@@ -13,6 +13,7 @@ static void detach(struct dial *dial)
     struct loop *loop = dial->call->pbx->loop;
 
     ringback_stop(&dial->ringback, dial->leg);
+    dial_music_stop(dial);
     loop_timer_stop(loop, &dial->deadline);
     if (dial->winner) {
         leg_set_control(dial->winner, NULL, NULL);
@@ -75,13 +76,18 @@ void dial_finish(struct dial *dial, enum dial_status status)
     loop_later(call->pbx->loop, report, dial);
 }
 
-/* A phone redirected and nobody else took the call: its account sends the call on, with its own rights. */
-static void take_redirect(struct dial *dial)
+/* A member of a ring does not decide for the others. */
+static bool may_ask_forward(const struct dial *dial)
 {
-    if (call_sent_on(dial->call, dial->redirect_by, dial->detail, sizeof dial->detail))
-        return;
-    dial->cause = CAUSE_LOOP;
-    dial->who = WHO_SWITCH;
+    return dial->attempt_count == 1 && !dial->no_redirect;
+}
+
+/* Nobody took the call: does it go elsewhere? */
+static void end_unanswered(struct dial *dial)
+{
+    if (may_ask_forward(dial) ? dial_ask_forward(dial, dial->attempts[0].target.to) : dial->cause == CAUSE_REDIRECTED)
+        dial_take_redirect(dial);
+    dial_finish(dial, dial_status_of(dial->cause));
 }
 
 /* Who is called when nobody rings any more: in order, the next one; else whose time comes first. */
@@ -111,9 +117,7 @@ void dial_check_over(struct dial *dial)
         dial_start_attempt(dial, next);
         return;
     }
-    if (dial->cause == CAUSE_REDIRECTED)
-        take_redirect(dial);
-    dial_finish(dial, dial_status_of(dial->cause));
+    end_unanswered(dial);
 }
 
 void dial_rang_too_long(void *arg)
@@ -159,6 +163,11 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     call->dial = dial;
     call->dial_cause = CAUSE_NONE;
     call_set_state(call, CALL_DIALLING);
+    if (may_ask_forward(dial) && dial_ask_forward(dial, dial->attempts[0].target.to)) { /* it is not called at all */
+        end_unanswered(dial);
+        return 0;
+    }
+    dial_music_start(dial, request->music);
     if (!dial->in_order)
         loop_timer_start(call->pbx->loop, &dial->deadline, dial->timeout_ms, dial_rang_too_long, dial);
     for (unsigned i = 0; i < (dial->in_order ? 0 : dial->attempt_count); i++)

@@ -121,11 +121,8 @@ static void branch_ended(struct dial *dial, struct leg *leg)
         cause = CAUSE_UNAVAILABLE;
     if (cause == CAUSE_REDIRECTED && (!leg->redirect[0] || !account))
         cause = CAUSE_FAR_FAILURE;
-    if (cause == CAUSE_REDIRECTED && !dial->redirect_by) {
-        str_copy(dial->redirect, sizeof dial->redirect, leg->redirect);
-        str_copy(dial->redirect_context, sizeof dial->redirect_context, account->context);
-        dial->redirect_by = obj_ref(account, "dial");
-    }
+    if (cause == CAUSE_REDIRECTED)
+        dial_goes_elsewhere(dial, account, leg->redirect, FORWARD_BY_PHONE);
     dial_note_failure(dial, cause, leg->who, leg->detail);
     branch_drop(dial, leg);
     for (unsigned i = 0; leg->final_status >= 600 && account && i < dial->branch_count;) {

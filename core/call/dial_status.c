@@ -13,6 +13,8 @@ enum dial_status dial_status_of(enum cause cause)
 {
     switch (cause) {
     case CAUSE_BUSY:
+    case CAUSE_DO_NOT_DISTURB:
+    case CAUSE_TOO_MANY_CALLS:
         return DIAL_BUSY;
     case CAUSE_NO_ANSWER:
         return DIAL_NO_ANSWER;
@@ -25,6 +27,7 @@ enum dial_status dial_status_of(enum cause cause)
     case CAUSE_REJECTED:
     case CAUSE_VETOED:
     case CAUSE_FORBIDDEN:
+    case CAUSE_BLOCKED:
         return DIAL_REJECTED;
     case CAUSE_CANCELLED:
         return DIAL_CANCELLED;
@@ -47,6 +50,8 @@ int dial_rank(enum cause cause)
     case CAUSE_REJECTED:
         return 13;
     case CAUSE_BUSY:
+    case CAUSE_DO_NOT_DISTURB:
+    case CAUSE_TOO_MANY_CALLS:
         return 12;
     case CAUSE_NO_ANSWER:
         return 11;
@@ -54,6 +59,7 @@ int dial_rank(enum cause cause)
         return 10;
     case CAUSE_VETOED:
     case CAUSE_FORBIDDEN:
+    case CAUSE_BLOCKED:
         return 9;
     case CAUSE_NO_COMMON_CODEC:
     case CAUSE_BAD_SDP:

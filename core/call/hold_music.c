@@ -152,6 +152,17 @@ static uint64_t id_of(struct hold_music *music, const struct music_class *row)
 
 /* --- who hears what ----------------------------------------------------------------------------------------------- */
 
+/* What it hears while somebody is called for it; NULL: nothing of ours. */
+static const struct music_class *class_of_waiting(const struct leg *leg)
+{
+    const struct snapshot *snapshot = leg->pbx->db ? db_snapshot(leg->pbx->db) : NULL;
+
+    return snapshot && leg->pbx->hold_music && leg->waiting_class[0] && !leg->bridge &&
+                   (leg->state == LEG_UP || leg->early)
+               ? snapshot_music(snapshot, leg->waiting_class)
+               : NULL;
+}
+
 /* The class of those whom this leg holds; NULL: silence. */
 static const struct music_class *class_of(const struct leg *leg)
 {
@@ -203,11 +214,16 @@ static bool holds(const struct leg *holder)
 /* Of whose account the class is: of who holds it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
+    bool waits = conference_waits(leg) || (leg->waits_for && !leg->bridge);
+    const struct leg *holder = conference_waits(leg) ? leg : waits ? leg->waits_for : bridge_peer(leg);
     const struct music_class *row;
 
-    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (holder != leg && !holds(holder)) ||
-        !takes(leg, DIR_RECV))
+    if (!leg_is_alive(leg) || !leg_audio_port(leg))
+        return 0;
+    row = class_of_waiting(leg);
+    if (row)
+        return takes(leg, DIR_RECV) ? id_of(leg->pbx->hold_music, row) : 0;
+    if (leg->state != LEG_UP || (!waits && !holds(holder)) || !takes(leg, DIR_RECV))
         return 0;
     row = class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;

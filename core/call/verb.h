@@ -25,6 +25,9 @@ bool verb_exists(const struct pbx *pbx, const char *name);
 
 void verb_run_done(struct verb_run *run,
                    json_t *value); /* what the script gets; NULL: nothing. The reference is taken */
+/* Answers the caller if nobody has, says the prompts (NULL ends them) one behind the other, and then ends as
+ * verb_run_done(). Where they are not installed a tone is heard. To be called off is taken care of. verb_say.c */
+void verb_run_say(struct verb_run *run, struct call *call, const char *const *prompts, json_t *value);
 void verb_run_fail(struct verb_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* a mistake of the script */
 void verb_run_go(struct verb_run *run, const char *context, const char *extension); /* the script goes on there */
 /* The call has ended, its caller has been handed over, or the verb is removed: fn runs, and the run is gone. */

@@ -33,13 +33,17 @@ static int id_length(const json_t *calls)
     return (int)length;
 }
 
-/* The state, and whose audio is missing at this moment. */
+/* The state, who talks when that is not as dialled, and whose audio is missing at this moment. */
 static const char *state_text(const json_t *call, char *out, size_t size)
 {
+    const json_t *talk = json_object_get(call, "talk");
     size_t used = 0, i;
     json_t *leg;
 
     str_append(out, size, &used, "%s", json_str(call, "state"));
+    if (talk && strcmp(json_str(talk, "how"), "dialled") != 0)
+        str_append(out, size, &used, ", %.40s %s %.40s", json_str(talk, "who"),
+                   json_yes(talk, "conference") ? "in conference" : "with", json_str(talk, "with"));
     json_array_foreach(json_object_get(call, "legs"), i, leg)
     {
         if (json_object_get(leg, "silent_seconds"))

@@ -30,7 +30,9 @@ const struct entity entity_account = {
                {"--srtp-keys", "srtp_keys", "its keys", "text", true, false, false},
                {"--srtp-without-tls", "srtp_without_tls", "keys without TLS", "boolean", false, false, false},
                {"--codecs", "codecs", "codecs", "text", true, false, false},
-               {"--dtmf", "dtmf", "keys (DTMF)", "text", true, false, false}},
+               {"--dtmf", "dtmf", "keys (DTMF)", "text", true, false, false},
+               {"--max-calls", "max_calls", "calls at a time", "integer", true, false, false},
+               {"--anonymous", "anonymous", "number hidden", "boolean", false, false, false}},
     .add = "SELECT tandem.add_account(name => $1, secret => $2) WHERE $3::text IS NULL",
     .del = "SELECT tandem.remove_account($1)",
     .list = "SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.name), '[]') FROM tandem.v_account v " WANTED(

@@ -72,6 +72,10 @@ static void run_show(struct core_part *core, struct console_request *request, js
         json_object_set_new(json, "codecs", json_text(account->codecs));
     if (account->dtmf != DTMF_AS_SWITCH)
         json_object_set_new(json, "dtmf", json_string(dtmf_mode_name(account->dtmf)));
+    if (account->max_calls)
+        json_object_set_new(json, "max_calls", json_integer(account->max_calls));
+    if (account->anonymous)
+        json_object_set_new(json, "anonymous", json_true());
     json_object_set_new(json, "legs", json_integer(legs));
     console_reply(request, json);
 }

@@ -1,5 +1,6 @@
 /* The commands calls, call and hangup. Signalling thread. Reads calls and legs; ends calls only through call_end(). */
 #include "base/log.h"
+#include "call/talk.h"
 #include "console/core.h"
 #include "trace/trace.h"
 
@@ -43,10 +44,32 @@ static json_t *leg_json(const struct leg *leg)
     return json;
 }
 
+/* Who talks to whom at this moment; NULL: nobody. */
+static json_t *talk_json(const struct call *call)
+{
+    const struct talk *talk = NULL;
+    const struct leg *leg;
+    json_t *json;
+
+    LIST_FOR_EACH(leg, &call->legs, in_call)
+    {
+        if (leg->talk)
+            talk = leg->talk;
+    }
+    if (!talk)
+        return NULL;
+    json = json_pack("{s:o,s:o,s:s,s:b,s:I}", "who", json_text(talk->party_a), "with", json_text(talk->party_b), "how",
+                     talk->how, "conference", uuid_is_nil(&talk->leg_b), "seconds",
+                     (json_int_t)((loop_now_us(call->pbx->loop) - talk->since_us) / 1000000));
+    if (talk->by[0])
+        json_object_set_new(json, "by", json_text(talk->by));
+    return json;
+}
+
 static json_t *call_json(const struct call *call)
 {
     uint64_t now = loop_now_us(call->pbx->loop);
-    json_t *legs = json_array(), *json;
+    json_t *legs = json_array(), *json, *talk;
     const char *codec = NULL;
     struct leg *leg;
 
@@ -67,6 +90,10 @@ static json_t *call_json(const struct call *call)
     if (codec)
         json_object_set_new(json, "codec", json_text(codec));
     json_object_set_new(json, "recordings", core_recordings_json(call));
+    if (!uuid_is_nil(&call->conversation))
+        json_object_set_new(json, "conversation", json_uuid(&call->conversation));
+    if ((talk = talk_json(call)))
+        json_object_set_new(json, "talk", talk);
     if (json_object_size(call->vars))
         json_object_set_new(json, "vars", json_deep_copy(call->vars));
     return json;

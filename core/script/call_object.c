@@ -2,6 +2,7 @@
  * a pointer: what a call leaves behind in Lua can do nothing to another. Signalling thread. */
 #include <jansson.h>
 
+#include "call/forward.h"
 #include "call/vars.h"
 #include "script/lua_json.h"
 #include "script/verbs.h"
@@ -114,6 +115,10 @@ static const char *text_field(const struct script_run *run, const char *name, ch
         return call_id_text(call, id);
     if (strcmp(name, "account") == 0)
         return call->caller && call->caller->account ? call->caller->account->name : NULL;
+    if (strcmp(name, "forwarded_by") == 0)
+        return call->forward_count ? call->forwards[call->forward_count - 1].by : NULL;
+    if (strcmp(name, "forwarded_why") == 0)
+        return call->forward_count ? forward_why_name(call->forwards[call->forward_count - 1].why) : NULL;
     return "";
 }
 
@@ -171,8 +176,9 @@ void call_object_add(lua_State *L)
     static const luaL_Reg object[] = {{"__newindex", call_newindex}, {"__tostring", call_tostring}, {NULL, NULL}};
     static const luaL_Reg vars[] = {
         {"__index", vars_index}, {"__newindex", vars_newindex}, {"__pairs", vars_pairs}, {NULL, NULL}};
-    static const char *const fields[] = {"account",   "anonymous", "context", "extension", "from",
-                                         "from_name", "id",        "to",      "vars"};
+    static const char *const fields[] = {"account",       "anonymous", "context",   "extension", "forwarded_by",
+                                         "forwarded_why", "from",      "from_name", "id",        "to",
+                                         "vars"};
 
     lua_getfield(L, -1, "next");
     lua_setglobal(L, "next"); /* of the state, not of scripts: for vars_pairs() */

@@ -43,6 +43,10 @@ struct event_package {
     enum event_verdict (*authorize)(void *arg, const struct subscription *subscription);
     /* The state as a body of the type that it names, freed by the caller; NULL: none. */
     char *(*state)(void *arg, const struct subscription *subscription);
+    /* Its SUBSCRIBE has a body of this type, in which the phone says something (as-feature-event); the state follows by
+     * NOTIFY. Only from who may watch. May be NULL: bodies are ignored. */
+    void (*told)(void *arg, const struct subscription *subscription, const char *type, const char *body, size_t len);
+    const char *content_type; /* of all bodies, where it is not the type (multipart); NULL: it is */
     /* It is over; not for those that were never begun. May be NULL. */
     void (*ended)(void *arg, const struct subscription *subscription);
     void *arg;

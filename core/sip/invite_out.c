@@ -132,6 +132,7 @@ static int invite_answered(struct dialog *dialog, nta_outgoing_t *orq, const sip
 
 static int send_invite(struct dialog *dialog, const char *sdp)
 {
+    char forwards[8192] = "";
     struct leg *leg = dialog->leg;
     struct session_terms terms = session_ask(&dialog->session);
     struct session_headers timers;
@@ -140,13 +141,16 @@ static int send_invite(struct dialog *dialog, const char *sdp)
     terms_headers(&terms, &timers);
     referred_by(dialog, referrer, sizeof referrer);
     strcat(timers.supported, ", 199"); /* RFC 6228: of forks that have ended */
+    forward_headers(dialog, forwards, sizeof forwards);
     snprintf(hops, sizeof hops, "%u", leg->call->hops);
     dialog->invite_out = nta_outgoing_tcreate(
         dialog->nta, invite_answered, dialog, NULL, SIP_METHOD_INVITE, (url_string_t *)leg->contact,
         SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(timers),
         SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_USER_AGENT_STR(dialog->agent->user_agent),
         TAG_IF(leg->headers, SIPTAG_HEADER_STR(leg->headers)), TAG_IF(referrer[0], SIPTAG_REFERRED_BY_STR(referrer)),
-        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+        TAG_IF(forwards[0], SIPTAG_HEADER_STR(forwards)),
+        TAG_IF(leg_is_withheld(leg), SIPTAG_HEADER_STR("Privacy: id")), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
+        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return dialog->invite_out ? 0 : -EINVAL; /* sofia cannot use the URI */
 }
 

@@ -325,6 +325,8 @@ void late_response(struct agent *agent, const sip_t *sip);
 int endpoint_flow(struct agent *agent, const struct endpoint *to, char flow[EDGE_FLOW_TEXT]);
 /* Of a dialog that we begin: the edge first, then the phone's own Path (RFC 3327 §5.2). 0 or negative errno. */
 int dialog_first_route(struct dialog *dialog, const char *path);
+/* forward_headers.c: lines for an INVITE of ours, of who sent its call on; "" when nobody did. */
+void forward_headers(const struct dialog *dialog, char *out, size_t size);
 int invite_prepare(struct leg *leg, const struct endpoint *to);
 int invite_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 void invite_cancel(struct dialog *dialog, enum cause cause);
@@ -344,6 +346,10 @@ void events_start(struct agent *agent);
 void events_close(struct agent *agent);
 /* The configuration has changed: subscriptions of accounts that are gone end. */
 void events_configured(struct agent *agent);
+/* A phone of the account is there, perhaps by another way than before: what it has missed it is told at once. */
+void events_phone_came(struct agent *agent, const char *account);
+/* event_list.c: pbx->subscriptions. */
+void events_each(struct pbx *pbx, subscription_fn fn, void *arg);
 /* Is there anything that phones may subscribe to by themselves? */
 bool events_served(const struct agent *agent);
 /* indialog.c */

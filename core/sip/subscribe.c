@@ -13,6 +13,8 @@ struct wish {
     const char *type;
     char id[EVENT_TEXT], resource[EVENT_TEXT];
     unsigned expires;
+    const char *body_type, *body; /* what its phone says beside; borrowed from the message; NULL: nothing */
+    size_t body_len;
     int status;         /* 0: nothing is wrong with it */
     const char *phrase; /* of that */
     char header[200];   /* and a line that goes with it; "": none */
@@ -68,6 +70,11 @@ static struct wish read_wish(const struct agent *agent, const sip_t *sip)
         for (const char *const *type = package->types; *type; type++)
             str_append(wish.header, sizeof wish.header, &used, "%s%s", used ? ", " : "Accept: ", *type);
         return refuse(wish, SIP_406_NOT_ACCEPTABLE);
+    }
+    if (sip->sip_payload && sip->sip_payload->pl_data && sip->sip_content_type) {
+        wish.body_type = sip->sip_content_type->c_type;
+        wish.body = sip->sip_payload->pl_data;
+        wish.body_len = sip->sip_payload->pl_len;
     }
     number = url_number(sip->sip_request->rq_url, wish.resource, sizeof wish.resource);
     if (number == -E2BIG)
@@ -135,6 +142,18 @@ static struct wish judge_new(const struct agent *agent, struct wish wish, const 
     return wish;
 }
 
+/* Before the answer, with which the message may go. */
+static void take_body(const struct wish *wish, const struct notifier *n)
+{
+    const struct event_package *package = &n->server->package;
+    struct subscription view;
+
+    if (!package->told || !wish->body || !wish->body_type || n->pending)
+        return;
+    notifier_view(n, &view);
+    package->told(package->arg, &view, wish->body_type, wish->body, wish->body_len);
+}
+
 /* Takes it: 200, and the state right behind it. */
 static int begin(struct dialog *dialog, nta_incoming_t *irq, const struct wish *wish, const char *account,
                  enum event_verdict verdict)
@@ -143,6 +162,7 @@ static int begin(struct dialog *dialog, nta_incoming_t *irq, const struct wish *
     char expires[12];
 
     n->pending = verdict == EVENT_PENDING;
+    take_body(wish, n);
     snprintf(expires, sizeof expires, "%u", wish->expires);
     reply_last(dialog, irq, SIP_200_OK, SIPTAG_EXPIRES_STR(expires), SIPTAG_CONTACT_STR(dialog->contact), TAG_END());
     if (wish->expires) {
@@ -252,6 +272,7 @@ static int refresh(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip,
     n->pending = verdict == EVENT_PENDING;
     n->type = wish->type;
     n->losses = 0;
+    take_body(wish, n);
     snprintf(expires, sizeof expires, "%u", wish->expires);
     reply_last(dialog, irq, SIP_200_OK, SIPTAG_EXPIRES_STR(expires), SIPTAG_CONTACT_STR(dialog->contact), TAG_END());
     if (wish->expires) {

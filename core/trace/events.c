@@ -76,6 +76,7 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_TALK:
     case EVENT_TRANSFER:
     case EVENT_CALL_JOINED:
+    case EVENT_FORWARDED:
         str_append(out, size, &used, "%s", detail);
         return true;
     case EVENT_RECORDED:

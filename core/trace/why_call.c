@@ -69,6 +69,13 @@ static void open_words(struct why *why)
 
     why_say(why, "%s called %s at %s.", caller_of(why), why_str(why->report, "to"),
             why_clock(why_num(why->report, "started_us"), clock));
+    for (size_t i = 0; i < json_array_size(why->lines); i++) { /* "202 forwards to 203 when busy" */
+        const json_t *line = json_array_get(why->lines, i);
+
+        if (is(line, "event", "forwarded"))
+            why_say(why, "%s%s.", strncmp(why_str(line, "text"), "the ", 4) == 0 ? "T" : "",
+                    why_str(line, "text") + (strncmp(why_str(line, "text"), "the ", 4) == 0));
+    }
 }
 
 /* --- one cause each -------------------------------------------------------------------------------------------------
@@ -504,7 +511,7 @@ static void add_facts(struct why *why)
 /* What became of people, beside their phones' messages. */
 static bool is_step(const json_t *line)
 {
-    static const char *const kinds[] = {"talk", "transfer"};
+    static const char *const kinds[] = {"talk", "transfer", "forwarded", "pickup", "parked", "unparked"};
 
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         if (is(line, "event", kinds[i]))
@@ -564,6 +571,11 @@ static void tell_story(struct why *why, const json_t *steps)
     }
 }
 
+static bool is_let_go(const json_t *report)
+{
+    return is(report, "cause", "transferred") || is(report, "cause", "picked-up");
+}
+
 /* The call whose end was the end of all: not one that was let go for another. */
 static json_t *last_report(json_t *reports)
 {
@@ -572,8 +584,8 @@ static json_t *last_report(json_t *reports)
 
     json_array_foreach(reports, i, report)
     {
-        if (is(report, "state", "ended") && is(last, "state", "ended") && !is(report, "cause", "transferred") &&
-            (is(last, "cause", "transferred") || why_num(report, "ended_us") > why_num(last, "ended_us")))
+        if (is(report, "state", "ended") && is(last, "state", "ended") && !is_let_go(report) &&
+            (is_let_go(last) || why_num(report, "ended_us") > why_num(last, "ended_us")))
             last = report;
         else if (!is(report, "state", "ended") && is(last, "state", "ended"))
             last = report;

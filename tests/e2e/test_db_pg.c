@@ -564,6 +564,15 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"UPDATE config.account SET codecs = 'any,PCMA'", "any stands at the end"},
         {"UPDATE config.account SET codecs = ' '", "it names no codec"},
         {"UPDATE config.account SET dtmf = 'sip'", "cannot have dtmf \"sip\""},
+        {"UPDATE config.account SET max_calls = -1", "max_calls is from 1 to 10000"},
+        {"SELECT set_forward('299', 'busy', '203')", "there is no account \"299\""},
+        {"SELECT set_forward('201', 'never', '203')", "always, busy, no-answer or unreachable"},
+        {"SELECT set_forward('201', 'busy', '201')", "cannot forward to itself"},
+        {"SELECT set_forward('201', 'busy', '2 3')", "is no number that can be dialled"},
+        {"SELECT set_forward('201', 'busy', '203', 10)", "only no-answer takes seconds"},
+        {"SELECT block_caller('')", "is no number of a caller"},
+        {"SELECT block_caller('204', '201', 'forward')", "or forward, with a number"},
+        {"SELECT unblock_caller('204', '201')", "not on the list of account 201"},
         {"SELECT set_setting('dtmf', 'tones')", "auto, rfc4733, info or inband"},
         {"SELECT set_setting('codecs', 'opus,H264')", "there is no codec \"h264\""},
         {"UPDATE config.account SET session_expires = 60", "from 90 to 86400"},
@@ -980,15 +989,16 @@ START_TEST(what_happened_in_words_of_a_transfer_a_recall_and_a_conference)
     talk_of(1, "201", "202", 21, "recall", NULL);
     talk_of(1, "201", "203", 31, "transfer", "202");
     talk_of(1, "203", "204", 41, "transfer", "201");
+    talk_of(1, "201", "205", 51, "pickup", "204");
     db_record_talk(db, &talk); /* it lasts */
     wait_for(status().records_waiting == 0);
     ck_assert_str_eq(
         sql("SELECT who_talked FROM v_call"),
         "201 → 202, then 202 (recall), then 203 (by transfer of 202), then 203 → 204 (by transfer of 201), "
-        "then 201 → conference sales");
+        "then 201 → 205 (by pickup from 204), then conference sales");
     ck_assert_str_eq(sql("SELECT concat_ws('|', number, conference, talked, ended_at) FROM v_talk ORDER BY number DESC "
                          "LIMIT 1"),
-                     "5|t");
+                     "6|t");
     talk.ended = true;
     talk.talk_ms = 12345;
     db_record_talk(db, &talk);

@@ -269,6 +269,40 @@ START_TEST(a_removed_account_leaves_nothing_to_whoever_gets_its_name)
 }
 END_TEST
 
+START_TEST(forwards_and_lists_of_callers_go_both_ways)
+{
+    struct live_kind *forward = live_kind_open(db_live(db), "forward", on_changed, NULL),
+                     *block = live_kind_open(db_live(db), "block", on_changed, NULL);
+
+    ck_assert_str_eq(sql("SELECT set_forward('201', 'no-answer', '203')"), "account 201 forwards to 203 (no-answer)");
+    wait_for(live_get(forward, "201", "no-answer"));
+    ck_assert_str_eq(live_get(forward, "201", "no-answer"), "{\"number\": \"203\", \"seconds\": 20}");
+    sql("SELECT set_forward('201', 'no-answer')");
+    wait_for(!live_get(forward, "201", "no-answer"));
+    live_set(forward, "202", "busy", "{\"number\":\"0049 30\"}"); /* the database will not have it */
+    live_set(forward, "202", "always", "{\"number\":\"203\"}");
+    live_set(block, "", "0900*", "{\"action\":\"reject\"}");
+    live_set(block, "202", "anonymous", "{\"action\":\"forward\",\"number\":\"299\",\"note\":\"calls at night\"}");
+    wait_for(status().state == DB_READY && status().live_waiting <= 1);
+    wait_for(strcmp(sql("SELECT concat_ws(' ', account, condition, number, seconds) FROM v_forward"),
+                    "202 always 203") == 0);
+    wait_for(strcmp(sql("SELECT string_agg(concat_ws(' ', account, pattern, action, number, note), ',') FROM v_block"),
+                    "0900* reject,202 anonymous forward 299 calls at night") == 0);
+    ck_assert_str_eq(sql("SELECT concat_ws(' ', do_not_disturb, call_waiting, always, blocked) FROM v_feature WHERE "
+                         "account = '202'"),
+                     "f t 203 1");
+    ck_assert_str_eq(sql("SELECT unblock_caller('0900*')"), "calls from 0900* get through again");
+    wait_for(!live_get(block, "", "0900*"));
+    sql("SELECT block_caller('30?', action => 'busy')");
+    wait_for(live_get(block, "", "30?"));
+    sql("SELECT set_dnd('202', true), set_call_waiting('202', false)");
+    wait_for(live_get(dnd, "202", ""));
+    sql("SELECT remove_account('202')"); /* whoever gets its name starts with nothing */
+    wait_for(!live_get(block, "202", "anonymous") && !live_get(forward, "202", "always") && !live_get(dnd, "202", ""));
+    ck_assert(live_get(block, "", "30?"));
+}
+END_TEST
+
 START_TEST(mistakes_are_refused_in_words)
 {
     PGconn *pg = PQconnectdb(conninfo);
@@ -305,6 +339,7 @@ int main(void)
     tcase_add_test(tc, rows_of_other_switches_are_not_ours_and_those_of_people_are);
     tcase_add_test(tc, many_rows_come_over_page_by_page);
     tcase_add_test(tc, a_removed_account_leaves_nothing_to_whoever_gets_its_name);
+    tcase_add_test(tc, forwards_and_lists_of_callers_go_both_ways);
     tcase_add_test(tc, mistakes_are_refused_in_words);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

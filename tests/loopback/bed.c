@@ -103,12 +103,33 @@ void bed_setting(struct bed *bed, const char *key, const char *value)
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
+void bed_feature(struct bed *bed, const char *kind, const char *name, const char *value)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+
+    if (value)
+        snapshot_put_feature(snapshot, feature_new(kind, name, value));
+    else
+        snapshot_drop_feature(snapshot, kind, name);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy)
 {
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
     struct account *account = make_account(name);
 
     account->session = *policy;
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_change(struct bed *bed, const char *name, void (*change)(struct account *account))
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    change(account);
     snapshot_put_account(snapshot, account);
     db_set_snapshot(bed->pbx->db, snapshot);
 }

@@ -62,8 +62,12 @@ struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool 
 bool bed_has_ip6(void);
 /* A setting of the switch is committed (value NULL: removed). */
 void bed_setting(struct bed *bed, const char *key, const char *value);
+/* What modules are configured with (config.feature); value NULL: removed. */
+void bed_feature(struct bed *bed, const char *kind, const char *name, const char *value);
 /* An account gets a session timer policy of its own. */
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
+/* An account becomes what change makes of a plain one. */
+void bed_change(struct bed *bed, const char *name, void (*change)(struct account *account));
 /* What an account does about encrypted audio. */
 void bed_srtp(struct bed *bed, const char *name, enum srtp_mode mode, bool without_tls);
 /* How keys go to an account's phones. */
