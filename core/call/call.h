@@ -45,7 +45,7 @@ struct call {
     bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
     struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
-    struct consult *consult; /* one party waits while the other does something else (consult.h); NULL: nobody does */
+    struct consult *consult;   /* one party waits while the other does something else (consult.h); NULL: nobody does */
     unsigned transfers;        /* begun so far */
     struct uuid conversation;  /* talk.h; nil: its own */
     char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
@@ -64,7 +64,7 @@ struct call {
     char dial_detail[128];
     struct account *behalf; /* ref: who sent the call on to here and answers for what follows; NULL: the caller */
     struct call_forward forwards[8]; /* who sent it on, in order */
-    unsigned forward_count;
+    unsigned redirect_count;
     bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
@@ -161,6 +161,7 @@ struct dial_request {
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
+    const char *label;   /* what phones show before the name of who calls: "Park 12"; NULL: nothing */
     const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */
 };
 

@@ -36,6 +36,7 @@ static void dial_free(struct dial *dial)
         free((char *)(uintptr_t)dial->attempts[i].target.to);
     free(dial->attempts);
     free(dial->headers);
+    free(dial->label);
     free(dial);
 }
 
@@ -149,6 +150,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->no_redirect = request->no_redirect;
     dial->max_ms = request->max_ms;
     dial->headers = request->headers ? str_dup(request->headers) : NULL;
+    dial->label = request->label ? str_dup(request->label) : NULL;
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);

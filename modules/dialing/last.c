@@ -52,7 +52,7 @@ static void tried(struct dialing *d, const struct call *call, const char *target
     if (!caller) /* the switch calls the one for whom the call is */
         return;
     number = dialing_first_try(d, call); /* later ones are not what he dialled */
-    if (number && caller->account && !call->forward_count && !call->transfers)
+    if (number && caller->account && !call->redirect_count && !call->transfers)
         module_live_set(d->last->dialled, caller->account->name, "", number);
     if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
         note_caller(d, name, call, call->anonymous ? NULL : call->from_number, call->from_name, false);

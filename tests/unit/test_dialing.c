@@ -512,7 +512,7 @@ START_TEST(what_becomes_of_a_call_later_is_not_what_was_dialled)
     calls(&c, "201", "202", "202");
     str_copy(c.account.name, sizeof c.account.name, "203"); /* somebody else has his place now */
     fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "204");
-    call_of(&sent_on, "201", "600")->forward_count = 1;
+    call_of(&sent_on, "201", "600")->redirect_count = 1;
     fake_event(EVENT_ROUTE_TRY, &sent_on.call, NULL, "203");
     call_of(&handed_over, "201", "600")->transfers = 1;
     fake_event(EVENT_ROUTE_TRY, &handed_over.call, NULL, "203");
