@@ -49,13 +49,14 @@ START_TEST(a_code_whose_module_is_missing_is_not_available)
 }
 END_TEST
 
-#define ALL "[module forward]\n[module screen]\n[module group]\n[module dialing]\n"
+#define ALL "[module forward]\n[module screen]\n[module group]\n[module pickup]\n[module park]\n[module dialing]\n"
 
 START_TEST(codes_that_change_something_are_answered_by_voice)
 {
-    static const char *const codes[] = {"*21*202", "*21",      "*67*202",  "%2367", "*61*202", "*61",    "*62*202",
-                                        "%2362",   "*26",      "*26",      "*47",   "*47",     "*68",    "*07*202",
-                                        "*07*",    "*55*0730", "*55*2561", "*55",   "*37202",  "*37201", "*37"};
+    static const char *const codes[] = {"*21*202", "*21",     "*67*202", "%2367",   "*8",    "*8202",    "*7",
+                                        "*71",     "*61*202", "*61",     "*62*202", "%2362", "*26",      "*26",
+                                        "*47",     "*47",     "*68",     "*07*202", "*07*",  "*55*0730", "*55*2561",
+                                        "*55",     "*37202",  "*37201",  "*37"};
     struct bed *bed = bed_open(ALL, NULL);
     struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
 
