@@ -43,6 +43,14 @@ static void note_caller(struct dialing *d, const char *account, const struct cal
     json_decref(row);
 }
 
+/* It is the account itself that calls, and not one whose call goes on with its rights. */
+static bool calls_itself(const struct call *call)
+{
+    const struct account *account = call->caller->account;
+
+    return account && strcmp(account->name, call->from_number) == 0 && !call->redirect_count && !call->transfers;
+}
+
 /* Somebody is tried: that counts as a call for both, whatever becomes of it. */
 static void tried(struct dialing *d, const struct call *call, const char *target)
 {
@@ -52,7 +60,7 @@ static void tried(struct dialing *d, const struct call *call, const char *target
     if (!caller) /* the switch calls the one for whom the call is */
         return;
     number = dialing_first_try(d, call); /* later ones are not what he dialled */
-    if (number && caller->account && !call->redirect_count && !call->transfers)
+    if (number && calls_itself(call))
         module_live_set(d->last->dialled, caller->account->name, "", number);
     if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
         note_caller(d, name, call, call->anonymous ? NULL : call->from_number, call->from_name, false);

@@ -507,7 +507,7 @@ END_TEST
 
 START_TEST(what_becomes_of_a_call_later_is_not_what_was_dialled)
 {
-    struct a_call c, sent_on, handed_over, made;
+    struct a_call c, sent_on, handed_over, made, followed;
 
     calls(&c, "201", "202", "202");
     str_copy(c.account.name, sizeof c.account.name, "203"); /* somebody else has his place now */
@@ -518,6 +518,8 @@ START_TEST(what_becomes_of_a_call_later_is_not_what_was_dialled)
     fake_event(EVENT_ROUTE_TRY, &handed_over.call, NULL, "203");
     call_of(&made, "201", "600")->caller = NULL;
     fake_event(EVENT_ROUTE_TRY, &made.call, NULL, "201");
+    str_copy(call_of(&followed, "201", "600")->from_number, sizeof followed.call.from_number, "204"); /* 204's call */
+    fake_event(EVENT_ROUTE_TRY, &followed.call, NULL, "203");
     verb_of("203", "redial", NULL);
     ck_assert_str_eq(fake.word, "nothing");
     verb_of("201", "redial", NULL);
