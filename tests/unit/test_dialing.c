@@ -548,6 +548,22 @@ START_TEST(the_last_caller_is_known_answered_or_not)
 }
 END_TEST
 
+START_TEST(after_a_transfer_it_is_the_other_one_who_calls)
+{
+    struct a_call c, other;
+
+    call_of(&c, "201", "202");
+    call_of(&other, "204", "");
+    str_copy(other.leg.number, sizeof other.leg.number, "204");
+    c.call.first = c.call.caller;
+    c.call.caller = &other.leg;
+    c.call.transfers = 1;
+    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
+    verb_of("203", "return_call", NULL);
+    ck_assert_str_eq(fake.went, "internal/204");
+}
+END_TEST
+
 START_TEST(a_caller_who_is_not_shown_is_not_called_back)
 {
     struct a_call c;
@@ -697,6 +713,7 @@ int main(void)
     tcase_add_test(numbers, redial_dials_the_last_number_that_led_to_somebody);
     tcase_add_test(numbers, what_becomes_of_a_call_later_is_not_what_was_dialled);
     tcase_add_test(numbers, the_last_caller_is_known_answered_or_not);
+    tcase_add_test(numbers, after_a_transfer_it_is_the_other_one_who_calls);
     tcase_add_test(numbers, a_caller_who_is_not_shown_is_not_called_back);
     tcase_add_test(numbers, a_caller_with_an_odd_name_is_kept_as_well);
     tcase_add_test(numbers, an_accounts_own_speed_dials_come_before_those_of_the_switch);
