@@ -55,20 +55,17 @@ static bool calls_itself(const struct call *call)
 static void tried(struct dialing *d, const struct call *call, const char *target)
 {
     const struct leg *caller = call->caller;
-    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target, *number;
+    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target, *number, *who;
     bool handed_over = call->first && call->first != caller; /* by a transfer: it is he who calls now */
 
     if (!caller) /* the switch calls the one for whom the call is */
         return;
+    who = handed_over ? caller->number : call->anonymous ? NULL : call->from_number;
     number = dialing_first_try(d, call); /* later ones are not what he dialled */
     if (number && calls_itself(call))
         module_live_set(d->last->dialled, caller->account->name, "", number);
     if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
-        note_caller(d, name, call,
-                    call->anonymous ? NULL
-                    : handed_over   ? caller->number
-                                    : call->from_number,
-                    handed_over ? caller->name : call->from_name, false);
+        note_caller(d, name, call, who, handed_over ? caller->name : call->from_name, false);
 }
 
 static void happened(void *arg, const struct event *event)
