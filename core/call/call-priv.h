@@ -93,6 +93,8 @@ void leg_plays_end(struct leg *leg);
 bool leg_would_hold(const struct leg *leg, enum stream_dir dir, bool offers);
 /* Agreed: it says this now. Keeps leg->held. */
 void leg_note_hold(struct leg *leg, enum stream_dir dir);
+/* Publishes who is held by this leg, if it holds: again when that is somebody else. */
+void leg_say_hold(struct leg *leg);
 /* It holds, and the other phone is told what it says. */
 bool leg_hold_is_told(const struct leg *leg);
 
@@ -169,6 +171,10 @@ void leg_talk_update(struct leg *leg);
 void leg_talk_conference(struct leg *leg, const char *room);
 /* It talks no more, to other (NULL: a conference). Nothing, when it did not. */
 void leg_talk_ends(struct leg *leg, struct leg *other);
+
+/* pickup.c: an INVITE that is to take the place of a phone that rings (RFC 3891): its leg in that phone's call,
+ * OFFERED; it takes the call at the end of this turn. NULL with *refused: nothing has changed. */
+struct leg *pickup_incoming(struct leg *ringing, const struct call_incoming *in, enum cause *refused);
 
 /* fallback.c */
 /* The call's dialplan has failed: does somebody else take care of it? */

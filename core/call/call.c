@@ -274,7 +274,7 @@ void call_came_back(struct call *call, const struct call *of)
     str_copy(call->from_name, sizeof call->from_name, of->from_name);
     call->anonymous = of->anonymous;
     memcpy(call->forwards, of->forwards, sizeof call->forwards);
-    call->forward_count = of->forward_count;
+    call->redirect_count = of->redirect_count;
     if (!call->caller || !call->caller->account)
         return;
     if (!call_sent_on(call, call->caller->account, call->dialled, FORWARD_BY_PHONE, why, sizeof why))

@@ -65,7 +65,7 @@ struct call {
     char dial_detail[128];
     struct account *behalf; /* ref: who sent the call on to here and answers for what follows; NULL: the caller */
     struct call_forward forwards[8]; /* who sent it on, in order */
-    unsigned forward_count;
+    unsigned redirect_count;
     bool secure;   /* it was made to a sips: URI: it goes on over TLS, or not at all */
     unsigned hops; /* Max-Forwards left for requests made on its behalf */
     bool ended_published;
@@ -162,7 +162,11 @@ struct dial_request {
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
+<<<<<<< HEAD
     const char *name;    /* the caller's phones show in place of its name; NULL: as it is */
+=======
+    const char *label;   /* what phones show before the name of who calls: "Park 12"; NULL: nothing */
+>>>>>>> 0be485f4a9c87d9fb3490ee36741d2382e675593
     const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */
 };
 

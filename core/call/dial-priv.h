@@ -37,7 +37,11 @@ struct dial {
     unsigned timeout_ms, max_ms;
     bool in_order, no_redirect;
     char *headers; /* for the INVITEs; NULL: none */
+<<<<<<< HEAD
     char *name;    /* that the caller is shown with; NULL: its own */
+=======
+    char *label;   /* before the name that they show; NULL: none */
+>>>>>>> 0be485f4a9c87d9fb3490ee36741d2382e675593
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
     enum forward_why redirect_why;
@@ -106,6 +110,10 @@ void dial_early_media(struct dial *dial, struct leg *branch);
 void dial_hear_another(struct dial *dial);
 void dial_reoffer(struct dial *dial);
 void dial_connect(struct dial *dial, struct leg *winner);
+/* Does this branch ring, so that somebody else might have the call in its place? */
+bool dial_rings(const struct dial *dial, const struct leg *branch);
+/* Somebody who was not called takes the call: a leg of the call that has been answered. */
+void dial_pick(struct dial *dial, struct leg *leg);
 void dial_winner_ended(struct dial *dial);
 
 #endif

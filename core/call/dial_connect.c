@@ -126,6 +126,8 @@ void dial_connect(struct dial *dial, struct leg *winner)
     int result;
 
     dial->winner = dial_branch_take(dial, winner); /* with the branch's reference */
+    if (!dial->winner)                             /* it was not called: it picks the call up */
+        dial->winner = obj_ref(winner, "dial");
     dial_end_branches(dial, CAUSE_ANSWERED_ELSEWHERE, WHO_SWITCH, NULL);
     loop_timer_stop(call->pbx->loop, &dial->deadline);
     dial_music_stop(dial);
@@ -175,4 +177,19 @@ void dial_winner_ended(struct dial *dial)
     dial_finish(dial, DIAL_ANSWERED);
     if (dial->cause != CAUSE_NORMAL) /* lost media, lost connection: the caller's leg says so too */
         dial->call->dial_cause = dial->cause;
+}
+
+bool dial_rings(const struct dial *dial, const struct leg *branch)
+{
+    for (unsigned i = 0; i < dial->branch_count && !dial->winner && !dial->finished; i++)
+        if (dial->branches[i]->leg == branch)
+            return true;
+    return false;
+}
+
+void dial_pick(struct dial *dial, struct leg *leg)
+{
+    leg_set_control(leg, dial_changed, dial);
+    dial_connect(dial, leg);
+    dial_ringback(dial);
 }

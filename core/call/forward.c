@@ -37,20 +37,20 @@ static void tell(struct call *call, const struct call_forward *forward)
 bool call_sent_on(struct call *call, struct account *by, const char *to, enum forward_why why, char *words,
                   size_t words_size)
 {
-    struct call_forward *forward = &call->forwards[call->forward_count];
+    struct call_forward *forward = &call->forwards[call->redirect_count];
 
-    for (unsigned i = 0; i < call->forward_count; i++) {
+    for (unsigned i = 0; i < call->redirect_count; i++) {
         if (strcmp(call->forwards[i].by, by->name) == 0) {
             snprintf(words, words_size, "%s was asked twice: accounts forward to each other in a circle", by->name);
             return false;
         }
     }
-    if (call->forward_count == COUNT_OF(call->forwards)) {
-        snprintf(words, words_size, "the call was sent on %u times, and %s would send it on again", call->forward_count,
+    if (call->redirect_count == COUNT_OF(call->forwards)) {
+        snprintf(words, words_size, "the call was sent on %u times, and %s would send it on again", call->redirect_count,
                  by->name);
         return false;
     }
-    call->forward_count++;
+    call->redirect_count++;
     str_copy(forward->by, sizeof forward->by, by->name);
     str_copy(forward->to, sizeof forward->to, to);
     forward->why = why;

@@ -21,6 +21,8 @@ enum hook_point {
                      HANDLED: yes: the other phone is told nothing and hears hold music. PASS: it is told what this one
                      says.     Asked often, may not defer, and must change nothing */
     HOOK_FORWARD, /* subject struct forward_wish * (forward.h): does somebody send the call elsewhere? May not defer */
+    HOOK_PICKUP,  /* subject struct pickup_wish *: an account wants the call that rings at another one's phone. HANDLED:
+                     it may have it. May not defer. PASS: it may not (403) */
     HOOK_POINTS,
 };
 

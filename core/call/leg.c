@@ -50,6 +50,7 @@ static void leg_destroy(void *obj)
     if (leg->keys)
         explicit_bzero(leg->keys, sizeof *leg->keys);
     free(leg->keys);
+    obj_unref(leg->waits_by, "waits");
     obj_unref(leg->account, "leg");
     obj_unref(leg->call, "leg");
     leg->pbx->leg_count--;
@@ -501,7 +502,7 @@ static enum who who_in_call(const struct leg *leg, enum who who)
 
     if (leg == made && who == WHO_CALLEE)
         return WHO_CALLER;
-    return leg != made && who == WHO_CALLER && call->transfers ? WHO_CALLEE : who;
+    return leg != made && who == WHO_CALLER && (call->transfers || (made && leg->inbound)) ? WHO_CALLEE : who;
 }
 
 void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail)

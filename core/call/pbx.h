@@ -73,6 +73,7 @@ struct pbx {
     const struct leg_ops *leg_ops;                                          /* how outbound legs are made: core/sip */
     void *sip;                                                              /* struct agent * of core/sip */
     int (*notify)(struct pbx *pbx, const char *account, const char *event); /* core/sip: pbx_notify() */
+    int (*text)(struct pbx *pbx, const char *account, const char *text);    /* core/sip: pbx_text() */
     void (*subscriptions)(struct pbx *pbx, subscription_fn fn, void *arg);  /* core/sip: pbx_each_subscription() */
     flow_find_fn find_flows;                                                /* set by the registrar; NULL: none */
     void *find_flows_arg;
@@ -106,6 +107,8 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg);
  * with parameters), by NOTIFY. To how many it was sent, which says nothing of what they make of it; -ENOENT: no such
  * account; -EINVAL: no event. */
 int pbx_notify(struct pbx *pbx, const char *account, const char *event);
+/* A short text (UTF-8) for the displays of all registered phones of an account. To how many it was sent; -ENOENT. */
+int pbx_text(struct pbx *pbx, const char *account, const char *text);
 
 /* All subscriptions there are; they must not be touched meanwhile. */
 void pbx_each_subscription(struct pbx *pbx, subscription_fn fn, void *arg);

@@ -218,6 +218,7 @@ static int begin_transfer(struct leg *by, struct leg *who, const char *context, 
     if (by->bridge && by->bridge == who->bridge)
         call_part(by, who);
     call->transfer = t;
+    call->redirect_count = 0; /* what follows is another wish */
     call_talks_by(call, "transfer", t->by_number);
     call_serve(call, who, behalf);
     loop_later(call->pbx->loop, begin, t);
@@ -508,6 +509,8 @@ struct leg *call_replace(struct leg *replaced, bool early_only, const struct cal
         *refused = CAUSE_STOPPING;
     else if (!media_is_up(pbx->media))
         *refused = CAUSE_NO_MEDIA;
+    else if (!replaced->inbound && (replaced->state == LEG_CALLING || replaced->state == LEG_RINGING))
+        return pickup_incoming(replaced, in, refused);
     else if (!in->account || !replaced->account || strcmp(in->account->name, replaced->account->name) != 0)
         *refused = CAUSE_FORBIDDEN;
     else if (!leg_is_alive(replaced))

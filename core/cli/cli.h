@@ -46,7 +46,7 @@ extern const struct cli_command cmd_registrations, cmd_accounts;
 extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config, cmd_backup, cmd_restore;
 extern const struct cli_command cmd_acl, cmd_ban;
 extern const struct cli_command cmd_group, cmd_followme;
-extern const struct cli_command cmd_room, cmd_conferences, cmd_conference;
+extern const struct cli_command cmd_room, cmd_conferences, cmd_conference, cmd_parked;
 extern const struct cli_command cmd_record, cmd_play, cmd_music;
 extern const struct cli_command cmd_transfer;
 extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate,
@@ -54,6 +54,7 @@ extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_module
 extern const struct cli_command cmd_trace, cmd_why;
 extern const struct cli_command cmd_tls;
 extern const struct cli_command cmd_notify, cmd_subscriptions;
+extern const struct cli_command cmd_forward, cmd_dnd, cmd_call_waiting, cmd_block;
 extern const struct cli_command cmd_speeddial, cmd_wakeup, cmd_callback;
 
 /* cmd_tls.c: what is to be said of a certificate in JSON; "" when all is well. */

@@ -450,10 +450,12 @@ const struct cli_command cmd_account = {
     "auto|rfc4733|info|inband (how keys go to its phones); the value default of the last eight means: as the switch.\n"
     "--language en|es|fr: of the prompts that its phones hear. --music-class NAME: what those hear whom it puts on "
     "hold\n"
-    "(none: silence).\n"
+    "(none: silence). --pickup-group LIST (sales,support): whose calls its phones may take, and who may take theirs\n"
+    "(default: none).\n"
     "--srtp-without-tls yes|no: its keys may travel unencrypted. --acl NAME: an access list of the addresses that may\n"
-    "use it (default: none).\n\n" SECRETS_HELP
-    "A change has come into force, or it is said why not, when the command ends.",
+    "use it (default: none).\n"
+    "--max-calls N: calls at a time, in both directions (default: no limit). --anonymous yes|no: whom it calls is not\n"
+    "shown its number.\n\n" SECRETS_HELP "A change has come into force, or it is said why not, when the command ends.",
     run_account};
 const struct cli_command cmd_device = {
     "device", "device add|set|show|list|del|password|enable|disable|import|export [...]",

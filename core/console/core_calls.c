@@ -1,5 +1,7 @@
 /* The commands calls, call and hangup. Signalling thread. Reads calls and legs; ends calls only through call_end(). */
 #include "base/log.h"
+#include "call/bridge.h"
+#include "call/hold.h"
 #include "call/talk.h"
 #include "console/core.h"
 #include "trace/trace.h"
@@ -19,12 +21,31 @@ static const char *leg_codec(const struct leg *leg)
     return codec ? codec->name : NULL;
 }
 
+/* Whom it holds since when, or who holds it. */
+static void add_hold(json_t *json, const struct leg *leg)
+{
+    const struct leg *peer = bridge_peer(leg);
+    const char *music = leg_hold_music(leg);
+
+    if (leg->held) {
+        json_object_set_new(json, "held_us", json_integer((json_int_t)leg->held_us));
+        json_object_set_new(json, "held_seconds", json_integer(leg_held_seconds(leg)));
+        if (peer)
+            json_object_set_new(json, "holds", json_text(peer->number));
+        if (music)
+            json_object_set_new(json, "music", json_text(music));
+    }
+    if (peer && peer->held)
+        json_object_set_new(json, "held_by", json_text(peer->number));
+}
+
 static json_t *leg_json(const struct leg *leg)
 {
     json_t *json = json_pack("{s:o,s:o,s:b,s:s,s:b}", "id", json_uuid(&leg->id), "party", json_text(leg->number),
                              "inbound", leg->inbound, "state", fsm_name(&leg_states, leg->state), "held", leg->held);
     const char *codec = leg_codec(leg);
 
+    add_hold(json, leg);
     if (leg->silence.began_us)
         json_object_set_new(
             json, "silent_seconds",

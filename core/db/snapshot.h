@@ -63,10 +63,11 @@ struct account {
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
     enum dtmf_mode dtmf;
     /* Owned by it; few accounts have any, and all others share "". See account_text(). */
-    const char *codecs;      /* which it may use, best first, with commas between; "": the setting codecs decides */
-    const char *language;    /* of prompts: "en"; "": the setting language decides */
-    const char *music_class; /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
-    const char *acl;         /* access list of the addresses that may use it; "": all */
+    const char *codecs;       /* which it may use, best first, with commas between; "": the setting codecs decides */
+    const char *language;     /* of prompts: "en"; "": the setting language decides */
+    const char *music_class;  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
+    const char *pickup_group; /* whose calls it may take, and who may take its: "sales,support"; "": none */
+    const char *acl;          /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */

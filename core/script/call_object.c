@@ -116,9 +116,9 @@ static const char *text_field(const struct script_run *run, const char *name, ch
     if (strcmp(name, "account") == 0)
         return call->caller && call->caller->account ? call->caller->account->name : NULL;
     if (strcmp(name, "forwarded_by") == 0)
-        return call->forward_count ? call->forwards[call->forward_count - 1].by : NULL;
+        return call->redirect_count ? call->forwards[call->redirect_count - 1].by : NULL;
     if (strcmp(name, "forwarded_why") == 0)
-        return call->forward_count ? forward_why_name(call->forwards[call->forward_count - 1].why) : NULL;
+        return call->redirect_count ? forward_why_name(call->forwards[call->redirect_count - 1].why) : NULL;
     return "";
 }
 

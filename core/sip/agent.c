@@ -219,6 +219,7 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     pbx->notify = unsolicited_notify;
     pbx->subscriptions = events_each;
     refer_open(agent);
+    pbx->text = unsolicited_text;
     *out = agent;
     return 0;
 }
@@ -308,6 +309,7 @@ void agent_close(struct agent *agent)
     agent->pbx->sip = NULL;
     agent->pbx->leg_ops = NULL;
     agent->pbx->notify = NULL;
+    agent->pbx->text = NULL;
     agent->pbx->subscriptions = NULL;
     free(agent);
 }

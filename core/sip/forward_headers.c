@@ -43,17 +43,17 @@ void forward_headers(const struct dialog *dialog, char *out, size_t size)
     char host[128], who[330], index[3 * COUNT_OF(call->forwards)] = "1";
     size_t used = 0, deep = 1;
 
-    if (!call->forward_count)
+    if (!call->redirect_count)
         return;
     our_host(dialog, host, sizeof host);
-    for (unsigned i = call->forward_count; i-- > 0;) { /* the last one stands first */
+    for (unsigned i = call->redirect_count; i-- > 0;) { /* the last one stands first */
         party(call, call->forwards[i].by, host, who, sizeof who);
         str_append(out, size, &used, "Diversion: <sip:%s>;reason=%s;counter=1;screen=yes;privacy=off\r\n", who,
                    reasons[call->forwards[i].why].reason);
     }
     party(call, call->forwards[0].by, host, who, sizeof who);
     str_append(out, size, &used, "History-Info: <sip:%s>;index=1", who);
-    for (unsigned i = 0; i < call->forward_count; i++) {
+    for (unsigned i = 0; i < call->redirect_count; i++) {
         party(call, call->forwards[i].to, host, who, sizeof who);
         str_append(out, size, &used, ", <sip:%s;cause=%d>;index=%s.1;mp=%s", who, reasons[call->forwards[i].why].cause,
                    index, index);

@@ -51,7 +51,7 @@ static void tried(struct dialing *d, const struct call *call, const char *target
 
     if (!caller) /* the switch calls the one for whom the call is */
         return;
-    if (caller->account && !call->forward_count && !call->transfers)
+    if (caller->account && !call->redirect_count && !call->transfers)
         module_live_set(d->last->dialled, caller->account->name, "", dialing_number(d, call));
     if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
         note_caller(d, name, call, call->anonymous ? NULL : call->from_number, call->from_name, false);

@@ -30,7 +30,7 @@ static void hide_if_set(struct screen *s, struct call *call)
 {
     const struct account *account = call->caller ? call->caller->account : NULL;
 
-    if (!account || call->anonymous || call->first || call->forward_count || module_call_data(s->ctx, call))
+    if (!account || call->anonymous || call->first || call->redirect_count || module_call_data(s->ctx, call))
         return;
     account = snapshot_account(db_snapshot(s->pbx->db), account->name);
     if (account && account->anonymous)
@@ -60,7 +60,7 @@ static bool is_blocked(const struct screen *s, const struct call *call, const ch
 {
     const char *caller = call->from_number;
 
-    for (unsigned i = 0; i < call->forward_count; i++)
+    for (unsigned i = 0; i < call->redirect_count; i++)
         if (call->forwards[i].why == FORWARD_SCREENED) /* it goes where it was sent */
             return false;
     if (call->first && call->caller && call->caller != call->first)

@@ -510,9 +510,9 @@ START_TEST(what_becomes_of_a_call_later_is_not_what_was_dialled)
 
     calls(&c, "201", "202", "202");
     call_of(&c, "201", "600");
-    c.call.forward_count = 1;
+    c.call.redirect_count = 1;
     fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
-    c.call.forward_count = 0;
+    c.call.redirect_count = 0;
     c.call.transfers = 1;
     fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
     c.call.caller = NULL;

@@ -1,0 +1,43 @@
+"""Forwards, do not disturb and blocked callers as an administrator meets them: psql, the command line, the records."""
+
+from harness.proc import wait_until
+
+
+def where_calls_go_is_set_by_psql_and_the_command_line_and_stands_in_the_records(t):
+    tandem = t.own_tandem(modules="[module forward]\n[module screen]\n").start()
+    caller, callee, third = t.endpoint(), t.endpoint(), t.endpoint()
+    for phone in (caller, callee, third):
+        assert phone.register().status == 200
+    tandem.sql(f"SELECT set_forward('{callee.user}', 'busy', '{third.user}')")
+    wait_until("the forward to reach the switch",
+               lambda: [f["number"] for f in tandem.json("forward", callee.user)["forwards"]] == [third.user], 20, 0.1)
+
+    caller.send_invite(callee.user)
+    callee.reply(callee.request("INVITE", 20.0), 486, "Busy Here")
+    invite = third.request("INVITE", 20.0)
+    assert f"<sip:{callee.user}@" in invite.get("diversion") and ";reason=user-busy" in invite.get("diversion"), invite
+    assert f"sip:{caller.user}@" in invite.get("from"), invite
+    third.reply(invite, 486, "Busy Here")
+    assert caller.response("INVITE", timeout=20.0, call_id=caller.call[1]).status == 486
+    words = f"{callee.user} forwards to {third.user} when busy"
+    wait_until("`tandem why last` to say it", lambda: words + "." in tandem.json("why", "last")["sentence"], 20, 0.2)
+    tandem.wait_record(f"SELECT 1 AS yes FROM v_event WHERE kind = 'forwarded' AND detail = '{words}'", "the event")
+
+    assert tandem.cli("forward", callee.user, "off").stdout == "Nothing is forwarded.\n"
+    assert tandem.cli("dnd", callee.user, "on").stdout == f"{callee.user} is not disturbed.\n"
+    caller.send_invite(callee.user)
+    refused = caller.response("INVITE", timeout=20.0, call_id=caller.call[1])
+    assert refused.status == 486 and "does not want to be disturbed" in refused.get("warning"), refused
+    row = tandem.wait_record(f"SELECT do_not_disturb, busy FROM v_feature WHERE account = '{callee.user}' AND do_not_disturb",
+                             "the row of do-not-disturb")
+    assert row["busy"] in (None, ""), row
+    tandem.cli("dnd", callee.user, "off")
+
+    said = tandem.cli("block", "add", "--account", callee.user, caller.user, "--note", "calls at night").stdout
+    assert said.startswith("Blocked"), said
+    caller.send_invite(callee.user)
+    assert caller.response("INVITE", timeout=20.0, call_id=caller.call[1]).status == 603
+    assert "calls at night" in tandem.cli("block", "list").stdout
+    tandem.wait_record(f"SELECT 1 AS yes FROM v_block WHERE pattern = '{caller.user}'", "the row of the list")
+    tandem.sql(f"SELECT unblock_caller('{caller.user}', '{callee.user}')")
+    wait_until("the list to be empty", lambda: not tandem.json("block", "list")["blocks"], 20, 0.1)
