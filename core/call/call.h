@@ -162,11 +162,7 @@ struct dial_request {
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
-<<<<<<< HEAD
-    const char *name;    /* the caller's phones show in place of its name; NULL: as it is */
-=======
     const char *label;   /* what phones show before the name of who calls: "Park 12"; NULL: nothing */
->>>>>>> 0be485f4a9c87d9fb3490ee36741d2382e675593
     const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */
 };
 

@@ -37,11 +37,7 @@ struct dial {
     unsigned timeout_ms, max_ms;
     bool in_order, no_redirect;
     char *headers; /* for the INVITEs; NULL: none */
-<<<<<<< HEAD
-    char *name;    /* that the caller is shown with; NULL: its own */
-=======
     char *label;   /* before the name that they show; NULL: none */
->>>>>>> 0be485f4a9c87d9fb3490ee36741d2382e675593
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
     enum forward_why redirect_why;

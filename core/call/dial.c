@@ -36,11 +36,7 @@ static void dial_free(struct dial *dial)
         free((char *)(uintptr_t)dial->attempts[i].target.to);
     free(dial->attempts);
     free(dial->headers);
-<<<<<<< HEAD
-    free(dial->name);
-=======
     free(dial->label);
->>>>>>> 0be485f4a9c87d9fb3490ee36741d2382e675593
     free(dial);
 }
 
@@ -154,11 +150,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->no_redirect = request->no_redirect;
     dial->max_ms = request->max_ms;
     dial->headers = request->headers ? str_dup(request->headers) : NULL;
-<<<<<<< HEAD
-    dial->name = request->name ? str_dup(request->name) : NULL;
-=======
     dial->label = request->label ? str_dup(request->label) : NULL;
->>>>>>> 0be485f4a9c87d9fb3490ee36741d2382e675593
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);

@@ -215,19 +215,10 @@ static int branch_offer(const struct leg *caller, struct media_desc **out)
 /* Who was called himself, and handed over since, is the one who is shown. */
 static void show_caller(const struct dial *dial, struct leg *leg)
 {
-<<<<<<< HEAD
-    const struct call *call = dial->call;
-    bool made = call->first ? call->first == dial->leg : !call->first_gone;
-
-    if (dial->leg->anonymous || (made && !dial->name))
-        return;
-    leg->shown = mem_new(sizeof *leg->shown);
-    str_copy(leg->shown->number, sizeof leg->shown->number, dial->leg->number);
-    str_copy(leg->shown->name, sizeof leg->shown->name, dial->name ? dial->name : dial->leg->name);
-=======
     const struct leg *caller = dial->leg;
     const struct call *call = dial->call;
-    bool other = call->first && call->first != caller, hidden = call->anonymous && !other;
+    bool other = call->first ? call->first != caller : call->first_gone;
+    bool hidden = caller->anonymous || (call->anonymous && !other);
     const char *number = hidden ? "" : other ? caller->number : call->from_number;
     const char *name = hidden ? "" : other ? caller->name : call->from_name;
 
@@ -240,7 +231,6 @@ static void show_caller(const struct dial *dial, struct leg *leg)
                  *name ? name : number);
     else
         str_copy(leg->shown->name, sizeof leg->shown->name, name);
->>>>>>> 0be485f4a9c87d9fb3490ee36741d2382e675593
 }
 
 static void branch_new(struct dial_attempt *attempt, struct leg *leg)
