@@ -93,7 +93,7 @@ bool leg_is_alive(const struct leg *leg)
 
 bool leg_is_withheld(const struct leg *leg)
 {
-    return leg->call->anonymous && !leg->shown;
+    return leg->shown ? !*leg->shown->number && !*leg->shown->name : leg->call->anonymous;
 }
 
 const char *leg_shown_number(const struct leg *leg)

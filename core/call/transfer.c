@@ -288,12 +288,12 @@ static void recalled(void *arg, const struct dial_result *result)
 
 static void recall(struct call *call, struct leg *who, const struct account *account, enum cause cause)
 {
-    char target[80], label[40];
+    char target[80], label[80];
     const struct dial_target to = {.to = target};
     const struct dial_request request = {
         .leg = who, .targets = &to, .target_count = 1, .timeout_ms = RECALL_MS, .headers = RECALLED, .label = label};
 
-    snprintf(label, sizeof label, "Back: %s", dial_status_name(dial_status_of(cause)));
+    snprintf(label, sizeof label, "Back (%s):", dial_status_name(dial_status_of(cause)));
     if (account)
         snprintf(target, sizeof target, "account:%s", account->name);
     if (!account || call_dial(call, &request, recalled, call) < 0)

@@ -233,7 +233,7 @@ END_TEST
 static const struct {
     int status;
     const char *shown;
-} recalls[] = {{486, "\"Back: busy 201\""}, {603, "\"Back: rejected 201\""}, {480, "\"Back: unreachable 201\""}};
+} recalls[] = {{486, "\"Back (busy): "}, {603, "\"Back (rejected): "}, {480, "\"Back (unreachable): "}};
 
 START_TEST(who_is_called_back_sees_why)
 {
