@@ -219,9 +219,9 @@ static bool holds(const struct leg *holder)
 /* Of whose account the class is: of who holds it; of who parked it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    bool parked = leg->parked && !leg->bridge && !leg->conference;
-    bool waits = parked || conference_waits(leg) || (leg->waits_for && !leg->bridge);
-    const struct leg *holder = conference_waits(leg) ? leg : waits && !parked ? leg->waits_for : bridge_peer(leg);
+    bool parked = leg->waits && !leg->bridge && !leg->conference;
+    bool waits = parked || conference_waits(leg);
+    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
     const struct music_class *row;
 
     if (!leg_is_alive(leg) || !leg_audio_port(leg))

@@ -211,7 +211,6 @@ struct leg {
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
     struct leg_quality quality;
-    struct leg *waits_for;    /* in no bridge: it waits for this one to come back, and hears its hold music. Borrowed */
     struct media_play *music; /* hold music that it hears; NULL: none */
     uint64_t music_id;        /* which */
     bool parked;              /* it waits for somebody to fetch it: it hears music, as long as it is in no bridge */
