@@ -72,28 +72,32 @@ static void close_all(struct bed *bed, struct ua *a, struct ua *b, struct ua *c)
 
 static const struct {
     const char *when, *reason, *cause;
-    int status; /* 202's phone answers so; 0: it does nothing; -1: it is not called; -2: it is not there */
+    int status; /* 202's phone answers so; 0: it rings; -1: it is not called; -2: it is not there; -3: it says nothing
+                 */
 } conditions[] = {
     {"always", "unconditional", "cause=302", -1},    {"busy", "user-busy", "cause=486", 486},
     {"busy", "user-busy", "cause=486", 603},         {"no-answer", "no-answer", "cause=408", 0},
     {"unreachable", "unavailable", "cause=503", -2}, {"unreachable", "unavailable", "cause=503", 480},
+    {"no-answer", "no-answer", "cause=408", -3},
 };
 
 START_TEST(a_call_goes_on_under_each_condition_and_who_gets_it_sees_who_was_called)
 {
     struct bed *bed = bed_open(FORWARD, NULL);
     struct ua *a = bed_registered(bed, "201"), *b = NULL, *c = bed_registered(bed, "203");
-    struct message invite;
+    struct message invite, unheard;
     char diversion[100];
 
     if (conditions[_i].status != -2)
         b = bed_registered(bed, "202");
-    forward(bed, "202", conditions[_i].when, "203", conditions[_i].status == 0 ? 1 : 0);
+    forward(bed, "202", conditions[_i].when, "203", strcmp(conditions[_i].when, "no-answer") == 0);
     ua_invite(a, "202", NULL);
     if (conditions[_i].status > 0)
         refuse(b, must(ua_wait(b, "INVITE")), conditions[_i].status);
     else if (conditions[_i].status == 0)
         ua_reply(b, must(ua_wait(b, "INVITE")), 180, "Ringing", NULL);
+    else if (conditions[_i].status == -3)
+        unheard = *must(ua_wait(b, "INVITE"));
     invite = *must(ua_wait(c, "INVITE"));
     ck_assert(says(&invite, "From", "sip:201@"));
     snprintf(diversion, sizeof diversion, ";reason=%s;counter=1;", conditions[_i].reason);
@@ -105,6 +109,8 @@ START_TEST(a_call_goes_on_under_each_condition_and_who_gets_it_sees_who_was_call
     if (conditions[_i].status == 0) {
         ua_reply(b, must(ua_wait(b, "CANCEL")), 200, "OK", NULL);
         refuse(b, &b->invite, 487);
+    } else if (conditions[_i].status == -3) {
+        refuse(b, &unheard, 487); /* so that nothing of it is left */
     } else if (conditions[_i].status == -1) {
         expect_silence(bed, b, "INVITE");
     }
