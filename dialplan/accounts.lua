@@ -1,10 +1,12 @@
--- Calling accounts.
+-- Calling accounts and groups.
 
--- Rings the phones of one account for `timeout` seconds (60 when left out). Returns what call:dial returns; a name that is
--- no account ends the call as "unknown number".
+-- Rings the phones of one account, and what rings beside them (`tandem followme`), for `timeout` seconds (60 when left
+-- out); or a group (`tandem group`) of that name or number. Returns what call:dial returns; a name that is neither ends
+-- the call as "unknown number".
 function dial_account(call, name, timeout)
-  if not pbx.account(name) then
-    call:hangup("unknown-number")
+  if pbx.account(name) then
+    return pbx.has_verb("followme") and call:followme(name)
+      or call:dial { to = "account:" .. name, timeout = timeout or 60 }
   end
-  return call:dial { to = "account:" .. name, timeout = timeout or 60 }
+  return pbx.has_verb("group") and call:group(name) or call:hangup("unknown-number")
 end

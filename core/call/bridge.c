@@ -108,6 +108,8 @@ int bridge_join(struct leg *a, struct leg *b)
     leg_silence_update(a);
     leg_keys_update(a);
     leg_music_update(a);
+    leg_say_hold(a);
+    leg_say_hold(b);
     bridge_note_codecs(a);
     leg_talk_update(a);
     obj_unref(bridge, "join");

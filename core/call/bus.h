@@ -63,6 +63,9 @@ enum event_kind {
     EVENT_FORWARDED,      /* an account sends the call on; detail: who, where, when, in words */
     EVENT_TALK,           /* two legs begin or end to talk, or one in a conference: talk, and in words */
     EVENT_CALL_JOINED,    /* the call belongs to another conversation now; conversation: to which before */
+    EVENT_PICKUP,         /* the leg has taken a call that rang somewhere else or was parked; detail: whose */
+    EVENT_PARKED,         /* the leg waits in a slot; detail: in which, by whom */
+    EVENT_UNPARKED,       /* no more; detail: why not */
     EVENT_COUNT,
 };
 #define EVENT_BIT(kind) (UINT64_C(1) << (kind))

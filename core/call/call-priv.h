@@ -93,6 +93,8 @@ void leg_plays_end(struct leg *leg);
 bool leg_would_hold(const struct leg *leg, enum stream_dir dir, bool offers);
 /* Agreed: it says this now. Keeps leg->held. */
 void leg_note_hold(struct leg *leg, enum stream_dir dir);
+/* Publishes who is held by this leg, if it holds: again when that is somebody else. */
+void leg_say_hold(struct leg *leg);
 /* It holds, and the other phone is told what it says. */
 bool leg_hold_is_told(const struct leg *leg);
 
@@ -106,6 +108,18 @@ void leg_keys_fill(const struct leg *leg, struct media_desc *desc, const struct 
 void leg_keys_update(struct leg *leg);
 /* Its media end. */
 void leg_keys_forget(struct leg *leg);
+
+/* leg_codes.c: what a party types in a bridge may be a code. */
+/* Which of its keys the media process is to keep: 1 << key_event(). */
+uint32_t codes_kept(struct leg *leg);
+/* Its key goes down; comes up after ms. True: it is held here, or was eaten, and goes nowhere else by itself. */
+bool codes_key_down(struct leg *leg, char key, enum key_way way);
+bool codes_key_up(struct leg *leg, char key, enum key_way way, unsigned ms);
+/* A key that is down goes nowhere else any more. */
+void codes_eat(struct leg *leg, char key, enum key_way way);
+void codes_forget(struct leg *leg);
+/* leg_keys.c: a key that was held goes to the other side of its bridge, unless that has heard it as a tone. */
+void leg_key_release(struct leg *leg, char key, enum key_way way, unsigned ms);
 
 /* leg_silence.c */
 /* State, media, bridge or settings have changed: is sound due from it, and from the other leg of its bridge? */
@@ -131,6 +145,24 @@ void transfer_answered(struct call *call);
 void transfer_failed(struct call *call, enum cause cause, const char *detail);
 void transfer_leg_ended(struct call *call, struct leg *leg);
 
+/* call_transfer() of one whose bridge with the other has ended already; `by` may be ending. */
+int transfer_of(struct leg *by, struct leg *who, const char *context, const char *extension, struct account *behalf);
+/* The two of a bridge stop hearing each other; nothing else follows from that. */
+void call_part(struct leg *by, struct leg *who);
+/* Who talks in it goes on without what brought them together: dial and script. */
+void call_let_alone(struct call *call);
+/* This account answers for what follows; NULL: the caller's own. */
+void call_answers(struct call *call, struct account *behalf);
+/* The dialplan serves this leg from now on, and this account answers for it. */
+void call_serve(struct call *call, struct leg *who, struct account *behalf);
+
+/* consult.c. While call->consult: the transfer that it began goes so; the dialplan came to an end for who calls; a leg
+ * hangs up: true: it has left who waits to somebody else; a leg has ended. */
+void consult_told(struct call *call, int status);
+void consult_failed(struct call *call, enum cause cause);
+bool consult_hangs_up(struct leg *leg);
+void consult_leg_ended(struct call *call, struct leg *leg);
+
 /* talk.c */
 /* The leg has been answered, or bridged: do two talk now? */
 void leg_talk_update(struct leg *leg);
@@ -138,6 +170,10 @@ void leg_talk_update(struct leg *leg);
 void leg_talk_conference(struct leg *leg, const char *room);
 /* It talks no more, to other (NULL: a conference). Nothing, when it did not. */
 void leg_talk_ends(struct leg *leg, struct leg *other);
+
+/* pickup.c: an INVITE that is to take the place of a phone that rings (RFC 3891): its leg in that phone's call,
+ * OFFERED; it takes the call at the end of this turn. NULL with *refused: nothing has changed. */
+struct leg *pickup_incoming(struct leg *ringing, const struct call_incoming *in, enum cause *refused);
 
 /* fallback.c */
 /* The call's dialplan has failed: does somebody else take care of it? */

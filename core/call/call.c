@@ -321,6 +321,10 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
     enum who who = WHO_SCRIPT;
 
     call->script = NULL;
+    if (call->consult && !call->transfer && caller_waits(call)) {
+        consult_failed(call, cause ? cause : call->dial_cause);
+        return;
+    }
     if (call->transfer && caller_waits(call)) {
         if (cause == CAUSE_NONE)
             cause = call->dial_cause;
@@ -339,10 +343,13 @@ void call_script_done(struct call *call, enum cause cause, const char *detail)
 
 void call_refuse(struct call *call, enum cause cause, enum who who, const char *detail)
 {
-    if (call->transfer) {
+    if (call->transfer || call->consult) {
         if (call->script)
             call->pbx->script_ops->hangup(call->pbx->script, call);
-        transfer_failed(call, cause, detail);
+        if (call->transfer)
+            transfer_failed(call, cause, detail);
+        else
+            consult_failed(call, cause);
         return;
     }
     leg_end(call->caller, cause, who, detail);
@@ -392,6 +399,8 @@ void call_leg_ended(struct call *call, struct leg *leg)
             take_cause(call, leg);
         if (call->transfer)
             transfer_leg_ended(call, leg);
+        if (call->consult)
+            consult_leg_ended(call, leg);
         end_if_over(call);
         return;
     }
@@ -412,6 +421,8 @@ void call_leg_ended(struct call *call, struct leg *leg)
     }
     if (call->transfer)
         transfer_leg_ended(call, leg);
+    if (call->consult)
+        consult_leg_ended(call, leg);
     if (!any_leg_alive(call))
         take_cause(call, leg);
     end_if_over(call);

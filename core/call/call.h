@@ -7,6 +7,7 @@
 enum call_state { CALL_ROUTING, CALL_DIALLING, CALL_TALKING, CALL_ENDING, CALL_GONE };
 extern const struct fsm_table call_states;
 
+struct consult;
 struct dial;
 struct json_t;
 struct script_run;
@@ -44,6 +45,7 @@ struct call {
     bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
     struct dial *dial; /* running dial, or NULL */
     struct transfer *transfer; /* the caller is being transferred, and nobody has answered yet; NULL: it is not */
+    struct consult *consult;   /* one party waits while the other does something else (consult.h); NULL: nobody does */
     unsigned transfers;        /* begun so far */
     struct uuid conversation;  /* talk.h; nil: its own */
     char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
@@ -159,6 +161,8 @@ struct dial_request {
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
+    const char *label;   /* what phones show before the name of who calls: "Park 12"; NULL: nothing */
+    const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */
 };
 
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */

@@ -90,6 +90,8 @@ static const struct cause_info causes[CAUSE_COUNT] = {
                         "Please report it with the log around this time."},
     [CAUSE_TRANSFERRED] = {"transferred", 480, "Temporarily Unavailable", 16,
                            "The call was transferred to somebody else.", ""},
+    [CAUSE_PICKED_UP] = {"picked-up", 480, "Temporarily Unavailable", 16,
+                         "Who made it took over another call, which rang somewhere else or was parked.", ""},
     [CAUSE_DO_NOT_DISTURB] = {"do-not-disturb", 486, "Busy Here", 17,
                               "The called account does not want to be disturbed.",
                               "`tandem dnd` shows who has that on; so does the phone, where it has a key for it."},

@@ -45,6 +45,7 @@ enum cause {
     CAUSE_SWITCH_STOPPED, /* the switch died; written at the next start */
     CAUSE_INTERNAL,
     CAUSE_TRANSFERRED,    /* it handed its party over to somebody who has answered */
+    CAUSE_PICKED_UP,      /* who made it took over another call, which rang or was parked */
     CAUSE_DO_NOT_DISTURB, /* the account takes no calls now */
     CAUSE_TOO_MANY_CALLS, /* the account has as many as it may have */
     CAUSE_BLOCKED,        /* the account, or the switch, takes no calls of this caller */

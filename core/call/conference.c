@@ -118,7 +118,7 @@ bool conference_waits(const struct leg *leg)
 {
     const struct conference_member *member = leg->conference;
 
-    return member && !member->play && (member->waits || member->conference->count == 1);
+    return member && !member->play && !member->conference->page && (member->waits || member->conference->count == 1);
 }
 
 /* Somebody came or went: who is alone now hears music, and who is not does not. */
@@ -155,6 +155,7 @@ static struct conference *open_conference(struct pbx *pbx, const struct conferen
     while (!conference->room) /* one that a switch before us has left in the media process shall not be met */
         random_bytes(&conference->room, sizeof conference->room);
     conference->locked = request->terms->locked;
+    conference->page = request->terms->page;
     conference->started_us = loop_now_us(pbx->loop);
     list_init(&conference->members);
     list_append(&pbx->conferences, &conference->node);
@@ -209,7 +210,7 @@ int conference_join(const struct conference_request *request, conference_done_fn
     tell_media(member);
     if (member->moderator)
         stop_waiting(conference);
-    leg_expect_sound(member->leg, true);
+    leg_expect_sound(member->leg, !conference->page || !member->muted); /* who only listens may be silent */
     conference_attend(member);
     update_music(conference);
     publish(member, EVENT_CONFERENCE_JOINED, "joined as member %u%s%s%s", member->number,

@@ -15,6 +15,7 @@ struct conference_terms {
     bool tones;  /* the others hear a tone for who comes and goes */
     bool wait;   /* nobody hears anybody before a moderator is there */
     bool locked; /* from the first member on, until it is unlocked */
+    bool page;   /* one speaks and the others listen: no music, no words, no keys; from the first member on */
 };
 
 struct conference {
@@ -24,7 +25,7 @@ struct conference {
     uint64_t room; /* for the media process */
     struct list members;
     unsigned count, moderators, last_number;
-    bool locked;
+    bool locked, page;
     uint64_t started_us;
 };
 

@@ -94,7 +94,7 @@ bool conference_key(struct leg *leg, char key)
     struct conference_member *member = leg->conference;
     bool star;
 
-    if (!member)
+    if (!member || member->conference->page)
         return false;
     star = member->star;
     member->star = key == '*';
@@ -117,7 +117,7 @@ void conference_attend(struct conference_member *member)
 {
     keys_clear(&member->leg->typed);
     leg_watch_keys(member->leg, typed, NULL);
-    if (member->tones)
+    if (member->tones && !member->conference->page)
         say_others(member);
 }
 

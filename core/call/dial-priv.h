@@ -37,6 +37,7 @@ struct dial {
     unsigned timeout_ms, max_ms;
     bool in_order, no_redirect;
     char *headers; /* for the INVITEs; NULL: none */
+    char *label;   /* before the name that they show; NULL: none */
     char redirect[64], redirect_context[64];
     struct account *redirect_by; /* ref */
     enum forward_why redirect_why;
@@ -96,12 +97,19 @@ void dial_take_redirect(struct dial *dial);
 /* dial_connect.c */
 /* Who rings has changed: does the caller hear ringing from us? */
 void dial_ringback(struct dial *dial);
+/* The caller hears music until somebody has answered, where that is wanted and can be had. */
+void dial_music_start(struct dial *dial, const char *class);
+void dial_music_stop(struct dial *dial);
 /* plain: the caller hears that somebody rings, whatever the branch says. */
 void dial_branch_rings(struct dial *dial, const struct leg *branch, bool plain);
 void dial_early_media(struct dial *dial, struct leg *branch);
 void dial_hear_another(struct dial *dial);
 void dial_reoffer(struct dial *dial);
 void dial_connect(struct dial *dial, struct leg *winner);
+/* Does this branch ring, so that somebody else might have the call in its place? */
+bool dial_rings(const struct dial *dial, const struct leg *branch);
+/* Somebody who was not called takes the call: a leg of the call that has been answered. */
+void dial_pick(struct dial *dial, struct leg *leg);
 void dial_winner_ended(struct dial *dial);
 
 #endif

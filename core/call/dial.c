@@ -13,6 +13,7 @@ static void detach(struct dial *dial)
     struct loop *loop = dial->call->pbx->loop;
 
     ringback_stop(&dial->ringback, dial->leg);
+    dial_music_stop(dial);
     loop_timer_stop(loop, &dial->deadline);
     if (dial->winner) {
         leg_set_control(dial->winner, NULL, NULL);
@@ -35,6 +36,7 @@ static void dial_free(struct dial *dial)
         free((char *)(uintptr_t)dial->attempts[i].target.to);
     free(dial->attempts);
     free(dial->headers);
+    free(dial->label);
     free(dial);
 }
 
@@ -148,6 +150,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->no_redirect = request->no_redirect;
     dial->max_ms = request->max_ms;
     dial->headers = request->headers ? str_dup(request->headers) : NULL;
+    dial->label = request->label ? str_dup(request->label) : NULL;
     dial->timeout_ms = request->timeout_ms ? request->timeout_ms : DIAL_DEFAULT_MS;
     dial->attempt_count = request->target_count;
     dial->attempts = mem_new(request->target_count * sizeof *dial->attempts);
@@ -166,6 +169,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
         end_unanswered(dial);
         return 0;
     }
+    dial_music_start(dial, request->music);
     if (!dial->in_order)
         loop_timer_start(call->pbx->loop, &dial->deadline, dial->timeout_ms, dial_rang_too_long, dial);
     for (unsigned i = 0; i < (dial->in_order ? 0 : dial->attempt_count); i++)

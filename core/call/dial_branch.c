@@ -1,5 +1,6 @@
 /* The branches of a dial: who is called, with which offer, and what becomes of each. Signalling thread. Knows no SIP:
  * offers and answers are descriptions. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -214,11 +215,21 @@ static int branch_offer(const struct leg *caller, struct media_desc **out)
 /* Who was called himself, and handed over since, is the one who is shown. */
 static void show_caller(const struct dial *dial, struct leg *leg)
 {
-    if (!dial->call->first || dial->call->first == dial->leg)
+    const struct leg *caller = dial->leg;
+    const struct call *call = dial->call;
+    bool other = call->first && call->first != caller, hidden = call->anonymous && !other;
+    const char *number = hidden ? "" : other ? caller->number : call->from_number;
+    const char *name = hidden ? "" : other ? caller->name : call->from_name;
+
+    if (!other && !dial->label)
         return;
     leg->shown = mem_new(sizeof *leg->shown);
-    str_copy(leg->shown->number, sizeof leg->shown->number, dial->leg->number);
-    str_copy(leg->shown->name, sizeof leg->shown->name, dial->leg->name);
+    str_copy(leg->shown->number, sizeof leg->shown->number, number);
+    if (dial->label)
+        snprintf(leg->shown->name, sizeof leg->shown->name, "%.40s%s%.80s", dial->label, *name || *number ? " " : "",
+                 *name ? name : number);
+    else
+        str_copy(leg->shown->name, sizeof leg->shown->name, name);
 }
 
 static void branch_new(struct dial_attempt *attempt, struct leg *leg)

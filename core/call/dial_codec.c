@@ -11,6 +11,8 @@ bool dial_caller_may_fit(struct leg *caller, const struct leg *winner)
 {
     const struct media_desc *offered = caller->accepted_offer ? caller->accepted_offer : caller->remote_offer;
 
+    if (!winner->remote) /* what it speaks is known with its ACK */
+        return false;
     return !offered || codecs_meet(desc_audio((struct media_desc *)(uintptr_t)offered), desc_audio(winner->remote));
 }
 

@@ -2,6 +2,7 @@
  * SIP: offers and answers are descriptions. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/obj.h"
 #include "call/dial-priv.h"
 #include "media/negotiate.h"
@@ -10,7 +11,8 @@
  * ringing from us until sound really comes or somebody answers (RFC 3960 §3.2). */
 static bool ringback_is_due(const struct dial *dial)
 {
-    if (dial->finished || dial->winner || !leg_is_alive(dial->leg) || (dial->leg->state != LEG_UP && !dial->leg->early))
+    if (dial->finished || dial->winner || dial->leg->waiting_class[0] || !leg_is_alive(dial->leg) ||
+        (dial->leg->state != LEG_UP && !dial->leg->early))
         return false;
     if (dial->early)
         return !dial->early->heard;
@@ -25,6 +27,30 @@ void dial_ringback(struct dial *dial)
     ringback_update(&dial->ringback, dial->leg, ringback_is_due(dial), dial->early);
 }
 
+void dial_music_start(struct dial *dial, const char *class)
+{
+    struct leg *caller = dial->leg;
+    const struct snapshot *snapshot = caller->pbx->db ? db_snapshot(caller->pbx->db) : NULL;
+
+    if (!class || !snapshot || !snapshot_music(snapshot, class)) {
+        if (class)
+            log_warn("there is no hold music \"%s\": %s hears ringing", class, caller->number);
+        return;
+    }
+    if (caller->state != LEG_UP && !caller->early && leg_early(caller, 183, NULL) < 0)
+        return;
+    str_copy(caller->waiting_class, sizeof caller->waiting_class, class);
+    leg_music_update(caller);
+}
+
+void dial_music_stop(struct dial *dial)
+{
+    if (!dial->leg->waiting_class[0])
+        return;
+    dial->leg->waiting_class[0] = '\0';
+    leg_music_update(dial->leg);
+}
+
 /* A provisional response of a single branch reaches the caller as it came. Of several branches it hears one story:
  * first news, then that somebody rings, and nothing else while it listens to early media. */
 void dial_branch_rings(struct dial *dial, const struct leg *branch, bool plain)
@@ -32,6 +58,8 @@ void dial_branch_rings(struct dial *dial, const struct leg *branch, bool plain)
     int told = dial->leg->ring_status, status = plain ? 180 : branch->ring_status;
     bool several = dial->branch_count > 1 || dial->attempts_pending;
 
+    if (dial->leg->waiting_class[0])
+        return;
     if (several && (dial->early || (told && (status != 180 || told == 180))))
         return;
     leg_ring(dial->leg, status);
@@ -44,7 +72,7 @@ void dial_early_media(struct dial *dial, struct leg *branch)
     struct media_desc *answer = NULL;
     int result = 0;
 
-    if (dial->early || dial->winner || caller->state == LEG_UP || caller->late_offer) {
+    if (dial->early || dial->winner || caller->state == LEG_UP || caller->late_offer || caller->waiting_class[0]) {
         dial_branch_rings(dial, branch, false);
         return;
     }
@@ -98,8 +126,11 @@ void dial_connect(struct dial *dial, struct leg *winner)
     int result;
 
     dial->winner = dial_branch_take(dial, winner); /* with the branch's reference */
+    if (!dial->winner)                             /* it was not called: it picks the call up */
+        dial->winner = obj_ref(winner, "dial");
     dial_end_branches(dial, CAUSE_ANSWERED_ELSEWHERE, WHO_SWITCH, NULL);
     loop_timer_stop(call->pbx->loop, &dial->deadline);
+    dial_music_stop(dial);
     was_up = dial->leg->state == LEG_UP;
     result = dial_answer_caller(dial->leg, winner, &dial->reoffer);
     if (result == 0)
@@ -146,4 +177,19 @@ void dial_winner_ended(struct dial *dial)
     dial_finish(dial, DIAL_ANSWERED);
     if (dial->cause != CAUSE_NORMAL) /* lost media, lost connection: the caller's leg says so too */
         dial->call->dial_cause = dial->cause;
+}
+
+bool dial_rings(const struct dial *dial, const struct leg *branch)
+{
+    for (unsigned i = 0; i < dial->branch_count && !dial->winner && !dial->finished; i++)
+        if (dial->branches[i]->leg == branch)
+            return true;
+    return false;
+}
+
+void dial_pick(struct dial *dial, struct leg *leg)
+{
+    leg_set_control(leg, dial_changed, dial);
+    dial_connect(dial, leg);
+    dial_ringback(dial);
 }

@@ -59,12 +59,15 @@ bool leg_would_hold(const struct leg *leg, enum stream_dir dir, bool offers)
     return !(dir & DIR_RECV) || !(most & DIR_RECV) || leg->held || leg->spoke;
 }
 
-static void say_held(struct leg *leg)
+void leg_say_hold(struct leg *leg)
 {
     const struct leg *peer = bridge_peer(leg);
-    const char *music = hold_is_served(leg) ? hold_music_of(leg) : NULL;
+    const char *music;
     char words[200];
 
+    if (!leg->held)
+        return;
+    music = leg_hold_music(leg);
     if (!peer)
         snprintf(words, sizeof words, "%.50s holds the line", leg->number);
     else if (music)
@@ -87,13 +90,18 @@ void leg_note_hold(struct leg *leg, enum stream_dir dir)
     leg->held = held;
     if (held) {
         leg->held_us = loop_wall_us(leg->pbx->loop);
-        say_held(leg);
+        leg_say_hold(leg);
     } else {
         snprintf(words, sizeof words, "%.50s is back after %u s", leg->number, leg_held_seconds(leg));
         leg->held_us = 0;
         leg_publish(leg, EVENT_LEG_RESUMED, words);
     }
     conference_hold(leg);
+}
+
+const char *leg_hold_music(const struct leg *leg)
+{
+    return leg->held && hold_is_served(leg) ? hold_music_of(leg) : NULL;
 }
 
 unsigned leg_held_seconds(const struct leg *leg)

@@ -6,6 +6,8 @@
 
 /* Would (or does) the switch serve a hold by this leg's far side (HOOK_HOLD)? Then the other phone is told nothing. */
 bool hold_is_served(const struct leg *leg);
+/* The class that is heard by whom it holds; NULL: it does not hold, or the other phone is told instead. */
+const char *leg_hold_music(const struct leg *leg);
 /* How long leg->held lasts. */
 unsigned leg_held_seconds(const struct leg *leg);
 

@@ -152,13 +152,24 @@ static uint64_t id_of(struct hold_music *music, const struct music_class *row)
 
 /* --- who hears what ----------------------------------------------------------------------------------------------- */
 
-/* The class of those whom this leg holds; NULL: silence. */
-static const struct music_class *class_of(const struct leg *leg)
+/* What it hears while somebody is called for it; NULL: nothing of ours. */
+static const struct music_class *class_of_waiting(const struct leg *leg)
 {
     const struct snapshot *snapshot = leg->pbx->db ? db_snapshot(leg->pbx->db) : NULL;
-    const char *name = leg->account ? leg->account->music_class : "";
 
-    if (!snapshot || !leg->pbx->hold_music)
+    return snapshot && leg->pbx->hold_music && leg->waiting_class[0] && !leg->bridge &&
+                   (leg->state == LEG_UP || leg->early)
+               ? snapshot_music(snapshot, leg->waiting_class)
+               : NULL;
+}
+
+/* The class of those whom a phone of this account holds; NULL: silence. */
+static const struct music_class *class_by(const struct pbx *pbx, const struct account *account)
+{
+    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
+    const char *name = account ? account->music_class : "";
+
+    if (!snapshot || !pbx->hold_music)
         return NULL;
     if (!*name)
         name = snapshot_setting(snapshot, "music_class", "default");
@@ -174,6 +185,11 @@ static bool is_empty(const struct hold_music *music, const struct music_class *r
     if (known->row == row)
         return !known->fetch && !known->id && known->process == media_up_count(music->pbx->media);
     return false;
+}
+
+static const struct music_class *class_of(const struct leg *leg)
+{
+    return class_by(leg->pbx, leg->account);
 }
 
 bool hold_music_has(const struct leg *leg)
@@ -200,16 +216,22 @@ static bool holds(const struct leg *holder)
     return holder && holder->state == LEG_UP && holder->held && hold_is_served(holder);
 }
 
-/* Of whose account the class is: of who holds it; its own while it waits in a conference. */
+/* Of whose account the class is: of who holds it; of who parked it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
+    bool parked = leg->waits && !leg->bridge && !leg->conference;
+    bool waits = parked || conference_waits(leg) || (leg->waits_for && !leg->bridge);
+    const struct leg *holder = conference_waits(leg) ? leg : waits && !parked ? leg->waits_for : bridge_peer(leg);
     const struct music_class *row;
 
-    if (!leg_is_alive(leg) || !leg_audio_port(leg) || leg->state != LEG_UP || (holder != leg && !holds(holder)) ||
-        !takes(leg, DIR_RECV))
+    if (!leg_is_alive(leg) || !leg_audio_port(leg))
         return 0;
-    row = class_of(holder);
+    row = class_of_waiting(leg);
+    if (row)
+        return takes(leg, DIR_RECV) ? id_of(leg->pbx->hold_music, row) : 0;
+    if (leg->state != LEG_UP || (!waits && !holds(holder)) || !takes(leg, DIR_RECV))
+        return 0;
+    row = parked ? class_by(leg->pbx, leg->waits_by) : class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;
 }
 
@@ -232,4 +254,12 @@ void leg_music_update(struct leg *leg)
     update(leg);
     if (peer)
         update(peer);
+}
+
+void leg_wait(struct leg *leg, bool on, struct account *whose)
+{
+    obj_unref(leg->waits_by, "waits");
+    leg->waits_by = on && whose ? obj_ref(whose, "waits") : NULL;
+    leg->waits = on;
+    leg_music_update(leg);
 }

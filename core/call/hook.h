@@ -15,10 +15,14 @@ enum hook_point {
                     */
     HOOK_TRANSFER, /* subject struct transfer_wish *: the far side of a leg wants its other party to be transferred.
                       HANDLED: the hook took it (call_transfer()). May not defer. PASS: nobody transfers (603) */
-    HOOK_FORWARD,  /* subject struct forward_wish * (forward.h): does somebody send the call elsewhere? May not defer */
-    HOOK_HOLD,     /* subject const struct leg *: if its far side holds the other party, is that the switch's matter?
-                      HANDLED: yes: the other phone is told nothing and hears hold music. PASS: it is told what this one
-                      says.     Asked often, may not defer, and must change nothing */
+    HOOK_KEYS,    /* subject struct typed_code *: keys of an account's leg in a bridge. HANDLED: they are a code, and it
+                     has been done; else they go to the other side. May not defer */
+    HOOK_HOLD,    /* subject const struct leg *: if its far side holds the other party, is that the switch's matter?
+                     HANDLED: yes: the other phone is told nothing and hears hold music. PASS: it is told what this one
+                     says.     Asked often, may not defer, and must change nothing */
+    HOOK_FORWARD, /* subject struct forward_wish * (forward.h): does somebody send the call elsewhere? May not defer */
+    HOOK_PICKUP,  /* subject struct pickup_wish *: an account wants the call that rings at another one's phone. HANDLED:
+                     it may have it. May not defer. PASS: it may not (403) */
     HOOK_POINTS,
 };
 

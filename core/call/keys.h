@@ -25,6 +25,15 @@ void keys_clear(struct keys *keys);
 /* The oldest, taken out. False: there is none. */
 bool keys_take(struct keys *keys, char *key, uint64_t *ms);
 
+struct leg;
+/* What a party types while it talks, as HOOK_KEYS sees it: a code for the switch (*1), or keys for the other side. */
+struct typed_code {
+    struct leg *leg;
+    const char *keys; /* so far; "": what do codes begin with? */
+    bool more;        /* the hook says: these are none, but a longer one begins so */
+    char begins[8];   /* the hook adds to it, when keys is "" */
+};
+
 struct gather_rules {
     unsigned min, max;      /* keys, without the terminator; max 1 … KEYS_MAX, min at most max. With min 0, to type
                                nothing is an answer, complete after timeout_ms */

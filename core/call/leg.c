@@ -49,6 +49,7 @@ static void leg_destroy(void *obj)
     if (leg->keys)
         explicit_bzero(leg->keys, sizeof *leg->keys);
     free(leg->keys);
+    obj_unref(leg->waits_by, "waits");
     obj_unref(leg->account, "leg");
     obj_unref(leg->call, "leg");
     leg->pbx->leg_count--;
@@ -200,26 +201,6 @@ int leg_ring(struct leg *leg, int status)
     return leg->ops->ring(leg, status, NULL);
 }
 
-int leg_early(struct leg *leg, int status, const struct media_desc *answer)
-{
-    struct media_desc *local;
-    int result;
-
-    if ((leg->state != LEG_OFFERED && leg->state != LEG_RINGING) || leg->early || leg->late_offer)
-        return -EALREADY;
-    local = desc_copy(answer);
-    result = leg_media_fill(leg, local, leg->remote_offer);
-    if (result < 0) {
-        desc_free(local);
-        return result;
-    }
-    start_ringing(leg);
-    leg->early = true;
-    leg->ring_status = status;
-    leg_agree(leg, leg->remote_offer, local, local);
-    return leg->ops->ring(leg, status, leg->local);
-}
-
 /* What the 200 says: the answer; the one that early media had already; or an offer, when the INVITE had none. */
 static int answer_desc(struct leg *leg, const struct media_desc *wanted, struct media_desc **out)
 {
@@ -239,6 +220,28 @@ static int answer_desc(struct leg *leg, const struct media_desc *wanted, struct 
         return result;
     }
     return *out ? 0 : negotiate_local_answer(leg->remote_offer, own, codec_own_list(own), DIR_SENDRECV, out);
+}
+
+int leg_early(struct leg *leg, int status, const struct media_desc *answer)
+{
+    struct media_desc *local = NULL;
+    int result;
+
+    if ((leg->state != LEG_OFFERED && leg->state != LEG_RINGING) || leg->early || leg->late_offer)
+        return -EALREADY;
+    result = answer_desc(leg, answer, &local);
+    if (result < 0)
+        return result;
+    result = leg_media_fill(leg, local, leg->remote_offer);
+    if (result < 0) {
+        desc_free(local);
+        return result;
+    }
+    start_ringing(leg);
+    leg->early = true;
+    leg->ring_status = status;
+    leg_agree(leg, leg->remote_offer, local, local);
+    return leg->ops->ring(leg, status, leg->local);
 }
 
 int leg_answer(struct leg *leg, const struct media_desc *answer)
@@ -471,7 +474,7 @@ static enum who who_in_call(const struct leg *leg, enum who who)
 
     if (leg == made && who == WHO_CALLEE)
         return WHO_CALLER;
-    return leg != made && who == WHO_CALLER && call->transfers ? WHO_CALLEE : who;
+    return leg != made && who == WHO_CALLER && (call->transfers || (made && leg->inbound)) ? WHO_CALLEE : who;
 }
 
 void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, const char *detail)
@@ -490,6 +493,8 @@ void leg_on_ended(struct leg *leg, enum cause cause, enum who who, int status, c
         detail = words;
     }
     obj_ref(leg, "ended");
+    if (cause == CAUSE_NORMAL && consult_hangs_up(leg))
+        cause = CAUSE_TRANSFERRED;
     /* An end cannot wait: a hook that defers here is taken as having passed. */
     hook_cancel(hook_start(leg->pbx->hooks, HOOK_LEG_END, leg, end_judged, leg));
     if (leg_is_alive(leg))

@@ -113,6 +113,20 @@ struct leg_keys {
     struct loop_timer timer;
 };
 
+/* Keys that may be a code, as they lie here until that is known: leg_codes.c. */
+struct leg_codes {
+    struct {
+        char key;
+        enum key_way way;
+        unsigned ms;
+        bool up, eaten; /* eaten: it was one; nobody else gets it */
+    } held[16];
+    unsigned count;
+    bool judged;   /* they are none (or were one): what is typed goes on behind them */
+    uint32_t kept; /* as the media process was told */
+    struct loop_timer timer;
+};
+
 enum leg_change {
     LEG_CHANGE_RINGING,
     LEG_CHANGE_HEARD, /* the first sound came from its far side */
@@ -191,10 +205,15 @@ struct leg {
     bool expects_sound; /* somebody listens to it while it is in no bridge */
     struct leg_silence silence;
     struct leg_quality quality;
+    struct leg *waits_for;    /* in no bridge: it waits for this one to come back, and hears its hold music. Borrowed */
     struct media_play *music; /* hold music that it hears; NULL: none */
     uint64_t music_id;        /* which */
+    bool waits;               /* for somebody to fetch it: it hears music, as long as it is in no bridge */
+    struct account *waits_by; /* ref: of this account's class; NULL: of the setting's */
+    char waiting_class[64];   /* class of hold music that it hears while somebody is called for it; "": none */
     struct keys typed;        /* keys that its far side has typed and nobody has taken */
     struct leg_keys key_state;
+    struct leg_codes codes;
     leg_key_fn key_fn; /* waits for keys; NULL: nobody */
     void *key_arg;
     struct list plays;                                      /* play.c: what is played to it */
@@ -230,8 +249,9 @@ struct leg *leg_new(struct call *call, const struct leg_ops *ops, bool inbound, 
 int leg_dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer);
 /* 180 to 183 to the far side; the same status twice in a row is sent once. -EALREADY when a final response went out. */
 int leg_ring(struct leg *leg, int status);
-/* 180 to 183 with this answer: media flows before the call is answered, and the 200 will repeat it. 0, -EALREADY (there
- * is early media already, or the INVITE had no offer), -EAGAIN (no media port). */
+/* 180 to 183 with this answer (NULL: one of our own): media flows before the call is answered, and the 200 will repeat
+ * it. 0, -EALREADY (there is early media already, or the INVITE had no offer), -ENOENT (no common codec), -EAGAIN (no
+ * media port). */
 int leg_early(struct leg *leg, int status, const struct media_desc *answer);
 /* Answers an OFFERED or RINGING leg with `answer` (addresses filled in here; NULL: a local answer to its offer). 0,
  * -ENOENT (no common codec), -EAGAIN (no media port), -EALREADY. */
@@ -258,6 +278,8 @@ void leg_watch_keys(struct leg *leg, leg_key_fn fn, void *arg);
 int leg_press(struct leg *leg, char key, unsigned ms);
 /* The clock of leg->typed, in ms. */
 uint64_t leg_keys_now(const struct leg *leg);
+/* It waits for somebody, and hears the hold music of this account (NULL: that of the setting) while it is alone. */
+void leg_wait(struct leg *leg, bool on, struct account *whose);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 /* The caller that the far side of an outbound leg is shown; "" when there is nothing to show. */
 const char *leg_shown_number(const struct leg *leg);

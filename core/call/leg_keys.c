@@ -23,6 +23,7 @@ void leg_watch_keys(struct leg *leg, leg_key_fn fn, void *arg)
 {
     leg->key_fn = fn;
     leg->key_arg = arg;
+    leg_keys_update(leg);
 }
 
 /* --- how keys go to its far side ---------------------------------------------------------------------------------- */
@@ -79,30 +80,35 @@ static bool takes_tones(const struct leg *leg)
 
 /* Somebody has to find keys in its sound: the dialplan that talks to the caller, or the other side, which wants them in
  * another way. */
-static bool listens_for_tones(const struct leg *leg)
+static bool listens_for_tones(struct leg *leg)
 {
     const struct leg *peer = bridge_peer(leg);
 
     if (!types_tones(leg))
         return false;
-    return peer ? !takes_tones(peer) : leg == leg->call->caller && (leg->state == LEG_UP || leg->early);
+    if (peer)
+        return !takes_tones(peer) || codes_kept(leg);
+    return (leg == leg->call->caller || leg->key_fn) && (leg->state == LEG_UP || leg->early);
 }
 
 static void update(struct leg *leg)
 {
     struct media_port *port = leg_audio_port(leg);
     enum key_out out;
+    uint32_t kept;
     bool tones;
 
     if (!port || !leg_is_alive(leg) || !leg->remote)
         return;
     out = out_of(leg);
     tones = listens_for_tones(leg);
-    if (out == leg->key_state.out && tones == leg->key_state.tones)
+    kept = codes_kept(leg);
+    if (out == leg->key_state.out && tones == leg->key_state.tones && kept == leg->codes.kept)
         return;
     leg->key_state.out = out;
     leg->key_state.tones = tones;
-    media_port_key_ways(port, out, tones);
+    leg->codes.kept = kept;
+    media_port_key_ways(port, out, tones, kept);
 }
 
 void leg_keys_update(struct leg *leg)
@@ -194,6 +200,14 @@ static void pass_on(struct leg *leg, char key, unsigned ms)
 
     if (result < 0)
         log_debug("a key of %s cannot be sent to %s: %s", leg->number, peer->number, strerror(-result));
+}
+
+void leg_key_release(struct leg *leg, char key, enum key_way way, unsigned ms)
+{
+    const struct leg *peer = bridge_peer(leg);
+
+    if (peer && !(way == KEY_BY_TONE && takes_tones(peer)))
+        pass_on(leg, key, ms);
 }
 
 static void wait_over(void *arg)
@@ -302,17 +316,32 @@ void leg_on_key(struct leg *leg, const struct key_report *report, enum key_way w
     if (!leg_is_alive(leg))
         return;
     if (!report->up) {
+        bool talks = leg->bridge;
+
         keys->doubled[way] = !take(leg, report->key, way);
+        if (!keys->doubled[way] && talks)
+            codes_key_down(leg, report->key, way);
+        else if (!keys->doubled[way] && leg->bridge) /* it has brought the two together: the rest of it is for nobody */
+            codes_eat(leg, report->key, way);
         return;
     }
     refresh(leg, report->key, way);
+    if (codes_key_up(leg, report->key, way, report->ms))
+        return;
     if (!keys->doubled[way] && peer && mode_of(peer) == DTMF_INFO) /* how long it was is known only now */
         pass_on(leg, report->key, report->ms);
 }
 
 void leg_on_key_told(struct leg *leg, char key, unsigned ms)
 {
-    if (!leg_is_alive(leg) || !take(leg, key, KEY_BY_INFO) || !leg->bridge)
+    bool talks = leg->bridge, held;
+
+    if (!leg_is_alive(leg) || !take(leg, key, KEY_BY_INFO) || !talks)
+        return;
+    held = codes_key_down(leg, key, KEY_BY_INFO); /* may be the end of its bridge */
+    if (held)
+        codes_key_up(leg, key, KEY_BY_INFO, ms);
+    if (held || !leg->bridge)
         return;
     if (mode_of(leg) == DTMF_INFO)
         pass_on(leg, key, ms);
@@ -324,4 +353,5 @@ void leg_keys_forget(struct leg *leg)
 {
     loop_timer_stop(leg->pbx->loop, &leg->key_state.timer);
     leg->key_state.waiting_count = 0;
+    codes_forget(leg);
 }

@@ -450,13 +450,15 @@ static bool goes_on(const struct leg *leg)
     return false;
 }
 
-/* It begins or ends a hold that the switch serves (or says it again), and no more: the other side is told nothing. */
+/* It begins or ends a hold that the switch serves, or says it again, or is a word from who is so held; and no more: the
+ * other side is told nothing. */
 static bool is_hold_of_ours(const struct leg *from, const struct leg *to)
 {
     const struct stream_desc *audio = live_stream(from->remote_offer, STREAM_AUDIO);
 
-    return audio && (from->held || leg_would_hold(from, audio->dir, true)) && is_told_nothing(to) && goes_on(from) &&
-           hold_is_served(from);
+    if (!audio || !is_told_nothing(to) || !goes_on(from))
+        return false;
+    return from->held || leg_would_hold(from, audio->dir, true) ? hold_is_served(from) : hides_hold(to);
 }
 
 static void relay_or_answer(struct leg *from)
@@ -486,13 +488,24 @@ static void relay_or_answer(struct leg *from)
                                                    : CAUSE_NO_COMMON_CODEC);
 }
 
+/* The same streams in the same codecs, whatever else they could speak. */
+static bool same_use(struct media_desc *a, struct media_desc *b)
+{
+    const struct stream_desc *x = live_stream(a, STREAM_AUDIO), *y = live_stream(b, STREAM_AUDIO);
+    const struct codec *one = x ? desc_speech(x) : NULL, *other = y ? desc_speech(y) : NULL;
+
+    return one && other && codec_same(one, other) && !live_stream(a, STREAM_VIDEO) == !live_stream(b, STREAM_VIDEO);
+}
+
 /* --- an answer that nobody waits for
  * ------------------------------------------------------------------------------------ */
 
 /* Takes over `offer`. */
 static void reanswered(struct leg *leg, struct media_desc *offer, const struct media_desc *answer)
 {
+    const struct leg *peer = bridge_peer(leg);
     struct media_desc *before = NULL, *after = NULL;
+    bool held = leg->held;
     char why[128];
 
     if (leg->state != LEG_UP || negotiate_check_answer(offer, answer, why, sizeof why) < 0) {
@@ -502,7 +515,9 @@ static void reanswered(struct leg *leg, struct media_desc *offer, const struct m
     (void)shown(leg, leg->remote, &before);
     leg_agree(leg, answer, offer, answer);
     (void)shown(leg, leg->remote, &after);
-    if (!same_session(before, after))
+    held = peer && is_told_nothing(peer) && same_use(before, after) &&
+           (held || leg->held ? hold_is_served(leg) : hides_hold(peer));
+    if (!held && !same_session(before, after))
         tell_peer(leg);
     bridge_note_codecs(leg);
     desc_free(before);

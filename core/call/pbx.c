@@ -103,3 +103,14 @@ int pbx_notify(struct pbx *pbx, const char *account, const char *event)
 {
     return pbx->notify ? pbx->notify(pbx, account, event) : 0;
 }
+
+int pbx_text(struct pbx *pbx, const char *account, const char *text)
+{
+    return pbx->text ? pbx->text(pbx, account, text) : 0;
+}
+
+void pbx_each_subscription(struct pbx *pbx, subscription_fn fn, void *arg)
+{
+    if (pbx->subscriptions)
+        pbx->subscriptions(pbx, fn, arg);
+}

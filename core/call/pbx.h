@@ -34,6 +34,19 @@ struct flow_place {
 typedef unsigned (*flow_find_fn)(void *arg, const char *account, const char *flow, struct flow_place *out,
                                  unsigned max);
 
+/* A subscription of a phone (RFC 6665) as people see it. Texts are valid in the callback. */
+struct subscription_facts {
+    const char *account, *package, *id, *resource, *contact;
+    const char *state; /* "active", "pending", "ending" */
+    bool in_call;      /* a call lives in its dialog */
+    bool told;         /* a NOTIFY was sent, told_s ago */
+    uint64_t left_s, told_s;
+    int answer;        /* of that; 0: none yet */
+    unsigned notified; /* NOTIFYs with a body so far */
+    unsigned losses;   /* NOTIFYs in a row that were not taken */
+};
+typedef void (*subscription_fn)(void *arg, const struct subscription_facts *facts);
+
 struct hold_music;
 struct originates;
 struct recordings;
@@ -60,6 +73,8 @@ struct pbx {
     const struct leg_ops *leg_ops;                                          /* how outbound legs are made: core/sip */
     void *sip;                                                              /* struct agent * of core/sip */
     int (*notify)(struct pbx *pbx, const char *account, const char *event); /* core/sip: pbx_notify() */
+    int (*text)(struct pbx *pbx, const char *account, const char *text);    /* core/sip: pbx_text() */
+    void (*subscriptions)(struct pbx *pbx, subscription_fn fn, void *arg);  /* core/sip: pbx_each_subscription() */
     flow_find_fn find_flows;                                                /* set by the registrar; NULL: none */
     void *find_flows_arg;
     struct list calls;
@@ -92,6 +107,11 @@ void pbx_drain(struct pbx *pbx, loop_fn on_empty, void *arg);
  * with parameters), by NOTIFY. To how many it was sent, which says nothing of what they make of it; -ENOENT: no such
  * account; -EINVAL: no event. */
 int pbx_notify(struct pbx *pbx, const char *account, const char *event);
+/* A short text (UTF-8) for the displays of all registered phones of an account. To how many it was sent; -ENOENT. */
+int pbx_text(struct pbx *pbx, const char *account, const char *text);
+
+/* All subscriptions there are; they must not be touched meanwhile. */
+void pbx_each_subscription(struct pbx *pbx, subscription_fn fn, void *arg);
 
 /* A setting in seconds, as it is now; `otherwise` when it is not set, or without a database. */
 unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise);

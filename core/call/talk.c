@@ -55,7 +55,8 @@ static void publish(struct leg *leg, struct talk *talk)
     else
         str_append(words, sizeof words, &used, "%s talks to %s", talk->party_a, talk->party_b);
     if (!talk->until_us && strcmp(talk->how, "dialled") != 0 && strcmp(talk->how, "conference") != 0)
-        str_append(words, sizeof words, &used, talk->by[0] ? " (by %s of %s)" : " (%s)", talk->how, talk->by);
+        str_append(words, sizeof words, &used, talk->by[0] ? " (by %s %s %s)" : " (%s)", talk->how,
+                   strcmp(talk->how, "pickup") == 0 ? "from" : "of", talk->by);
     bus_publish(leg->pbx->bus, &event);
 }
 

@@ -18,6 +18,7 @@ struct transfer {
     struct leg *by;         /* ref "transfer"; NULL: it has hung up */
     struct leg *who;        /* ref "transfer": the call's caller meanwhile */
     struct account *behalf; /* ref "transfer"; NULL: nobody can be called back */
+    struct account *before; /* ref "transfer": who answered for the call till then */
     char context[64], extension[64], by_number[64], transferor[64]; /* transferor: as others may see it; "": not */
     struct transfer_news *news;                                     /* NULL: nobody is told any more */
     bool rang, starting; /* starting: the turn's end will call start(), or the answer to an offer will */
@@ -28,6 +29,7 @@ static void tell(struct transfer *t, int status)
 {
     struct transfer_news *news = t->news;
 
+    consult_told(t->call, status);
     if (status >= 200)
         t->news = NULL;
     if (news)
@@ -53,6 +55,7 @@ static void free_transfer(struct transfer *t)
     drop_by(t);
     loop_unref_later(loop, t->who, "transfer");
     obj_unref(t->behalf, "transfer");
+    obj_unref(t->before, "transfer");
     loop_unref_later(loop, t->call, "transfer");
     free(t);
 }
@@ -138,7 +141,7 @@ static void stays(void *arg, struct leg *leg, enum leg_change change)
 {
 }
 
-static void part(struct leg *by, struct leg *who)
+void call_part(struct leg *by, struct leg *who)
 {
     leg_set_control(who, stays, NULL);
     bridge_leave(by);
@@ -158,7 +161,7 @@ static void take_over(struct call *call, struct leg *who)
 }
 
 /* Who talked in it goes on without what brought them together. */
-static void let_alone(struct call *call)
+void call_let_alone(struct call *call)
 {
     dial_release(call);
     if (call->script && call->pbx->script_ops->transferred)
@@ -169,23 +172,39 @@ static void let_alone(struct call *call)
     call->transfers++;
 }
 
-int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf,
-                  struct transfer_news *news)
+void call_answers(struct call *call, struct account *behalf)
 {
-    struct leg *who = bridge_peer(by);
-    struct call *call = by->call;
+    if (behalf)
+        obj_ref(behalf, "call");
+    obj_unref(call->behalf, "call");
+    call->behalf = behalf;
+    call_limit_update(call);
+}
+
+void call_serve(struct call *call, struct leg *who, struct account *behalf)
+{
+    take_over(call, who);
+    call_answers(call, behalf);
+    call_set_state(call, CALL_ROUTING);
+}
+
+static int begin_transfer(struct leg *by, struct leg *who, const char *context, const char *extension,
+                          struct account *behalf, struct transfer_news *news)
+{
+    struct call *call = who->call;
     struct transfer *t;
     char words[200];
 
     if (call->transfer)
         return -EBUSY;
-    if (!who || who->call != call || by->state != LEG_UP || who->state != LEG_UP)
+    if (by->call != call || who->state != LEG_UP)
         return -ENOTCONN;
     t = mem_new(sizeof *t);
     t->call = obj_ref(call, "transfer");
-    t->by = obj_ref(by, "transfer");
+    t->by = leg_is_alive(by) ? obj_ref(by, "transfer") : NULL;
     t->who = obj_ref(who, "transfer");
     t->behalf = behalf ? obj_ref(behalf, "transfer") : NULL;
+    t->before = call->behalf ? obj_ref(call->behalf, "transfer") : NULL;
     t->news = news;
     t->starting = true;
     str_copy(t->context, sizeof t->context, context);
@@ -195,18 +214,32 @@ int call_transfer(struct leg *by, const char *context, const char *extension, st
         str_copy(t->transferor, sizeof t->transferor, by->account ? by->account->name : by->number);
     snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
     leg_publish(by, EVENT_TRANSFER, words);
-    let_alone(call);
-    part(by, who);
-    take_over(call, who);
-    obj_unref(call->behalf, "call");
-    call->behalf = behalf ? obj_ref(behalf, "call") : NULL;
-    call_limit_update(call);
+    call_let_alone(call);
+    if (by->bridge && by->bridge == who->bridge)
+        call_part(by, who);
     call->transfer = t;
     call->redirect_count = 0; /* what follows is another wish */
     call_talks_by(call, "transfer", t->by_number);
-    call_set_state(call, CALL_ROUTING);
+    call_serve(call, who, behalf);
     loop_later(call->pbx->loop, begin, t);
     return 0;
+}
+
+int transfer_of(struct leg *by, struct leg *who, const char *context, const char *extension, struct account *behalf)
+{
+    return begin_transfer(by, who, context, extension, behalf, NULL);
+}
+
+int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf,
+                  struct transfer_news *news)
+{
+    struct leg *who = bridge_peer(by);
+
+    if (by->call->transfer || by->call->consult)
+        return -EBUSY;
+    if (!who || by->state != LEG_UP)
+        return -ENOTCONN;
+    return begin_transfer(by, who, context, extension, behalf, news);
 }
 
 /* --- what becomes of it ------------------------------------------------------------------------------------------- */
@@ -266,6 +299,7 @@ void transfer_failed(struct call *call, enum cause cause, const char *detail)
     struct transfer *t = call->transfer;
     struct leg *who = obj_ref(t->who, "give back"), *by = t->by;
     struct account *behalf = t->behalf ? obj_ref(t->behalf, "give back") : NULL;
+    struct account *before = t->before ? obj_ref(t->before, "give back") : NULL;
     char words[300];
     int status;
 
@@ -284,6 +318,8 @@ void transfer_failed(struct call *call, enum cause cause, const char *detail)
     } else {
         recall(call, who, behalf, cause);
     }
+    call_answers(call, before); /* whoever is called back pays for that, and for nothing more */
+    obj_unref(before, "give back");
     obj_unref(behalf, "give back");
     loop_unref_later(call->pbx->loop, who, "give back");
 }
@@ -345,7 +381,7 @@ int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *ne
     char words[200];
     int result;
 
-    if (call->transfer || from->transfer)
+    if (call->transfer || from->transfer || call->consult || from->consult)
         return -EBUSY;
     if (!who || !with || call == from || who->call != call || with->call != from || by->state != LEG_UP ||
         who->state != LEG_UP || other->state != LEG_UP || with->state != LEG_UP)
@@ -354,10 +390,10 @@ int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *ne
              with->number);
     leg_publish(by, EVENT_TRANSFER, words);
     leg_publish(other, EVENT_TRANSFER, words);
-    let_alone(call);
-    let_alone(from);
-    part(by, who);
-    part(other, with);
+    call_let_alone(call);
+    call_let_alone(from);
+    call_part(by, who);
+    call_part(other, with);
     if (memcmp(&from->id, &call->id, sizeof call->id) < 0) { /* it goes on in the older call, which people look for */
         stays = with;
         comes = who;
@@ -399,7 +435,7 @@ static enum cause answer_like(struct leg *leg, struct leg *replaced, char *why, 
     int result;
 
     if (!leg_is_alive(replaced) || !peer || peer->state != LEG_UP || peer->call != replaced->call ||
-        replaced->call->transfer) {
+        replaced->call->transfer || replaced->call->consult) {
         str_copy(why, why_size, "the call that was to be replaced has ended or changed meanwhile");
         return CAUSE_REJECTED;
     }
@@ -419,9 +455,9 @@ static void put_in_place(struct leg *leg, struct leg *replaced)
     struct leg *peer = bridge_peer(replaced);
     char words[200];
 
-    let_alone(call);
+    call_let_alone(call);
     call_talks_by(call, "another phone", NULL);
-    part(replaced, peer);
+    call_part(replaced, peer);
     if (call->caller == replaced) { /* the same party, on another phone */
         loop_unref_later(call->pbx->loop, call->caller, "caller");
         call->caller = obj_ref(leg, "caller");
@@ -464,13 +500,15 @@ struct leg *call_replace(struct leg *replaced, bool early_only, const struct cal
         *refused = CAUSE_STOPPING;
     else if (!media_is_up(pbx->media))
         *refused = CAUSE_NO_MEDIA;
+    else if (!replaced->inbound && (replaced->state == LEG_CALLING || replaced->state == LEG_RINGING))
+        return pickup_incoming(replaced, in, refused);
     else if (!in->account || !replaced->account || strcmp(in->account->name, replaced->account->name) != 0)
         *refused = CAUSE_FORBIDDEN;
     else if (!leg_is_alive(replaced))
         *refused = CAUSE_REJECTED; /* 603: RFC 3891 §3 */
     else if (early_only && replaced->state == LEG_UP)
         *refused = CAUSE_BUSY; /* 486 */
-    else if (replaced->state != LEG_UP || !bridge_peer(replaced) || replaced->call->transfer)
+    else if (replaced->state != LEG_UP || !bridge_peer(replaced) || replaced->call->transfer || replaced->call->consult)
         *refused = CAUSE_NOT_SUPPORTED;
     if (*refused != CAUSE_NONE)
         return NULL;

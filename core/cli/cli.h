@@ -45,13 +45,15 @@ extern const struct cli_command cmd_calls, cmd_call, cmd_hangup;
 extern const struct cli_command cmd_registrations, cmd_accounts;
 extern const struct cli_command cmd_account, cmd_device, cmd_setting, cmd_config, cmd_backup, cmd_restore;
 extern const struct cli_command cmd_acl, cmd_ban;
-extern const struct cli_command cmd_room, cmd_conferences, cmd_conference;
+extern const struct cli_command cmd_group, cmd_followme;
+extern const struct cli_command cmd_room, cmd_conferences, cmd_conference, cmd_parked;
 extern const struct cli_command cmd_record, cmd_play, cmd_music;
+extern const struct cli_command cmd_transfer;
 extern const struct cli_command cmd_events, cmd_log, cmd_run, cmd_db, cmd_modules, cmd_dialplan, cmd_simulate,
     cmd_originate;
 extern const struct cli_command cmd_trace, cmd_why;
 extern const struct cli_command cmd_tls;
-extern const struct cli_command cmd_notify;
+extern const struct cli_command cmd_notify, cmd_subscriptions;
 extern const struct cli_command cmd_forward, cmd_dnd, cmd_call_waiting, cmd_block;
 extern const struct cli_command cmd_speeddial, cmd_wakeup, cmd_callback;
 

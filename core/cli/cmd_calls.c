@@ -33,15 +33,24 @@ static int id_length(const json_t *calls)
     return (int)length;
 }
 
-/* The state, and whose audio is missing at this moment. */
+/* The state, who talks when that is not as dialled, who holds whom, and whose audio is missing at this moment. */
 static const char *state_text(const json_t *call, char *out, size_t size)
 {
+    const json_t *talk = json_object_get(call, "talk");
     size_t used = 0, i;
+    char time[32];
     json_t *leg;
 
     str_append(out, size, &used, "%s", json_str(call, "state"));
+    if (talk && strcmp(json_str(talk, "how"), "dialled") != 0)
+        str_append(out, size, &used, ", %.40s %s %.40s", json_str(talk, "who"),
+                   json_yes(talk, "conference") ? "in conference" : "with", json_str(talk, "with"));
     json_array_foreach(json_object_get(call, "legs"), i, leg)
     {
+        if (json_yes(leg, "held"))
+            str_append(out, size, &used, ", %.40s holds %.40s for %s", json_str(leg, "party"),
+                       json_object_get(leg, "holds") ? json_str(leg, "holds") : "the line",
+                       duration_text(json_num(leg, "held_seconds"), time));
         if (json_object_get(leg, "silent_seconds"))
             str_append(out, size, &used, ", no audio from %.40s", json_str(leg, "party"));
         if (json_yes(leg, "poor_in"))
@@ -65,7 +74,7 @@ static void print_live(const struct cli *cli, const json_t *calls)
     table_init(&table, heads, COUNT_OF(heads));
     json_array_foreach(calls, i, call)
     {
-        char id[64], time[32], legs[16], state[128];
+        char id[64], time[32], legs[16], state[256];
 
         snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
         snprintf(legs, sizeof legs, "%zu", json_array_size(json_object_get(call, "legs")));

@@ -354,7 +354,7 @@ static enum cli_exit del(struct cli *cli, const struct entity *entity, int argc,
 /* --- verbs ---------------------------------------------------------------------------------------------------------
  */
 
-static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc, char **argv)
+enum cli_exit entity_run(struct cli *cli, const struct entity *entity, int argc, char **argv)
 {
     const char *verb;
 
@@ -391,34 +391,34 @@ static enum cli_exit run(struct cli *cli, const struct entity *entity, int argc,
 
 static enum cli_exit run_account(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_account, argc, argv);
+    return entity_run(cli, &entity_account, argc, argv);
 }
 
 static enum cli_exit run_acl(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_acl, argc, argv);
+    return entity_run(cli, &entity_acl, argc, argv);
 }
 
 static enum cli_exit run_music(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_music, argc, argv);
+    return entity_run(cli, &entity_music, argc, argv);
 }
 
 static enum cli_exit run_room(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_room, argc, argv);
+    return entity_run(cli, &entity_room, argc, argv);
 }
 
 static enum cli_exit run_device(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, &entity_device, argc, argv);
+    return entity_run(cli, &entity_device, argc, argv);
 }
 
 /* set KEY VALUE; add is the same: a setting is there or it is not. */
 static enum cli_exit run_setting(struct cli *cli, int argc, char **argv)
 {
     if (argc < 2 || (strcmp(argv[1], "set") != 0 && strcmp(argv[1], "add") != 0))
-        return run(cli, &entity_setting, argc, argv);
+        return entity_run(cli, &entity_setting, argc, argv);
     if (argc != 4)
         return cli_usage(&cmd_setting, "setting %s needs a name and a value; a value with spaces stands in quotes",
                          argv[1]);
@@ -450,7 +450,8 @@ const struct cli_command cmd_account = {
     "auto|rfc4733|info|inband (how keys go to its phones); the value default of the last eight means: as the switch.\n"
     "--language en|es|fr: of the prompts that its phones hear. --music-class NAME: what those hear whom it puts on "
     "hold\n"
-    "(none: silence).\n"
+    "(none: silence). --pickup-group LIST (sales,support): whose calls its phones may take, and who may take theirs\n"
+    "(default: none).\n"
     "--srtp-without-tls yes|no: its keys may travel unencrypted. --acl NAME: an access list of the addresses that may\n"
     "use it (default: none).\n"
     "--max-calls N: calls at a time, in both directions (default: no limit). --anonymous yes|no: whom it calls is not\n"

@@ -34,6 +34,7 @@ struct entity {
     unsigned column_count;
 };
 
+extern const struct entity entity_group, entity_member, entity_followme;
 extern const struct entity entity_account, entity_device, entity_setting, entity_acl, entity_room, entity_music;
 
 /* A field with its new value (text; NULL: SQL NULL). */
@@ -54,6 +55,8 @@ enum cli_exit entity_add(struct cli *cli, const struct entity *entity, const cha
                          const char *secret, char **made_secret);
 enum cli_exit entity_exists(struct cli *cli, const struct entity *entity, const char *key, bool *exists);
 
+/* `tandem WORD VERB …`: argv[0] is the word. */
+enum cli_exit entity_run(struct cli *cli, const struct entity *entity, int argc, char **argv);
 /* Says that there is none of that name. */
 enum cli_exit entity_missing(const struct entity *entity, const char *key);
 /* `tandem WORD list [TEXT]` and `show NAME`: argv[0] is the verb. */

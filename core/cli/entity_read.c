@@ -61,11 +61,28 @@ enum cli_exit entity_list(struct cli *cli, const struct entity *entity, int argc
     return CLI_OK;
 }
 
+static const char *null_text(const char *column)
+{
+    static const struct {
+        const char *column, *text;
+    } texts[] = {{"mac", ""},
+                 {"acl", "none"},
+                 {"number", "none"},
+                 {"account", "the caller"},
+                 {"ring_time", "as the group"},
+                 {"confirm", "when it is outside"}};
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        if (strcmp(texts[i].column, column) == 0)
+            return texts[i].text;
+    return "as the switch";
+}
+
 /* A field of `show`, in words. Returns out or the string itself. */
 static const char *field_text(const struct field *f, const json_t *value, char out[32])
 {
     if (json_is_null(value) && f->may_default)
-        return strcmp(f->column, "mac") == 0 ? "" : strcmp(f->column, "acl") == 0 ? "none" : "as the switch";
+        return null_text(f->column);
     if (!f->seconds || !json_is_integer(value))
         return value_text(value, out);
     return json_integer_value(value) ? duration_text(json_integer_value(value), out) : "no limit";
@@ -91,7 +108,7 @@ enum cli_exit entity_show(struct cli *cli, const struct entity *entity, int argc
 {
     static const char *const heads[] = {"CONTACT", "PEER", "DEVICE", "PHONE"};
     static const char *const columns[] = {"contact", "peer", "device", "user_agent"};
-    const json_t *devices, *phones;
+    const json_t *devices, *phones, *members;
     json_t *item;
 
     if (argc != 2 || argv[1][0] == '-')
@@ -105,6 +122,7 @@ enum cli_exit entity_show(struct cli *cli, const struct entity *entity, int argc
     }
     devices = json_object_get(item, "device_list");
     phones = json_object_get(item, "registrations");
+    members = json_object_get(item, "member_list");
     if (cli->json) {
         print_json(cli, item);
     } else {
@@ -115,6 +133,11 @@ enum cli_exit entity_show(struct cli *cli, const struct entity *entity, int argc
         if (json_array_size(devices)) {
             putc('\n', cli->out);
             print_list(cli, devices, entity_device.heads, entity_device.columns, entity_device.column_count);
+        }
+        if (json_array_size(members)) {
+            putc('\n', cli->out);
+            print_list(cli, members, entity_member.heads + 1, entity_member.columns + 1,
+                       entity_member.column_count - 1);
         }
         if (json_array_size(phones)) {
             putc('\n', cli->out);

@@ -14,12 +14,14 @@
 #include "db/admin.h"
 
 static const struct cli_command *const commands[] = {
-    &cmd_status,        &cmd_calls,      &cmd_call,    &cmd_trace,  &cmd_why,          &cmd_hangup,  &cmd_originate,
-    &cmd_registrations, &cmd_accounts,   &cmd_account, &cmd_device, &cmd_setting,      &cmd_acl,     &cmd_ban,
-    &cmd_config,        &cmd_backup,     &cmd_restore, &cmd_events, &cmd_log,          &cmd_modules, &cmd_dialplan,
-    &cmd_simulate,      &cmd_db,         &cmd_version, &cmd_refs,   &cmd_run,          &cmd_tls,     &cmd_room,
-    &cmd_conferences,   &cmd_conference, &cmd_record,  &cmd_play,   &cmd_music,        &cmd_notify,  &cmd_speeddial,
-    &cmd_wakeup,        &cmd_callback,   &cmd_forward, &cmd_dnd,    &cmd_call_waiting, &cmd_block,
+    &cmd_status,    &cmd_calls,         &cmd_call,     &cmd_trace,    &cmd_why,         &cmd_hangup,
+    &cmd_originate, &cmd_registrations, &cmd_accounts, &cmd_account,  &cmd_device,      &cmd_setting,
+    &cmd_acl,       &cmd_ban,           &cmd_config,   &cmd_backup,   &cmd_restore,     &cmd_events,
+    &cmd_log,       &cmd_modules,       &cmd_dialplan, &cmd_simulate, &cmd_db,          &cmd_version,
+    &cmd_refs,      &cmd_run,           &cmd_tls,      &cmd_room,     &cmd_conferences, &cmd_conference,
+    &cmd_record,    &cmd_play,          &cmd_music,    &cmd_notify,   &cmd_speeddial,   &cmd_wakeup,
+    &cmd_callback,  &cmd_subscriptions, &cmd_transfer, &cmd_group,    &cmd_followme,    &cmd_forward,
+    &cmd_dnd,       &cmd_call_waiting,  &cmd_block,    &cmd_parked,
 };
 
 void cli_error(const char *fmt, ...)

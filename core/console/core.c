@@ -64,10 +64,11 @@ static int add_table(struct core_holder *holder, const struct core_command *comm
 
 int console_add_core(struct console *console, const struct console_core *core)
 {
-    const struct core_command *const tables[] = {core_status_commands, core_call_commands,     core_account_commands,
-                                                 core_trace_commands,  core_dialplan_commands, core_originate_commands,
-                                                 core_ban_commands,    core_tls_commands,      core_conference_commands,
-                                                 core_record_commands, core_play_commands,     core_notify_commands};
+    const struct core_command *const tables[] = {
+        core_status_commands,      core_call_commands,      core_account_commands, core_trace_commands,
+        core_dialplan_commands,    core_originate_commands, core_ban_commands,     core_tls_commands,
+        core_conference_commands,  core_record_commands,    core_play_commands,    core_notify_commands,
+        core_subscription_commands};
     struct core_holder *holder = mem_new(sizeof *holder);
 
     holder->core.console = console;

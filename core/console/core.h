@@ -32,7 +32,7 @@ extern const struct core_command core_dialplan_commands[];
 extern const struct core_command core_originate_commands[];
 extern const struct core_command core_ban_commands[];
 extern const struct core_command core_conference_commands[];
-extern const struct core_command core_notify_commands[];
+extern const struct core_command core_notify_commands[], core_subscription_commands[];
 
 /* Says in an answer of `why register` that the phone's address is banned, when it is. */
 void core_bans_explain(struct core_part *core, const char *account, json_t *why);

@@ -1,5 +1,8 @@
 /* The commands calls, call and hangup. Signalling thread. Reads calls and legs; ends calls only through call_end(). */
 #include "base/log.h"
+#include "call/bridge.h"
+#include "call/hold.h"
+#include "call/talk.h"
 #include "console/core.h"
 #include "trace/trace.h"
 
@@ -18,12 +21,31 @@ static const char *leg_codec(const struct leg *leg)
     return codec ? codec->name : NULL;
 }
 
+/* Whom it holds since when, or who holds it. */
+static void add_hold(json_t *json, const struct leg *leg)
+{
+    const struct leg *peer = bridge_peer(leg);
+    const char *music = leg_hold_music(leg);
+
+    if (leg->held) {
+        json_object_set_new(json, "held_us", json_integer((json_int_t)leg->held_us));
+        json_object_set_new(json, "held_seconds", json_integer(leg_held_seconds(leg)));
+        if (peer)
+            json_object_set_new(json, "holds", json_text(peer->number));
+        if (music)
+            json_object_set_new(json, "music", json_text(music));
+    }
+    if (peer && peer->held)
+        json_object_set_new(json, "held_by", json_text(peer->number));
+}
+
 static json_t *leg_json(const struct leg *leg)
 {
     json_t *json = json_pack("{s:o,s:o,s:b,s:s,s:b}", "id", json_uuid(&leg->id), "party", json_text(leg->number),
                              "inbound", leg->inbound, "state", fsm_name(&leg_states, leg->state), "held", leg->held);
     const char *codec = leg_codec(leg);
 
+    add_hold(json, leg);
     if (leg->silence.began_us)
         json_object_set_new(
             json, "silent_seconds",
@@ -43,10 +65,32 @@ static json_t *leg_json(const struct leg *leg)
     return json;
 }
 
+/* Who talks to whom at this moment; NULL: nobody. */
+static json_t *talk_json(const struct call *call)
+{
+    const struct talk *talk = NULL;
+    const struct leg *leg;
+    json_t *json;
+
+    LIST_FOR_EACH(leg, &call->legs, in_call)
+    {
+        if (leg->talk)
+            talk = leg->talk;
+    }
+    if (!talk)
+        return NULL;
+    json = json_pack("{s:o,s:o,s:s,s:b,s:I}", "who", json_text(talk->party_a), "with", json_text(talk->party_b), "how",
+                     talk->how, "conference", uuid_is_nil(&talk->leg_b), "seconds",
+                     (json_int_t)((loop_now_us(call->pbx->loop) - talk->since_us) / 1000000));
+    if (talk->by[0])
+        json_object_set_new(json, "by", json_text(talk->by));
+    return json;
+}
+
 static json_t *call_json(const struct call *call)
 {
     uint64_t now = loop_now_us(call->pbx->loop);
-    json_t *legs = json_array(), *json;
+    json_t *legs = json_array(), *json, *talk;
     const char *codec = NULL;
     struct leg *leg;
 
@@ -67,6 +111,10 @@ static json_t *call_json(const struct call *call)
     if (codec)
         json_object_set_new(json, "codec", json_text(codec));
     json_object_set_new(json, "recordings", core_recordings_json(call));
+    if (!uuid_is_nil(&call->conversation))
+        json_object_set_new(json, "conversation", json_uuid(&call->conversation));
+    if ((talk = talk_json(call)))
+        json_object_set_new(json, "talk", talk);
     if (json_object_size(call->vars))
         json_object_set_new(json, "vars", json_deep_copy(call->vars));
     return json;

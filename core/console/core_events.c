@@ -48,6 +48,9 @@ static const char *const topics[EVENT_COUNT] = {
     [EVENT_TRANSFERRED] = "call",
     [EVENT_TALK] = "call",
     [EVENT_CALL_JOINED] = "call",
+    [EVENT_PICKUP] = "call",
+    [EVENT_PARKED] = "call",
+    [EVENT_UNPARKED] = "call",
 };
 
 static void set_text(json_t *json, const char *key, const char *text)

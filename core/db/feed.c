@@ -29,6 +29,7 @@ enum {
     RESULT_ACLS,
     RESULT_MUSIC,
     RESULT_ROOMS,
+    RESULT_FEATURES,
     RESULT_COMMIT
 };
 
@@ -82,6 +83,12 @@ static void take_rooms(struct feed *feed, const PGresult *r)
         rows_rooms(building(feed), r, &feed->fault);
 }
 
+static void take_features(struct feed *feed, const PGresult *r)
+{
+    if (PQntuples(r))
+        rows_features(building(feed), r, &feed->fault);
+}
+
 static void take_music(struct feed *feed, const PGresult *r)
 {
     if (PQntuples(r))
@@ -100,7 +107,7 @@ static void load_timeout(void *arg)
 static void load(struct feed *feed, bool all)
 {
     unsigned long long have = snapshot_generation(db_snapshot(feed->db));
-    char sql[4096];
+    char sql[8192];
 
     all = all || copy_wants_all(feed->copy) || (feed->unkept && !feed->pending);
     rows_sql(all, have, sql, sizeof sql);
@@ -320,6 +327,10 @@ static void take_load_result(struct feed *feed, const PGresult *r)
         if (!feed->read_all)
             take_rooms(feed, r);
         break;
+    case RESULT_FEATURES:
+        if (!feed->read_all)
+            take_features(feed, r);
+        break;
     case RESULT_MUSIC:
         if (!feed->read_all)
             take_music(feed, r);
@@ -473,7 +484,7 @@ static void replay_result(void *arg, const PGresult *r)
 static void use_copy(struct feed *feed)
 {
     uint64_t written_us;
-    char sql[4096];
+    char sql[8192];
 
     rows_sql(true, 0, sql, sizeof sql);
     feed->replaying = true;

@@ -12,7 +12,7 @@
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
     "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class, a.codecs, a.dtmf, "                           \
-    "a.max_calls, a.anonymous"
+    "a.max_calls, a.anonymous, a.pickup_group"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
@@ -38,7 +38,8 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                    "SELECT key, value FROM config.setting;"
                    "SELECT l.name, " ACL_COLUMNS " FROM config.acl l ORDER BY l.name COLLATE \"C\";"
                    "SELECT m.name, " MUSIC_COLUMNS " FROM config.music_class m ORDER BY m.name COLLATE \"C\";"
-                   "SELECT r.name, " ROOM_COLUMNS " FROM config.room r ORDER BY r.name COLLATE \"C\";");
+                   "SELECT r.name, " ROOM_COLUMNS " FROM config.room r ORDER BY r.name COLLATE \"C\";"
+                   "SELECT f.kind, f.name, f.value FROM config.feature f;");
     else
         str_append(
             sql, size, &used,
@@ -59,6 +60,12 @@ void rows_sql(bool all, unsigned long long have, char *sql, size_t size)
                                                                                                           "r ON r.name "
                                                                                                           "= c.key;",
             have, have, have, have, have, have);
+    if (!all)
+        str_append(sql, size, &used,
+                   "SELECT c.kind, c.name, f.value FROM (SELECT DISTINCT kind, name FROM config.feature_change WHERE "
+                   "generation > %llu) c "
+                   "LEFT JOIN config.feature f ON f.kind = c.kind AND f.name = c.name;",
+                   have);
     str_append(sql, size, &used, "COMMIT");
 }
 
@@ -132,6 +139,7 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     account_text(&account->language, PQgetvalue(r, row, PQfnumber(r, "language")));
     account_text(&account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class")));
     account_text(&account->codecs, PQgetvalue(r, row, PQfnumber(r, "codecs")));
+    account_text(&account->pickup_group, PQgetvalue(r, row, PQfnumber(r, "pickup_group")));
     account->dtmf = dtmf_mode_parse(PQgetvalue(r, row, PQfnumber(r, "dtmf")));
     if (account->dtmf == DTMF_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "dtmf")))
         return "its dtmf is neither auto nor rfc4733 nor info nor inband";
@@ -260,6 +268,24 @@ void rows_rooms(struct snapshot *into, const PGresult *r, struct fault *fault)
         } else {
             snapshot_put_room(into, room);
         }
+    }
+}
+
+void rows_features(struct snapshot *into, const PGresult *r, struct fault *fault)
+{
+    for (int row = 0; row < PQntuples(r); row++) {
+        const char *kind = PQgetvalue(r, row, 0), *name = PQgetvalue(r, row, 1);
+        struct feature *feature;
+
+        if (PQgetisnull(r, row, 2)) {
+            snapshot_drop_feature(into, kind, name);
+            continue;
+        }
+        feature = feature_new(kind, name, PQgetvalue(r, row, 2));
+        if (feature)
+            snapshot_put_feature(into, feature);
+        else
+            blame(fault, kind, name, "its name is too long");
     }
 }
 

@@ -14,7 +14,7 @@ struct fault {
 
 /* The statements of a load of everything, or of what has changed since generation `have`: BEGIN, the generation
  * (number, journal_from, ms until an unconfirmed change goes back), accounts, devices, settings, access
- * lists, classes of hold music, conference rooms, COMMIT. */
+ * lists, classes of hold music, conference rooms, features, COMMIT. */
 void rows_sql(bool all, unsigned long long have, char *sql, size_t size);
 
 /* Rows of a key and the columns of an account, name NULL: the account is gone. Puts them into the snapshot, or says
@@ -28,6 +28,8 @@ void rows_acls(struct snapshot *into, const PGresult *r, struct fault *fault);
 void rows_rooms(struct snapshot *into, const PGresult *r, struct fault *fault);
 /* The same for classes of hold music. */
 void rows_music(struct snapshot *into, const PGresult *r);
+/* Rows of kind, name and value of features, NULL: removed. */
+void rows_features(struct snapshot *into, const PGresult *r, struct fault *fault);
 /* Rows of a key and its value, NULL: removed. */
 void rows_settings(struct snapshot *into, const PGresult *r);
 

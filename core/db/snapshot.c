@@ -21,7 +21,7 @@ struct setting {
 struct snapshot {
     uint64_t generation;
     uint64_t losses;
-    struct names accounts, devices, acls, music, rooms;
+    struct names accounts, devices, acls, music, rooms, features;
     struct setting *settings; /* a few dozen: searched one by one */
     size_t setting_count;
 };
@@ -83,6 +83,24 @@ void snapshot_drop_room(struct snapshot *s, const char *name)
     names_drop(&s->rooms, name);
 }
 
+void snapshot_put_feature(struct snapshot *s, struct feature *feature)
+{
+    names_put(&s->features, feature);
+}
+
+static const char *feature_id(const char *kind, const char *name, char out[160])
+{
+    snprintf(out, 160, "%s %s", kind, name);
+    return out;
+}
+
+void snapshot_drop_feature(struct snapshot *s, const char *kind, const char *name)
+{
+    char id[160];
+
+    names_drop(&s->features, feature_id(kind, name, id));
+}
+
 void snapshot_put_music(struct snapshot *s, struct music_class *music)
 {
     names_put(&s->music, music);
@@ -125,6 +143,7 @@ struct snapshot *snapshot_next(const struct snapshot *from)
     names_copy(&s->acls, &from->acls);
     names_copy(&s->rooms, &from->rooms);
     names_copy(&s->music, &from->music);
+    names_copy(&s->features, &from->features);
     for (size_t i = 0; i < from->setting_count; i++)
         snapshot_put_setting(s, from->settings[i].key, from->settings[i].value);
     return s;
@@ -139,6 +158,7 @@ void snapshot_free(struct snapshot *s)
     names_free(&s->acls);
     names_free(&s->rooms);
     names_free(&s->music);
+    names_free(&s->features);
     for (size_t i = 0; i < s->setting_count; i++) {
         free(s->settings[i].key);
         free(s->settings[i].value);
@@ -166,13 +186,14 @@ static void account_destroy(void *obj)
     account_text(&account->language, none);
     account_text(&account->music_class, none);
     account_text(&account->acl, none);
+    account_text(&account->pickup_group, none);
 }
 
 struct account *account_alloc(void)
 {
     struct account *account = obj_new(sizeof *account, "account", account_destroy, HOLDER);
 
-    account->codecs = account->language = account->music_class = account->acl = none;
+    account->codecs = account->language = account->music_class = account->acl = account->pickup_group = none;
     account->enabled = true;
     account->max_contacts = 10;
     account->max_call = MAX_CALL_AS_SWITCH;
@@ -241,6 +262,27 @@ struct acl *acl_new(const char *name, const char *rules, const char *listeners)
     return NULL;
 }
 
+static void feature_destroy(void *object)
+{
+    struct feature *feature = object;
+
+    free(feature->value);
+}
+
+struct feature *feature_new(const char *kind, const char *name, const char *value)
+{
+    struct feature *feature;
+
+    if (strlen(kind) >= sizeof feature->kind || strlen(name) >= sizeof feature->name)
+        return NULL;
+    feature = obj_new(sizeof *feature, "feature", feature_destroy, HOLDER);
+    feature_id(kind, name, feature->id);
+    str_copy(feature->kind, sizeof feature->kind, kind);
+    str_copy(feature->name, sizeof feature->name, name);
+    feature->value = str_dup(value);
+    return feature;
+}
+
 struct room *room_new(const char *name)
 {
     struct room *room = obj_new(sizeof *room, "room", NULL, HOLDER);
@@ -303,7 +345,7 @@ uint64_t snapshot_losses(const struct snapshot *s)
 
 _Static_assert(offsetof(struct account, name) == 0 && offsetof(struct device, name) == 0 &&
                    offsetof(struct acl, name) == 0 && offsetof(struct music_class, name) == 0 &&
-                   offsetof(struct room, name) == 0,
+                   offsetof(struct room, name) == 0 && offsetof(struct feature, id) == 0,
                "names.h wants the name first");
 
 const struct account *snapshot_account(const struct snapshot *s, const char *name)
@@ -344,6 +386,23 @@ size_t snapshot_account_count(const struct snapshot *s)
 const struct account *snapshot_account_at(const struct snapshot *s, size_t i)
 {
     return i < s->accounts.count ? s->accounts.sorted[i] : NULL;
+}
+
+size_t snapshot_feature_count(const struct snapshot *s)
+{
+    return s->features.count;
+}
+
+const struct feature *snapshot_feature_at(const struct snapshot *s, size_t i)
+{
+    return s->features.sorted[i];
+}
+
+const struct feature *snapshot_feature(const struct snapshot *s, const char *kind, const char *name)
+{
+    char id[160];
+
+    return names_find(&s->features, feature_id(kind, name, id));
 }
 
 const struct room *snapshot_room(const struct snapshot *s, const char *name)

@@ -63,10 +63,11 @@ struct account {
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
     enum dtmf_mode dtmf;
     /* Owned by it; few accounts have any, and all others share "". See account_text(). */
-    const char *codecs;      /* which it may use, best first, with commas between; "": the setting codecs decides */
-    const char *language;    /* of prompts: "en"; "": the setting language decides */
-    const char *music_class; /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
-    const char *acl;         /* access list of the addresses that may use it; "": all */
+    const char *codecs;       /* which it may use, best first, with commas between; "": the setting codecs decides */
+    const char *language;     /* of prompts: "en"; "": the setting language decides */
+    const char *music_class;  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
+    const char *pickup_group; /* whose calls it may take, and who may take its: "sales,support"; "": none */
+    const char *acl;          /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */
@@ -102,6 +103,14 @@ struct music_class {
     char *paths; /* absolute, with '\n' between them */
 };
 
+/* Something that a module is configured with (config.feature): a ring group … Counted ("feature"). */
+struct feature {
+    char id[160]; /* "KIND NAME" */
+    char kind[32];
+    char name[96];
+    char *value; /* JSON; owned */
+};
+
 struct snapshot;
 
 struct snapshot *snapshot_new(uint64_t generation) MUST_USE;
@@ -120,6 +129,8 @@ void snapshot_drop_room(struct snapshot *snapshot, const char *name);
 void snapshot_put_music(struct snapshot *snapshot, struct music_class *music);
 void snapshot_drop_music(struct snapshot *snapshot, const char *name);
 void snapshot_put_setting(struct snapshot *snapshot, const char *key, const char *value); /* NULL value: remove */
+void snapshot_put_feature(struct snapshot *snapshot, struct feature *feature);
+void snapshot_drop_feature(struct snapshot *snapshot, const char *kind, const char *name);
 /* A new account with a secret that is hashed for both algorithms (tests, tools): obj held by "snapshot". */
 struct account *account_new(const char *name, const char *realm, const char *secret) MUST_USE;
 /* Gives one of the texts of an account that is being built another value. */
@@ -129,6 +140,8 @@ struct device *device_new(const char *name, const char *account, const char *rea
 struct acl *acl_new(const char *name, const char *rules, const char *listeners) MUST_USE;
 /* Without PINs or limit, with tones. */
 struct room *room_new(const char *name) MUST_USE;
+/* NULL when kind or name is too long. value is copied. */
+struct feature *feature_new(const char *kind, const char *name, const char *value) MUST_USE;
 /* paths: separated by commas or line ends. */
 struct music_class *music_class_new(const char *name, bool directory, const char *paths, bool shuffle) MUST_USE;
 
@@ -150,6 +163,11 @@ const struct acl *snapshot_acl_at(const struct snapshot *snapshot, size_t i);
 const struct room *snapshot_room(const struct snapshot *snapshot, const char *name);
 /* NULL when there is none. The same object in two snapshots: nothing of it has changed. */
 const struct music_class *snapshot_music(const struct snapshot *snapshot, const char *name);
+/* The same object in two snapshots: nothing of it has changed. In order of kind and name. */
+size_t snapshot_feature_count(const struct snapshot *snapshot);
+const struct feature *snapshot_feature_at(const struct snapshot *snapshot, size_t i);
+/* NULL when there is none. */
+const struct feature *snapshot_feature(const struct snapshot *snapshot, const char *kind, const char *name);
 const char *snapshot_setting(const struct snapshot *snapshot, const char *key, const char *otherwise);
 /* A setting in seconds; `otherwise` when it is missing or not a number up to a week (snapshot NULL: missing). */
 unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsigned otherwise);

@@ -134,9 +134,9 @@ void media_port_direction(struct media_port *port, enum stream_dir dir)
     command(port, PROTO_DIRECTION, dir);
 }
 
-void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones, uint32_t kept)
 {
-    command(port, PROTO_KEY_WAYS, out | (tones ? PROTO_LISTEN_FOR_TONES : 0));
+    command(port, PROTO_KEY_WAYS, out | (tones ? PROTO_LISTEN_FOR_TONES : 0) | (uint64_t)kept << PROTO_KEPT_SHIFT);
 }
 
 void media_port_press(struct media_port *port, char key, unsigned ms)

@@ -25,7 +25,16 @@ static void heard(struct port *port, enum key_way way, uint8_t pt, const struct 
         return;
     }
     worker_tell_key(port->worker, port, report, way);
-    relay_key(port, way, pt, report);
+    if (!(keys->kept >> key_event(report->key) & 1) || report->up)
+        relay_key(port, way, pt, report);
+}
+
+bool keys_is_kept(const struct port *port, const uint8_t *packet, size_t len)
+{
+    size_t payload_len;
+    const uint8_t *payload = port->keys.kept ? rtp_payload(packet, len, &payload_len) : NULL;
+
+    return payload && payload_len && payload[0] < 32 && port->keys.kept >> payload[0] & 1;
 }
 
 /* --- as packets --------------------------------------------------------------------------------------------------- */
@@ -143,11 +152,12 @@ static void beat(struct beat *beat, uint64_t due_us)
         pace_leave(&port->worker->pace, beat);
 }
 
-void keys_set_ways(struct port *port, enum key_out out, bool tones)
+void keys_set_ways(struct port *port, enum key_out out, bool tones, uint32_t kept)
 {
     struct port_keys *keys = &port->keys;
 
     keys->out = out;
+    keys->kept = kept;
     if (tones)
         start_listening(port);
     else

@@ -19,6 +19,7 @@ struct rtp_head;
 
 struct port_keys {
     enum key_out out;   /* how its far side is told of the keys of others */
+    uint32_t kept;      /* keys of its far side that do not go over its bridge: 1 << key_event() */
     bool is_event[128]; /* payload types of the far side that are keys */
     struct event_reader reader;
     struct key_rate rate;
@@ -39,7 +40,9 @@ void keys_init(struct port *port);
 /* Payload types were agreed on anew. */
 void keys_refresh(struct port *port);
 /* As media_port_key_ways() says. */
-void keys_set_ways(struct port *port, enum key_out out, bool tones);
+void keys_set_ways(struct port *port, enum key_out out, bool tones, uint32_t kept);
+/* Does this packet of a payload type that is_event belong to a key that is kept from the other side? */
+bool keys_is_kept(const struct port *port, const uint8_t *packet, size_t len);
 /* As media_port_press() says. */
 void keys_press(struct port *port, char key, unsigned ms);
 

@@ -167,8 +167,9 @@ enum key_out {
 };
 /* How the keys of others go to this far side, and whether keys are listened for in its sound (which costs decoding it).
  * Those that it sends in packets of their own are always understood. In a bridge keys go over as the other side wants
- * them: packets stay packets where both have them; tones that become something else are taken out of the sound. */
-void media_port_key_ways(struct media_port *port, enum key_out out, bool tones);
+ * them: packets stay packets where both have them; tones that become something else are taken out of the sound. Keys of
+ * which the bit is set in kept (1 << key_event()) are told of and do not go over, but for tones that stay tones. */
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones, uint32_t kept);
 /* Presses a key towards the far side, for ms (0: KEY_MS), behind those that wait. */
 void media_port_press(struct media_port *port, char key, unsigned ms);
 

@@ -25,7 +25,7 @@ enum proto_kind {
     PROTO_KEYS,
     PROTO_NAME,  /* value: who the switch is in reports to the far side */
     PROTO_DTLS,
-    PROTO_KEY_WAYS, /* value: enum key_out, and 256 when keys are listened for in the sound */
+    PROTO_KEY_WAYS, /* value: enum key_out; 256 when keys are listened for in the sound; from bit 32 on, which are kept */
     PROTO_PRESS,
     PROTO_MIX,   /* into a conference, out of it */
     PROTO_RECORD,      /* with a descriptor; answered by PROTO_RECORDED when it has ended */
@@ -148,6 +148,7 @@ struct proto_watch { /* WATCH */
 };
 
 #define PROTO_LISTEN_FOR_TONES 256u
+#define PROTO_KEPT_SHIFT 32
 struct proto_record { /* RECORD */
     struct proto_head head;
     uint64_t port, id;     /* id: chosen by the controller */

@@ -132,7 +132,8 @@ static void relay_rtp(struct sink *sink, uint8_t *packet, size_t len, const stru
         from->stats.dropped++;
         return;
     }
-    if ((pt >= PT_DECODE || bridge->decoded) && stays_here(bridge, is_key, pt))
+    if (((pt >= PT_DECODE || bridge->decoded) && stays_here(bridge, is_key, pt)) ||
+        (is_key && keys_is_kept(from, packet, len)))
         return;
     packet[1] = (uint8_t)((second & 0x80) | pt);
     if (port_send_rtp(bridge->to, packet, len))

@@ -160,7 +160,7 @@ static void do_job(struct worker *worker, struct job *job)
         break;
     case JOB_KEY_WAYS:
         keys_set_ways(job->port, (enum key_out)(job->value % PROTO_LISTEN_FOR_TONES),
-                      job->value & PROTO_LISTEN_FOR_TONES);
+                      job->value & PROTO_LISTEN_FOR_TONES, (uint32_t)(job->value >> PROTO_KEPT_SHIFT));
         break;
     case JOB_PRESS:
         keys_press(job->port, job->key.key, job->key.ms);

@@ -75,6 +75,8 @@ static void hand_to_module(struct agent *agent, const struct sip_method *method,
         return;
     }
     method->fn(method->arg, m);
+    if (strcmp(method->name, "REGISTER") == 0)
+        events_phone_came(agent, sender->account->name);
     if (m->kept)
         return;
     if (!m->answered) {
@@ -215,7 +217,9 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     pbx->sip = agent;
     pbx->leg_ops = &dialog_ops;
     pbx->notify = unsolicited_notify;
+    pbx->subscriptions = events_each;
     refer_open(agent);
+    pbx->text = unsolicited_text;
     *out = agent;
     return 0;
 }
@@ -305,6 +309,8 @@ void agent_close(struct agent *agent)
     agent->pbx->sip = NULL;
     agent->pbx->leg_ops = NULL;
     agent->pbx->notify = NULL;
+    agent->pbx->text = NULL;
+    agent->pbx->subscriptions = NULL;
     free(agent);
 }
 

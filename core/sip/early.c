@@ -141,6 +141,18 @@ void early_provisional(struct dialog *dialog, const sip_t *sip)
         leg_on_ringing(dialog->leg, status);
 }
 
+bool early_has(const struct dialog *dialog, const char *tag)
+{
+    const struct early *early;
+
+    LIST_FOR_EACH(early, &dialog->early, node)
+    {
+        if (*tag && strcmp(early->tag, tag) == 0)
+            return true;
+    }
+    return false;
+}
+
 struct media_desc *early_answer(struct dialog *dialog, const char *tag)
 {
     struct early *early = tag ? find(dialog, tag) : NULL;

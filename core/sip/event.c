@@ -195,6 +195,17 @@ void events_close(struct agent *agent)
     free(agent->watchers);
 }
 
+void events_phone_came(struct agent *agent, const char *account)
+{
+    struct notifier *n, *tmp;
+
+    LIST_FOR_EACH_SAFE(n, tmp, event_bucket(agent, agent->watchers, account), in_account)
+    {
+        if (strcmp(n->account, account) == 0)
+            notifier_retry(n);
+    }
+}
+
 void events_configured(struct agent *agent)
 {
     const struct snapshot *snapshot = db_snapshot(agent->pbx->db);

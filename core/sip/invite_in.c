@@ -163,14 +163,40 @@ static bool asks_to_join(const sip_t *sip)
     return false;
 }
 
+/* A phone that rings, by one of its early dialogs. NTA knows those by our tag alone. Who saw it in dialog-info (RFC
+ * 4235) names the tags as that phone would: to-tag is the phone's; who counts from us, the other way round. */
+static const struct dialog *ringing_by(struct agent *agent, const sip_replaces_t *replaces)
+{
+    const char *ours[] = {replaces->rp_from_tag, replaces->rp_to_tag};
+    sip_call_id_t id[1];
+
+    sip_call_id_init(id);
+    id->i_id = replaces->rp_call_id;
+    id->i_hash = msg_hash_string(id->i_id);
+    for (size_t i = 0; i < COUNT_OF(ours); i++) {
+        nta_leg_t *leg = nta_leg_by_dialog(agent->nta, NULL, id, NULL, NULL, ours[i], NULL);
+        const struct dialog *dialog = nta_leg_magic(leg, indialog_request);
+
+        if (dialog && !dialog->dead && dialog->leg && !dialog->inbound && !dialog->established &&
+            early_has(dialog, ours[!i]))
+            return dialog;
+    }
+    return NULL;
+}
+
 /* The dialog whose place this INVITE is to take; NULL: there is none, or it is one that the other side began and that
  * has not been answered. */
 static const struct dialog *replaced_by(struct agent *agent, const sip_t *sip)
 {
-    const struct dialog *dialog = nta_leg_magic(nta_leg_by_replaces(agent->nta, sip->sip_replaces), indialog_request);
+    const struct dialog *dialog;
 
-    if (!dialog || dialog->dead || !dialog->leg ||
-        (dialog->inbound && dialog->leg->state != LEG_UP && leg_is_alive(dialog->leg)))
+    if (!sip->sip_replaces->rp_call_id || !sip->sip_replaces->rp_to_tag || !sip->sip_replaces->rp_from_tag)
+        return NULL;
+    dialog = ringing_by(agent, sip->sip_replaces);
+    if (dialog)
+        return dialog;
+    dialog = nta_leg_magic(nta_leg_by_replaces(agent->nta, sip->sip_replaces), indialog_request);
+    if (!dialog || dialog->dead || !dialog->leg || (!dialog->established && leg_is_alive(dialog->leg)))
         return NULL;
     return dialog;
 }

@@ -119,6 +119,7 @@ static int answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip
     if (!found || status < 200)
         return 0;
     n = found;
+    n->answer = status;
     nta_outgoing_destroy(orq);
     n->notify = NULL;
     if (n->implicit && status == 408) /* the dialog that it lives in is lost (RFC 5057 §5.1): nobody subscribes again */
@@ -151,6 +152,11 @@ static const char *state_header(const struct notifier *n, char *out, size_t size
     return out;
 }
 
+static uint64_t flow_hash(const struct notifier *n)
+{
+    return siphash(n->dialog->agent->ping_key, n->dialog->flow, strlen(n->dialog->flow));
+}
+
 static void send_notify(struct notifier *n)
 {
     struct dialog *dialog = n->dialog;
@@ -175,6 +181,8 @@ static void send_notify(struct notifier *n)
     n->due = n->urgent = n->full = false;
     n->last_sent = n->reason != NULL;
     n->sent_us = loop_now_us(loop_of(n));
+    n->sent_by = flow_hash(n);
+    n->answer = 0;
     if (body)
         n->version++;
     free(body);
@@ -224,6 +232,23 @@ void notifier_tell_in(struct notifier *n, unsigned ms)
 {
     n->due = n->full = true;
     n->retry_us = loop_now_us(loop_of(n)) + ms * UINT64_C(1000);
+    pump(n);
+}
+
+void notifier_retry(struct notifier *n)
+{
+    if (n->notify) {
+        sip_enter(n->dialog->agent);
+        dialog_find_flow(n->dialog);
+        sip_leave(n->dialog->agent);
+        if (flow_hash(n) == n->sent_by)
+            return; /* it may still be answered */
+        notifier_drop_notify(n);
+        n->due = n->full = true;
+    }
+    if (!n->due)
+        return;
+    n->retry_us = 0;
     pump(n);
 }
 

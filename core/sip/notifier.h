@@ -32,6 +32,8 @@ struct notifier {
     uint64_t expires_us;
     uint64_t sent_us, retry_us; /* the last NOTIFY; after a loss: not before then */
     uint32_t version;
+    uint64_t sent_by;     /* hash of the flow that the last NOTIFY took */
+    int answer;           /* to that; 0: none yet */
     unsigned losses;      /* in a row */
     const char *reason;   /* why it ends; NULL: it does not */
     unsigned retry_after; /* s; 0: not said */
@@ -75,6 +77,8 @@ void notifier_drop_notify(struct notifier *n);
 void notifier_free(struct notifier *n);
 /* The whole state goes out in so many ms, unless something is told before. */
 void notifier_tell_in(struct notifier *n, unsigned ms);
+/* Its phone may be there again: what was lost, or is under way to where the phone was before, is told now. */
+void notifier_retry(struct notifier *n);
 /* May it be told now? False: no, and there is no use in waiting. */
 bool notifier_ask(struct notifier *n);
 void notifier_view(const struct notifier *n, struct subscription *out);

@@ -304,6 +304,8 @@ void ring_forget(struct dialog *dialog);
 void early_provisional(struct dialog *dialog, const sip_t *sip);
 /* The 2xx has this To tag (NULL: none): its early dialog becomes the dialog, the others are forgotten. */
 void early_confirm(struct dialog *dialog, const char *tag);
+/* Has a provisional response come with this To tag, and no 199 of it since? */
+bool early_has(const struct dialog *dialog, const char *tag);
 /* What the early dialog of this tag has answered to our offer; NULL: nothing. */
 struct media_desc *early_answer(struct dialog *dialog, const char *tag) MUST_USE;
 /* May the early dialog of this tag make an offer of its own? One was answered: what the 2xx of that dialog says is old.
@@ -337,8 +339,9 @@ struct dialog *dialog_without_call(struct agent *agent, msg_t *msg, sip_t *sip, 
 void subscribe_incoming(struct agent *agent, msg_t *msg, sip_t *sip, const struct account *account);
 /* In a dialog. Returns 0: it is answered. */
 int subscribe_in(struct dialog *dialog, nta_incoming_t *irq, const sip_t *sip);
-/* unsolicited.c: pbx->notify. */
+/* unsolicited.c: pbx->notify, pbx->text. */
 int unsolicited_notify(struct pbx *pbx, const char *account, const char *event);
+int unsolicited_text(struct pbx *pbx, const char *account, const char *text);
 /* event.c */
 void events_open(struct agent *agent);
 /* Before the first message: what was subscribed to before a restart. */
@@ -346,6 +349,10 @@ void events_start(struct agent *agent);
 void events_close(struct agent *agent);
 /* The configuration has changed: subscriptions of accounts that are gone end. */
 void events_configured(struct agent *agent);
+/* A phone of the account is there, perhaps by another way than before: what it has missed it is told at once. */
+void events_phone_came(struct agent *agent, const char *account);
+/* event_list.c: pbx->subscriptions. */
+void events_each(struct pbx *pbx, subscription_fn fn, void *arg);
 /* Is there anything that phones may subscribe to by themselves? */
 bool events_served(const struct agent *agent);
 /* indialog.c */

@@ -1,6 +1,6 @@
-/* NOTIFYs that no phone has subscribed to: "read your configuration again" (check-sync) and the like, which desk phones
- * take outside of any dialog. One for each phone of an account, by the way on which it registered. Signalling thread.
- * Knows no event by name. */
+/* What no phone has asked for: NOTIFYs ("read your configuration again", check-sync) and texts (MESSAGE, RFC 3428),
+ * which phones take outside of any dialog. One for each phone of an account, by the way on which it registered.
+ * Signalling thread. Knows no event by name. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +28,32 @@ static int answered(struct dialog *dialog, nta_outgoing_t *orq, const sip_t *sip
     if (dialog->dead || status < 200)
         return 0;
     if (status < 300)
-        log_info("%s has taken the NOTIFY", dialog->target);
+        log_info("%s has taken the %s", dialog->target, nta_outgoing_method_name(orq));
     else
-        log_warn("%s did not take the NOTIFY: %d %s", dialog->target, status,
+        log_warn("%s did not take the %s: %d %s", dialog->target, nta_outgoing_method_name(orq), status,
                  sip && sip->sip_status && sip->sip_status->st_phrase ? sip->sip_status->st_phrase : "");
     dialog_finish(dialog);
     return 0;
 }
 
-static int send_to(struct agent *agent, const struct endpoint *to, const char *account, const char *event)
+/* A NOTIFY of this event, or (NULL) a MESSAGE with this text. */
+static nta_outgoing_t *request(struct dialog *dialog, const char *uri, const char *event, const char *text)
+{
+    struct agent *agent = dialog->agent;
+
+    if (event)
+        return nta_outgoing_tcreate(dialog->nta, answered, dialog, NULL, SIP_METHOD_NOTIFY, (url_string_t *)uri,
+                                    SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_EVENT_STR(event),
+                                    SIPTAG_SUBSCRIPTION_STATE_STR("terminated"), SIPTAG_MAX_FORWARDS_STR("70"),
+                                    SIPTAG_USER_AGENT_STR(agent->user_agent), TAG_END());
+    return nta_outgoing_tcreate(dialog->nta, answered, dialog, NULL, SIP_METHOD_MESSAGE, (url_string_t *)uri,
+                                SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_USER_AGENT_STR(agent->user_agent),
+                                SIPTAG_CONTENT_TYPE_STR("text/plain; charset=utf-8"), SIPTAG_PAYLOAD_STR(text),
+                                TAG_END());
+}
+
+static int send_to(struct agent *agent, const struct endpoint *to, const char *account, const char *event,
+                   const char *words)
 {
     char flow[EDGE_FLOW_TEXT], text[UUID_TEXT], tag[DIALOG_TAG];
     struct uuid id = uuid_new();
@@ -61,10 +78,7 @@ static int send_to(struct agent *agent, const struct endpoint *to, const char *a
     if (result == 0)
         result = dialog->nta ? dialog_first_route(dialog, to->path) : -ENOMEM;
     if (result == 0)
-        dialog->probe = nta_outgoing_tcreate(
-            dialog->nta, answered, dialog, NULL, SIP_METHOD_NOTIFY, (url_string_t *)to->uri,
-            SIPTAG_CONTACT_STR(dialog->contact), SIPTAG_EVENT_STR(event), SIPTAG_SUBSCRIPTION_STATE_STR("terminated"),
-            SIPTAG_MAX_FORWARDS_STR("70"), SIPTAG_USER_AGENT_STR(agent->user_agent), TAG_END());
+        dialog->probe = request(dialog, to->uri, event, words);
     sip_leave(agent);
     if (!dialog->probe) {
         dialog_finish(dialog);
@@ -73,22 +87,30 @@ static int send_to(struct agent *agent, const struct endpoint *to, const char *a
     return 0;
 }
 
-int unsolicited_notify(struct pbx *pbx, const char *account, const char *event)
+static int send_to_all(struct pbx *pbx, const char *account, const char *event, const char *text)
 {
     struct agent *agent = pbx->sip;
     struct endpoint *endpoints;
     int count, sent = 0;
 
-    if (!is_event(event))
-        return -EINVAL;
     if (!snapshot_account(db_snapshot(pbx->db), account))
         return -ENOENT;
     endpoints = mem_new(ROUTE_ENDPOINTS_MAX * sizeof *endpoints);
     count = route_resolve(pbx, account, endpoints, ROUTE_ENDPOINTS_MAX);
     for (int i = 0; i < count; i++) {
-        sent += send_to(agent, &endpoints[i], account, event) == 0;
+        sent += send_to(agent, &endpoints[i], account, event, text) == 0;
         obj_unref(endpoints[i].account, "endpoint");
     }
     free(endpoints);
     return sent;
+}
+
+int unsolicited_notify(struct pbx *pbx, const char *account, const char *event)
+{
+    return is_event(event) ? send_to_all(pbx, account, event, NULL) : -EINVAL;
+}
+
+int unsolicited_text(struct pbx *pbx, const char *account, const char *text)
+{
+    return send_to_all(pbx, account, NULL, text);
 }

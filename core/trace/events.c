@@ -53,10 +53,16 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
         str_append(out, size, &used, "dialplan: %s", detail);
         return true;
     case EVENT_LEG_HELD:
-        str_append(out, size, &used, "%s holds", party);
+        if (*detail)
+            str_append(out, size, &used, "%s", detail);
+        else
+            str_append(out, size, &used, "%s holds", party);
         return true;
     case EVENT_LEG_RESUMED:
-        str_append(out, size, &used, "%s resumes", party);
+        if (*detail)
+            str_append(out, size, &used, "%s", detail);
+        else
+            str_append(out, size, &used, "%s resumes", party);
         return true;
     case EVENT_LEG_KEY: /* which one is nobody's business */
         str_append(out, size, &used, "%s pressed a key (%s)", party, detail);
@@ -73,10 +79,13 @@ static bool event_text(const struct fact *fact, enum event_kind kind, const stru
     case EVENT_CONFERENCE_CHANGED:
     case EVENT_SOUND_MISSING:
     case EVENT_RECORDING:
-    case EVENT_FORWARDED:
     case EVENT_TALK:
     case EVENT_TRANSFER:
     case EVENT_CALL_JOINED:
+    case EVENT_PICKUP:
+    case EVENT_PARKED:
+    case EVENT_UNPARKED:
+    case EVENT_FORWARDED:
         str_append(out, size, &used, "%s", detail);
         return true;
     case EVENT_RECORDED:

@@ -29,4 +29,19 @@ json_int_t why_num(const json_t *object, const char *key);
 /* "14:03:59" of local time. Returns out. */
 const char *why_clock(json_int_t at_us, char out[16]);
 
+static inline bool why_is(const json_t *object, const char *key, const char *text)
+{
+    return strcmp(why_str(object, key), text) == 0;
+}
+
+/* why_story.c */
+/* What became of people, out of the reports of all calls of a conversation: lines in order of time, each once (of two
+ * calls that take part both may tell of it). Caller owns it. */
+json_t *story_of(const json_t *reports);
+/* Is it more than that two talked because one had dialled the other? */
+bool story_is_one(const json_t *steps);
+void story_tell(struct why *why, const json_t *steps);
+/* The report (borrowed) of the call whose end was the end of all: not one that was let go for another. */
+json_t *story_last(json_t *reports);
+
 #endif

@@ -5,11 +5,6 @@
 #include "call/cause.h"
 #include "trace/why-priv.h"
 
-static bool is(const json_t *object, const char *key, const char *text)
-{
-    return strcmp(why_str(object, key), text) == 0;
-}
-
 static const char *caller_of(const struct why *why)
 {
     return *why_str(why->report, "from") ? why_str(why->report, "from") : "The switch";
@@ -24,7 +19,7 @@ static const json_t *guilty_leg(const struct why *why)
         leg = json_array_get(why->legs, i);
         if (!json_is_true(json_object_get(leg, "inbound")))
             called = leg;
-        if (is(leg, "cause", why_str(why->report, "cause")) && (!found || leg == called))
+        if (why_is(leg, "cause", why_str(why->report, "cause")) && (!found || leg == called))
             found = leg;
     }
     return found ? found : called ? called : json_array_get(why->legs, 0);
@@ -39,7 +34,7 @@ static const char *codecs_of(const struct why *why, const json_t *leg, bool inbo
         const json_t *line = json_array_get(why->lines, i);
 
         if (json_array_get(why->legs, (size_t)why_num(line, "leg")) == leg && json_object_get(line, "leg") &&
-            is(line, "to", "tandem") == inbound && *why_str(line, "codecs"))
+            why_is(line, "to", "tandem") == inbound && *why_str(line, "codecs"))
             found = why_str(line, "codecs");
     }
     return found;
@@ -69,13 +64,6 @@ static void open_words(struct why *why)
 
     why_say(why, "%s called %s at %s.", caller_of(why), why_str(why->report, "to"),
             why_clock(why_num(why->report, "started_us"), clock));
-    for (size_t i = 0; i < json_array_size(why->lines); i++) { /* "202 forwards to 203 when busy" */
-        const json_t *line = json_array_get(why->lines, i);
-
-        if (is(line, "event", "forwarded"))
-            why_say(why, "%s%s.", strncmp(why_str(line, "text"), "the ", 4) == 0 ? "T" : "",
-                    why_str(line, "text") + (strncmp(why_str(line, "text"), "the ", 4) == 0));
-    }
 }
 
 /* --- one cause each -------------------------------------------------------------------------------------------------
@@ -302,9 +290,9 @@ static const json_t *silent_leg(const struct why *why)
         const json_t *line = json_array_get(why->lines, i),
                      *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
 
-        if (is(line, "event", "leg-silent"))
+        if (why_is(line, "event", "leg-silent"))
             found = leg;
-        else if (is(line, "event", "leg-heard") && leg == found)
+        else if (why_is(line, "event", "leg-heard") && leg == found)
             found = NULL;
     }
     return found;
@@ -319,10 +307,10 @@ static const json_t *keyless_leg(const struct why *why, const json_t **said)
         const json_t *line = json_array_get(why->lines, i),
                      *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
 
-        if (is(line, "event", "leg-keyless")) {
+        if (why_is(line, "event", "leg-keyless")) {
             found = leg;
             *said = line;
-        } else if (is(line, "event", "leg-keyed") && leg == found) {
+        } else if (why_is(line, "event", "leg-keyed") && leg == found) {
             found = NULL;
         }
     }
@@ -411,7 +399,7 @@ static const json_t *poor_line(const struct why *why)
     const json_t *found = NULL;
 
     for (size_t i = 0; i < json_array_size(why->lines); i++)
-        if (is(json_array_get(why->lines, i), "event", "leg-poor"))
+        if (why_is(json_array_get(why->lines, i), "event", "leg-poor"))
             found = json_array_get(why->lines, i);
     return found;
 }
@@ -458,6 +446,31 @@ static bool say_quality(struct why *why)
     return true;
 }
 
+/* --- hold -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Holds that nobody has ended, in the words of their events. */
+static void say_hold(struct why *why, bool ended)
+{
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const json_t *line = json_array_get(why->lines, i);
+        const json_t *leg = json_array_get(why->legs, (size_t)why_num(line, "leg"));
+        bool over = !why_is(line, "event", "leg-held") ||
+                    (ended ? why_is(leg, "cause", "transferred") : *why_str(leg, "cause"));
+        char clock[16];
+
+        for (size_t k = i + 1; k < json_array_size(why->lines) && !over; k++) {
+            const json_t *later = json_array_get(why->lines, k);
+
+            over = why_num(later, "leg") == why_num(line, "leg") &&
+                   (why_is(later, "event", "leg-held") || why_is(later, "event", "leg-resumed"));
+        }
+        if (!over)
+            why_say(why, "%s %s: %s.", ended ? "Somebody was on hold at the end, since" : "On hold since",
+                    why_clock(why_num(line, "at_us"), clock), why_str(line, "text"));
+    }
+}
+
 /* --- facts ----------------------------------------------------------------------------------------------------------
  */
 
@@ -465,20 +478,20 @@ static bool is_telling(const json_t *line)
 {
     const char *text = why_str(line, "text");
 
-    if (is(line, "kind", "event"))
-        return !is(line, "event", "call-new") && !is(line, "event", "bridge-joined");
+    if (why_is(line, "kind", "event"))
+        return !why_is(line, "event", "call-new") && !why_is(line, "event", "bridge-joined");
     if (json_is_true(json_object_get(line, "again")))
         return false;
-    if (is(line, "kind", "request"))
+    if (why_is(line, "kind", "request"))
         return strcmp(text, "INVITE") == 0 || strcmp(text, "CANCEL") == 0 || strcmp(text, "BYE") == 0;
     return text[0] >= '2' && strncmp(text, "401", 3) != 0 && strncmp(text, "407", 3) != 0 && !strchr(text, '(');
 }
 
 static void line_fact(struct why *why, const json_t *line)
 {
-    const char *media = is(line, "media", "no change") ? "" : why_str(line, "media");
+    const char *media = why_is(line, "media", "no change") ? "" : why_str(line, "media");
 
-    if (is(line, "kind", "event"))
+    if (why_is(line, "kind", "event"))
         why_fact(why, why_num(line, "at_us"), "%s", why_str(line, "text"));
     else
         why_fact(why, why_num(line, "at_us"), "%s to %s: %s%s%s", why_str(line, "from"), why_str(line, "to"),
@@ -519,90 +532,8 @@ static void add_facts(struct why *why)
     }
 }
 
-/* --- a conversation -------------------------------------------------------------------------------------------------
+/* --- the whole -----------------------------------------------------------------------------------------------------
  */
-
-#define STORY_MAX 12u /* steps of it in the paragraph; the facts have them all */
-
-/* What became of people, beside their phones' messages. */
-static bool is_step(const json_t *line)
-{
-    static const char *const kinds[] = {"talk", "transfer"};
-
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (is(line, "event", kinds[i]))
-            return true;
-    return false;
-}
-
-/* Steps of all its calls in order of time, each once: of two calls that take part both may tell of it. */
-static json_t *steps_of(const json_t *reports)
-{
-    json_t *steps = json_array(), *report, *line;
-    size_t i, k;
-
-    json_array_foreach(reports, i, report)
-    {
-        json_array_foreach(json_object_get(report, "lines"), k, line)
-        {
-            size_t at = json_array_size(steps);
-            bool known = false;
-
-            if (!is_step(line))
-                continue;
-            while (at && why_num(json_array_get(steps, at - 1), "at_us") > why_num(line, "at_us"))
-                at--;
-            for (size_t n = at; n && !known; n--)
-                known = why_num(json_array_get(steps, n - 1), "at_us") == why_num(line, "at_us") &&
-                        is(line, "text", why_str(json_array_get(steps, n - 1), "text"));
-            if (!known)
-                json_array_insert(steps, at, line);
-        }
-    }
-    return steps;
-}
-
-/* More than that two talked because one had dialled the other? */
-static bool is_a_story(const json_t *steps)
-{
-    return json_array_size(steps) > 1 || strchr(why_str(json_array_get(steps, 0), "text"), '(') ||
-           strstr(why_str(json_array_get(steps, 0), "text"), " conference ");
-}
-
-static void tell_story(struct why *why, const json_t *steps)
-{
-    size_t count = json_array_size(steps), i;
-    json_t *step;
-    char clock[16];
-
-    json_array_foreach(steps, i, step)
-    {
-        if (i == STORY_MAX / 2 && count > STORY_MAX) { /* the beginning and the end matter most */
-            why_say(why, "(%zu more)", count - STORY_MAX);
-            i = count - STORY_MAX / 2;
-            step = json_array_get(steps, i);
-        }
-        why_say(why, "%s: %s%s", why_clock(why_num(step, "at_us"), clock), why_str(step, "text"),
-                i + 1 < count ? ";" : ".");
-    }
-}
-
-/* The call whose end was the end of all: not one that was let go for another. */
-static json_t *last_report(json_t *reports)
-{
-    json_t *report, *last = json_array_get(reports, 0);
-    size_t i;
-
-    json_array_foreach(reports, i, report)
-    {
-        if (is(report, "state", "ended") && is(last, "state", "ended") && !is(report, "cause", "transferred") &&
-            (is(last, "cause", "transferred") || why_num(report, "ended_us") > why_num(last, "ended_us")))
-            last = report;
-        else if (!is(report, "state", "ended") && is(last, "state", "ended"))
-            last = report;
-    }
-    return last;
-}
 
 static void say_end(struct why *why, const json_t *steps)
 {
@@ -617,6 +548,7 @@ static void say_end(struct why *why, const json_t *steps)
         why_say(why, "%s answered, they talked for %lld seconds, and the %s hung up. Nothing went wrong.",
                 *why_str(why->report, "answered_by") ? why_str(why->report, "answered_by") : "The switch",
                 (long long)talked, by);
+    say_hold(why, true);
     why_do(why, "Nothing is broken.");
 }
 
@@ -650,23 +582,24 @@ json_t *why_call(json_t *reports)
 
     if (json_is_object(reports))
         reports = json_pack("[o]", reports);
-    steps = steps_of(reports);
-    story = is_a_story(steps);
+    steps = story_of(reports);
+    story = story_is_one(steps);
     why_init(&why, json_array_get(reports, 0));
     open_words(&why);
-    report = last_report(reports);
+    report = story_last(reports);
     why.report = report;
     why.legs = json_object_get(report, "legs");
     why.lines = json_object_get(report, "lines");
-    ended = is(report, "state", "ended");
-    fine = !ended || is(report, "cause", "normal");
+    ended = why_is(report, "state", "ended");
+    fine = !ended || why_is(report, "cause", "normal");
     if (story)
-        tell_story(&why, steps);
+        story_tell(&why, steps);
     if (!ended) {
         why_say(&why, "The call is still running (%s).", why_str(report, "state"));
         why_do(&why, "Nothing is known to be broken.");
+        say_hold(&why, false);
     }
-    if ((fine || is(report, "cause", "media-timeout")) && say_keyless(&why))
+    if ((fine || why_is(report, "cause", "media-timeout")) && say_keyless(&why))
         return finish_call(&why, reports, steps, "no-keys");
     if (fine && say_silence(&why))
         return finish_call(&why, reports, steps, "no-audio");

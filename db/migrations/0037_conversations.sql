@@ -35,7 +35,7 @@ COMMENT ON COLUMN record.talk.party_a IS 'First party, account or number: who ca
 COMMENT ON COLUMN record.talk.party_b IS 'Second party, account or number; or name of the conference.';
 COMMENT ON COLUMN record.talk.how IS
     'How it came about: dialled, transfer, attended transfer, recall, another phone, forward, pickup, park, conference …';
-COMMENT ON COLUMN record.talk.by_whom IS 'By whose doing: who transferred, forwarded, parked …; NULL: of the two themselves.';
+COMMENT ON COLUMN record.talk.by_whom IS 'By whose doing: who transferred, forwarded, parked …, or from whom it was picked up; NULL: of the two themselves.';
 COMMENT ON COLUMN record.talk.talk_ms IS 'How long, in ms; NULL when not known.';
 CREATE INDEX talk_conversation_id ON record.talk (conversation_id);
 CREATE INDEX talk_call_id ON record.talk (call_id);
@@ -133,9 +133,9 @@ CREATE OR REPLACE VIEW tandem.v_call AS
                     THEN date_trunc('second', interval '0.5 second' + (greatest(c.ended_at, m.ended_at)
                          - least(CASE WHEN c.answered THEN c.started_at + make_interval(secs => ((coalesce(c.setup_ms, 0) + coalesce(c.ring_ms, 0)) / 1000.0)::double precision) END,
                                  m.answered_at))) END AS talked,
-           CASE WHEN m.last AND (c.cause = 'transferred' OR m.ended_at > c.ended_at) THEN m.why
+           CASE WHEN m.last AND (c.cause IN ('transferred', 'picked-up') OR m.ended_at > c.ended_at) THEN m.why
                 ELSE coalesce(c.cause_text, c.cause) END AS why,
-           CASE WHEN m.last AND (c.cause = 'transferred' OR m.ended_at > c.ended_at) THEN m.ended_by
+           CASE WHEN m.last AND (c.cause IN ('transferred', 'picked-up') OR m.ended_at > c.ended_at) THEN m.ended_by
                 ELSE c.ended_by END AS ended_by,
            c.sip_status,
            CASE WHEN c.ended_at IS NOT NULL AND m.running IS NOT TRUE THEN greatest(c.ended_at, m.ended_at) END AS ended_at,
@@ -148,7 +148,7 @@ CREATE OR REPLACE VIEW tandem.v_call AS
                                   || CASE WHEN t.leg_b IS NULL THEN 'conference ' ELSE '' END || t.party_b
                                   || CASE WHEN t.how IN ('dialled', 'conference') THEN ''
                                           WHEN t.by_whom IS NULL THEN ' (' || t.how || ')'
-                                          ELSE ' (by ' || t.how || ' of ' || t.by_whom || ')' END AS words
+                                          ELSE ' (by ' || t.how || CASE t.how WHEN 'pickup' THEN ' from ' ELSE ' of ' END || t.by_whom || ')' END AS words
                            FROM record.talk t WHERE t.conversation_id = c.id
                            WINDOW in_order AS (ORDER BY t.started_at, t.id)) w),
                     CASE WHEN c.answered_by IS NOT NULL
@@ -156,12 +156,12 @@ CREATE OR REPLACE VIEW tandem.v_call AS
     FROM record.call c,
          LATERAL (SELECT count(*) AS calls, bool_or(j.ended_at IS NULL) AS running, bool_or(j.cause = 'switch-stopped') AS cut_off,
                          bool_or(j.answered) AS answered, max(j.ended_at) AS ended_at,
-                         bool_or(j.cause <> 'transferred') AS last,
+                         bool_or(j.cause NOT IN ('transferred', 'picked-up')) AS last,
                          (array_agg(j.answered_by ORDER BY j.started_at) FILTER (WHERE j.answered_by IS NOT NULL))[1] AS answered_by,
                          min(j.started_at + make_interval(secs => ((coalesce(j.setup_ms, 0) + coalesce(j.ring_ms, 0)) / 1000.0)::double precision))
                              FILTER (WHERE j.answered) AS answered_at,
-                         (array_agg(coalesce(j.cause_text, j.cause) ORDER BY j.ended_at DESC) FILTER (WHERE j.cause <> 'transferred'))[1] AS why,
-                         (array_agg(j.ended_by ORDER BY j.ended_at DESC) FILTER (WHERE j.cause <> 'transferred'))[1] AS ended_by
+                         (array_agg(coalesce(j.cause_text, j.cause) ORDER BY j.ended_at DESC) FILTER (WHERE j.cause NOT IN ('transferred', 'picked-up')))[1] AS why,
+                         (array_agg(j.ended_by ORDER BY j.ended_at DESC) FILTER (WHERE j.cause NOT IN ('transferred', 'picked-up')))[1] AS ended_by
                   FROM record.call j WHERE j.conversation_id = c.id) m
     WHERE c.conversation_id IS NULL
     ORDER BY c.started_at DESC, c.id DESC;
@@ -191,7 +191,7 @@ COMMENT ON COLUMN tandem.v_talk.number IS 'Which one of the conversation it was.
 COMMENT ON COLUMN tandem.v_talk.party_a IS 'First party, account or number: who called, or was handed over.';
 COMMENT ON COLUMN tandem.v_talk.party_b IS 'Second party, account or number; or name of the conference.';
 COMMENT ON COLUMN tandem.v_talk.how IS 'How it came about: dialled, transfer, attended transfer, recall, another phone, forward, pickup, park, conference …';
-COMMENT ON COLUMN tandem.v_talk.by_whom IS 'By whose doing: who transferred, forwarded, parked …; empty: of the two themselves.';
+COMMENT ON COLUMN tandem.v_talk.by_whom IS 'By whose doing: who transferred, forwarded, parked …, or from whom it was picked up; empty: of the two themselves.';
 COMMENT ON COLUMN tandem.v_talk.talked IS 'How long; empty while they talk, and when the switch stopped meanwhile.';
 COMMENT ON COLUMN tandem.v_talk.ended_at IS 'When they were parted; empty while they talk.';
 COMMENT ON COLUMN tandem.v_talk.conference IS 'Whether the second party is a conference.';

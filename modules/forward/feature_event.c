@@ -24,7 +24,7 @@ static enum event_verdict authorize(void *arg, const struct subscription *s)
     return strcmp(s->account, s->resource) == 0 ? EVENT_ALLOWED : EVENT_FORBIDDEN;
 }
 
-static void look(const struct forward *f, const char *account, enum feature feature, struct feature_state *out)
+static void look(const struct forward *f, const char *account, enum feature_kind feature, struct feature_state *out)
 {
     struct forward_to to;
 
@@ -50,8 +50,8 @@ static char *body(void *arg, const struct subscription *s)
     int err = 0;
 
     for (int feature = 0; feature < FEATURE_COUNT && !err; feature++) {
-        look(arg, s->resource, (enum feature)feature, &state);
-        err = feature_write(text, sizeof text, &used, s->resource, (enum feature)feature, &state);
+        look(arg, s->resource, (enum feature_kind)feature, &state);
+        err = feature_write(text, sizeof text, &used, s->resource, (enum feature_kind)feature, &state);
     }
     if (!err)
         err = feature_close(text, sizeof text, &used);
@@ -59,7 +59,7 @@ static char *body(void *arg, const struct subscription *s)
 }
 
 /* A phone may switch a forward on again and leave the number to us. */
-static void set(struct forward *f, const char *account, enum feature feature, struct feature_state *wish)
+static void set(struct forward *f, const char *account, enum feature_kind feature, struct feature_state *wish)
 {
     struct forward_to to;
     char why[200];
@@ -79,7 +79,7 @@ static void set(struct forward *f, const char *account, enum feature feature, st
 static void told(void *arg, const struct subscription *s, const char *its_type, const char *text, size_t len)
 {
     struct forward *f = arg;
-    enum feature feature;
+    enum feature_kind feature;
     struct feature_state wish;
 
     if (strncasecmp(its_type, type, sizeof type - 1) != 0)

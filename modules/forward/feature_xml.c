@@ -90,7 +90,7 @@ static void number_in(const char *xml, const char *name, char out[64])
         out[0] = '\0';
 }
 
-static int read_forward(const char *xml, enum feature *feature, struct feature_state *out)
+static int read_forward(const char *xml, enum feature_kind *feature, struct feature_state *out)
 {
     char type[32], rings[8];
     uint64_t count;
@@ -108,7 +108,7 @@ static int read_forward(const char *xml, enum feature *feature, struct feature_s
     return 0;
 }
 
-int feature_read(const char *text, size_t len, enum feature *feature, struct feature_state *out)
+int feature_read(const char *text, size_t len, enum feature_kind *feature, struct feature_state *out)
 {
     char xml[DOCUMENT_MAX];
 
@@ -148,7 +148,7 @@ static void escape(const char *text, char *out, size_t size)
         }
 }
 
-int feature_write(char *out, size_t size, size_t *used, const char *account, enum feature feature,
+int feature_write(char *out, size_t size, size_t *used, const char *account, enum feature_kind feature,
                   const struct feature_state *state)
 {
     static const char head[] = "--" BOUNDARY "\r\nContent-Type: application/x-as-feature-event+xml\r\n\r\n"

@@ -2,9 +2,9 @@
  * its account. How a transfer goes on, and back when it fails, is the core's. Signalling thread. */
 #include <string.h>
 
+#include "call/bridge.h"
 #include "call/talk.h"
-#include "call/transfer.h"
-#include "module/module.h"
+#include "transfer.h"
 
 static enum verdict refuse(struct hook_walk *walk, enum cause cause, const char *why)
 {
@@ -15,6 +15,11 @@ static enum verdict refuse(struct hook_walk *walk, enum cause cause, const char 
 static bool is(const struct leg *leg, const char *number)
 {
     return strcmp(leg->account ? leg->account->name : leg->number, number) == 0;
+}
+
+const char *transfer_forbidden(const struct leg *by, const struct leg *who, const char *target)
+{
+    return is(by, target) || is(who, target) ? "nobody can be transferred to himself or to who transfers" : NULL;
 }
 
 static enum verdict done(struct hook_walk *walk, int result)
@@ -35,8 +40,8 @@ static bool same_account(const struct leg *x, const struct leg *y)
     return x->account && y->account && strcmp(x->account->name, y->account->name) == 0;
 }
 
-/* The account has called the target itself before. While that one has not answered, the target is called anew for the
- * one who is handed over: the first attempt was the other one's. */
+/* The account has called the target itself before. While that one has not answered, or is no phone but a conference or
+ * an announcement, it is called anew for the one who is handed over: the first attempt was the other one's. */
 static enum verdict consulted(struct hook_walk *walk, const struct transfer_wish *wish)
 {
     struct leg *by = wish->by, *other = wish->other;
@@ -44,9 +49,9 @@ static enum verdict consulted(struct hook_walk *walk, const struct transfer_wish
 
     if (!other || other == by || !leg_is_alive(other) || !same_account(other, by))
         return refuse(walk, CAUSE_BAD_REQUEST, "Replaces names no call of this account");
-    if (other->state == LEG_UP)
+    if (other->state == LEG_UP && bridge_peer(other))
         return done(walk, call_transfer_to(by, other, wish->news));
-    if (!other->inbound)
+    if (!other->inbound || other != other->call->caller)
         return refuse(walk, CAUSE_REJECTED, "the other call has not been answered");
     result = call_transfer(by, by->account->context, other->call->dialled, by->account, wish->news);
     if (result == 0) {
@@ -61,6 +66,7 @@ static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
     const struct transfer_wish *wish = subject;
     struct leg *by = wish->by;
     const struct leg *who = bridge_peer(by);
+    const char *why;
 
     if (!by->account)
         return refuse(walk, CAUSE_FORBIDDEN, "a far side that is no account here has no rights to transfer");
@@ -70,15 +76,26 @@ static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
         return refuse(walk, CAUSE_BAD_REQUEST, "Refer-To names nobody");
     if (wish->replaces)
         return consulted(walk, wish);
-    if (is(by, wish->target) || is(who, wish->target))
-        return refuse(walk, CAUSE_FORBIDDEN, "nobody can be transferred to himself or to who transfers");
+    why = transfer_forbidden(by, who, wish->target);
+    if (why)
+        return refuse(walk, CAUSE_FORBIDDEN, why);
     return done(walk, call_transfer(by, by->account->context, wish->target, by->account, wish->news));
 }
 
 static int start(struct module_ctx *ctx, void **state)
 {
-    return module_on_hook(ctx, HOOK_TRANSFER, 100, asked, NULL);
+    int result = module_on_hook(ctx, HOOK_TRANSFER, 100, asked, NULL);
+
+    if (result == 0)
+        result = codes_start(ctx);
+    return result == 0 ? command_start(ctx) : result;
 }
+
+static const struct module_option options[] = {
+    {"codes", OPTION_FLAG, "yes",
+     "whether codes typed in a call (settings transfer_code_blind, _attended) transfer it"},
+    {.name = NULL},
+};
 
 const struct module tandem_module = {
     .abi = TANDEM_MODULE_ABI,
@@ -86,5 +103,6 @@ const struct module tandem_module = {
     .name = "transfer",
     .version = "1.0",
     .summary = "lets phones transfer calls",
+    .options = options,
     .start = start,
 };

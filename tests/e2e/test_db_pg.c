@@ -994,15 +994,16 @@ START_TEST(what_happened_in_words_of_a_transfer_a_recall_and_a_conference)
     talk_of(1, "201", "202", 21, "recall", NULL);
     talk_of(1, "201", "203", 31, "transfer", "202");
     talk_of(1, "203", "204", 41, "transfer", "201");
+    talk_of(1, "201", "205", 51, "pickup", "204");
     db_record_talk(db, &talk); /* it lasts */
     wait_for(status().records_waiting == 0);
     ck_assert_str_eq(
         sql("SELECT who_talked FROM v_call"),
         "201 → 202, then 202 (recall), then 203 (by transfer of 202), then 203 → 204 (by transfer of 201), "
-        "then 201 → conference sales");
+        "then 201 → 205 (by pickup from 204), then conference sales");
     ck_assert_str_eq(sql("SELECT concat_ws('|', number, conference, talked, ended_at) FROM v_talk ORDER BY number DESC "
                          "LIMIT 1"),
-                     "5|t");
+                     "6|t");
     talk.ended = true;
     talk.talk_ms = 12345;
     db_record_talk(db, &talk);

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum feature feature;
+    enum feature_kind feature;
     struct feature_state state;
     char body[2000];
     size_t used = 0;

@@ -56,7 +56,7 @@ static void one_step(struct sound_ports *s, const uint8_t **data, size_t *size)
         break;
     case 4:
         if (a & 4)
-            keys_set_ways(s->ports[which], (enum key_out)((a >> 3) % 3), a & 0x40);
+            keys_set_ways(s->ports[which], (enum key_out)((a >> 3) % 3), a & 0x40, a & 0x80 ? UINT32_MAX : 0);
         else
             port_set_direction(s->ports[which], (enum stream_dir)(a & 3));
         break;
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         one_step(s, &data, &size);
     for (unsigned i = 0; i < 2; i++) {
         relay_unbridge(s->ports[i]);
-        keys_set_ways(s->ports[i], KEY_OUT_EVENTS, false);
+        keys_set_ways(s->ports[i], KEY_OUT_EVENTS, false, 0);
     }
     /* Keys that were pressed are said, unless somebody holds one down; and it is quiet behind them. */
     for (unsigned i = 0; i < 2; i++)

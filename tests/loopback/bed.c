@@ -103,6 +103,17 @@ void bed_setting(struct bed *bed, const char *key, const char *value)
     db_set_snapshot(bed->pbx->db, snapshot);
 }
 
+void bed_feature(struct bed *bed, const char *kind, const char *name, const char *value)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+
+    if (value)
+        snapshot_put_feature(snapshot, feature_new(kind, name, value));
+    else
+        snapshot_drop_feature(snapshot, kind, name);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy)
 {
     struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
@@ -161,6 +172,52 @@ void bed_codecs(struct bed *bed, const char *name, const char *codecs)
     struct account *account = make_account(name);
 
     account_text(&account->codecs, codecs);
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_music(struct bed *bed, const char *name, unsigned char sound)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    char path[160], second[8000];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s.ulaw", bed->dir, name);
+    memset(second, sound, sizeof second);
+    f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(second, 1, sizeof second, f), sizeof second);
+    ck_assert_int_eq(fclose(f), 0);
+    snapshot_put_music(snapshot, music_class_new(name, false, path, false));
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_music_class(struct bed *bed, const char *account, const char *name)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *changed = make_account(account);
+
+    account_text(&changed->music_class, name);
+    snapshot_put_account(snapshot, changed);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_pickup_group(struct bed *bed, const char *name, const char *groups)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    account_text(&account->pickup_group, groups);
+    snapshot_put_account(snapshot, account);
+    db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_context(struct bed *bed, const char *name, const char *context)
+{
+    struct snapshot *snapshot = snapshot_next(db_snapshot(bed->pbx->db));
+    struct account *account = make_account(name);
+
+    str_copy(account->context, sizeof account->context, context);
     snapshot_put_account(snapshot, account);
     db_set_snapshot(bed->pbx->db, snapshot);
 }

@@ -59,9 +59,15 @@ struct ua *bed_registered(struct bed *bed, const char *user);
 /* The same over another transport (TLS: if the bed has it) and family. */
 struct ua *bed_phone_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
 struct ua *bed_registered_on(struct bed *bed, enum ua_transport transport, bool ip6, const char *user);
+/* In which pickup groups an account is ("sales,support"); "": in none. */
+void bed_pickup_group(struct bed *bed, const char *name, const char *groups);
+/* Its context, when that is not "internal". */
+void bed_context(struct bed *bed, const char *name, const char *context);
 bool bed_has_ip6(void);
 /* A setting of the switch is committed (value NULL: removed). */
 void bed_setting(struct bed *bed, const char *key, const char *value);
+/* What modules are configured with (config.feature); value NULL: removed. */
+void bed_feature(struct bed *bed, const char *kind, const char *name, const char *value);
 /* An account gets a session timer policy of its own. */
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
 /* An account becomes what change makes of a plain one. */
@@ -74,6 +80,10 @@ void bed_dtmf(struct bed *bed, const char *name, enum dtmf_mode mode);
 void bed_srtp_keys(struct bed *bed, const char *name, enum srtp_mode mode, enum srtp_keys keys);
 /* Which codecs an account may use ("opus,PCMA"); "": as the switch. */
 void bed_codecs(struct bed *bed, const char *name, const char *codecs);
+/* A class of hold music of one second that repeats, in which every byte of G.711 µ is `sound`. */
+void bed_music(struct bed *bed, const char *name, unsigned char sound);
+/* What an account plays to whom it holds ("none": the other phone is told instead). */
+void bed_music_class(struct bed *bed, const char *account, const char *name);
 /* Turns the loop until the condition holds or the limit has passed; then asserts it. */
 #define bed_until(bed, condition)                                                                                      \
     do {                                                                                                               \

@@ -123,7 +123,9 @@ static const char *why(const char *id)
 /* text has these words, in this order. */
 static void reads(const char *text, const char *const *words)
 {
-    const char *at = text;
+    const char *at = text, *handed = strstr(text, " hands ");
+
+    ck_assert_msg(!handed || !strstr(handed + 1, " hands "), "it is told twice: %s", text);
 
     for (; *words; words++) {
         at = strstr(at, *words);

@@ -305,6 +305,20 @@ START_TEST(a_phone_that_knows_no_such_subscription_hears_no_more_of_it)
 }
 END_TEST
 
+/* Long before it would be tried again by itself. */
+static bool comes_at_once(struct ua *ua, const char *method)
+{
+    for (uint64_t until = now_ms() + 1000; now_ms() < until;) {
+        ua_poll(ua);
+        for (unsigned i = 0; i < ua->in_count; i++)
+            if (strcmp(ua->in[i].method, method) == 0)
+                return true;
+        loop_turn(ua->loop, 2);
+    }
+    return false;
+}
+
+/* 0: it changes when the phone is there again; 1: while there is no way to it; 2: and it has not answered yet. */
 START_TEST(a_phone_that_has_registered_on_another_connection_is_told_there)
 {
     struct bed *bed = with_lamps("", usual);
@@ -312,9 +326,13 @@ START_TEST(a_phone_that_has_registered_on_another_connection_is_told_there)
 
     ck_assert_int_eq(subscribe(a, "hall", LAMP)->status, 200);
     expect(a, "active", "hall is dark (whole, 0)\r\n");
+    if (_i == 2) {
+        lamp(bed, "hall", "red", "ended");
+        must(ua_wait(a, "NOTIFY"));
+    }
     before = *a;
     ua_reconnect(a);
-    if (_i) /* it changes while there is no way to the phone */
+    if (_i == 1)
         lamp(bed, "hall", "red", "ended");
     ck_assert_int_eq(ua_register(a, -1), 200);
     str_copy(a->call_id, sizeof a->call_id, before.call_id); /* the dialog again, which REGISTER is not part of */
@@ -323,7 +341,9 @@ START_TEST(a_phone_that_has_registered_on_another_connection_is_told_there)
     str_copy(a->target, sizeof a->target, before.target);
     str_copy(a->from, sizeof a->from, before.from);
     str_copy(a->to, sizeof a->to, before.to);
-    if (!_i)
+    if (_i)
+        ck_assert(comes_at_once(a, "NOTIFY"));
+    else
         lamp(bed, "hall", "red", "ended");
     expect(a, "active", _i ? "hall is red (whole, 2)\r\n" : "hall is red (change, 1)\r\n");
     ck_assert_int_eq(again(a, LAMP "Expires: 0\r\n"), 200);
@@ -362,6 +382,85 @@ START_TEST(what_is_gone_ends_its_subscriptions)
     answer = bed_ask(bed, "lamp", "{\"lamp\":\"hall\",\"gone\":true}");
     json_decref(answer);
     expect(a, "terminated;reason=noresource", "hall is dark (whole, 1)\r\n");
+    bed_until(bed, subscriptions(bed) == 0);
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(while_the_switch_ends_nobody_subscribes_anew)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201");
+    char value[20];
+    const struct message *m;
+
+    ck_assert_int_eq(subscribe(a, "hall", LAMP)->status, 200);
+    expect(a, "active", "hall is dark (whole, 0)\r\n");
+    bed->pbx->draining = true;
+    m = subscribe(a, "kitchen", LAMP);
+    ck_assert_int_eq(m->status, 503);
+    ck_assert_str_eq(message_header(m, "Retry-After", value, sizeof value), "10");
+    ck_assert_int_eq(again(a, LAMP "Expires: 300\r\n"), 200); /* which goes on after the restart */
+    expect(a, "active;expires=300", "hall is dark (whole, 1)\r\n");
+    ck_assert_int_eq(again(a, LAMP "Expires: 0\r\n"), 200);
+    expect(a, "terminated", "hall is dark (whole, 2)\r\n");
+    bed_until(bed, subscriptions(bed) == 0);
+    bed->pbx->draining = false;
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
+/* What `tandem subscriptions` says of the only one there is. */
+static json_t *listed(struct bed *bed)
+{
+    json_t *answer = bed_ask(bed, "subscriptions", "{\"account\":\"201\"}");
+    json_t *list = json_object_get(json_object_get(answer, "result"), "subscriptions"), *item;
+
+    ck_assert_uint_eq(json_array_size(list), 1);
+    item = json_incref(json_array_get(list, 0));
+    json_decref(answer);
+    return item;
+}
+
+static const char *text_of(const json_t *item, const char *key)
+{
+    const char *text = json_string_value(json_object_get(item, key));
+
+    return text ? text : "";
+}
+
+START_TEST(an_operator_sees_who_watches_what_and_how_the_phone_took_it)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201");
+    json_t *item, *answer;
+    struct message m;
+
+    ck_assert_int_eq(subscribe(a, "hall", LAMP)->status, 200);
+    m = *must(ua_wait(a, "NOTIFY"));
+    item = listed(bed);
+    ck_assert_str_eq(text_of(item, "package"), "lamp");
+    ck_assert_str_eq(text_of(item, "resource"), "hall");
+    ck_assert_str_eq(text_of(item, "state"), "active");
+    ck_assert_msg(strncmp(text_of(item, "contact"), "sip:201@", 8) == 0, "%s", text_of(item, "contact"));
+    ck_assert_int_ge(json_integer_value(json_object_get(item, "expires_in")), 3500);
+    ck_assert(json_is_null(json_object_get(item, "answer")));
+    json_decref(item);
+    ua_reply(a, &m, 500, "Busy", NULL);
+    for (json_int_t status = 0; status != 500;) {
+        loop_turn(bed->loop, 2);
+        item = listed(bed);
+        status = json_integer_value(json_object_get(item, "answer"));
+        ck_assert_int_eq(json_integer_value(json_object_get(item, "lost")), status ? 1 : 0);
+        json_decref(item);
+    }
+    answer = bed_ask(bed, "subscriptions", "{\"account\":\"202\"}");
+    ck_assert_uint_eq(json_array_size(json_object_get(json_object_get(answer, "result"), "subscriptions")), 0);
+    json_decref(answer);
+    ck_assert_int_eq(again(a, LAMP "Expires: 0\r\n"), 200);
+    expect(a, "terminated", "hall is dark (whole, 1)\r\n");
     bed_until(bed, subscriptions(bed) == 0);
     ua_close(a);
     bed_close(bed);
@@ -692,9 +791,11 @@ int main(void)
     tcase_add_test(tc, notifies_keep_their_interval_and_the_newest_state_wins);
     tcase_add_test(tc, after_a_lost_notify_the_phone_gets_the_whole_state_again);
     tcase_add_test(tc, a_phone_that_knows_no_such_subscription_hears_no_more_of_it);
-    tcase_add_loop_test(tc, a_phone_that_has_registered_on_another_connection_is_told_there, 0, 2);
+    tcase_add_loop_test(tc, a_phone_that_has_registered_on_another_connection_is_told_there, 0, 3);
     tcase_add_test(tc, who_has_to_wait_for_permission_is_told_so_and_nothing_else);
     tcase_add_test(tc, what_is_gone_ends_its_subscriptions);
+    tcase_add_test(tc, while_the_switch_ends_nobody_subscribes_anew);
+    tcase_add_test(tc, an_operator_sees_who_watches_what_and_how_the_phone_took_it);
     tcase_add_test(tc, an_account_has_so_many_subscriptions_and_no_more);
     tcase_add_test(tc, a_subscription_in_the_dialog_of_a_call_outlives_the_call);
     tcase_add_test(tc, a_subscription_that_a_request_in_a_call_has_made_ends_after_the_call);

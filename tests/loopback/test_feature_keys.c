@@ -130,7 +130,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("features");
+    Suite *suite = suite_create("feature_keys");
     TCase *tc = tcase_create("features");
     SRunner *runner;
     int failed;

@@ -48,6 +48,7 @@ struct media_port {
     uint32_t silent_ms, lifeless_ms;
     enum key_out out;
     bool tones;
+    uint32_t kept;
     media_released_fn done;
     void *arg;
     uint64_t name;
@@ -135,8 +136,9 @@ void media_port_watch(struct media_port *port, uint32_t silent_ms, uint32_t life
     port->lifeless_ms = lifeless_ms;
 }
 
-void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones, uint32_t kept)
 {
+    port->kept = kept;
     port->out = out;
     port->tones = tones;
 }

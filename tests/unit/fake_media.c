@@ -78,7 +78,7 @@ const struct fingerprint *media_fingerprint(const struct media *media)
     return NULL;
 }
 
-void media_port_key_ways(struct media_port *port, enum key_out out, bool tones)
+void media_port_key_ways(struct media_port *port, enum key_out out, bool tones, uint32_t kept)
 {
 }
 

@@ -8,7 +8,7 @@
 
 static const struct {
     const char *text;
-    enum feature feature;
+    enum feature_kind feature;
     struct feature_state state;
 } good[] = {
     {"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\r\n<SetDoNotDisturb " SPACE ">\r\n  <device>202</device>\r\n  "
@@ -40,7 +40,7 @@ static const struct {
 
 START_TEST(what_phones_set_is_read)
 {
-    enum feature feature;
+    enum feature_kind feature;
     struct feature_state state;
 
     ck_assert_int_eq(feature_read(good[_i].text, strlen(good[_i].text), &feature, &state), 0);
@@ -65,7 +65,7 @@ static const struct {
 
 START_TEST(what_there_is_not_is_refused)
 {
-    enum feature feature;
+    enum feature_kind feature;
     struct feature_state state;
 
     ck_assert_int_eq(feature_read(bad[_i].text, strlen(bad[_i].text), &feature, &state), bad[_i].result);
@@ -75,7 +75,7 @@ END_TEST
 START_TEST(what_is_too_long_or_binary_is_no_document)
 {
     static char text[5000];
-    enum feature feature;
+    enum feature_kind feature;
     struct feature_state state;
 
     memset(text, ' ', sizeof text);

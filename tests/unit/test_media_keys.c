@@ -42,7 +42,7 @@ static struct talker *phone(enum way way, const char *codec, double hz)
 
     str_append(codecs, sizeof codecs, &used, "%s%s", codec, way == EVENTS ? " telephone-event" : "");
     talker = talker_new(codecs, hz);
-    media_port_key_ways(talker_port(talker), way == TOLD ? KEY_OUT_NOWHERE : KEY_OUT_EVENTS, way == TONES);
+    media_port_key_ways(talker_port(talker), way == TOLD ? KEY_OUT_NOWHERE : KEY_OUT_EVENTS, way == TONES, 0);
     return talker;
 }
 
@@ -97,6 +97,29 @@ START_TEST(keys_go_over_a_bridge_as_the_other_side_wants_them)
     }
     talker_free(a);
     talker_free(b);
+}
+END_TEST
+
+START_TEST(keys_that_are_kept_are_told_of_and_do_not_go_over)
+{
+    static const struct {
+        enum way from, to;
+    } all[] = {{EVENTS, EVENTS}, {EVENTS, TONES}, {TONES, EVENTS}};
+
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        struct talker *a = phone(all[i].from, "PCMU", A_HZ), *b = phone(all[i].to, "PCMU", B_HZ);
+        const char *heard = all[i].to == EVENTS ? talker_count(b)->keys : talker_count(b)->tones;
+        const char *told = talker_told(a)->keys[all[i].from == EVENTS ? KEY_BY_EVENT : KEY_BY_TONE];
+
+        media_port_key_ways(talker_port(a), KEY_OUT_EVENTS, all[i].from == TONES, 1u << key_event('*'));
+        media_bridge(talker_port(a), talker_port(b));
+        TALK_UNTIL(hears(b, A_HZ));
+        press(a, all[i].from, "1*2*3");
+        TALK_UNTIL(strcmp(told, "1*2*3") == 0 && strcmp(heard, "123") == 0);
+        TALK_UNTIL(hears(b, A_HZ));
+        talker_free(a);
+        talker_free(b);
+    }
 }
 END_TEST
 
@@ -275,6 +298,7 @@ static Suite *suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, keys_go_over_a_bridge_as_the_other_side_wants_them, 0, COUNT_OF(pairs));
+    tcase_add_test(tc, keys_that_are_kept_are_told_of_and_do_not_go_over);
     tcase_add_test(tc, keys_in_packets_do_not_touch_the_packets_of_a_relay);
     tcase_add_test(tc, sound_is_decoded_only_where_tones_have_to_be_taken_out_of_it);
     tcase_add_test(tc, a_long_key_is_as_long_as_it_was_pressed);

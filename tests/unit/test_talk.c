@@ -209,6 +209,7 @@ START_TEST(legs_of_two_calls_that_are_bridged_make_them_one)
     ck_assert(uuid_same(call_conversation(c->call), &a->call->id));
     ck_assert_str_eq(last.how, "pickup");
     ck_assert_str_eq(last.by, "202");
+    ck_assert_ptr_nonnull(strstr(story, "(by pickup from 202)"));
     call_end(a->call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);
     call_end(c->call, CAUSE_OPERATOR, WHO_OPERATOR, NULL);
     all_phones_gone();

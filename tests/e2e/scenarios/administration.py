@@ -64,7 +64,7 @@ def every_line_of_the_databases_readme_works(t):
     plan = os.path.join(t.directory("plan"), "dialplan")
     shutil.copytree(t.world.dialplan(), plan)  # a restore puts another in its place
     tandem = t.own_tandem(database=t.own_cluster().start().create_database("pbx"), dialplan=plan,
-                          modules="[module forward]\n[module screen]\n").migrate().start()
+                           modules="[module dialing]\n[module forward]\n[module screen]\n").migrate().start()
     readme = f"{t.world.source}/db/README.md"
     # Tandem's own are not installed: their migrations lie in the source tree.
     programs = t.directory("bin")
@@ -234,7 +234,7 @@ def a_reader_reads_everything_but_secrets_and_changes_nothing(t):
     database = t.world.database()
     _says(database, "SELECT add_account('201', 'Reception')")
     reader = _login(t, database, "paula", "tandem_read")
-    for view in ("v_account", "v_setting", "v_registration", "v_call", "v_leg", "v_event", "config_status", "live.binding",
+    for view in ("v_account", "v_setting", "v_registration", "v_call", "v_leg", "v_event", "config_status", "live.binding", "live.subscription", "v_subscription",
                  "record.call", "record.leg", "record.event", "config.setting", "config.change"):
         _says(reader, f"SELECT * FROM {view}")
     assert _says(reader, "SELECT name, display_name, realm <> '' FROM config.account") == "201|Reception|t"
@@ -247,6 +247,7 @@ def a_reader_reads_everything_but_secrets_and_changes_nothing(t):
     _refuses(reader, "UPDATE config.account SET display_name = 'x'", "permission denied")
     _refuses(reader, "DELETE FROM record.call", "permission denied")
     _refuses(reader, "DELETE FROM live.binding", "permission denied")
+    _refuses(reader, "DELETE FROM live.subscription", "permission denied")
     _refuses(reader, "SELECT grant_roles()", "permission denied")
 
 
@@ -272,6 +273,8 @@ def an_administrator_changes_everything_and_sees_no_secret(t):
     _refuses(anna, "UPDATE config.known_setting SET default_value = '1'", "permission denied")
     _says(anna, "DELETE FROM record.event WHERE at < now() - interval '90 days'")
     _says(anna, "DELETE FROM live.binding")
+    _says(anna, "DELETE FROM live.subscription")
+    _refuses(anna, "UPDATE live.subscription SET account = '202'", "permission denied")
     assert _says(anna, "SELECT remove_account('201')") == "account 201 removed"
 
 

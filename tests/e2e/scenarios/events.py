@@ -1,8 +1,9 @@
 """Subscriptions and NOTIFYs as an administrator meets them: the command line, psql, and a switch that dies."""
 
+import json
 import re
 
-from harness import sip
+from harness import sip, sipp
 from harness.proc import wait_until
 
 
@@ -63,3 +64,57 @@ def subscriptions_outlive_a_crash_and_end_where_their_row_is_deleted(t):
         tandem.sql("DELETE FROM live.subscription")
         _told(phone, "terminated;reason=deactivated")
         wait_until("the subscription to be forgotten", lambda: _in_dialog(phone, answer, "lamp", 300, 20).status == 481)
+
+
+def a_phone_subscribes_refreshes_and_asks_once_and_a_refused_notify_comes_again(t):
+    t.own_tandem(modules=f"[module lamp]\npath = {t.world.build}/tests/modules/.libs/lamp.so\n").start()
+    for name in ("subscribe", "subscribe_once"):
+        sipp.run(t, name, t.ports(1)[0], account=t.account(), keys={"number": "hall"}).expect_success()
+    assert t.tandem.cli("subscriptions").stdout == "No phone watches anything.\n"
+
+
+def a_notify_whose_first_copy_is_lost_comes_again_and_the_operator_sees_that_it_was_taken(t):
+    tandem = t.own_tandem(modules=f"[module lamp]\npath = {t.world.build}/tests/modules/.libs/lamp.so\n").start()
+    with t.endpoint() as phone:
+        answer = _subscribe(phone, "hall", "lamp")
+        assert answer.status == 200, answer
+        lost = phone.request("NOTIFY")
+        again = phone.request("NOTIFY")
+        assert again.get("cseq") == lost.get("cseq"), (lost, again)
+        line = tandem.cli("subscriptions", phone.user).stdout.splitlines()[1]
+        assert line.startswith(phone.user) and "lamp" in line and "hall" in line and "none yet" in line, line
+        phone.reply(again, 200)
+        wait_until("the answer to be known", lambda: " 200 " in tandem.cli("subscriptions").stdout)
+        assert _in_dialog(phone, answer, "lamp", 0, 10).status == 200
+        _told(phone, "terminated;reason=timeout")
+
+
+def who_transfers_by_refer_is_told_each_step_and_the_target_who_it_was(t):
+    tandem = t.own_tandem(modules="[module transfer]\n").start()
+    with t.endpoint() as caller, t.endpoint() as target:
+        assert target.register().status == 200
+        transferor, port = t.account(), t.ports(1)[0]
+        sipp.run(t, "register", port, account=transferor).expect_success()
+        program = sipp.start(t, "refer_answer", port, keys={"target": target.user})
+        answered = caller.invite(transferor[0])
+        while answered.status < 200:
+            answered = caller.response("INVITE", call_id=caller.call[1])
+        assert answered.status == 200, answered
+        caller.ack(answered)
+        invite = target.request("INVITE")
+        assert f"<sip:{transferor[0]}@" in invite.get("referred-by") and "example.org" not in str(invite.data), invite.data
+        target.reply(invite, 180, "Ringing")
+
+        def rings():
+            row = json.loads(tandem.cli("subscriptions", transferor[0], "--json").stdout)["subscriptions"][0]
+            assert (row["package"], row["in_call"]) == ("refer", True), row
+            return row["notified"] == 2 and row["answer"] == 200
+        wait_until("the transferor to hear that it rings", rings)
+        target.reply(invite, 200, "OK", target.sdp())
+        target.request("ACK")
+        sipp.finish(program).expect_success()
+        assert caller.bye(answered).status == 200
+        target.reply(target.request("BYE"), 200)
+    call = t.call_record(caller.user)
+    assert (call["cause"], call["ended_by"]) == ("normal", "caller"), call
+    wait_until("nobody to be told any more", lambda: tandem.cli("subscriptions").stdout == "No phone watches anything.\n")

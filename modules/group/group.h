@@ -1,0 +1,105 @@
+/* What the files of the module group share. */
+#ifndef GROUP_GROUP_H
+#define GROUP_GROUP_H
+
+#include "module/module.h"
+
+#define MEMBERS_MAX 32 /* of a group; the database refuses more */
+
+enum strategy {
+    STRATEGY_ALL,
+    STRATEGY_IN_ORDER,
+    STRATEGY_RANDOM,
+    STRATEGY_ROUND_ROBIN,
+    STRATEGY_LONGEST_IDLE,
+    STRATEGY_PAGE
+};
+
+enum confirm { CONFIRM_OUTSIDE, CONFIRM_NO, CONFIRM_YES };
+
+/* Somebody who can be rung: a member of a group, or what rings beside an account. */
+struct ringer {
+    char name[64]; /* an account, a number, or KIND:VALUE */
+    unsigned delay_ms, ring_ms;
+    enum confirm confirm;
+};
+
+struct group {
+    struct list node; /* groups.groups */
+    char name[64], number[40];
+    enum strategy strategy;
+    unsigned ring_ms;
+    bool skip_busy;
+    char no_answer[64], music[64], account[64], context[64]; /* "": none */
+    unsigned count;
+    struct ringer members[MEMBERS_MAX]; /* by place */
+};
+
+/* What rings beside an account. */
+struct follow {
+    struct list node; /* groups.follows */
+    char account[64];
+    unsigned count;
+    struct ringer ringers[MEMBERS_MAX];
+};
+
+struct groups {
+    struct module_ctx *ctx;
+    struct pbx *pbx;
+    uint64_t generation; /* of the configuration that was read */
+    struct list groups, follows;
+    struct list turns;           /* order.c: who was first in the last call of a group */
+    struct list talks;           /* order.c: when somebody talked last */
+    struct module_live *logouts; /* account MEMBER, key GROUP: it is logged out */
+    struct list pages;           /* page.c: going on */
+    unsigned page_number;
+};
+
+/* --- config.c --- */
+
+/* Reads the configuration again when another one is in force. Groups and follows are valid until the next call. */
+void groups_refresh(struct groups *g);
+void groups_forget(struct groups *g);
+/* By name or number; NULL: there is none. */
+const struct group *group_find(struct groups *g, const char *name);
+/* NULL: nothing rings beside it. */
+const struct follow *follow_find(struct groups *g, const char *account);
+const char *strategy_name(enum strategy strategy);
+
+/* --- order.c --- */
+
+/* Which member comes when: fills order with the indexes of all members. last: who was first in the last call ("":
+ * nobody yet); idle_since_us: of each member, when it talked last (0: not yet); random: a number of which every bit is.
+ */
+void order_members(const struct group *group, const char *last, const uint64_t *idle_since_us, uint64_t random,
+                   unsigned *order);
+/* The same for the group as it is now. */
+void order_now(struct groups *g, const struct group *group, unsigned *order);
+/* This member is the first in a call of the group. */
+void order_took_turn(struct groups *g, const struct group *group, const char *member);
+int order_open(struct groups *g);
+void order_close(struct groups *g);
+
+/* --- ring.c --- */
+
+int ring_open(struct groups *g);
+/* Is it an account of ours? */
+const struct account *ringer_account(const struct groups *g, const char *name);
+/* "account:201", "number:CONTEXT/0171…", or KIND:VALUE as it is. */
+const char *ringer_target(const struct groups *g, const struct ringer *ringer, const char *context, char *out,
+                          size_t size);
+/* Puts a line into the events of the call, for people. */
+void group_say(const struct call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* --- page.c --- */
+
+int page_open(struct groups *g);
+void page_close(struct groups *g);
+/* The verb `group` for a group that is paged. */
+void page_start(struct groups *g, const struct group *group, struct verb_run *run, struct call *call);
+
+/* --- login.c --- */
+
+int login_open(struct groups *g);
+
+#endif

@@ -1,0 +1,395 @@
+/* Phones that answer by themselves: the verb intercom, which calls one, and paging groups, where all phones hear the
+ * caller and nobody hears them. A page is a conference whose members are muted; it ends when the caller hangs up.
+ * Signalling thread. */
+#include "group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/obj.h"
+#include "call/conference.h"
+#include "call/state.h"
+#include "media/negotiate.h"
+
+#define LISTENERS_MAX 64 /* phones of one page */
+#define ANSWER_MS 10000  /* a phone that answers by itself has done it by then */
+#define INTERCOM_MS 30000
+
+/* Phones differ in which they know: answer-after (Yealink, Snom, Grandstream, baresip), the words in Alert-Info (Cisco,
+ * Polycom, Snom, Yealink), Answer-Mode (RFC 5373). */
+static const char answer_by_itself[] = "Call-Info: <sip:pbx.invalid>;answer-after=0\n"
+                                       "Alert-Info: <http://127.0.0.1>;info=alert-autoanswer;delay=0\n"
+                                       "Answer-Mode: Auto\n";
+
+struct page {
+    struct list node; /* groups.pages */
+    struct groups *g;
+    struct call *call;  /* ref "page" */
+    struct leg *caller; /* ref "page" */
+    struct verb_run *run;
+    char name[64], room[64];
+    struct loop_timer patience;
+    struct listener {
+        struct page *page;
+        struct attempt_run *run;
+        bool pending;
+    } asked[MEMBERS_MAX];
+    unsigned asked_count, pending;
+    struct leg *legs[LISTENERS_MAX]; /* live ones; ref "page" */
+    unsigned leg_count, heard;
+    bool over;
+};
+
+static const struct conference_terms terms = {.page = true};
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+static void drop(struct page *page, struct leg *leg)
+{
+    for (unsigned i = 0; i < page->leg_count; i++) {
+        if (page->legs[i] != leg)
+            continue;
+        page->legs[i] = page->legs[--page->leg_count];
+        leg_set_control(leg, NULL, NULL);
+        loop_unref_later(page->g->pbx->loop, leg, "page");
+        return;
+    }
+}
+
+static void end_listener(struct page *page, struct leg *leg, enum cause cause, const char *detail)
+{
+    drop(page, leg);
+    leg_end(leg, cause, WHO_SWITCH, detail);
+}
+
+/* Lets go of everybody. */
+static void page_free(struct page *page)
+{
+    struct loop *loop = page->g->pbx->loop;
+
+    page->over = true;
+    loop_timer_stop(loop, &page->patience);
+    for (unsigned i = 0; i < page->asked_count; i++) {
+        if (page->asked[i].pending) {
+            page->asked[i].pending = false;
+            route_cancel(page->asked[i].run);
+        }
+    }
+    while (page->leg_count)
+        end_listener(page, page->legs[0], CAUSE_NORMAL, "the page is over");
+    list_unlink(&page->node);
+    loop_unref_later(loop, page->caller, "page");
+    loop_unref_later(loop, page->call, "page");
+    loop_later(loop, free, page); /* somebody may be at work on it */
+}
+
+static void cancelled(void *arg)
+{
+    struct page *page = arg;
+
+    page->run = NULL;
+    group_say(page->call, "page %s: is over, %u phone%s heard it", page->name, page->heard,
+              page->heard == 1 ? "" : "s");
+    page_free(page);
+}
+
+/* Nobody listens any more, or nobody ever did. */
+static void end_if_alone(struct page *page)
+{
+    struct verb_run *run = page->run;
+    bool heard = page->heard > 0;
+
+    if (page->over || page->pending || page->leg_count)
+        return;
+    page->over = true;
+    group_say(page->call, heard ? "page %s: nobody listens any more" : "page %s: no phone answered", page->name);
+    conference_leave(page->caller, CONFERENCE_GONE);
+    page_free(page);
+    verb_run_done(run, json_pack("{s:s,s:s,s:s,s:i}", "status", heard ? "answered" : "no-answer", "cause",
+                                 cause_info(heard ? CAUSE_NORMAL : CAUSE_NO_ANSWER)->id, "detail", "", "talk", 0));
+}
+
+/* --- listeners ---------------------------------------------------------------------------------------------------- */
+
+static void out_of_it(void *arg, enum conference_why why)
+{
+    leg_end(arg, CAUSE_NORMAL, WHO_SWITCH, "it was taken out of the page");
+}
+
+static void listens(struct page *page, struct leg *leg)
+{
+    const struct conference_request request = {.leg = leg, .room = page->room, .terms = &terms, .muted = true};
+
+    if (conference_join(&request, out_of_it, leg) < 0) {
+        end_listener(page, leg, CAUSE_NO_MEDIA, "it cannot hear the page");
+        end_if_alone(page);
+        return;
+    }
+    page->heard++;
+}
+
+static void changed(void *arg, struct leg *leg, enum leg_change change)
+{
+    struct page *page = arg;
+
+    if (change == LEG_CHANGE_ANSWERED) {
+        listens(page, leg);
+    } else if (change == LEG_CHANGE_ENDED) {
+        drop(page, leg);
+        end_if_alone(page);
+    }
+}
+
+/* A phone that rings instead of answering: it is not made for that. */
+static void waited_enough(void *arg)
+{
+    struct page *page = arg;
+
+    for (unsigned i = 0; i < page->leg_count;) {
+        struct leg *leg = page->legs[i];
+
+        if (leg->state == LEG_UP)
+            i++;
+        else
+            end_listener(page, leg, CAUSE_NO_ANSWER, "it did not answer by itself");
+    }
+    end_if_alone(page);
+}
+
+static void routed(void *arg, enum cause refused, const char *detail, struct leg *const *legs, unsigned count)
+{
+    struct listener *asked = arg;
+    struct page *page = asked->page;
+    struct media_desc *offer;
+
+    if (!asked->pending) { /* it was called off meanwhile */
+        for (unsigned i = 0; i < count; i++)
+            leg_end(legs[i], CAUSE_CANCELLED, WHO_SWITCH, NULL);
+        return;
+    }
+    asked->pending = false;
+    offer = negotiate_local_offer(negotiate_default_codecs, negotiate_default_codec_count);
+    for (unsigned i = 0; refused == CAUSE_NONE && i < count; i++) {
+        struct leg *leg = legs[i];
+
+        if (page->over || page->leg_count == LISTENERS_MAX) {
+            leg_end(leg, CAUSE_CANCELLED, WHO_SWITCH,
+                    page->over ? NULL : "as many phones as a page may have listen already");
+            continue;
+        }
+        leg->headers = str_dup(answer_by_itself);
+        leg_set_control(leg, changed, page);
+        page->legs[page->leg_count++] = obj_ref(leg, "page");
+        if (route_send(leg, offer) < 0)
+            end_listener(page, leg, CAUSE_UNREACHABLE, "it could not be called");
+    }
+    desc_free(offer);
+    page->pending--;
+    end_if_alone(page);
+}
+
+/* Is it called? False: why not stands in words. */
+static bool is_paged(const struct groups *g, const struct group *group, const struct ringer *member,
+                     const struct call *call, const char **why)
+{
+    const struct account *account = ringer_account(g, member->name);
+
+    *why = NULL;
+    if (!account)
+        *why = "is outside";
+    else if (module_live_get(g->logouts, member->name, group->name))
+        *why = "is logged out";
+    else if (call->caller->account && strcmp(call->caller->account->name, member->name) == 0)
+        *why = "is the caller";
+    else if (account_state(g->pbx, member->name) == ACCOUNT_BUSY)
+        *why = "is busy";
+    return !*why;
+}
+
+static void call_members(struct page *page, const struct group *group)
+{
+    struct call *call = page->call;
+    const struct account *payer = call->behalf ? call->behalf : page->caller->account;
+    char targets[MEMBERS_MAX][80], names[200] = "", not [200] = "";
+    size_t names_used = 0, not_used = 0;
+    const char *why;
+
+    for (unsigned i = 0; i < group->count; i++) {
+        const struct ringer *member = &group->members[i];
+
+        if (!is_paged(page->g, group, member, call, &why)) {
+            str_append(not, sizeof not, &not_used, "; %s %s", member->name, why);
+            continue;
+        }
+        snprintf(targets[page->asked_count], sizeof targets[0], "account:%s", member->name);
+        str_append(names, sizeof names, &names_used, "%s%s", page->asked_count ? ", " : "", member->name);
+        page->asked[page->asked_count++] = (struct listener){.page = page, .pending = true};
+        page->pending++;
+    }
+    group_say(call, "page %s: %s%s%s", page->name, *names ? "speaks to " : "there is nobody to speak to", names, not );
+    for (unsigned i = 0; i < page->asked_count && !page->over; i++) {
+        struct listener *asked = &page->asked[i];
+        struct attempt_run *run = route_out(call, targets[i], payer, false, routed, asked);
+
+        if (asked->pending)
+            asked->run = run;
+        else if (page->over)
+            route_cancel(run); /* called off from inside its own hook, which then deferred */
+    }
+}
+
+static int join(struct page *page)
+{
+    const struct conference_request request = {.leg = page->caller, .room = page->room, .terms = &terms};
+    int result = page->caller->state == LEG_UP ? 0 : leg_answer(page->caller, NULL);
+
+    if (result < 0)
+        return result;
+    call_answered(page->call);
+    if (page->call->state != CALL_TALKING)
+        call_set_state(page->call, CALL_TALKING);
+    return conference_join(&request, NULL, NULL);
+}
+
+void page_start(struct groups *g, const struct group *group, struct verb_run *run, struct call *call)
+{
+    struct page *page = mem_new(sizeof *page);
+
+    page->g = g;
+    page->run = run;
+    page->call = obj_ref(call, "page");
+    page->caller = obj_ref(call->caller, "page");
+    str_copy(page->name, sizeof page->name, group->name);
+    snprintf(page->room, sizeof page->room, "page-%.40s-%u", group->name, ++g->page_number);
+    list_append(&g->pages, &page->node);
+    if (join(page) < 0) {
+        page_free(page);
+        verb_run_fail(run, "the caller cannot speak: there is no audio to its phone");
+        return;
+    }
+    verb_run_on_cancel(run, cancelled, page);
+    loop_timer_start(g->pbx->loop, &page->patience, ANSWER_MS, waited_enough, page);
+    page->pending++; /* until all have been asked */
+    call_members(page, group);
+    page->pending--;
+    end_if_alone(page);
+}
+
+void page_close(struct groups *g)
+{
+    while (!list_empty(&g->pages))
+        page_free(LIST_ENTRY(g->pages.next, struct page, node));
+}
+
+/* --- intercom ----------------------------------------------------------------------------------------------------- */
+
+struct intercom {
+    struct call *call; /* ref "intercom" */
+    struct verb_run *run;
+};
+
+static void intercom_free(struct intercom *intercom)
+{
+    loop_unref_later(intercom->call->pbx->loop, intercom->call, "intercom");
+    free(intercom);
+}
+
+static void intercom_cancelled(void *arg)
+{
+    struct intercom *intercom = arg;
+
+    if (intercom->call->dial)
+        dial_cancel(intercom->call, CAUSE_CANCELLED, WHO_SWITCH);
+    intercom_free(intercom);
+}
+
+static json_t *outcome(enum dial_status status, enum cause cause, const char *detail, const char *answered_by,
+                       uint64_t talk_ms)
+{
+    json_t *json = json_pack("{s:s,s:s,s:s,s:f}", "status", dial_status_name(status), "cause", cause_info(cause)->id,
+                             "detail", detail ? detail : "", "talk", (double)talk_ms / 1000);
+
+    if (answered_by)
+        json_object_set_new(json, "answered_by", json_string(answered_by));
+    return json;
+}
+
+static void intercom_over(void *arg, const struct dial_result *result)
+{
+    struct intercom *intercom = arg;
+
+    verb_run_done(intercom->run,
+                  outcome(result->status, result->cause, result->detail, result->answered_by, result->talk_ms));
+    intercom_free(intercom);
+}
+
+static bool may_speak_to(const struct groups *g, const struct call *call, const struct account *account)
+{
+    const char *who = snapshot_setting(db_snapshot(g->pbx->db), "intercom", "context");
+    const struct account *caller = call->caller->account;
+
+    if (strcmp(who, "off") == 0 || !caller)
+        return false;
+    return strcmp(who, "all") == 0 || strcmp(caller->context, account->context) == 0;
+}
+
+static void refuse(struct verb_run *run, struct call *call, enum dial_status status, enum cause cause,
+                   const char *detail)
+{
+    call->dial_cause = cause;
+    call->dial_who = WHO_SWITCH;
+    str_copy(call->dial_detail, sizeof call->dial_detail, detail);
+    group_say(call, "intercom: %s", detail);
+    verb_run_done(run, outcome(status, cause, detail, NULL, 0));
+}
+
+/* call:intercom("202"): nil when there is no such account. */
+static void verb_intercom(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
+{
+    struct groups *g = arg;
+    const char *name = json_is_string(argument) ? json_string_value(argument) : NULL;
+    const struct account *account = name ? ringer_account(g, name) : NULL;
+    char words[128], target[80];
+    const struct dial_target to = {.to = target, .skip_busy = true};
+    struct dial_request request = {.leg = call->caller,
+                                   .targets = &to,
+                                   .target_count = 1,
+                                   .timeout_ms = INTERCOM_MS,
+                                   .no_redirect = true,
+                                   .headers = answer_by_itself};
+    struct intercom *intercom;
+    int result;
+
+    if (!name) {
+        verb_run_fail(run, "it takes the name of an account");
+        return;
+    }
+    if (!account || !call->caller) {
+        verb_run_done(run, NULL);
+        return;
+    }
+    if (!may_speak_to(g, call, account)) {
+        snprintf(words, sizeof words, "%s may not let %.60s's phone answer by itself (setting intercom)",
+                 call->caller->account ? call->caller->account->name : "a caller from outside", name);
+        refuse(run, call, DIAL_REJECTED, CAUSE_FORBIDDEN, words);
+        return;
+    }
+    snprintf(target, sizeof target, "account:%.63s", name);
+    intercom = mem_new(sizeof *intercom);
+    intercom->call = obj_ref(call, "intercom");
+    intercom->run = run;
+    group_say(call, "intercom: the phone of %s is to answer by itself", name);
+    result = call_dial(call, &request, intercom_over, intercom);
+    if (result == 0) {
+        verb_run_on_cancel(run, intercom_cancelled, intercom);
+        return;
+    }
+    verb_run_fail(run, "%s", result == -EBUSY ? "this call dials already" : "the caller has gone");
+    intercom_free(intercom);
+}
+
+int page_open(struct groups *g)
+{
+    return module_add_verb(g->ctx, "intercom", "calls a phone that answers by itself", verb_intercom, g);
+}
