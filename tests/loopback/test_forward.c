@@ -222,6 +222,22 @@ START_TEST(who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy)
 }
 END_TEST
 
+START_TEST(a_call_that_one_has_made_for_oneself_comes_all_the_same)
+{
+    struct bed *bed = bed_open(FORWARD, NULL);
+    struct ua *a = bed_registered(bed, "202");
+    char params[100];
+
+    disturb_not(bed, "202", true);
+    forward(bed, "202", "always", "203", 0);
+    snprintf(params, sizeof params, "{\"from\":\"202\",\"to\":\"203\",\"at\":%lld}", (long long)time(NULL));
+    command(bed, "originate", params); /* a wake-up call is one as well */
+    refuse(a, must(ua_wait(a, "INVITE")), 486);
+    bed_until(bed, bed->calls_ended == 1);
+    close_all(bed, a, NULL, NULL);
+}
+END_TEST
+
 /* --- rights ------------------------------------------------------------------------------------------------------- */
 
 static void lives_elsewhere(struct account *account)
@@ -488,6 +504,7 @@ int main(void)
     tcase_add_test(tc, forwards_in_a_row_are_all_told_of_and_a_circle_ends_with_words);
     tcase_add_test(tc, a_member_of_a_ring_does_not_send_the_call_of_the_others_on);
     tcase_add_test(tc, who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy);
+    tcase_add_test(tc, a_call_that_one_has_made_for_oneself_comes_all_the_same);
     tcase_add_test(tc, what_follows_is_done_with_the_rights_and_limits_of_who_forwards);
     tcase_add_test(tc, a_phone_that_redirects_is_told_of_as_well);
     tcase_add_test(tc, without_call_waiting_an_account_with_a_call_is_busy);
