@@ -163,6 +163,15 @@ static bool asks_to_join(const sip_t *sip)
     return false;
 }
 
+/* A Replaces that cannot be read must not become a call like any other. */
+static bool replaces_is_broken(const sip_t *sip)
+{
+    for (const sip_error_t *er = sip->sip_error; er; er = er->er_next)
+        if (er->er_name && strcasecmp(er->er_name, "Replaces") == 0)
+            return true;
+    return false;
+}
+
 /* A phone that rings, by one of its early dialogs. NTA knows those by our tag alone. Who saw it in dialog-info (RFC
  * 4235) names the tags as that phone would: to-tag is the phone's; who counts from us, the other way round. */
 static const struct dialog *ringing_by(struct agent *agent, const sip_replaces_t *replaces)
@@ -237,6 +246,10 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     }
     if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */
         reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, TAG_END());
+        return;
+    }
+    if (replaces_is_broken(sip)) {
+        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces cannot be read");
         return;
     }
     if (sip->sip_replaces && !(replaced = replaced_by(agent, sip))) { /* RFC 3891 §3 */

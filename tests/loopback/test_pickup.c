@@ -317,6 +317,8 @@ START_TEST(dialogs_that_are_not_there_or_not_his_are_refused_and_it_rings_on)
     is_refused(&s, s.c, headers, "481");
     snprintf(headers, sizeof headers, "Replaces: %s;from-tag=%s\r\n", s.b->call_id, s.b->remote_tag);
     ua_ack_failure(s.c, replacing(s.c, headers, "481"));
+    is_refused(&s, s.c, "Replaces: nobody;to-tag=;from-tag=\r\n", "400");
+    is_refused(&s, s.c, "Replaces: \"\"\r\n", "481");
     for (int i = 0; i < 2; i++) { /* the caller's own: it was not begun by us */
         snprintf(headers, sizeof headers, "Replaces: %s;to-tag=%s;from-tag=%s\r\n", s.a->call_id,
                  i ? s.tag : s.a->local_tag, i ? s.a->local_tag : s.tag);
