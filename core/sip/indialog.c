@@ -386,6 +386,8 @@ static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t
         reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
     else if (status)
         reply_last(dialog, irq, status, phrase, TAG_END());
+    else if (replaces_misplaced(sip))
+        reply_last(dialog, irq, 400, "Bad Request: Replaces stands in an INVITE only", TAG_END());
     else if (request_unsupported(sip, text, sizeof text))
         reply_last(dialog, irq, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
     else
@@ -397,8 +399,7 @@ static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
-    bool subscribe = sip->sip_request->rq_method == sip_method_subscribe &&
-                     (events_served(agent) || dialog->begun);
+    bool subscribe = sip->sip_request->rq_method == sip_method_subscribe && (events_served(agent) || dialog->begun);
     char text[256];
     int result = 0;
 

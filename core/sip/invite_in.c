@@ -163,13 +163,14 @@ static bool asks_to_join(const sip_t *sip)
     return false;
 }
 
-/* A Replaces that cannot be read must not become a call like any other. */
-static bool replaces_is_broken(const sip_t *sip)
+/* RFC 3891 §3: it stands there once, and nothing contradicts it. One that cannot be read must not become a call like
+ * any other. */
+static bool replaces_is_odd(const sip_t *sip)
 {
     for (const sip_error_t *er = sip->sip_error; er; er = er->er_next)
         if (er->er_name && strcasecmp(er->er_name, "Replaces") == 0)
             return true;
-    return false;
+    return sip->sip_replaces && (sip->sip_error || asks_to_join(sip));
 }
 
 /* A phone that rings, by one of its early dialogs. NTA knows those by our tag alone. Who saw it in dialog-info (RFC
@@ -244,12 +245,12 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
                         SIPTAG_WARNING_STR("399 tandem \"an answer is always application/sdp\""), TAG_END());
         return;
     }
-    if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */
-        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, TAG_END());
+    if (replaces_is_odd(sip)) {
+        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces stands in an INVITE once, and without Join");
         return;
     }
-    if (replaces_is_broken(sip)) {
-        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces cannot be read");
+    if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */
+        reply_stateless(agent, msg, SIP_501_NOT_IMPLEMENTED, TAG_END());
         return;
     }
     if (sip->sip_replaces && !(replaced = replaced_by(agent, sip))) { /* RFC 3891 §3 */

@@ -125,6 +125,8 @@ char *message_headers(const sip_t *sip);
 /* check.c */
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
 bool request_unsupported(const sip_t *sip, char *out, size_t size);
+/* Replaces in anything but an INVITE (RFC 3891 §3): 400. */
+bool replaces_misplaced(const sip_t *sip);
 /* What is wrong with its Request-URI: a status with its phrase, or 0. */
 int uri_refused(const struct agent *agent, const sip_t *sip, const char **phrase);
 /* Does this flow hide what it carries (TLS)? */
