@@ -246,7 +246,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         return;
     }
     if (replaces_is_odd(sip)) {
-        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces stands in an INVITE once, and without Join");
+        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces stands in an INVITE once, in full, and without Join");
         return;
     }
     if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */
