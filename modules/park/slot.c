@@ -39,6 +39,11 @@ static void row(struct slot *slot, bool gone)
     free(text);
 }
 
+void slot_show(struct slot *slot)
+{
+    row(slot, false);
+}
+
 static void publish(const struct slot *slot, enum event_kind kind, const char *words)
 {
     struct event event = {.kind = kind,
