@@ -231,7 +231,7 @@ static uint64_t due_to(const struct leg *leg)
         return takes(leg, DIR_RECV) ? id_of(leg->pbx->hold_music, row) : 0;
     if (leg->state != LEG_UP || (!waits && !holds(holder)) || !takes(leg, DIR_RECV))
         return 0;
-    row = parked ? class_by(leg->pbx, leg->parked_by) : class_of(holder);
+    row = parked ? class_by(leg->pbx, leg->waits_by) : class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;
 }
 
@@ -258,8 +258,8 @@ void leg_music_update(struct leg *leg)
 
 void leg_park(struct leg *leg, bool on, struct account *whose)
 {
-    obj_unref(leg->parked_by, "parked");
-    leg->parked_by = on && whose ? obj_ref(whose, "parked") : NULL;
-    leg->parked = on;
+    obj_unref(leg->waits_by, "waits");
+    leg->waits_by = on && whose ? obj_ref(whose, "waits") : NULL;
+    leg->waits = on;
     leg_music_update(leg);
 }

@@ -547,7 +547,7 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_setting('Realm', 'x')", "cannot be called"},
         {"SELECT set_setting('realm', 'other')", "realm cannot change"},
         {"SELECT set_setting('realm', NULL)", "realm"},
-        {"SELECT set_setting('keepalife', '30')", "intercom, keepalive"},
+        {"SELECT set_setting('keepalife', '30')", "The switch knows account_rate, "},
         {"SELECT set_setting('keepalife', NULL)", "there is no setting"},
         {"SELECT set_setting('my.greeting', E'two\\nlines')", "control characters"},
         {"INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) VALUES ('9', 'other', '', '')",
