@@ -178,9 +178,10 @@ void call_answers(struct call *call, struct account *behalf);
 /* The dialplan serves this leg from now on, and this account answers for it. */
 void call_serve(struct call *call, struct leg *who, struct account *behalf);
 
-/* consult.c. While call->consult: the transfer that it began goes so; the dialplan came to an end for who calls; a leg
- * hangs up: true: it has left who waits to somebody else; a leg has ended. */
+/* consult.c. While call->consult: the transfer that it began goes so; somebody has answered who calls; the dialplan
+ * came to an end for it; a leg hangs up: true: it has left who waits to somebody else; a leg has ended. */
 void consult_told(struct call *call, int status);
+void consult_answered(struct call *call);
 void consult_failed(struct call *call, enum cause cause);
 bool consult_hangs_up(struct leg *leg);
 void consult_leg_ended(struct call *call, struct leg *leg);
