@@ -65,6 +65,8 @@ void call_answered(struct call *call)
 {
     if (call->transfer)
         transfer_answered(call);
+    else if (call->consult)
+        consult_answered(call);
     if (call->answered_us)
         return;
     call->answered_us = loop_now_us(call->pbx->loop);
@@ -220,6 +222,7 @@ struct leg *call_incoming_leg(struct call *call, const struct call_incoming *in)
     str_copy(leg->sip_call_id, sizeof leg->sip_call_id, in->sip_call_id);
     leg->remote_offer = desc_copy(in->offer);
     leg->late_offer = !in->offer;
+    leg->anonymous = in->anonymous;
     leg->headers = in->headers ? str_dup(in->headers) : NULL;
     fsm_move(&leg_states, &leg->state, LEG_OFFERED, leg->number);
     return leg;

@@ -39,6 +39,7 @@ struct call {
     struct list legs;
     struct leg *caller; /* first inbound leg; NULL for originated calls; whom the dialplan serves */
     struct leg *first;  /* ref: who made the call and then transferred the other party; NULL: it is the caller */
+    bool first_gone;    /* who made it is gone, and the caller is somebody else (a call that was restored) */
     char context[64], dialled[128];
     char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];

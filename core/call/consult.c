@@ -120,6 +120,8 @@ static void back(struct consult *c, enum cause cause)
         leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the two could not be connected again");
     } else {
         call_set_state(call, CALL_TALKING);
+        if (by->met)
+            leg_show(by, who);
         leg_tell_again(who);
     }
     loop_unref_later(call->pbx->loop, call, "back");
@@ -207,6 +209,15 @@ void consult_call(struct call *call, const char *context, const char *extension,
     loop_later(call->pbx->loop, start, c);
 }
 
+void consult_answered(struct call *call)
+{
+    struct consult *c = call->consult;
+    const struct leg *with = bridge_peer(c->by);
+
+    if (c->stage == CALLS && with)
+        leg_show(c->by, with);
+}
+
 void consult_failed(struct call *call, enum cause cause)
 {
     struct consult *c = call->consult;
@@ -241,6 +252,8 @@ static void leave_to(struct consult *c, struct leg *with)
     snprintf(words, sizeof words, "%.50s talks to %.50s now, by way of %.50s", who->number, with->number,
              c->by->number);
     leg_publish(who, EVENT_TRANSFERRED, words);
+    leg_show(who, with);
+    leg_show(with, who);
     if (leg_introduce(who, introduced, NULL) < 0)
         introduced(NULL, who, 0, NULL);
     finish(c, CONSULT_OVER, CAUSE_NONE);

@@ -217,7 +217,8 @@ static void show_caller(const struct dial *dial, struct leg *leg)
 {
     const struct leg *caller = dial->leg;
     const struct call *call = dial->call;
-    bool other = call->first && call->first != caller, hidden = call->anonymous && !other;
+    bool other = call->first ? call->first != caller : call->first_gone;
+    bool hidden = caller->anonymous || (call->anonymous && !other);
     const char *number = hidden ? "" : other ? caller->number : call->from_number;
     const char *name = hidden ? "" : other ? caller->name : call->from_name;
 

@@ -40,6 +40,7 @@ static void leg_destroy(void *obj)
     }
     free(leg->headers);
     free(leg->shown);
+    free(leg->met);
     desc_free(leg->remote_offer);
     desc_free(leg->remote);
     desc_free(leg->local);
@@ -49,7 +50,7 @@ static void leg_destroy(void *obj)
     if (leg->keys)
         explicit_bzero(leg->keys, sizeof *leg->keys);
     free(leg->keys);
-    obj_unref(leg->waits_by, "waits");
+    obj_unref(leg->parked_by, "parked");
     obj_unref(leg->account, "leg");
     obj_unref(leg->call, "leg");
     leg->pbx->leg_count--;
@@ -92,7 +93,7 @@ bool leg_is_alive(const struct leg *leg)
 
 bool leg_is_withheld(const struct leg *leg)
 {
-    return leg->call->anonymous && !leg->shown;
+    return leg->shown ? !*leg->shown->number && !*leg->shown->name : leg->call->anonymous;
 }
 
 const char *leg_shown_number(const struct leg *leg)
@@ -103,6 +104,33 @@ const char *leg_shown_number(const struct leg *leg)
 const char *leg_shown_name(const struct leg *leg)
 {
     return leg->shown ? leg->shown->name : leg->call->from_name;
+}
+
+static void identify(void *arg)
+{
+    struct leg *leg = arg;
+
+    if (leg->state == LEG_UP && leg->ops->identify && !leg->our_offer) /* an offer has told it */
+        leg->ops->identify(leg);
+    loop_unref_later(leg->pbx->loop, leg, "identify");
+}
+
+void leg_show(struct leg *leg, const struct leg *other)
+{
+    struct leg_identity met = {.number = ""};
+
+    if (!other->anonymous) {
+        str_copy(met.number, sizeof met.number, other->number);
+        str_copy(met.name, sizeof met.name, other->name);
+        if (!*met.name && other->account)
+            str_copy(met.name, sizeof met.name, other->account->display_name);
+    }
+    if (leg->state != LEG_UP || (leg->met && memcmp(leg->met, &met, sizeof met) == 0))
+        return;
+    if (!leg->met)
+        leg->met = mem_new(sizeof *leg->met);
+    *leg->met = met;
+    loop_later(leg->pbx->loop, identify, obj_ref(leg, "identify"));
 }
 
 struct media_port *leg_audio_port(const struct leg *leg)
@@ -470,7 +498,7 @@ static bool insisted_on_keys(const struct leg *leg)
 static enum who who_in_call(const struct leg *leg, enum who who)
 {
     const struct call *call = leg->call;
-    const struct leg *made = call->first ? call->first : call->caller;
+    const struct leg *made = call->first ? call->first : call->first_gone ? NULL : call->caller;
 
     if (leg == made && who == WHO_CALLEE)
         return WHO_CALLER;

@@ -65,6 +65,8 @@ struct leg_ops {
     /* Tells the far side of a key that lasted ms, in its signalling, behind those that wait; whatever it answers, the
      * call goes on. -ENOTCONN; -EOPNOTSUPP: it takes none; -ENOBUFS: too many wait. */
     int (*key)(struct leg *leg, char key, unsigned ms);
+    /* Tells the far side of leg->met, when it can be told in the middle of a call. May be NULL. */
+    void (*identify)(struct leg *leg);
 };
 
 /* One media stream of the leg. Only the first audio stream has a port so far; refused ones keep their place. */
@@ -146,7 +148,8 @@ typedef void (*leg_key_fn)(void *arg, struct leg *leg);
 /* How a re-offer of ours ended: status 0 and the answer (borrowed), or a SIP status. */
 typedef void (*leg_offered_fn)(void *arg, struct leg *leg, int status, const struct media_desc *answer);
 
-/* Who is shown as the caller to the far side of an outbound leg, where that is not the call's. */
+/* Somebody as the far side of a leg is shown him: who calls it, where that is not the call's caller; whom it talks to
+ * now, where that has changed. Number "": he is not shown. */
 struct leg_identity {
     char number[128], name[128];
 };
@@ -170,6 +173,8 @@ struct leg {
     char name[128];          /* its display name */
     char contact[512], peer[ADDR_TEXT], sip_call_id[160];
     struct leg_identity *shown; /* NULL: the call's caller */
+    struct leg_identity *met;   /* leg_show(): whom its far side is told that it talks to; NULL: as it began */
+    bool anonymous;             /* it called, and wants to be shown to nobody */
     char *headers;              /* headers.h: inbound: what the dialplan may see; outbound: what it adds. NULL: none */
     union addr media_host;      /* our address as this phone sees it */
     union addr signalling;      /* where its signalling comes from */
@@ -209,10 +214,10 @@ struct leg {
     struct leg *waits_for;    /* in no bridge: it waits for this one to come back, and hears its hold music. Borrowed */
     struct media_play *music; /* hold music that it hears; NULL: none */
     uint64_t music_id;        /* which */
-    bool waits;               /* for somebody to fetch it: it hears music, as long as it is in no bridge */
-    struct account *waits_by; /* ref: of this account's class; NULL: of the setting's */
-    char waiting_class[64];   /* class of hold music that it hears while somebody is called for it; "": none */
-    struct keys typed;        /* keys that its far side has typed and nobody has taken */
+    bool parked;              /* it waits for somebody to fetch it: it hears music, as long as it is in no bridge */
+    struct account *parked_by; /* ref: of this account's class; NULL: of the setting's */
+    char waiting_class[64];    /* class of hold music that it hears while somebody is called for it; "": none */
+    struct keys typed;         /* keys that its far side has typed and nobody has taken */
     struct leg_keys key_state;
     struct leg_codes codes;
     leg_key_fn key_fn; /* waits for keys; NULL: nobody */
@@ -280,8 +285,12 @@ int leg_press(struct leg *leg, char key, unsigned ms);
 /* The clock of leg->typed, in ms. */
 uint64_t leg_keys_now(const struct leg *leg);
 /* It waits for somebody, and hears the hold music of this account (NULL: that of the setting) while it is alone. */
-void leg_wait(struct leg *leg, bool on, struct account *whose);
+void leg_park(struct leg *leg, bool on, struct account *whose);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
+/* The far side of a leg that is UP talks to this one's from now on: its phone shows that, where it can; at once, or
+ * with a new offer that is made before this turn ends. Nothing when it knows that already. For whoever brings two
+ * together that did not call each other: transfer, pickup, park, recall. */
+void leg_show(struct leg *leg, const struct leg *other);
 /* The caller that the far side of an outbound leg is shown; "" when there is nothing to show. */
 const char *leg_shown_number(const struct leg *leg);
 const char *leg_shown_name(const struct leg *leg);

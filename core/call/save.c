@@ -22,6 +22,10 @@ static json_t *leg_save(const struct leg *leg)
     json_object_set_new(json, "id", json_string(id));
     json_object_set_new(json, "inbound", json_boolean(leg->inbound));
     json_object_set_new(json, "caller", json_boolean(leg == leg->call->caller));
+    if (leg == leg->call->first)
+        json_object_set_new(json, "first", json_true());
+    if (leg->anonymous)
+        json_object_set_new(json, "anonymous", json_true());
     json_object_set_new(json, "account", json_string(leg->account ? leg->account->name : ""));
     json_object_set_new(json, "number", json_string(leg->number));
     json_object_set_new(json, "name", json_string(leg->name));
@@ -74,6 +78,10 @@ json_t *call_save(const struct call *call)
         json_object_set_new(json, "anonymous", json_true());
     json_object_set_new(json, "answered_by", json_string(call->answered_by));
     json_object_set_new(json, "started_us", json_integer((json_int_t)call->started_wall_us));
+    if (call->transfers)
+        json_object_set_new(json, "transfers", json_integer(call->transfers));
+    if (call->first_gone || (call->first && call->first->state != LEG_UP))
+        json_object_set_new(json, "first_gone", json_true());
     if (call->secure)
         json_object_set_new(json, "secure", json_true());
     if (call->vars)
@@ -116,6 +124,9 @@ static int leg_restore(struct call *call, const json_t *saved, call_restore_usag
     addr_text(&leg->signalling, leg->peer);
     if (json_is_true(json_object_get(saved, "caller")))
         call->caller = obj_ref(leg, "caller");
+    if (json_is_true(json_object_get(saved, "first")))
+        call->first = obj_ref(leg, "first");
+    leg->anonymous = json_is_true(json_object_get(saved, "anonymous"));
     if (result == 0)
         result = usage(arg, leg, json_object_get(saved, "usage"));
     if (result == 0) { /* through the table's own path: IDLE → OFFERED or CALLING → UP */
@@ -142,6 +153,8 @@ int call_restore(struct pbx *pbx, const json_t *saved, call_restore_usage_fn usa
     str_copy(call->context, sizeof call->context, text_of(saved, "context"));
     str_copy(call->dialled, sizeof call->dialled, text_of(saved, "dialled"));
     call->secure = json_is_true(json_object_get(saved, "secure"));
+    call->transfers = (unsigned)json_integer_value(json_object_get(saved, "transfers"));
+    call->first_gone = json_is_true(json_object_get(saved, "first_gone"));
     str_copy(call->from_number, sizeof call->from_number, text_of(saved, "from_number"));
     str_copy(call->from_name, sizeof call->from_name, text_of(saved, "from_name"));
     call->anonymous = json_is_true(json_object_get(saved, "anonymous"));

@@ -270,6 +270,8 @@ void transfer_answered(struct call *call)
     snprintf(words, sizeof words, "%.50s talks to %.60s now, by way of %.50s", t->who->number,
              with ? with->number : t->extension, t->by_number);
     leg_publish(t->who, EVENT_TRANSFERRED, words);
+    if (with) /* who was called knows who calls */
+        leg_show(t->who, with);
     tell(t, 200);
     if (t->by) /* not under whoever tells us of the answer */
         loop_later(call->pbx->loop, let_go, obj_ref(t->by, "let go"));
@@ -282,12 +284,16 @@ static void recalled(void *arg, const struct dial_result *result)
 }
 
 /* Who transferred has hung up: is called. */
+#define RECALLED "Alert-Info: <urn:alert:service:recall:transfer>\n" /* RFC 7462 */
+
 static void recall(struct call *call, struct leg *who, const struct account *account, enum cause cause)
 {
-    char target[80];
+    char target[80], label[80];
     const struct dial_target to = {.to = target};
-    const struct dial_request request = {.leg = who, .targets = &to, .target_count = 1, .timeout_ms = RECALL_MS};
+    const struct dial_request request = {
+        .leg = who, .targets = &to, .target_count = 1, .timeout_ms = RECALL_MS, .headers = RECALLED, .label = label};
 
+    snprintf(label, sizeof label, "Back (%s):", dial_status_name(dial_status_of(cause)));
     if (account)
         snprintf(target, sizeof target, "account:%s", account->name);
     if (!account || call_dial(call, &request, recalled, call) < 0)
@@ -411,6 +417,8 @@ int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *ne
     }
     snprintf(words, sizeof words, "%.50s talks to %.50s now, by way of %.50s", who->number, with->number, by->number);
     leg_publish(who, EVENT_TRANSFERRED, words);
+    leg_show(who, with);
+    leg_show(with, who);
     if (leg_introduce(who, introduced, NULL) < 0)
         introduced(NULL, who, 0, NULL);
     f = mem_new(sizeof *f);
@@ -466,6 +474,7 @@ static void put_in_place(struct leg *leg, struct leg *replaced)
         leg_end(leg, CAUSE_INTERNAL, WHO_SWITCH, "the replacement could not be completed");
     snprintf(words, sizeof words, "%.50s talks to %.50s now, on another phone", peer->number, leg->number);
     leg_publish(peer, EVENT_TRANSFERRED, words);
+    leg_show(leg, peer);
     leg_end(replaced, CAUSE_TRANSFERRED, WHO_SWITCH, "replaced by another phone of the account");
     if (leg_introduce(peer, introduced, NULL) < 0)
         introduced(NULL, peer, 0, NULL);

@@ -137,6 +137,11 @@ int uri_refused(const struct agent *agent, const sip_t *sip, const char **phrase
     return 0;
 }
 
+bool replaces_misplaced(const sip_t *sip)
+{
+    return sip->sip_replaces && sip->sip_request->rq_method != sip_method_invite;
+}
+
 bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool served)
 {
     const char *name = sip->sip_request->rq_method_name;
@@ -146,6 +151,8 @@ bool request_refused(struct agent *agent, msg_t *msg, const sip_t *sip, bool ser
 
     if (status)
         reply_stateless(agent, msg, status, phrase, TAG_END());
+    else if (replaces_misplaced(sip))
+        reply_stateless(agent, msg, 400, "Bad Request: Replaces stands in an INVITE only", TAG_END());
     else if (sip->sip_to->a_tag || (!served && method_needs_dialog(name)))
         reply_stateless(agent, msg, SIP_481_NO_TRANSACTION, TAG_END());
     else if (!served)

@@ -477,4 +477,5 @@ const struct leg_ops dialog_ops = {
     .save = leg_op_save,
     .note = note_out,
     .key = key_out,
+    .identify = session_identify,
 };

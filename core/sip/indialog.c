@@ -271,19 +271,21 @@ static int send_offer(struct dialog *dialog, const struct media_desc *offer)
 {
     struct session_terms terms = session_ask(&dialog->session);
     struct session_headers timers;
+    struct identity_headers identity;
     char sdp[4096];
     int len = dialog_sdp(dialog, offer, sdp, sizeof sdp);
 
     if (len < 0)
         return len;
     terms_headers(&terms, &timers);
+    identity_write(dialog, &identity);
     sip_enter(dialog->agent);
     dialog_find_flow(dialog);
     dialog->offer_out = nta_outgoing_tcreate(
         dialog->nta, reinvite_answered, dialog, NULL, SIP_METHOD_INVITE, NULL, SIPTAG_CONTACT_STR(dialog->contact),
         SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(timers), SIPTAG_MAX_FORWARDS_STR("70"),
-        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE),
-        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+        SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), IDENTITY_TAGS(identity),
+        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     sip_leave(dialog->agent);
     return dialog->offer_out ? 0 : -EIO;
 }
@@ -386,6 +388,8 @@ static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t
         reply_last(dialog, irq, SIP_481_NO_TRANSACTION, TAG_END());
     else if (status)
         reply_last(dialog, irq, status, phrase, TAG_END());
+    else if (replaces_misplaced(sip))
+        reply_last(dialog, irq, 400, "Bad Request: Replaces stands in an INVITE only", TAG_END());
     else if (request_unsupported(sip, text, sizeof text))
         reply_last(dialog, irq, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(text), TAG_END());
     else
@@ -397,8 +401,7 @@ static int check_refused(struct dialog *dialog, nta_incoming_t *irq, const sip_t
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
     struct agent *agent = dialog->agent;
-    bool subscribe = sip->sip_request->rq_method == sip_method_subscribe &&
-                     (events_served(agent) || dialog->begun);
+    bool subscribe = sip->sip_request->rq_method == sip_method_subscribe && (events_served(agent) || dialog->begun);
     char text[256];
     int result = 0;
 

@@ -163,6 +163,12 @@ static bool asks_to_join(const sip_t *sip)
     return false;
 }
 
+/* RFC 3891 §3: it stands there once, and nothing contradicts it. */
+static bool replaces_is_odd(const sip_t *sip)
+{
+    return sip->sip_replaces && (sip->sip_error || asks_to_join(sip));
+}
+
 /* A phone that rings, by one of its early dialogs. NTA knows those by our tag alone. Who saw it in dialog-info (RFC
  * 4235) names the tags as that phone would: to-tag is the phone's; who counts from us, the other way round. */
 static const struct dialog *ringing_by(struct agent *agent, const sip_replaces_t *replaces)
@@ -233,6 +239,10 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     if (!request_accepts_sdp(sip)) {
         reply_stateless(agent, msg, SIP_406_NOT_ACCEPTABLE,
                         SIPTAG_WARNING_STR("399 tandem \"an answer is always application/sdp\""), TAG_END());
+        return;
+    }
+    if (replaces_is_odd(sip)) {
+        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces stands in an INVITE once, and without Join");
         return;
     }
     if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */

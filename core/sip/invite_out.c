@@ -64,19 +64,42 @@ static void quote_name(const char *name, char *out, size_t size)
     out[len] = '\0';
 }
 
+static void write_identity(const char *number, const char *name, const char *contact, char *out, size_t size)
+{
+    char quoted[256], user[61];
+    const char *at = strchr(contact, '@');
+
+    quote_name(name, quoted, sizeof quoted);
+    user_text(*number ? number : "anonymous", user, sizeof user);
+    snprintf(out, size, "%s%s%s<sip:%s%.100s", quoted[0] ? "\"" : "", quoted, quoted[0] ? "\" " : "", user,
+             at ? at : ">");
+}
+
+#define NOBODY "\"Anonymous\" <sip:anonymous@anonymous.invalid>" /* RFC 3323 §4.1.1.3 */
+
 /* The parts of our From that the callee shows: who calls. */
 static void local_identity(const struct leg *leg, const char *contact, char *out, size_t size)
 {
-    char name[256], user[61];
-    const char *at = strchr(contact, '@');
+    if (leg_is_withheld(leg))
+        str_copy(out, size, NOBODY);
+    else
+        write_identity(leg_shown_number(leg), leg_shown_name(leg), contact, out, size);
+}
 
-    if (leg_is_withheld(leg)) { /* RFC 3323 §4.1.1.3 */
-        str_copy(out, size, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+void identity_write(const struct dialog *dialog, struct identity_headers *out)
+{
+    const struct leg_identity *met = dialog->leg ? dialog->leg->met : NULL;
+
+    out->from[0] = out->asserted[0] = '\0';
+    if (!met)
         return;
-    }
-    quote_name(leg_shown_name(leg), name, sizeof name);
-    user_text(*leg_shown_number(leg) ? leg_shown_number(leg) : "anonymous", user, sizeof user);
-    snprintf(out, size, "%s%s%s<sip:%s%.100s", name[0] ? "\"" : "", name, name[0] ? "\" " : "", user, at ? at : ">");
+    if (*met->number)
+        write_identity(met->number, met->name, dialog->contact, out->from, sizeof out->from);
+    else
+        str_copy(out->from, sizeof out->from, NOBODY);
+    snprintf(out->asserted, sizeof out->asserted, "P-Asserted-Identity: %s", out->from);
+    if (!dialog->from_change)
+        out->from[0] = '\0';
 }
 
 int dialog_first_route(struct dialog *dialog, const char *path)

@@ -39,6 +39,8 @@ struct note_out {
 
 void dialog_learn_allow(struct dialog *dialog, const sip_t *sip)
 {
+    if (sip->sip_supported)
+        dialog->from_change = sip_has_feature(sip->sip_supported, "from-change");
     if (!sip->sip_allow)
         return;
     dialog->peer_update = sip_is_allowed(sip->sip_allow, sip_method_update, "UPDATE");

@@ -157,6 +157,7 @@ static void refresh(void *arg)
     struct session_terms terms;
     struct session_headers headers;
     nta_outgoing_t *orq = NULL;
+    struct identity_headers identity;
     char sdp[4096] = "";
     int len = 0;
 
@@ -168,6 +169,7 @@ static void refresh(void *arg)
     }
     terms = session_ask(&dialog->session);
     terms_headers(&terms, &headers);
+    identity_write(dialog, &identity);
     if (!dialog->peer_update) /* §7.4: what is in use, unchanged */
         len = leg->local ? dialog_sdp(dialog, leg->local, sdp, sizeof sdp) : -ENOENT;
     sip_enter(dialog->agent);
@@ -177,8 +179,8 @@ static void refresh(void *arg)
             dialog->nta, refreshed, dialog, NULL, dialog->peer_update ? sip_method_update : sip_method_invite,
             dialog->peer_update ? "UPDATE" : "INVITE", NULL, SIPTAG_CONTACT_STR(dialog->contact),
             SIPTAG_ALLOW_STR(dialog_allow(dialog->agent)), SESSION_HEADER_TAGS(headers), SIPTAG_MAX_FORWARDS_STR("70"),
-            SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), TAG_IF(sdp[0], SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)),
-            TAG_IF(sdp[0], SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+            SIPTAG_USER_AGENT_STR(dialog->agent->user_agent), IDENTITY_TAGS(identity),
+            TAG_IF(sdp[0], SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(sdp[0], SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
     sip_leave(dialog->agent);
     if (dialog->peer_update)
         dialog->probe = orq;
@@ -186,6 +188,14 @@ static void refresh(void *arg)
         dialog->offer_out = orq;
     if (!orq)
         session_failed(&dialog->session, 500, 0, 0, !dialog->inbound);
+}
+
+void session_identify(struct leg *leg)
+{
+    struct dialog *dialog = leg->usage;
+
+    if (dialog && !dialog->dead && dialog->peer_update)
+        refresh(dialog);
 }
 
 void session_setup(struct dialog *dialog, const struct session_policy *own)

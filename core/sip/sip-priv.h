@@ -125,6 +125,8 @@ char *message_headers(const sip_t *sip);
 /* check.c */
 /* Does it insist on extensions that we do not have? Then their names, for Unsupported, are in out. */
 bool request_unsupported(const sip_t *sip, char *out, size_t size);
+/* Replaces in anything but an INVITE (RFC 3891 §3): 400. */
+bool replaces_misplaced(const sip_t *sip);
 /* What is wrong with its Request-URI: a status with its phrase, or 0. */
 int uri_refused(const struct agent *agent, const sip_t *sip, const char **phrase);
 /* Does this flow hide what it carries (TLS)? */
@@ -199,6 +201,7 @@ struct dialog {
     struct session_grant grant; /* of the INVITE or offer that waits for its answer */
     struct loop_timer keepalive;
     bool peer_update;  /* it allows UPDATE: a refresh without SDP */
+    bool from_change;  /* it takes another From in the middle of a call (RFC 4916) */
     bool flow_gone;    /* the last OPTIONS found no way to the phone */
     uint64_t sdp_hash; /* of the last SDP without its version */
 };
@@ -355,6 +358,17 @@ void events_phone_came(struct agent *agent, const char *account);
 void events_each(struct pbx *pbx, subscription_fn fn, void *arg);
 /* Is there anything that phones may subscribe to by themselves? */
 bool events_served(const struct agent *agent);
+/* invite_out.c: whom its far side talks to, at our address, where that has changed: as P-Asserted-Identity (RFC 3325),
+ * and as From where its far side takes that (RFC 4916; the dialog adds the tag). "": nothing is said. */
+struct identity_headers {
+    char from[480], asserted[512];
+};
+void identity_write(const struct dialog *dialog, struct identity_headers *out);
+#define IDENTITY_TAGS(headers)                                                                                         \
+    TAG_IF((headers).asserted[0], SIPTAG_HEADER_STR((headers).asserted)),                                              \
+        TAG_IF((headers).from[0], SIPTAG_FROM_STR((headers).from))
+/* session_refresh.c: tells the far side of it now, by UPDATE, if it takes any. */
+void session_identify(struct leg *leg);
 /* indialog.c */
 int indialog_request(struct dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 /* The dialog ends: a re-INVITE or UPDATE that waits for an answer gets 487 (RFC 3261 §15.1.2). */

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "call/transfer.h"
 #include "edge/edge-priv.h"
 #include "media/media.h"
 #include "module/module-priv.h"
@@ -49,6 +50,7 @@ struct sip_bed {
     struct edge_transport_ops ops;
     struct module_set set;
     struct module_ctx registrar;
+    struct event_server *lamps;
     struct phone phones[2];
     struct {
         struct text text;
@@ -128,6 +130,10 @@ static void check_headers(const struct text *m)
                                        "Recv-Info",
                                        "Accept-Language",
                                        "Allow-Events",
+                                       "Event",
+                                       "Subscription-State",
+                                       "Refer-Sub",
+                                       "Referred-By",
                                        "v",
                                        "f",
                                        "t",
@@ -280,6 +286,13 @@ static bool expand(struct sip_bed *bed, unsigned from, char letter, struct text 
     case 'k':
         str_copy(value, sizeof value, phone->target);
         break;
+    case 'g': {
+        const char *tag = strstr(header(of, "To", value, sizeof value), ";tag=");
+
+        if (tag)
+            memmove(value, tag + 5, strlen(tag + 5) + 1);
+        break;
+    }
     case 'r':
         str_copy(number, sizeof number, header(of, "RSeq", value, 20));
         break;
@@ -448,6 +461,7 @@ static void play_piece(struct sip_bed *bed, const char *piece, size_t len)
             bed->ringing.len = 0;
             say_words(bed, !bed->wild, false, ANSWER("200 OK") BODY);
         }
+        event_changed(bed->lamps, "hall");
         pass_time(bed, ms);
         let_it_answer(bed);
         return;
@@ -480,6 +494,7 @@ static void settle(struct sip_bed *bed)
                                 stats.nta_outgoing || stats.nta_legs > 1));
     must(bed->pbx->call_count == 0, "no call is left");
     must(bed->pbx->leg_count == 0, "no leg is left");
+    must(event_count(bed->lamps) == 0, "no subscription is left");
     must(stats.dialogs == 0, "no dialog is left");
     must(stats.nta_incoming == 0 && stats.nta_outgoing == 0, "no transaction is left");
     must(obj_live("call") == 0 && obj_live("leg") == 0 && obj_live("bridge") == 0, "nobody holds what has ended");
@@ -567,6 +582,40 @@ static void hangup(void *script, struct call *call)
 
 static const struct script_ops script_ops = {.start = start, .hangup = hangup};
 
+/* What phones may subscribe to, and REFER, as the module for it does it in short. */
+static char *lamp_state(void *arg, const struct subscription *s)
+{
+    return strdup("dark");
+}
+
+static enum verdict refer_asked(void *arg, struct hook_walk *walk, void *subject)
+{
+    const struct transfer_wish *wish = subject;
+    int result = wish->replaces && !wish->other ? -ENOENT
+                 : wish->other                  ? call_transfer_to(wish->by, wish->other, wish->news)
+                               : call_transfer(wish->by, "internal", wish->target, wish->by->account, wish->news);
+
+    if (result == 0)
+        return VERDICT_HANDLED;
+    hook_reject(walk, CAUSE_REJECTED, NULL);
+    return VERDICT_REJECT;
+}
+
+static void serve_events(struct sip_bed *bed)
+{
+    static const char *const types[] = {"text/plain", NULL};
+    const struct event_package lamp = {.name = "lamp",
+                                       .types = types,
+                                       .expires_default = 60,
+                                       .expires_min = 5,
+                                       .expires_max = 60,
+                                       .interval_ms = 500,
+                                       .state = lamp_state};
+
+    must(event_package_add(bed->pbx, &lamp, &bed->lamps) == 0, "the package is served");
+    hook_add(bed->pbx->hooks, HOOK_TRANSFER, 100, "transfer", refer_asked, NULL);
+}
+
 static void open_registrar(struct sip_bed *bed)
 {
     struct module_ctx *ctx = &bed->registrar;
@@ -618,6 +667,7 @@ struct sip_bed *sip_bed_new(enum sip_side wild)
     agent.edge = bed->edge;
     must(agent_open(bed->pbx, &agent, &bed->agent) == 0, "the agent opens");
     open_registrar(bed);
+    serve_events(bed);
     must(agent_start(bed->agent) == 0, "the agent starts");
     must(bed->agent->wire != NULL, "NTA is fed from memory (link with -export-dynamic)");
     return bed;

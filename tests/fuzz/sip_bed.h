@@ -20,12 +20,11 @@ struct sip_bed *sip_bed_new(enum sip_side wild) MUST_USE;
  * may be
  *   @201 @202   who sends it (else: the wild side); with a + behind it, it is signed as that account;
  *               with an i, the last request below means the last INVITE
- *   ~N          time goes on, N milliseconds, and a good phone that rings answers first
- * In a message, \n is \r\n, and
- *   $b $B     a new branch or Call-ID, the last one        $z  the length of the body
- *   $F $T $I  From, To (with a tag of the phone's), Call-ID     of the last request that came to this phone,
- *   $V $N $M $K  all its Via lines, number and method of its CSeq, the URI of its Contact
- *   $f $t $i $n $m $k $r  the same of the last response (and RSeq) that came to this phone
+ *   ~N          the lamp "hall" changes (Event: lamp), and time goes on, N milliseconds; a good phone that rings
+ * answers first In a message, \n is \r\n, and $b $B     a new branch or Call-ID, the last one        $z  the length of
+ * the body $F $T $I  From, To (with a tag of the phone's), Call-ID     of the last request that came to this phone, $V
+ * $N $M $K  all its Via lines, number and method of its CSeq, the URI of its Contact $f $t $i $n $m $k $r  the same of
+ * the last response (and RSeq) that came to this phone; $g its To tag
  *   $+        a CSeq number higher than the last  $s  a session description */
 void sip_bed_play(struct sip_bed *bed, const uint8_t *data, size_t size);
 /* The wild side is the callee: 201 calls it, so that its INVITE is there. */

@@ -3,26 +3,18 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
-#include "bed.h"
-#include "wire.h"
+#include "party.h"
 
 #define DIALPLAN                                                                                                       \
     "include('accounts.lua')\n"                                                                                        \
     "extension('internal', '*43', function(call) call:echo() end)\n"                                                   \
     "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"
 
-/* 201 (a) talks to 202 (b), 203 (c) is there. All send keys by INFO. */
-struct party {
-    struct bed *bed;
-    struct ua *a, *b, *c;
-    struct message to_a, to_b, to_c; /* what the switch said last about its media */
-};
-
-static struct party party_open(void)
+/* All send keys by INFO. */
+static struct party talk(void)
 {
-    struct party p = {.bed = bed_open("[module transfer]\n", DIALPLAN)};
+    struct party p = party_bed(DIALPLAN);
 
     for (int i = 201; i <= 203; i++) {
         char name[8];
@@ -31,24 +23,8 @@ static struct party party_open(void)
         bed_dtmf(p.bed, name, DTMF_INFO);
     }
     bed_setting(p.bed, "transfer_pause", "1");
-    p.a = bed_registered(p.bed, "201");
-    p.b = bed_registered(p.bed, "202");
-    p.c = bed_registered(p.bed, "203");
-    ua_invite(p.a, "202", NULL);
-    p.to_b = *must(ua_wait(p.b, "INVITE"));
-    ua_reply(p.b, &p.to_b, 200, "OK", NULL);
-    must(ua_wait(p.b, "ACK"));
-    p.to_a = *must(ua_wait(p.a, "200"));
-    ua_ack(p.a, &p.to_a);
+    party_talk(&p, NULL);
     return p;
-}
-
-static void party_close(struct party *p)
-{
-    ua_close(p->a);
-    ua_close(p->b);
-    ua_close(p->c);
-    bed_close(p->bed);
 }
 
 static void types(struct ua *ua, const char *keys)
@@ -78,103 +54,56 @@ static void hears_keys(struct ua *ua, const char *keys)
     ck_assert_ptr_null(ua_wait_ms(ua, "INFO", 50));
 }
 
-/* What has come so far. */
-static void hear(struct ua *ua)
-{
-    unsigned char packet[2048];
-
-    while (recv(ua->rtp_fd, packet, sizeof packet, 0) > 12)
-        ua->last_payload = packet[12];
-}
-
-/* Each hears the other's packets: not at once, where a prompt is heard beside them. */
-static void hear_each_other(struct ua *x, const struct message *to_x, struct ua *y, const struct message *to_y)
-{
-    static unsigned char mark = 0x30;
-    unsigned char mine = ++mark, theirs = ++mark;
-
-    for (uint64_t until = now_ms() + UA_WAIT_MS;
-         now_ms() < until && (x->last_payload != theirs || y->last_payload != mine);) {
-        ua_talk(x, message_body(to_x), 2, mine);
-        ua_talk(y, message_body(to_y), 2, theirs);
-        hear(x);
-        hear(y);
-    }
-    ck_assert_uint_eq(x->last_payload, theirs);
-    ck_assert_uint_eq(y->last_payload, mine);
-}
-
-static void answers(struct ua *ua, struct message *to)
-{
-    *to = *must(ua_wait(ua, "INVITE"));
-    ua_reply(ua, to, 180, "Ringing", NULL);
-    ua_reply(ua, &ua->invite, 200, "OK", NULL);
-    must(ua_wait(ua, "ACK"));
-}
-
-static void is_let_go(struct ua *ua)
-{
-    ua_reply(ua, must(ua_wait(ua, "BYE")), 200, "OK", NULL);
-}
-
-static void ends(struct party *p, struct ua *x, struct ua *y)
-{
-    ua_bye(x);
-    is_let_go(y);
-    bed_until(p->bed, p->bed->calls_ended == 1);
-    ck_assert_str_eq(p->bed->last_cause, "normal");
-}
-
 START_TEST(the_callee_types_a_code_and_a_number_and_the_other_party_hears_no_key_of_it)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     types(p.b, "*1203#");
-    answers(p.c, &p.to_c);
-    is_let_go(p.b);
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.b);
     hears_keys(p.a, "");
-    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
-    ends(&p, p.a, p.c);
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(a_pause_ends_the_number_and_the_caller_may_transfer_too)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     types(p.a, "*1203");
-    answers(p.c, &p.to_c);
-    is_let_go(p.a);
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.a);
     hears_keys(p.b, "");
-    hear_each_other(p.b, &p.to_b, p.c, &p.to_c);
-    ends(&p, p.c, p.b);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
+    party_ends(&p, p.c, p.b);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(keys_that_are_no_code_go_to_the_other_party_in_their_order)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     types(p.b, "4*5#");
     hears_keys(p.a, "4*5#");
     types(p.b, "*");
     hears_keys(p.a, "*"); /* when no other has followed */
-    ends(&p, p.a, p.b);
+    party_ends(&p, p.a, p.b);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(without_codes_all_keys_are_for_the_other_party)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     bed_setting(p.bed, "transfer_code_blind", "none");
     bed_setting(p.bed, "transfer_code_attended", "none");
     types(p.b, "*1203#");
     hears_keys(p.a, "*1203#");
-    ends(&p, p.a, p.b);
+    party_ends(&p, p.a, p.b);
     party_close(&p);
 }
 END_TEST
@@ -183,29 +112,29 @@ static const char *const in_vain[] = {"*1299#", "*1#", "*1202#", "*1201#", "*229
 
 START_TEST(a_number_that_does_not_exist_and_no_number_connect_the_two_again)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     for (int i = 0; i < 3; i++) {
         types(p.b, in_vain[_i]);
-        hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+        party_hear(p.a, &p.to_a, p.b, &p.to_b);
     }
     hears_keys(p.a, "");
-    ends(&p, p.b, p.a);
+    party_ends(&p, p.b, p.a);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(a_busy_target_gives_the_party_back_and_it_may_be_tried_again)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     for (int i = 0; i < 2; i++) {
         types(p.b, i ? "*2203#" : "*1203#");
         ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
         must(ua_wait(p.c, "ACK"));
-        hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+        party_hear(p.a, &p.to_a, p.b, &p.to_b);
     }
-    ends(&p, p.a, p.b);
+    party_ends(&p, p.a, p.b);
     party_close(&p);
 }
 END_TEST
@@ -213,16 +142,16 @@ END_TEST
 START_TEST(who_talks_to_the_target_first_connects_the_two_by_hanging_up)
 {
     for (int side = 0; side < 2; side++) {
-        struct party p = party_open();
+        struct party p = talk();
         struct ua *by = side ? p.a : p.b, *who = side ? p.b : p.a;
 
         types(by, "*2203#");
-        answers(p.c, &p.to_c);
-        hear_each_other(by, side ? &p.to_a : &p.to_b, p.c, &p.to_c);
+        party_answers(p.c, &p.to_c);
+        party_hear(by, side ? &p.to_a : &p.to_b, p.c, &p.to_c);
         ua_bye(by);
-        hear_each_other(who, side ? &p.to_b : &p.to_a, p.c, &p.to_c);
+        party_hear(who, side ? &p.to_b : &p.to_a, p.c, &p.to_c);
         ck_assert_uint_eq(p.bed->calls_ended, 0);
-        ends(&p, who, p.c);
+        party_ends(&p, who, p.c);
         party_close(&p);
     }
 }
@@ -231,15 +160,15 @@ END_TEST
 START_TEST(who_talks_to_the_target_may_come_back)
 {
     static const char *const back[] = {"*0", "*2"};
-    struct party p = party_open();
+    struct party p = talk();
 
     for (size_t i = 0; i < COUNT_OF(back); i++) {
         types(p.b, "*2203#");
-        answers(p.c, &p.to_c);
-        hear_each_other(p.b, &p.to_b, p.c, &p.to_c);
+        party_answers(p.c, &p.to_c);
+        party_hear(p.b, &p.to_b, p.c, &p.to_c);
         types(p.b, back[i]);
-        is_let_go(p.c);
-        hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
+        party_let_go(p.c);
+        party_hear(p.a, &p.to_a, p.b, &p.to_b);
     }
     hears_keys(p.c, "");
     types(p.b, "*2203#"); /* and while it rings */
@@ -247,42 +176,42 @@ START_TEST(who_talks_to_the_target_may_come_back)
     types(p.b, "*0");
     ua_reply(p.c, must(ua_wait(p.c, "CANCEL")), 200, "OK", NULL);
     ua_reply(p.c, &p.c->invite, 487, "Request Terminated", NULL);
-    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
-    ends(&p, p.a, p.b);
+    party_hear(p.a, &p.to_a, p.b, &p.to_b);
+    party_ends(&p, p.a, p.b);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(the_target_hangs_up_and_the_two_are_connected_again)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     types(p.b, "*2203#");
-    answers(p.c, &p.to_c);
+    party_answers(p.c, &p.to_c);
     ua_bye(p.c);
-    hear_each_other(p.a, &p.to_a, p.b, &p.to_b);
-    ends(&p, p.a, p.b);
+    party_hear(p.a, &p.to_a, p.b, &p.to_b);
+    party_ends(&p, p.a, p.b);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(who_waits_and_hangs_up_leaves_the_other_two_alone)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     types(p.b, "*2203#");
-    answers(p.c, &p.to_c);
+    party_answers(p.c, &p.to_c);
     ua_bye(p.a);
-    hear_each_other(p.b, &p.to_b, p.c, &p.to_c);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
     ck_assert_uint_eq(p.bed->calls_ended, 0);
-    ends(&p, p.c, p.b);
+    party_ends(&p, p.c, p.b);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(who_hangs_up_while_the_target_rings_leaves_it_to_who_waits)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     types(p.b, "*2203#");
     ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 180, "Ringing", NULL);
@@ -290,9 +219,9 @@ START_TEST(who_hangs_up_while_the_target_rings_leaves_it_to_who_waits)
     ua_reply(p.c, must(ua_wait(p.c, "CANCEL")), 200, "OK", NULL);
     ua_reply(p.c, &p.c->invite, 487, "Request Terminated", NULL);
     must(ua_wait(p.c, "ACK"));
-    answers(p.c, &p.to_c);
-    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
-    ends(&p, p.a, p.c);
+    party_answers(p.c, &p.to_c);
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
     party_close(&p);
 }
 END_TEST
@@ -300,10 +229,10 @@ END_TEST
 START_TEST(whoever_hangs_up_before_the_number_is_complete_ends_the_call)
 {
     for (int side = 0; side < 2; side++) {
-        struct party p = party_open();
+        struct party p = talk();
 
         types(p.b, "*120");
-        ends(&p, side ? p.a : p.b, side ? p.b : p.a);
+        party_ends(&p, side ? p.a : p.b, side ? p.b : p.a);
         party_close(&p);
     }
 }
@@ -311,15 +240,13 @@ END_TEST
 
 START_TEST(an_echo_is_a_target_like_any_other)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     types(p.b, "*1*43#");
-    is_let_go(p.b);
-    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && p.a->last_payload != 0x77;) {
-        ua_talk(p.a, message_body(&p.to_a), 2, 0x77);
-        hear(p.a);
-    }
-    ck_assert_uint_eq(p.a->last_payload, 0x77);
+    party_let_go(p.b);
+    p.a->packets_heard = 0;
+    ua_talk(p.a, message_body(&p.to_a), 10, 0x77);
+    ck_assert_uint_ge(ua_hear(p.a, 1), 1);
     ua_bye(p.a);
     bed_until(p.bed, p.bed->calls_ended == 1);
     ck_assert_str_eq(p.bed->last_cause, "normal");
@@ -340,34 +267,34 @@ static bool asked(struct party *p, const char *params)
 
 START_TEST(an_operator_hands_a_party_over)
 {
-    struct party p = party_open();
+    struct party p = talk();
 
     ck_assert(!asked(&p, "{\"who\": \"204\", \"to\": \"203\"}"));
     ck_assert(!asked(&p, "{\"who\": \"202\", \"to\": \"201\"}"));
     ck_assert(!asked(&p, "{\"who\": \"202\"}"));
     ck_assert(asked(&p, "{\"who\": \"202\", \"to\": \"203\"}"));
     ck_assert(!asked(&p, "{\"who\": \"202\", \"to\": \"204\"}"));
-    answers(p.c, &p.to_c);
-    is_let_go(p.b);
-    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
-    ends(&p, p.a, p.c);
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.b);
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
     party_close(&p);
 }
 END_TEST
 
 START_TEST(an_operator_has_a_phone_talk_to_the_target_first)
 {
-    struct party p = party_open();
+    struct party p = talk();
     char params[120], id[UUID_TEXT];
     struct call *call = LIST_ENTRY(p.bed->pbx->calls.next, struct call, in_pbx);
 
     snprintf(params, sizeof params, "{\"who\": \"%s\", \"to\": \"203\", \"attended\": true}", call_id_text(call, id));
     ck_assert(asked(&p, params)); /* of a call, who was called is meant */
-    answers(p.c, &p.to_c);
-    hear_each_other(p.b, &p.to_b, p.c, &p.to_c);
+    party_answers(p.c, &p.to_c);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
     ua_bye(p.b);
-    hear_each_other(p.a, &p.to_a, p.c, &p.to_c);
-    ends(&p, p.a, p.c);
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
     party_close(&p);
 }
 END_TEST

@@ -78,8 +78,8 @@ def a_notify_whose_first_copy_is_lost_comes_again_and_the_operator_sees_that_it_
     with t.endpoint() as phone:
         answer = _subscribe(phone, "hall", "lamp")
         assert answer.status == 200, answer
-        lost = phone.request("NOTIFY")
-        again = phone.request("NOTIFY")
+        lost = phone.request("NOTIFY", 15.0)
+        again = phone.request("NOTIFY", 15.0)
         assert again.get("cseq") == lost.get("cseq"), (lost, again)
         line = tandem.cli("subscriptions", phone.user).stdout.splitlines()[1]
         assert line.startswith(phone.user) and "lamp" in line and "hall" in line and "none yet" in line, line
@@ -101,7 +101,7 @@ def who_transfers_by_refer_is_told_each_step_and_the_target_who_it_was(t):
             answered = caller.response("INVITE", call_id=caller.call[1])
         assert answered.status == 200, answered
         caller.ack(answered)
-        invite = target.request("INVITE")
+        invite = target.request("INVITE", 15.0)
         assert f"<sip:{transferor[0]}@" in invite.get("referred-by") and "example.org" not in str(invite.data), invite.data
         target.reply(invite, 180, "Ringing")
 
@@ -111,10 +111,10 @@ def who_transfers_by_refer_is_told_each_step_and_the_target_who_it_was(t):
             return row["notified"] == 2 and row["answer"] == 200
         wait_until("the transferor to hear that it rings", rings)
         target.reply(invite, 200, "OK", target.sdp())
-        target.request("ACK")
+        target.request("ACK", 15.0)
         sipp.finish(program).expect_success()
         assert caller.bye(answered).status == 200
-        target.reply(target.request("BYE"), 200)
+        target.reply(target.request("BYE", 15.0), 200)
     call = t.call_record(caller.user)
     assert (call["cause"], call["ended_by"]) == ("normal", "caller"), call
     wait_until("nobody to be told any more", lambda: tandem.cli("subscriptions").stdout == "No phone watches anything.\n")
