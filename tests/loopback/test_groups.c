@@ -646,6 +646,8 @@ START_TEST(an_outside_member_is_called_through_the_dialplan_and_has_to_confirm)
     char value[200];
 
     bed_dtmf(o->bed, "203", DTMF_INFO);
+    if (_i == 1) /* what its phones have to do is no matter of such a call */
+        bed_srtp(o->bed, "204", SRTP_REQUIRED, false);
     group(o, "all", MEMBER("202") "," MEMBER("0171"), "\"account\":\"204\"");
     ua_invite(o->phones[1], "sales", NULL);
     rings(o->phones[2]);
@@ -670,6 +672,40 @@ START_TEST(an_outside_member_is_called_through_the_dialplan_and_has_to_confirm)
         ua_reply(o->phones[1], must(ua_wait(o->phones[1], "BYE")), 200, "OK", NULL);
     }
     bed_until(o->bed, o->bed->calls_ended == 2);
+    office_close(o);
+}
+END_TEST
+
+START_TEST(a_caller_hears_the_music_of_the_group_until_somebody_answers)
+{
+    struct office *o = office_open(2, NULL);
+    struct message to_caller;
+    bool heard = false;
+
+    bed_music(o->bed, "wait", 0x51);
+    group(o, "all", MEMBER("202"), "\"music\":\"wait\"");
+    ua_invite(o->phones[1], "sales", NULL);
+    must(ua_wait(o->phones[1], "183"));
+    rings(o->phones[2]);
+    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && !heard;) {
+        loop_turn(o->bed->loop, 2);
+        heard = heard_by(o->phones[1], 0x51) == 0x51;
+    }
+    ck_assert(heard);
+    ck_assert_ptr_null(ua_wait_ms(o->phones[1], "180", 50)); /* its phone would ring over the music */
+    answers(o->phones[2]);
+    to_caller = *must(ua_wait(o->phones[1], "200"));
+    ua_ack(o->phones[1], &to_caller);
+    ck_assert(hears(o, o->phones[1], &to_caller, o->phones[2]));
+    bed_until(o->bed, heard_by(o->phones[1], 0x51) != 0x51);
+    hangs_up(o, o->phones[1], o->phones[2]);
+    group(o, "all", MEMBER("202"), "\"music\":\"unknown\""); /* ringing, then */
+    ua_invite(o->phones[1], "sales", NULL);
+    rings(o->phones[2]);
+    must(ua_wait(o->phones[1], "180"));
+    answers(o->phones[2]);
+    is_connected(o->phones[1]);
+    hangs_up(o, o->phones[1], o->phones[2]);
     office_close(o);
 }
 END_TEST
@@ -722,6 +758,7 @@ int main(void)
     tcase_add_test(tc, a_changed_group_is_in_force_for_the_next_call);
     tcase_add_test(tc, a_member_that_has_to_confirm_gets_the_call_when_it_has_pressed_1);
     tcase_add_loop_test(tc, an_outside_member_is_called_through_the_dialplan_and_has_to_confirm, 0, 2);
+    tcase_add_test(tc, a_caller_hears_the_music_of_the_group_until_somebody_answers);
     tcase_add_test(tc, an_outside_number_that_is_refused_or_called_off_leaves_nothing_behind);
     tcase_add_test(tc, follow_me_rings_other_phones_when_their_time_has_come);
     tcase_add_test(tc, follow_me_does_not_wait_for_an_account_that_cannot_be_reached);
