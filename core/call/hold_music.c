@@ -256,7 +256,7 @@ void leg_music_update(struct leg *leg)
         update(peer);
 }
 
-void leg_park(struct leg *leg, bool on, struct account *whose)
+void leg_wait(struct leg *leg, bool on, struct account *whose)
 {
     obj_unref(leg->waits_by, "waits");
     leg->waits_by = on && whose ? obj_ref(whose, "waits") : NULL;

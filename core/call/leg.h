@@ -284,7 +284,7 @@ int leg_press(struct leg *leg, char key, unsigned ms);
 /* The clock of leg->typed, in ms. */
 uint64_t leg_keys_now(const struct leg *leg);
 /* It waits for somebody, and hears the hold music of this account (NULL: that of the setting) while it is alone. */
-void leg_park(struct leg *leg, bool on, struct account *whose);
+void leg_wait(struct leg *leg, bool on, struct account *whose);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 /* The far side of a leg that is UP talks to this one's from now on: its phone shows that, where it can; at once, or
  * with a new offer that is made before this turn ends. Nothing when it knows that already. For whoever brings two
