@@ -28,6 +28,8 @@ void consult_forget(struct leg *by);
 /* The two hear each other again; nothing when it is too late for that. */
 void consult_end(struct call *call);
 
+/* Who waits for it; NULL: nobody. */
+struct leg *consult_other(const struct leg *by);
 /* It calls somebody, or talks to him, while its other party waits. */
 bool consult_calls(const struct leg *by);
 

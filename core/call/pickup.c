@@ -169,10 +169,12 @@ int call_pickup(struct leg *by, struct leg *ringing)
     call_talks_by(call, "pickup", ringing->number);
     leg_publish(by, EVENT_PICKUP, words);
     result = leg_is_alive(by) && leg_is_alive(caller) ? answer_unseen(caller, by) : 0;
-    if (result == 0 && call->dial && leg_is_alive(by))
+    if (result == 0 && call->dial && leg_is_alive(by)) {
         dial_pick(call->dial, by);
-    else
+        leg_show(by, caller);
+    } else {
         leg_end(by, result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_REJECTED, WHO_SWITCH, "the call has ended meanwhile");
+    }
     loop_unref_later(call->pbx->loop, by, "pickup");
     loop_unref_later(call->pbx->loop, call, "pickup");
     return 0;
@@ -210,6 +212,8 @@ static void connect_with(struct leg *by, struct leg *waiting)
     if (!call->answered_by[0])
         str_copy(call->answered_by, sizeof call->answered_by, by->number);
     call_set_state(call, CALL_TALKING);
+    leg_show(waiting, by);
+    leg_show(by, waiting);
     if (!by->remote || leg_introduce(waiting, introduced, NULL) < 0)
         introduced(NULL, waiting, 0, NULL);
 }

@@ -32,18 +32,6 @@ static const char *code_of(const struct pbx *pbx, const char *key, const char *o
     return strcmp(code, "none") == 0 ? "" : code;
 }
 
-static struct leg *other_of(const struct leg *by)
-{
-    struct leg *leg;
-
-    LIST_FOR_EACH(leg, &by->call->legs, in_call)
-    {
-        if (leg->waits_for == by)
-            return leg;
-    }
-    return NULL;
-}
-
 /* --- what is heard ------------------------------------------------------------------------------------------------ */
 
 static void hush(struct asking *a)
@@ -168,7 +156,7 @@ static void key_while_it_rings(void *arg, struct leg *leg)
 
 static void decide(struct asking *a)
 {
-    struct leg *by = a->by, *who = other_of(by);
+    struct leg *by = a->by, *who = consult_other(by);
     struct call *call = by->call;
     const char *number = a->gather.digits;
 

@@ -1,5 +1,6 @@
-/* Somebody hangs up after message N of a transfer, for each N and each party of each kind of transfer: whatever it
- * meets, all legs, calls, dialogs and ports are gone when everybody has hung up. The phones answer by themselves. */
+/* Somebody hangs up, or changes his media, after message N of a transfer, for each N and each party of each kind of
+ * transfer: whatever it meets, all legs, calls, dialogs and ports are gone when everybody has hung up. The phones
+ * answer by themselves. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -18,6 +19,8 @@ struct flow {
     const char *name;
     enum party by;
     bool held, target_busy, consulted, ringing; /* ringing: the target has not answered who consults it */
+    const char *keys;                           /* that ask for the transfer; NULL: a REFER does */
+    bool holds, all_hold; /* nobody hangs up: the party holds the other one; all of them at once */
 };
 
 static const struct flow flows[] = {
@@ -29,6 +32,12 @@ static const struct flow flows[] = {
     {.name = "with consultation", .by = B, .consulted = true},
     {.name = "with consultation, out of hold", .by = B, .held = true, .consulted = true},
     {.name = "while the target rings", .by = B, .consulted = true, .ringing = true},
+    {.name = "by keys", .by = B, .keys = "*1203#"},
+    {.name = "by keys, with consultation", .by = B, .keys = "*2203#"},
+    {.name = "by keys to who is busy", .by = A, .keys = "*2203#", .target_busy = true},
+    {.name = "while somebody holds", .by = B, .holds = true},
+    {.name = "while all hold", .by = A, .holds = true, .all_hold = true},
+    {.name = "by keys while all hold", .by = B, .keys = "*2203#", .holds = true, .all_hold = true},
 };
 
 struct stage {
@@ -36,6 +45,7 @@ struct stage {
     const struct flow *flow;
     struct ua *phone[PARTIES];
     bool up[PARTIES], gone[PARTIES], rings[PARTIES]; /* gone: has hung up and takes no calls */
+    bool offers[PARTIES];                            /* its own re-INVITE waits for an answer */
     unsigned messages;                               /* that came since the transfer was asked for */
     uint64_t last_ms;
 };
@@ -47,6 +57,13 @@ static void ask_for_transfer(struct stage *s)
     struct ask ask = {.method = "REFER", .in_dialog = true};
     char headers[700];
 
+    for (const char *key = s->flow->keys; key && *key; key++) {
+        snprintf(headers, sizeof headers, "Signal=%c\r\nDuration=100\r\n", *key);
+        wire_send(
+            by, &(struct ask){.method = "INFO", .in_dialog = true, .type = "application/dtmf-relay", .body = headers});
+    }
+    if (s->flow->keys)
+        return;
     if (s->flow->consulted)
         snprintf(headers, sizeof headers,
                  "Refer-To: <sip:203@tandem?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s>\r\n", line->call_id,
@@ -64,6 +81,45 @@ static void hang_up(struct stage *s, int party)
         return;
     s->up[party] = false;
     ua_start(s->phone[party], "BYE", NULL);
+}
+
+static void sdp_holding(struct ua *ua, const char *dir, char *sdp, size_t size)
+{
+    char *at;
+
+    ua_sdp(ua, sdp, size);
+    at = strstr(sdp, "a=sendrecv");
+    snprintf(at, size - (size_t)(at - sdp), "a=%s\r\n", dir);
+}
+
+static void hold_now(struct stage *s, int party)
+{
+    char sdp[1200];
+
+    if (!s->phone[party] || !s->up[party] || s->offers[party])
+        return;
+    sdp_holding(s->phone[party], "sendonly", sdp, sizeof sdp);
+    s->offers[party] = true;
+    ua_start(s->phone[party], "INVITE", sdp);
+}
+
+static void act(struct stage *s, int party)
+{
+    if (!s->flow->holds)
+        hang_up(s, party);
+    for (int i = 0; s->flow->holds && i < PARTIES; i++)
+        if (i == party || s->flow->all_hold)
+            hold_now(s, i);
+}
+
+/* What a phone hears of its own re-INVITE: it is refused while another is under way. */
+static void offer_answered(struct stage *s, int party, const struct message *m)
+{
+    s->offers[party] = false;
+    if (m->status < 300)
+        ua_ack(s->phone[party], m);
+    else
+        ua_ack_failure(s->phone[party], m);
 }
 
 static void new_call(struct stage *s, int party, const struct message *m)
@@ -98,6 +154,8 @@ static void request_came(struct stage *s, int party, const struct message *m)
     if (strcmp(m->method, "INVITE") == 0) {
         if (!strstr(message_header(m, "To", to, sizeof to), ";tag="))
             new_call(s, party, m);
+        else if (s->offers[party]) /* glare: RFC 3261 §14.2 */
+            ua_reply(ua, m, 491, "Request Pending", NULL);
         else
             ua_reply(ua, m, s->up[party] ? 200 : 481, s->up[party] ? "OK" : "Gone", NULL);
         return;
@@ -128,6 +186,8 @@ static bool look(struct stage *s)
         s->last_ms = now_ms();
         if (m.method[0])
             request_came(s, i, &m);
+        else if (m.status >= 200 && s->offers[i] && strstr(message_header(&m, "CSeq", cseq, sizeof cseq), "INVITE"))
+            offer_answered(s, i, &m);
         else if (m.status >= 300 && strstr(message_header(&m, "CSeq", cseq, sizeof cseq), "INVITE")) {
             ua_ack(s->phone[i], &m); /* the attempt of who consulted has ended */
             s->up[i] = false;
@@ -148,17 +208,13 @@ static void talk(struct ua *from, struct ua *to)
 
 static void hold(struct ua *holder, struct ua *other)
 {
-    char sdp[1200], *at;
+    char sdp[1200];
     struct message m;
 
-    ua_sdp(holder, sdp, sizeof sdp);
-    at = strstr(sdp, "a=sendrecv");
-    snprintf(at, sizeof sdp - (size_t)(at - sdp), "a=sendonly\r\n");
+    sdp_holding(holder, "sendonly", sdp, sizeof sdp);
     ua_start(holder, "INVITE", sdp);
     m = *must(ua_wait(other, "INVITE"));
-    ua_sdp(other, sdp, sizeof sdp);
-    at = strstr(sdp, "a=sendrecv");
-    snprintf(at, sizeof sdp - (size_t)(at - sdp), "a=recvonly\r\n");
+    sdp_holding(other, "recvonly", sdp, sizeof sdp);
     ua_reply(other, &m, 200, "OK", sdp);
     must(ua_wait(other, "ACK"));
     ua_ack(holder, must(ua_wait(holder, "200")));
@@ -171,6 +227,7 @@ static void set_the_scene(struct stage *s)
     memset(s->up, 0, sizeof s->up);
     memset(s->gone, 0, sizeof s->gone);
     memset(s->rings, 0, sizeof s->rings);
+    memset(s->offers, 0, sizeof s->offers);
     for (int i = 0; i < PARTIES; i++)
         if (p[i])
             p[i]->in_count = 0;
@@ -215,7 +272,7 @@ static bool walk(struct stage *s, int party, unsigned n)
     for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && now_ms() < s->last_ms + QUIET_MS;) {
         if (s->messages >= n && !met) {
             met = true;
-            hang_up(s, party);
+            act(s, party);
         }
         look(s);
     }
@@ -223,7 +280,7 @@ static bool walk(struct stage *s, int party, unsigned n)
         hang_up(s, i);
     for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && left(s);)
         look(s);
-    ck_assert_msg(left(s) == 0, "%s: party %d hung up after message %u: %u calls and dialogs are left", s->flow->name,
+    ck_assert_msg(left(s) == 0, "%s: party %d acted after message %u: %u calls and dialogs are left", s->flow->name,
                   party, n, left(s));
     return met;
 }
