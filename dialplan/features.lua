@@ -47,17 +47,19 @@ codes:extension("*68", does "block_last")
 
 -- *8: takes a call that rings for one's group; *8EXTENSION: one that rings there.
 codes:extension("*8", does "pickup")
-codes:extension("_*8.", number_from(3, function(call, extension) feature(call, "pickup", { of = extension }) end))
+codes:extension("_*8.", number_from(3, function(call, extension) feature(call, "pickup", extension) end))
 
--- *7: parks whom one talks to in a free slot; *7SLOT: in that one, or fetches who is there.
+-- *7: parks whom one talks to in a free slot; *7SLOT (1 to 999): in that one, or fetches who is there.
 codes:extension("*7", does "park")
-local park = number_from(3, function(call, slot) feature(call, "park", { slot = tonumber(slot) }) end)
-codes:extension("_*7X", park)
-codes:extension("_*7XX", park)
-codes:extension("_*7XXX", park)
+local park = number_from(3, function(call, slot) feature(call, "park", tonumber(slot)) end)
+codes:extension("_*7Z", park)
+codes:extension("_*7ZX", park)
+codes:extension("_*7ZXX", park)
 
 -- *4EXTENSION: its phone answers by itself. *43: hear yourself. Says at once whether sound works both ways.
-codes:extension("_*4.", number_from(3, function(call, extension) feature(call, "intercom", { to = extension }) end))
+codes:extension("_*4.", number_from(3, function(call, extension)
+  if not feature(call, "intercom", extension) then call:hangup("unknown-number") end
+end))
 codes:extension("*43", function(call) call:echo() end)
 
 -- *66: dials the last number again. *69: calls who called last.
@@ -81,7 +83,7 @@ local function speed_dial(call)
   if done == "set" then
     call:say { digits = slot }
     call:play "feature/is-set-to"
-    call:say { digits = number:gsub("[^%d*#+]", "") }
+    call:say { spell = number }
     say(call, true, "feature/enabled")
   elseif done == "removed" then
     say(call, true, "feature/disabled")
@@ -96,7 +98,8 @@ codes:extension("_*0XX*!", speed_dial)
 
 -- *55*HHMM: a wake-up call, the next time that clocks show that. *55: none any more.
 local function wakeup(call, time)
-  local done = feature(call, "wakeup", time and { at = time })
+  local wrong = time and not time:match("^%d%d%d%d$")
+  local done = not wrong and feature(call, "wakeup", time and { at = time })
   if done == "set" then
     call:say { time = time:sub(1, 2) .. ":" .. time:sub(3) }
     say(call, true, "feature/enabled")

@@ -22,21 +22,43 @@ void leg_replace_desc(struct media_desc **slot, struct media_desc *desc); /* tak
 /* Both sides agree: `remote` keeps its address but only the codecs of `agreed`. Takes over `local`. */
 void leg_agree(struct leg *leg, const struct media_desc *remote, struct media_desc *local,
                const struct media_desc *agreed);
-/* leg_offer.c: the caller changed who hears whom while it rang, and who answered was offered something else; or who
- * answered prefers a codec that must be converted to one that both have. */
-void leg_tell_change(struct leg *leg);
-/* leg_offer.c: whoever held the leg has been taken away: it is offered sound in both directions. done as by
- * leg_offer(); -EALREADY: it is not held. */
-int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg);
-/* leg_offer.c: the leg has another peer now: it is offered what that one speaks, in both directions but for what that
- * one itself holds, unless it knows all that. done as by leg_offer(); -EALREADY: there is nothing to say. */
-int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg);
 /* leg.c: to another call. */
 void leg_move_to(struct leg *leg, struct call *call);
-/* leg_offer.c: the leg is back with somebody whom it knew differently: its far side is told what that one says now. */
-void leg_tell_again(struct leg *leg);
 /* leg_offer.c: the leg ends; whoever waits for the answer to its re-offer is told 481. */
 void leg_offer_forget(struct leg *leg);
+
+/* leg_told.c: what one far side of a bridge knows of the other leg's media */
+/* The first stream of this kind that is not refused, or NULL. desc NULL: none. */
+struct stream_desc *leg_live_stream(struct media_desc *desc, enum stream_kind kind);
+/* Would the other side see any difference? Addresses and places do not count: it talks to us. */
+bool leg_same_session(struct media_desc *a, struct media_desc *b);
+/* The same streams in the same codecs, whatever else they could speak. */
+bool leg_same_use(struct media_desc *a, struct media_desc *b);
+/* It holds, and the switch serves that. */
+bool leg_hides_hold(const struct leg *leg);
+/* What the leg has agreed to (or this answer of its) as the other side is to know it: without a hold that the switch
+ * serves; *out belongs to the caller. 0, -ENOENT. */
+int leg_shown(const struct leg *leg, const struct media_desc *desc, struct media_desc **out);
+/* The same of the offer that it makes. */
+int leg_offer_shown(const struct leg *leg, struct media_desc **out);
+/* Nobody has told its far side of a hold: it is offered or allowed all that it wants. */
+bool leg_is_told_nothing(const struct leg *leg);
+/* The open offer of `from` begins or ends a hold that the switch serves, or says it again, or is a word from who is so
+ * held; and no more: the other side is told nothing. */
+bool leg_serves_offer(const struct leg *from, const struct leg *to);
+/* The other leg of the bridge is offered what this leg has agreed to, since it knows something else. */
+void leg_tell_peer(struct leg *leg);
+/* The caller changed who hears whom while it rang, and who answered was offered something else; or who
+ * answered prefers a codec that must be converted to one that both have. */
+void leg_tell_change(struct leg *leg);
+/* Whoever held the leg has been taken away: it is offered sound in both directions. done as by
+ * leg_offer(); -EALREADY: it is not held. */
+int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg);
+/* The leg has another peer now: it is offered what that one speaks, in both directions but for what that
+ * one itself holds, unless it knows all that. done as by leg_offer(); -EALREADY: there is nothing to say. */
+int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg);
+/* The leg is back with somebody whom it knew differently: its far side is told what that one says now. */
+void leg_tell_again(struct leg *leg);
 
 /* dial_status.c */
 enum dial_status dial_status_of(enum cause cause);

@@ -161,6 +161,8 @@ struct dial_request {
     unsigned max_ms;     /* of the conversation: then the call ends; 0: no limit of its own */
     bool in_order;       /* one target after the other, not all at once */
     bool no_redirect;    /* who sends the call elsewhere counts as unavailable */
+    bool first_forwards; /* the first target is who is called, and decides where the call goes that nobody takes; the
+                            others ring along */
     const char *headers; /* headers.h: added to the INVITEs; NULL: none */
     const char *label;   /* what phones show before the name of who calls: "Park 12"; NULL: nothing */
     const char *music;   /* class of hold music that the caller hears in place of ringing; NULL: ringing */

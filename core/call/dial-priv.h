@@ -35,7 +35,7 @@ struct dial {
     struct dial_attempt *attempts; /* one a target */
     struct leg *early;             /* the branch that owns early media; borrowed, it is among the branches */
     unsigned timeout_ms, max_ms;
-    bool in_order, no_redirect;
+    bool in_order, no_redirect, first_forwards;
     char *headers; /* for the INVITEs; NULL: none */
     char *label;   /* before the name that they show; NULL: none */
     char redirect[64], redirect_context[64];

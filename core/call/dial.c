@@ -80,7 +80,7 @@ void dial_finish(struct dial *dial, enum dial_status status)
 /* A member of a ring does not decide for the others. */
 static bool may_ask_forward(const struct dial *dial)
 {
-    return dial->attempt_count == 1 && !dial->no_redirect;
+    return (dial->attempt_count == 1 || dial->first_forwards) && !dial->no_redirect;
 }
 
 /* Nobody took the call: does it go elsewhere? */
@@ -148,6 +148,7 @@ int call_dial(struct call *call, const struct dial_request *request, dial_done_f
     dial->starting = true;
     dial->in_order = request->in_order;
     dial->no_redirect = request->no_redirect;
+    dial->first_forwards = request->first_forwards;
     dial->max_ms = request->max_ms;
     dial->headers = request->headers ? str_dup(request->headers) : NULL;
     dial->label = request->label ? str_dup(request->label) : NULL;

@@ -28,7 +28,7 @@ bool dial_ask_forward(struct dial *dial, const char *target)
         return true;
     /* The answer cannot wait: a hook that defers here is taken as having passed. */
     hook_cancel(hook_start(dial->call->pbx->hooks, HOOK_FORWARD, &wish, judged, &handled));
-    if (wish.ring_ms && wish.ring_ms < dial->timeout_ms)
+    if (wish.ring_ms && wish.ring_ms < dial->timeout_ms && !dial->first_forwards) /* who rings along has his time */
         dial->timeout_ms = wish.ring_ms;
     if (handled && wish.by) {
         dial->cause = CAUSE_REDIRECTED;

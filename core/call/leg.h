@@ -31,8 +31,9 @@ struct endpoint {
     char path[512]; /* Route set from the registration's Path, or "" */
     bool secure;    /* the flow is encrypted (TLS) */
     double q;       /* preference of a registered contact, 0 to 1 (RFC 3261 §20.10); resolved ones come in its order */
-    char number[64];         /* what was dialled to get there */
-    struct account *account; /* ref; NULL: not one of ours */
+    char number[64];           /* what was dialled to get there */
+    struct account *account;   /* ref; NULL: not one of ours */
+    const struct leg_ops *ops; /* NULL: the pbx's, a SIP phone */
 };
 
 /* A word from one phone of a bridge to the other, beside their media. */
@@ -212,10 +213,10 @@ struct leg {
     struct leg_quality quality;
     struct media_play *music; /* hold music that it hears; NULL: none */
     uint64_t music_id;        /* which */
-    bool waits;               /* for somebody to fetch it: it hears music, as long as it is in no bridge */
-    struct account *waits_by; /* ref: of this account's class; NULL: of the setting's */
-    char waiting_class[64];   /* class of hold music that it hears while somebody is called for it; "": none */
-    struct keys typed;        /* keys that its far side has typed and nobody has taken */
+    bool parked;              /* it waits for somebody to fetch it: it hears music, as long as it is in no bridge */
+    struct account *parked_by; /* ref: of this account's class; NULL: of the setting's */
+    char waiting_class[64];    /* class of hold music that it hears while somebody is called for it; "": none */
+    struct keys typed;         /* keys that its far side has typed and nobody has taken */
     struct leg_keys key_state;
     struct leg_codes codes;
     leg_key_fn key_fn; /* waits for keys; NULL: nobody */
@@ -283,7 +284,7 @@ int leg_press(struct leg *leg, char key, unsigned ms);
 /* The clock of leg->typed, in ms. */
 uint64_t leg_keys_now(const struct leg *leg);
 /* It waits for somebody, and hears the hold music of this account (NULL: that of the setting) while it is alone. */
-void leg_wait(struct leg *leg, bool on, struct account *whose);
+void leg_park(struct leg *leg, bool on, struct account *whose);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 /* The far side of a leg that is UP talks to this one's from now on: its phone shows that, where it can; at once, or
  * with a new offer that is made before this turn ends. Nothing when it knows that already. For whoever brings two

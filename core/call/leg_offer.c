@@ -13,21 +13,13 @@
 /* --- answering
  * -------------------------------------------------------------------------------------------------------- */
 
-static struct stream_desc *live_stream(struct media_desc *desc, enum stream_kind kind)
-{
-    for (unsigned i = 0; desc && i < desc->count; i++)
-        if (desc->streams[i].kind == kind && !desc->streams[i].refused)
-            return &desc->streams[i];
-    return NULL;
-}
-
 /* Pictures go on as the other phone has agreed to them. */
 static void keep_video(const struct leg *leg, struct media_desc *answer)
 {
     const struct leg *peer = bridge_peer(leg);
     struct media_desc *theirs;
 
-    if (!live_stream(leg->remote, STREAM_VIDEO) || !live_stream(peer ? peer->remote : NULL, STREAM_VIDEO))
+    if (!leg_live_stream(leg->remote, STREAM_VIDEO) || !leg_live_stream(peer ? peer->remote : NULL, STREAM_VIDEO))
         return;
     theirs = negotiate_relay_reanswer(leg->remote_offer, peer->remote);
     for (unsigned i = 0; i < answer->count; i++) {
@@ -52,7 +44,7 @@ static int local_answer(const struct leg *leg, struct media_desc **out)
     struct codec own[MEDIA_CODECS_MAX];
     int result;
 
-    held = peer && leg_hold_is_told(peer) ? live_stream(peer->remote, STREAM_AUDIO) : NULL;
+    held = peer && leg_hold_is_told(peer) ? leg_live_stream(peer->remote, STREAM_AUDIO) : NULL;
     if (held)
         want = held->dir;
     result = negotiate_local_answer(leg->remote_offer, audio ? audio->codecs : NULL, audio ? audio->codec_count : 0,
@@ -217,181 +209,6 @@ void leg_on_offer_refused(struct leg *leg, int status)
 /* --- relaying
  * ----------------------------------------------------------------------------------------------------------- */
 
-static bool same_stream(const struct stream_desc *x, const struct stream_desc *y)
-{
-    if (!x || !y)
-        return x == y;
-    if (x->dir != y->dir || x->codec_count != y->codec_count)
-        return false;
-    for (unsigned k = 0; k < x->codec_count; k++)
-        if (x->codecs[k].pt != y->codecs[k].pt || !codec_same(&x->codecs[k], &y->codecs[k]))
-            return false;
-    return true;
-}
-
-/* Would the other side see any difference? Addresses and places do not count: it talks to us. */
-static bool same_session(struct media_desc *a, struct media_desc *b)
-{
-    return a && b && same_stream(live_stream(a, STREAM_AUDIO), live_stream(b, STREAM_AUDIO)) &&
-           same_stream(live_stream(a, STREAM_VIDEO), live_stream(b, STREAM_VIDEO));
-}
-
-static void widen(struct media_desc *desc)
-{
-    for (unsigned i = 0; i < desc->count; i++)
-        desc->streams[i].dir = DIR_SENDRECV;
-}
-
-static bool hides_hold(const struct leg *leg)
-{
-    return leg->held && hold_is_served(leg);
-}
-
-/* What the leg has agreed to (or this answer of its) as the other side is to know it: without a hold that the switch
- * serves. 0, -ENOENT. */
-static int shown(const struct leg *leg, const struct media_desc *desc, struct media_desc **out)
-{
-    int result = negotiate_relay_offer(desc, out);
-
-    if (result == 0 && hides_hold(leg))
-        widen(*out);
-    return result;
-}
-
-/* The same of an offer that it makes. */
-static int offer_shown(const struct leg *leg, struct media_desc **out)
-{
-    int result = negotiate_relay_offer(leg->remote_offer, out);
-    const struct stream_desc *audio = result == 0 ? live_stream(*out, STREAM_AUDIO) : NULL;
-
-    if (audio && leg_would_hold(leg, audio->dir, true) && hold_is_served(leg))
-        widen(*out);
-    return result;
-}
-
-/* Nobody has told the far side of `leg` of a hold: it is offered or allowed all that it wants. */
-static bool is_told_nothing(const struct leg *leg)
-{
-    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
-    const struct stream_desc *wants = live_stream(leg->accepted_offer, STREAM_AUDIO);
-
-    return said && said->dir == (wants ? dir_mirror(wants->dir) : DIR_SENDRECV);
-}
-
-/* It was told that the other side has this direction. */
-static bool knows(const struct leg *leg, enum stream_dir dir)
-{
-    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
-
-    return said && (dir == DIR_SENDRECV ? is_told_nothing(leg) : said->dir == dir);
-}
-
-/* The far side of `leg` has heard this of the other leg's media, in an offer or in an answer. */
-static void note_told(struct leg *leg, const struct media_desc *desc)
-{
-    struct media_desc *known;
-
-    negotiate_relay_offer(desc, &known);
-    leg_replace_desc(&leg->told, known);
-}
-
-/* The other leg of the bridge is offered what this leg has agreed to, since it knows something else. */
-static void tell_peer(struct leg *leg)
-{
-    static const enum stream_kind kinds[] = {STREAM_AUDIO, STREAM_VIDEO};
-    struct leg *peer = bridge_peer(leg);
-    struct media_desc *relay = NULL;
-
-    if (!peer || peer->state != LEG_UP || leg->state != LEG_UP || shown(leg, leg->remote, &relay) < 0)
-        return;
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) { /* an answer may say more than it was offered */
-        struct stream_desc *stream = live_stream(relay, kinds[i]), *said = live_stream(leg->local, kinds[i]);
-
-        if (stream && !leg->accepted_offer)
-            stream->dir &= said ? dir_mirror(said->dir) : DIR_INACTIVE;
-    }
-    if (leg_offer(peer, relay, true, NULL, NULL) == 0)
-        note_told(peer, relay);
-    else
-        log_info("%s could not be told of changed media: an offer is open", peer->number);
-    desc_free(relay);
-}
-
-/* They have a codec in common, but the peer would rather speak another: asked again, without it, nothing is converted.
- */
-static bool strays(const struct stream_desc *peer, const struct stream_desc *leg)
-{
-    const struct codec *first = peer && leg ? desc_speech(peer) : NULL;
-
-    for (unsigned i = 0; first && i < leg->codec_count; i++)
-        if (codec_same(first, &leg->codecs[i]))
-            return false;
-    return first && codecs_meet(peer, leg);
-}
-
-void leg_tell_change(struct leg *leg)
-{
-    struct leg *peer = bridge_peer(leg);
-    const struct stream_desc *told = live_stream(peer ? peer->told : NULL, STREAM_AUDIO), *now;
-    struct media_desc *mine = NULL;
-
-    if (!peer || shown(leg, leg->remote, &mine) < 0)
-        return;
-    now = live_stream(mine, STREAM_AUDIO);
-    if ((told && now && told->dir != now->dir) || strays(live_stream(peer->remote, STREAM_AUDIO), now))
-        tell_peer(leg);
-    desc_free(mine);
-}
-
-int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg)
-{
-    struct media_desc *offer = NULL;
-    int result;
-
-    if (!live_stream(leg->local, STREAM_AUDIO) || is_told_nothing(leg))
-        return -EALREADY;
-    result = negotiate_relay_offer(leg->remote, &offer);
-    if (result < 0)
-        return result;
-    widen(offer);
-    result = leg_offer(leg, offer, true, done, arg);
-    if (result == 0)
-        note_told(leg, offer);
-    desc_free(offer);
-    return result;
-}
-
-int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg)
-{
-    static const enum stream_kind kinds[] = {STREAM_AUDIO, STREAM_VIDEO};
-    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO);
-    struct leg *peer = bridge_peer(leg);
-    struct stream_desc *audio;
-    struct media_desc *offer = NULL;
-    int result;
-
-    if (!peer || !said)
-        return -ENOTCONN;
-    result = shown(peer, peer->remote, &offer);
-    if (result < 0)
-        return result;
-    for (size_t i = 0; i < COUNT_OF(kinds) && !peer->accepted_offer; i++) {
-        struct stream_desc *stream = live_stream(offer, kinds[i]);
-
-        if (stream) /* what it answered was to somebody else's hold */
-            stream->dir = DIR_SENDRECV;
-    }
-    audio = live_stream(offer, STREAM_AUDIO);
-    if (audio && knows(leg, audio->dir) && legs_meet(leg, peer))
-        result = -EALREADY;
-    else
-        result = leg_offer(leg, offer, true, done, arg);
-    if (result == 0 || result == -EALREADY)
-        note_told(leg, offer);
-    desc_free(offer);
-    return result;
-}
-
 static void relayed(void *arg, struct leg *to, int status, const struct media_desc *answer)
 {
     struct leg *from = arg; /* ref "relay" */
@@ -401,8 +218,8 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
     if (status == 0 && waits) {
         struct media_desc *theirs = NULL, *asked = NULL, *mine;
 
-        (void)shown(to, answer, &theirs);
-        (void)offer_shown(from, &asked);
+        (void)leg_shown(to, answer, &theirs);
+        (void)leg_offer_shown(from, &asked);
         mine = negotiate_relay_reanswer(from->remote_offer, theirs);
         leg_replace_desc(&to->told, asked);
         leg_replace_desc(&from->told, desc_copy(theirs));
@@ -415,50 +232,8 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
                                                : CAUSE_NO_COMMON_CODEC);
     }
     if (status == 0 && result < 0) /* it was cancelled or failed here: there the old session is to be had again */
-        tell_peer(from);
+        leg_tell_peer(from);
     loop_unref_later(from->pbx->loop, from, "relay");
-}
-
-void leg_tell_again(struct leg *leg)
-{
-    const struct stream_desc *said = live_stream(leg->local, STREAM_AUDIO), *audio;
-    struct leg *peer = bridge_peer(leg);
-    struct media_desc *relay = NULL;
-
-    if (!peer || !said || shown(peer, peer->remote, &relay) < 0)
-        return;
-    audio = live_stream(relay, STREAM_AUDIO);
-    if ((audio && knows(leg, audio->dir) && legs_meet(leg, peer)) || leg_offer(leg, relay, true, NULL, NULL) == 0)
-        note_told(leg, relay);
-    else
-        log_info("%s could not be told of changed media: an offer is open", leg->number);
-    desc_free(relay);
-}
-
-/* The streams and the codec in use are those of before. */
-static bool goes_on(const struct leg *leg)
-{
-    const struct stream_desc *offered = live_stream(leg->remote_offer, STREAM_AUDIO);
-    const struct stream_desc *audio = live_stream(leg->remote, STREAM_AUDIO);
-    const struct codec *used = audio ? desc_speech(audio) : NULL;
-
-    if (!offered || !live_stream(leg->remote_offer, STREAM_VIDEO) != !live_stream(leg->remote, STREAM_VIDEO))
-        return false;
-    for (unsigned i = 0; used && i < offered->codec_count; i++)
-        if (codec_same(used, &offered->codecs[i]))
-            return true;
-    return false;
-}
-
-/* It begins or ends a hold that the switch serves, or says it again, or is a word from who is so held; and no more: the
- * other side is told nothing. */
-static bool is_hold_of_ours(const struct leg *from, const struct leg *to)
-{
-    const struct stream_desc *audio = live_stream(from->remote_offer, STREAM_AUDIO);
-
-    if (!audio || !is_told_nothing(to) || !goes_on(from))
-        return false;
-    return from->held || leg_would_hold(from, audio->dir, true) ? hold_is_served(from) : hides_hold(to);
 }
 
 static void relay_or_answer(struct leg *from)
@@ -467,10 +242,10 @@ static void relay_or_answer(struct leg *from)
     struct media_desc *relay = NULL;
     int result;
 
-    result = offer_shown(from, &relay);
+    result = leg_offer_shown(from, &relay);
     if (!to || to->state != LEG_UP || from->state != LEG_UP ||
         (result == 0 &&
-         (is_hold_of_ours(from, to) || same_session(to->told ? to->told : from->accepted_offer, relay)))) {
+         (leg_serves_offer(from, to) || leg_same_session(to->told ? to->told : from->accepted_offer, relay)))) {
         desc_free(relay);
         answer_here(from, NULL);
         return;
@@ -488,15 +263,6 @@ static void relay_or_answer(struct leg *from)
                                                    : CAUSE_NO_COMMON_CODEC);
 }
 
-/* The same streams in the same codecs, whatever else they could speak. */
-static bool same_use(struct media_desc *a, struct media_desc *b)
-{
-    const struct stream_desc *x = live_stream(a, STREAM_AUDIO), *y = live_stream(b, STREAM_AUDIO);
-    const struct codec *one = x ? desc_speech(x) : NULL, *other = y ? desc_speech(y) : NULL;
-
-    return one && other && codec_same(one, other) && !live_stream(a, STREAM_VIDEO) == !live_stream(b, STREAM_VIDEO);
-}
-
 /* --- an answer that nobody waits for
  * ------------------------------------------------------------------------------------ */
 
@@ -512,13 +278,13 @@ static void reanswered(struct leg *leg, struct media_desc *offer, const struct m
         desc_free(offer);
         return;
     }
-    (void)shown(leg, leg->remote, &before);
+    (void)leg_shown(leg, leg->remote, &before);
     leg_agree(leg, answer, offer, answer);
-    (void)shown(leg, leg->remote, &after);
-    held = peer && is_told_nothing(peer) && same_use(before, after) &&
-           (held || leg->held ? hold_is_served(leg) : hides_hold(peer));
-    if (!held && !same_session(before, after))
-        tell_peer(leg);
+    (void)leg_shown(leg, leg->remote, &after);
+    held = peer && leg_is_told_nothing(peer) && leg_same_use(before, after) &&
+           (held || leg->held ? hold_is_served(leg) : leg_hides_hold(peer));
+    if (!held && !leg_same_session(before, after))
+        leg_tell_peer(leg);
     bridge_note_codecs(leg);
     desc_free(before);
     desc_free(after);
@@ -556,7 +322,7 @@ const struct media_desc *leg_offer_asked(struct leg *leg)
     for (unsigned i = 0; i < leg->our_offer->count; i++) {
         struct stream_desc *s = &leg->our_offer->streams[i];
         const struct stream_desc *held =
-            live_stream(peer && peer->accepted_offer && !hides_hold(peer) ? peer->remote : NULL, s->kind);
+            leg_live_stream(peer && peer->accepted_offer && !leg_hides_hold(peer) ? peer->remote : NULL, s->kind);
 
         /* What the far side itself had narrowed (hold) may be taken back; what the other phone holds stays. */
         s->dir = held ? held->dir : DIR_SENDRECV;

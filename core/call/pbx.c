@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/call-priv.h"
+#include "call/inner.h"
 #include "call/conference.h"
 #include "call/route.h"
 
@@ -45,6 +46,7 @@ struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsig
     pbx->started_us = loop_now_us(loop);
     list_init(&pbx->calls);
     list_init(&pbx->route_kinds);
+    inner_open(pbx);
     list_init(&pbx->verbs);
     list_init(&pbx->conferences);
     list_init(&pbx->talks);
@@ -62,6 +64,7 @@ void pbx_free(struct pbx *pbx)
     bus_unsubscribe(pbx->configured);
     bus_free(pbx->bus);
     conference_guesses_free(pbx);
+    route_kind_remove(pbx->inner);
     free(pbx);
 }
 

@@ -79,6 +79,7 @@ struct pbx {
     void *find_flows_arg;
     struct list calls;
     struct list call_hash[PBX_CALL_BUCKETS]; /* by id */
+    struct route_kind *inner;                /* calls of the switch to itself: inner.c */
     struct list route_kinds;
     struct list verbs;       /* verb.h */
     struct list conferences; /* conference.h */

@@ -34,6 +34,8 @@ enum cause pickup_refusal(int error)
         return CAUSE_BUSY;
     case -EACCES:
         return CAUSE_NO_ENCRYPTION;
+    case -EPROTOTYPE:
+        return CAUSE_NOT_SECURE;
     case -EAGAIN:
         return CAUSE_NO_MEDIA;
     case -EPROTONOSUPPORT:
@@ -87,6 +89,12 @@ static int free_to_take(const struct leg *by, const struct call *call)
     if (by->bridge || by->conference)
         return -EBUSY;
     return own == call || (own->caller == by && !own->dial && !own->transfer && !own->consult) ? 0 : -EBUSY;
+}
+
+/* A call to a sips: URI stays on encrypted ways (RFC 5630), whoever takes it. */
+static bool too_open(const struct leg *by, const struct leg *other)
+{
+    return (other->call->secure && !by->secure_flow) || (by->call->secure && !other->secure_flow);
 }
 
 /* Answers it with what the other one offers or has agreed to. */
@@ -145,7 +153,7 @@ int call_pickup(struct leg *by, struct leg *ringing)
 
     if (!call_rings_at(ringing) || !leg_is_alive(caller) || caller == by)
         return -ENOENT;
-    result = free_to_take(by, call);
+    result = too_open(by, caller) ? -EPROTOTYPE : free_to_take(by, call);
     if (result == 0)
         result = answer(by, caller);
     if (result < 0)
@@ -218,7 +226,7 @@ int call_fetch(struct leg *by, struct leg *waiting)
 
     if (!waits(waiting) || by == waiting)
         return -ENOENT;
-    result = by->call == call ? -EBUSY : free_to_take(by, call);
+    result = by->call == call ? -EBUSY : too_open(by, waiting) ? -EPROTOTYPE : free_to_take(by, call);
     if (result == 0)
         result = answer(by, waiting);
     if (result < 0)

@@ -22,7 +22,8 @@ enum cause leg_pickup_asked(const struct account *by, const struct leg *ringing,
 /* Connects who waits for `ringing` with `by`: the caller of a call of his own, in which nothing is dialled, or a new
  * leg of that very call. All that rings for it ends as answered elsewhere. 0; -ENOENT: it does not ring (any more);
  * -EBUSY: `by` talks to somebody; -ENOTCONN: it has ended, by whatever happened meanwhile; -EPROTONOSUPPORT (no codec
- * in common), -EACCES (no encryption), -EAGAIN (no media port). Whenever it fails, what rings goes on to ring. */
+ * in common), -EACCES (no encryption), -EPROTOTYPE (one of the two was called by sips:, and the other has no TLS),
+ * -EAGAIN (no media port). Whenever it fails, what rings goes on to ring. */
 int call_pickup(struct leg *by, struct leg *ringing);
 /* The same for who waits alone in his call, as its caller: answered, heard by nobody, and not dialling. Its dialplan
  * ends. Errors as above, -ENOENT: it does not wait (any more). */

@@ -18,7 +18,7 @@ struct route_kind {
 
 struct attempt_run {
     struct attempt attempt;
-    char target[128];
+    char target[200];
     struct account *behalf;
     struct hook_walk *walk;
     route_done_fn done;
@@ -142,7 +142,8 @@ static void resolve(struct attempt_run *run)
         return;
     }
     for (int i = 0; i < count; i++) {
-        struct leg *leg = leg_new(call, pbx->leg_ops, false, endpoints[i].account);
+        struct leg *leg =
+            leg_new(call, endpoints[i].ops ? endpoints[i].ops : pbx->leg_ops, false, endpoints[i].account);
 
         leg->to = mem_new(sizeof *leg->to);
         *leg->to = endpoints[i];

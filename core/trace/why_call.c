@@ -557,6 +557,20 @@ static json_t *finish_call(struct why *why, json_t *reports, json_t *steps, cons
     return answer;
 }
 
+/* Who rang for a group, in the words of the module. */
+static void group_words(struct why *why)
+{
+    static const char *const begins[] = {"dialplan: ring group ", "dialplan: page ", "dialplan: follow-me of "};
+
+    for (size_t i = 0; i < json_array_size(why->lines); i++) {
+        const char *text = why_str(json_array_get(why->lines, i), "text");
+
+        for (size_t k = 0; k < COUNT_OF(begins); k++)
+            if (strncmp(text, begins[k], strlen(begins[k])) == 0)
+                why_say(why, "%c%s.", text[10] - ('a' - 'A'), text + 11);
+    }
+}
+
 json_t *why_call(json_t *reports)
 {
     bool ended, fine, poor, story;
@@ -570,6 +584,7 @@ json_t *why_call(json_t *reports)
     story = story_is_one(steps);
     why_init(&why, json_array_get(reports, 0));
     open_words(&why);
+    group_words(&why);
     report = story_last(reports);
     why.report = report;
     why.legs = json_object_get(report, "legs");

@@ -13,6 +13,11 @@ CREATE VIEW tandem.v_hold AS
     WHERE c.ended_at IS NULL AND NOT EXISTS (SELECT FROM record.leg l WHERE l.id = h.leg_id)
     ORDER BY h.at;
 COMMENT ON VIEW tandem.v_hold IS 'Who holds whom in running calls, since when, and what is heard meanwhile.';
+COMMENT ON COLUMN tandem.v_hold.call_id IS 'The call.';
+COMMENT ON COLUMN tandem.v_hold.since IS 'Since when.';
+COMMENT ON COLUMN tandem.v_hold.lasts IS 'How long that is.';
+COMMENT ON COLUMN tandem.v_hold.words IS 'Who holds whom, and what is heard meanwhile.';
+COMMENT ON COLUMN tandem.v_hold.node IS 'The switch on which the call is.';
 
 COMMENT ON COLUMN config.account.music_class IS
     'Hold music for those whom its phones put on hold: a name of config.music_class; none: the other phone is told of the hold instead; NULL: the setting music_class decides.';

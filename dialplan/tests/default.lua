@@ -11,6 +11,11 @@ test("what is no account is an unknown number", function()
   expect(#r.dialled, 0)
 end)
 
+test("what is no account may be a group, and beside an account others may ring", function()
+  expect(call { from = "201", to = "sales", accounts = { "201" } }, { verbs = { 'group "sales"' }, dialled = {} })
+  expect(call { from = "201", to = "202" }, { verbs = { 'followme "202"' }, dialled = { "account:202" } })
+end)
+
 test("it rings for a minute", function()
   expect(call { from = "201", to = "202", assume = { ["202"] = "no-answer" } }, { cause = "no-answer", seconds = 60 })
 end)
@@ -54,11 +59,12 @@ end)
 
 test("*8 picks up, *7 parks, *4 lets a phone answer by itself", function()
   asks("*8", "pickup")
-  asks("*8202", 'pickup {"of":"202"}')
+  asks("*8202", 'pickup "202"')
   asks("*7", "park")
-  asks("*70", 'park {"slot":0}')
-  asks("*7701", 'park {"slot":701}')
-  asks("*4202", 'intercom {"to":"202"}')
+  asks("*71", "park 1")
+  asks("*7701", "park 701")
+  asks("*4202", 'intercom "202"')
+  expect(call { from = "201", to = "*70", accounts = accounts }, { cause = "unknown-number" })
 end)
 
 test("*66, *69 and *0 dial what is kept", function()
@@ -72,6 +78,7 @@ end)
 
 test("*55 wakes up, *37 calls back", function()
   asks("*55*0730", 'wakeup {"at":"0730"}')
+  asks("*55*7") -- that is no time
   asks("*55", "wakeup")
   asks("*37202", 'call_back {"to":"202"}')
   asks("*37", "call_back")
@@ -79,7 +86,7 @@ end)
 
 test("*31 and a number calls it without showing one's own", function()
   expect(call { from = "201", to = "*31202", accounts = accounts },
-    { verbs = { "hide_number" }, dialled = { "account:202" }, extension = "202", answered_by = "202" })
+    { verbs = { "hide_number", 'followme "202"' }, dialled = { "account:202" }, extension = "202", answered_by = "202" })
 end)
 
 test("rooms may begin with 1 and 7, too", function()

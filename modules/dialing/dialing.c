@@ -11,8 +11,20 @@
 /* How a call came to where it is. */
 struct way {
     unsigned goes;
-    char number[NUMBER_MAX + 1];
+    char number[NUMBER_MAX + 1]; /* "": as it was dialled */
+    bool tried;
 };
+
+static struct way *way_of(struct dialing *d, const struct call *call)
+{
+    struct way *way = module_call_data(d->ctx, call);
+
+    if (!way) {
+        way = mem_new(sizeof *way);
+        module_set_call_data(d->ctx, (struct call *)(uintptr_t)call, way, free); /* beside the call, not in it */
+    }
+    return way;
+}
 
 const struct account *dialing_account(struct verb_run *run, const struct call *call)
 {
@@ -29,13 +41,9 @@ void dialing_word(struct verb_run *run, const char *word)
 
 void dialing_go(struct dialing *d, struct verb_run *run, struct call *call, const char *number)
 {
-    struct way *way = module_call_data(d->ctx, call);
     const struct account *account = call->caller ? call->caller->account : NULL;
+    struct way *way = way_of(d, call);
 
-    if (!way) {
-        way = mem_new(sizeof *way);
-        module_set_call_data(d->ctx, call, way, free);
-    }
     if (++way->goes > GOES_MAX) {
         dialing_word(run, "circle");
         return;
@@ -44,11 +52,14 @@ void dialing_go(struct dialing *d, struct verb_run *run, struct call *call, cons
     verb_run_go(run, account ? account->context : call->context, number);
 }
 
-const char *dialing_number(const struct dialing *d, const struct call *call)
+const char *dialing_first_try(struct dialing *d, const struct call *call)
 {
-    const struct way *way = module_call_data(d->ctx, call);
+    struct way *way = way_of(d, call);
 
-    return way ? way->number : call->dialled;
+    if (way->tried)
+        return NULL;
+    way->tried = true;
+    return way->number[0] ? way->number : call->dialled;
 }
 
 bool dialing_number_ok(const char *number)

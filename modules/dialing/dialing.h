@@ -24,8 +24,9 @@ const struct account *dialing_account(struct verb_run *run, const struct call *c
 void dialing_word(struct verb_run *run, const char *word);
 /* The run ends, and the dialplan goes on as if the caller had dialled this number himself. */
 void dialing_go(struct dialing *d, struct verb_run *run, struct call *call, const char *number);
-/* What the caller has dialled, where dialing_go() led if it did. */
-const char *dialing_number(const struct dialing *d, const struct call *call);
+/* What the caller has dialled, where dialing_go() led if it did; the first time that it is asked for this call, then
+ * NULL. */
+const char *dialing_first_try(struct dialing *d, const struct call *call);
 /* Is it something that can be dialled: 1 to NUMBER_MAX printing characters without blanks? */
 bool dialing_number_ok(const char *number);
 /* The account that a command names by "account"; NULL after module_fail(). */

@@ -43,18 +43,29 @@ static void note_caller(struct dialing *d, const char *account, const struct cal
     json_decref(row);
 }
 
+/* It is the account itself that calls, and not one whose call goes on with its rights. */
+static bool calls_itself(const struct call *call)
+{
+    const struct account *account = call->caller->account;
+
+    return account && strcmp(account->name, call->from_number) == 0 && !call->redirect_count && !call->transfers;
+}
+
 /* Somebody is tried: that counts as a call for both, whatever becomes of it. */
 static void tried(struct dialing *d, const struct call *call, const char *target)
 {
     const struct leg *caller = call->caller;
-    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target;
+    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target, *number, *who;
+    bool handed_over = call->first && call->first != caller; /* by a transfer: it is he who calls now */
 
     if (!caller) /* the switch calls the one for whom the call is */
         return;
-    if (caller->account && !call->redirect_count && !call->transfers)
-        module_live_set(d->last->dialled, caller->account->name, "", dialing_number(d, call));
+    who = handed_over ? caller->number : call->anonymous ? NULL : call->from_number;
+    number = dialing_first_try(d, call); /* later ones are not what he dialled */
+    if (number && calls_itself(call))
+        module_live_set(d->last->dialled, caller->account->name, "", number);
     if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
-        note_caller(d, name, call, call->anonymous ? NULL : call->from_number, call->from_name, false);
+        note_caller(d, name, call, who, handed_over ? caller->name : call->from_name, false);
 }
 
 static void happened(void *arg, const struct event *event)

@@ -85,9 +85,9 @@ void order_close(struct groups *g);
 int ring_open(struct groups *g);
 /* Is it an account of ours? */
 const struct account *ringer_account(const struct groups *g, const char *name);
-/* "account:201", "number:CONTEXT/0171…", or KIND:VALUE as it is. */
-const char *ringer_target(const struct groups *g, const struct ringer *ringer, const char *context, char *out,
-                          size_t size);
+/* "account:201", "number:CONTEXT/BEHALF/0171…", or KIND:VALUE as it is. */
+const char *ringer_target(const struct groups *g, const struct ringer *ringer, const char *context, const char *behalf,
+                          char *out, size_t size);
 /* Puts a line into the events of the call, for people. */
 void group_say(const struct call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -344,11 +344,11 @@ static void refuse(struct verb_run *run, struct call *call, enum dial_status sta
     verb_run_done(run, outcome(status, cause, detail, NULL, 0));
 }
 
-/* call:intercom("202"): nil when there is no such account. */
+/* call:intercom("202"), or { to = "202" }: nil when there is no such account. */
 static void verb_intercom(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
 {
     struct groups *g = arg;
-    const char *name = json_is_string(argument) ? json_string_value(argument) : NULL;
+    const char *name = json_string_value(json_is_object(argument) ? json_object_get(argument, "to") : argument);
     const struct account *account = name ? ringer_account(g, name) : NULL;
     char words[128], target[80];
     const struct dial_target to = {.to = target, .skip_busy = true};
@@ -366,6 +366,8 @@ static void verb_intercom(void *arg, struct verb_run *run, struct call *call, co
         return;
     }
     if (!account || !call->caller) {
+        call->dial_cause = CAUSE_UNKNOWN_NUMBER;
+        call->dial_who = WHO_SWITCH;
         verb_run_done(run, NULL);
         return;
     }

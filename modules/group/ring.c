@@ -20,7 +20,7 @@ struct ring {
     struct verb_run *run;
     char what[80];                   /* "ring group sales" */
     char context[64], no_answer[64]; /* "": none */
-    char targets[MEMBERS_MAX + 1][160];
+    char targets[MEMBERS_MAX + 1][200];
 };
 
 void group_say(const struct call *call, const char *fmt, ...)
@@ -40,15 +40,15 @@ const struct account *ringer_account(const struct groups *g, const char *name)
     return snapshot_account(db_snapshot(g->pbx->db), name);
 }
 
-const char *ringer_target(const struct groups *g, const struct ringer *ringer, const char *context, char *out,
-                          size_t size)
+const char *ringer_target(const struct groups *g, const struct ringer *ringer, const char *context, const char *behalf,
+                          char *out, size_t size)
 {
     if (ringer_account(g, ringer->name))
         snprintf(out, size, "account:%s", ringer->name);
     else if (strchr(ringer->name, ':'))
         str_copy(out, size, ringer->name);
     else
-        snprintf(out, size, "number:%s/%s", context, ringer->name);
+        snprintf(out, size, "number:%s/%s/%s", context, behalf, ringer->name);
     return out;
 }
 
@@ -171,12 +171,21 @@ static const char *left_out(const struct groups *g, const struct group *group, c
     return NULL;
 }
 
+/* Who pays for what the call does; "": nobody of ours. */
+static const char *payer(const struct call *call)
+{
+    const struct account *account = call->behalf ? call->behalf : call->caller->account;
+
+    return account ? account->name : "";
+}
+
 static void ring_group(struct groups *g, const struct group *group, struct verb_run *run, struct call *call)
 {
     struct dial_target targets[MEMBERS_MAX];
     struct dial_request request = {.leg = call->caller,
                                    .targets = targets,
                                    .timeout_ms = group->ring_ms,
+                                   .label = group->name,
                                    .in_order = group->strategy != STRATEGY_ALL,
                                    .no_redirect = true,
                                    .music = group->music[0] ? group->music : NULL};
@@ -202,7 +211,8 @@ static void ring_group(struct groups *g, const struct group *group, struct verb_
             order_took_turn(g, group, member->name);
         str_append(rings, sizeof rings, &rings_used, "%s%s", n ? ", " : "", member->name);
         targets[n] = (struct dial_target){
-            .to = ringer_target(g, member, group->context, ring->targets[n], sizeof ring->targets[n]),
+            .to = ringer_target(g, member, group->context, group->account[0] ? group->account : payer(call),
+                                ring->targets[n], sizeof ring->targets[n]),
             .delay_ms = request.in_order ? 0 : member->delay_ms,
             .ring_ms = member->ring_ms,
             .confirm = has_to_confirm(g, member),
@@ -246,7 +256,8 @@ static void ring_follow(struct groups *g, const struct follow *follow, const str
                         struct verb_run *run, struct call *call)
 {
     struct dial_target targets[MEMBERS_MAX + 1];
-    struct dial_request request = {.leg = call->caller, .targets = targets, .timeout_ms = OWN_MS};
+    struct dial_request request = {
+        .leg = call->caller, .targets = targets, .timeout_ms = OWN_MS, .first_forwards = true};
     struct ring *ring = ring_new(g, run, call, "follow-me of", follow->account);
     char words[200] = "";
     size_t used = 0;
@@ -258,7 +269,7 @@ static void ring_follow(struct groups *g, const struct follow *follow, const str
         unsigned n = request.target_count++;
 
         targets[n] = (struct dial_target){
-            .to = ringer_target(g, ringer, account->context, ring->targets[n], sizeof ring->targets[n]),
+            .to = ringer_target(g, ringer, account->context, account->name, ring->targets[n], sizeof ring->targets[n]),
             .delay_ms = ringer->delay_ms,
             .ring_ms = ringer->ring_ms,
             .confirm = has_to_confirm(g, ringer),

@@ -5,7 +5,7 @@
 
 #include "bed.h"
 #include "call/talk.h"
-#include "wire.h"
+#include "pickup_bed.h"
 
 /* 201 (a) talks to 202 (b), which has a second line (b2); 203 (c) is there. */
 static struct party {
@@ -43,16 +43,21 @@ static void connects(struct ua *x, struct ua *y)
     ua_ack(x, must(ua_wait(x, "200")));
 }
 
-static void open_party(void)
+static void open_phones(const char *dialplan)
 {
     memset(&p, 0, sizeof p);
-    p.bed = bed_open("[module transfer]\n", NULL);
+    p.bed = bed_open(pickup_modules, dialplan);
     p.subscription = bus_subscribe(
         p.bed->pbx->bus, EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_TALK) | EVENT_BIT(EVENT_CALL_JOINED), heard, NULL);
     p.a = bed_registered(p.bed, "201");
     p.b = bed_registered(p.bed, "202");
     p.b2 = bed_phone(p.bed, "202");
     p.c = bed_registered(p.bed, "203");
+}
+
+static void open_party(void)
+{
+    open_phones(NULL);
     connects(p.a, p.b);
 }
 
@@ -263,6 +268,67 @@ START_TEST(another_phone_of_the_account_goes_on_with_the_conversation)
 }
 END_TEST
 
+START_TEST(a_forwarded_call_reads_with_who_forwards)
+{
+    struct message m;
+
+    open_phones(NULL);
+    ua_invite(p.a, "202", NULL);
+    m = *must(ua_wait(p.b, "INVITE"));
+    p.b->no_contact = true;
+    p.b->extra = "Contact: <sip:203@tandem>\r\n";
+    ua_reply(p.b, &m, 302, "Moved Temporarily", NULL);
+    p.b->extra = NULL;
+    must(ua_wait(p.b, "ACK"));
+    answers(p.c);
+    ua_ack(p.a, must(ua_wait(p.a, "200")));
+    ends(p.a, p.c, 1);
+    ck_assert_str_eq(p.story, "201 talks to 203 (by forward of 202)");
+    READS(why(p.first), "201 called 202 at ", ": the phone of 202 sends the call on to 203; ",
+          ": 201 talks to 203 (by forward of 202). ", "the caller hung up. Nothing went wrong.");
+    close_party();
+}
+END_TEST
+
+START_TEST(a_call_that_was_picked_up_is_one_conversation)
+{
+    open_phones(pickup_dialplan);
+    rings_at(p.a, p.b, NULL);
+    gets_through(p.c, "*8202");
+    ua_ack(p.a, must(ua_wait(p.a, "200")));
+    stops_ringing(p.b);
+    ck_assert_uint_eq(p.joined, 1);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    ends(p.a, p.c, 2);
+    ck_assert_str_eq(p.story, "201 talks to 203 (by pickup from 202)");
+    for (int which = 0; which < 2; which++)
+        READS(why(which ? p.latest : p.first), "201 called 202 at ",
+              ": 203 picks up the call of 201 that rings at 202; ", ": 201 talks to 203 (by pickup from 202). ",
+              "the caller hung up. Nothing went wrong.");
+    close_party();
+}
+END_TEST
+
+START_TEST(who_was_parked_and_fetched_reads_so)
+{
+    open_phones(pickup_dialplan);
+    connects(p.a, p.b);
+    refer(p.b, "*74@tandem");
+    is_let_go(p.b);
+    bed_until(p.bed, p.bed->pbx->leg_count == 1);
+    gets_through(p.c, "*74");
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    ck_assert_uint_eq(p.joined, 1);
+    ends(p.c, p.a, 2);
+    ck_assert_str_eq(p.story, "201 talks to 202; 201 talks to 203 (by park of 202)");
+    for (int which = 0; which < 2; which++)
+        READS(why(which ? p.latest : p.first), "201 called 202 at ", ": 201 talks to 202; ",
+              ": 202 hands 201 over to *74; ", ": 201 is parked in slot 4 by 202; ", ": 203 fetches 201; ",
+              ": 201 talks to 203 (by park of 202). ", "hung up. Nothing went wrong.");
+    close_party();
+}
+END_TEST
+
 START_TEST(who_comes_into_a_conference_by_transfer_reads_so)
 {
     open_party();
@@ -292,6 +358,9 @@ int main(void)
     tcase_add_test(tc, a_consultation_is_part_of_the_conversation_whichever_line_asks_and_whichever_id_is_given);
     tcase_add_test(tc, a_target_that_still_rang_belongs_to_the_conversation);
     tcase_add_test(tc, another_phone_of_the_account_goes_on_with_the_conversation);
+    tcase_add_test(tc, a_forwarded_call_reads_with_who_forwards);
+    tcase_add_test(tc, a_call_that_was_picked_up_is_one_conversation);
+    tcase_add_test(tc, who_was_parked_and_fetched_reads_so);
     tcase_add_test(tc, who_comes_into_a_conference_by_transfer_reads_so);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

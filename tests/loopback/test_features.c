@@ -1,5 +1,5 @@
-/* Feature codes of the default dialplan, dialled by scripted phones: what the module dialing keeps and owes, and what a
- * caller hears when a module is not there. */
+/* Feature codes of the default dialplan, dialled by scripted phones: what the module dialing keeps and owes, and which
+ * modules serve the others, and what a caller hears when one is not there. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,6 +45,54 @@ START_TEST(a_code_whose_module_is_missing_is_not_available)
     hears_and_is_let_go(bed, a, codes[_i]);
     ck_assert_str_eq(bed->last_cause, "normal");
     ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
+#define ALL "[module forward]\n[module screen]\n[module group]\n[module pickup]\n[module park]\n[module dialing]\n"
+
+START_TEST(codes_that_change_something_are_answered_by_voice)
+{
+    static const char *const codes[] = {"*21*202", "*21",     "*67*202", "%2367",   "*8",    "*8202",    "*7",
+                                        "*71",     "*61*202", "*61",     "*62*202", "%2362", "*26",      "*26",
+                                        "*47",     "*47",     "*68",     "*07*202", "*07*",  "*55*0730", "*55*2561",
+                                        "*55",     "*37202",  "*37201",  "*37"};
+    struct bed *bed = bed_open(ALL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+
+    leads_to(bed, b, "201", a); /* somebody has called last */
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        hears_and_is_let_go(bed, a, codes[i]);
+        ck_assert_msg(strcmp(bed->last_cause, "normal") == 0, "%s: %s", codes[i], bed->last_cause);
+    }
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_number_is_called_without_showing_ones_own_and_intercom_without_ringing)
+{
+    struct bed *bed = bed_open(ALL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    static const char *const codes[] = {"*31202", "*4202"};
+    char text[200];
+
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        struct message m;
+
+        ua_invite(a, codes[i], NULL);
+        m = *must(ua_wait(b, "INVITE"));
+        ck_assert_int_eq(strstr(message_header(&m, "From", text, sizeof text), "201") != NULL, i == 1);
+        ck_assert_int_eq(strstr(message_header(&m, "Call-Info", text, sizeof text), "answer-after=0") != NULL, i == 1);
+        ua_reply(b, &m, 200, "OK", NULL);
+        must(ua_wait(b, "ACK"));
+        ua_ack(a, must(ua_wait(a, "200")));
+        bye(a, b);
+        bed_until(bed, bed->calls_ended == i + 1);
+    }
+    ua_close(a);
+    ua_close(b);
     bed_close(bed);
 }
 END_TEST
@@ -176,6 +224,8 @@ int main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_code_whose_module_is_missing_is_not_available, 0, 3);
+    tcase_add_test(tc, codes_that_change_something_are_answered_by_voice);
+    tcase_add_test(tc, a_number_is_called_without_showing_ones_own_and_intercom_without_ringing);
     tcase_add_test(tc, the_last_number_is_dialled_again_and_the_last_caller_called);
     tcase_add_test(tc, a_caller_who_withholds_who_he_is_is_not_given_away);
     tcase_add_test(tc, a_speed_dial_is_set_dialled_and_removed);

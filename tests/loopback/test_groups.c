@@ -6,7 +6,7 @@
 #include "bed.h"
 #include "wire.h"
 
-#define GROUP "[module group]\n"
+#define GROUP "[module group]\n[module forward]\n"
 
 struct office {
     struct bed *bed;
@@ -438,6 +438,50 @@ START_TEST(follow_me_does_not_wait_for_an_account_that_cannot_be_reached)
 }
 END_TEST
 
+static void forward(struct office *o, const char *cmd, const char *params)
+{
+    json_t *answer = bed_ask(o->bed, cmd, params);
+
+    ck_assert_msg(json_is_true(json_object_get(answer, "ok")), "%s %s was refused", cmd, params);
+    json_decref(answer);
+}
+
+START_TEST(where_an_account_forwards_its_calls_its_follow_me_does_not_ring)
+{
+    struct office *o = office_open(4, NULL);
+
+    bed_feature(o->bed, "followme", "202", "[{\"number\":\"203\",\"delay\":0,\"ring_time\":20}]");
+    forward(o, "forward", "{\"account\":\"202\",\"when\":\"always\",\"number\":\"204\"}");
+    ua_invite(o->phones[1], "202", NULL);
+    rings(o->phones[4]);
+    ck_assert(nothing_for(o->phones[3]));
+    ck_assert(nothing_for(o->phones[2]));
+    answers(o->phones[4]);
+    is_connected(o->phones[1]);
+    hangs_up(o, o->phones[1], o->phones[4]);
+    office_close(o);
+}
+END_TEST
+
+START_TEST(members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over)
+{
+    struct office *o = office_open(5, NULL);
+
+    forward(o, "dnd", "{\"account\":\"202\",\"on\":true}");
+    forward(o, "forward", "{\"account\":\"203\",\"when\":\"unreachable\",\"number\":\"205\"}");
+    group(o, "in-order", MEMBER("202") "," MEMBER("203") "," MEMBER("204"), NULL);
+    ua_invite(o->phones[1], "sales", NULL);
+    refuses(o->phones[3], 480);
+    rings(o->phones[4]);
+    ck_assert(nothing_for(o->phones[2]));
+    ck_assert(nothing_for(o->phones[5]));
+    answers(o->phones[4]);
+    is_connected(o->phones[1]);
+    hangs_up(o, o->phones[1], o->phones[4]);
+    office_close(o);
+}
+END_TEST
+
 #define INTERCOM                                                                                                       \
     "extension('internal', '_*4XXX', function(call)\n"                                                                 \
     "  local r = call:intercom(call.extension:sub(3))\n"                                                               \
@@ -574,6 +618,87 @@ START_TEST(a_listener_who_hangs_up_leaves_the_others_listening)
 }
 END_TEST
 
+/* Numbers that begin with 0 are outside: the phone of 203. */
+#define OUTSIDE                                                                                                        \
+    "include('accounts.lua')\n"                                                                                        \
+    "extension('internal', '_0X.', function(call)\n"                                                                   \
+    "  call:log('%s dials %s', call.account or 'nobody', call.extension)\n"                                            \
+    "  call:dial{ to = 'account:203' }\n"                                                                              \
+    "end)\n"                                                                                                           \
+    "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"
+
+static bool hears(struct office *o, struct ua *speaker, const struct message *to_speaker, struct ua *listener)
+{
+    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until;) {
+        ua_talk(speaker, message_body(to_speaker), 1, 0x31);
+        for (uint64_t beat = now_ms() + 20; now_ms() < beat;)
+            loop_turn(o->bed->loop, 2);
+        if (heard_by(listener, 0x31))
+            return true;
+    }
+    return false;
+}
+
+START_TEST(an_outside_member_is_called_through_the_dialplan_and_has_to_confirm)
+{
+    struct office *o = office_open(3, OUTSIDE);
+    struct message to_caller, to_c;
+    char value[200];
+
+    bed_dtmf(o->bed, "203", DTMF_INFO);
+    group(o, "all", MEMBER("202") "," MEMBER("0171"), "\"account\":\"204\"");
+    ua_invite(o->phones[1], "sales", NULL);
+    rings(o->phones[2]);
+    to_c = *must(ua_wait(o->phones[3], "INVITE"));
+    ck_assert_ptr_nonnull(strstr(message_header(&to_c, "From", value, sizeof value), "201@")); /* shown who calls */
+    was_said(o, "204 dials 0171\n");                                                           /* on whose behalf */
+    ua_reply(o->phones[3], &to_c, 180, "Ringing", NULL);
+    ua_reply(o->phones[3], &o->phones[3]->invite, 200, "OK", NULL);
+    must(ua_wait(o->phones[3], "ACK"));
+    ck_assert_ptr_null(ua_wait_ms(o->phones[1], "200", 300));
+    presses(o->phones[3], "1");
+    to_caller = *must(ua_wait(o->phones[1], "200"));
+    ua_ack(o->phones[1], &to_caller);
+    stops_ringing(o->phones[2]);
+    ck_assert(hears(o, o->phones[1], &to_caller, o->phones[3]));
+    ck_assert(hears(o, o->phones[3], &to_c, o->phones[1]));
+    if (_i == 0) {
+        ua_bye(o->phones[1]);
+        ua_reply(o->phones[3], must(ua_wait(o->phones[3], "BYE")), 200, "OK", NULL);
+    } else {
+        ua_bye(o->phones[3]);
+        ua_reply(o->phones[1], must(ua_wait(o->phones[1], "BYE")), 200, "OK", NULL);
+    }
+    bed_until(o->bed, o->bed->calls_ended == 2);
+    office_close(o);
+}
+END_TEST
+
+START_TEST(an_outside_number_that_is_refused_or_called_off_leaves_nothing_behind)
+{
+    struct office *o = office_open(3, OUTSIDE);
+
+    group(o, "all", MEMBER("0171"), NULL);
+    ua_invite(o->phones[1], "sales", NULL);
+    refuses(o->phones[3], 486);
+    must(ua_wait(o->phones[1], "486"));
+    bed_until(o->bed, o->bed->calls_ended == 2);
+    ua_invite(o->phones[1], "sales", NULL);
+    rings(o->phones[3]);
+    must(ua_wait(o->phones[1], "180"));
+    ua_cancel(o->phones[1]);
+    stops_ringing(o->phones[3]);
+    bed_until(o->bed, o->bed->calls_ended == 4);
+    group(o, "all", MEMBER("600"), NULL); /* itself: a circle */
+    ua_invite(o->phones[1], "sales", NULL);
+    bed_until(o->bed, o->bed->calls_ended > 4 && o->bed->pbx->call_count == 0);
+    ck_assert_str_eq(o->bed->last_cause, "loop");
+    must(ua_wait(o->phones[1], "483"));
+    ck_assert_uint_le(o->bed->calls_ended, 8);
+    office_close(o);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("groups");
@@ -596,8 +721,12 @@ int main(void)
     tcase_add_test(tc, members_log_out_and_in_by_phone);
     tcase_add_test(tc, a_changed_group_is_in_force_for_the_next_call);
     tcase_add_test(tc, a_member_that_has_to_confirm_gets_the_call_when_it_has_pressed_1);
+    tcase_add_loop_test(tc, an_outside_member_is_called_through_the_dialplan_and_has_to_confirm, 0, 2);
+    tcase_add_test(tc, an_outside_number_that_is_refused_or_called_off_leaves_nothing_behind);
     tcase_add_test(tc, follow_me_rings_other_phones_when_their_time_has_come);
     tcase_add_test(tc, follow_me_does_not_wait_for_an_account_that_cannot_be_reached);
+    tcase_add_test(tc, where_an_account_forwards_its_calls_its_follow_me_does_not_ring);
+    tcase_add_test(tc, members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over);
     tcase_add_test(tc, an_intercom_call_asks_the_phone_to_answer_by_itself);
     tcase_add_test(tc, an_intercom_call_disturbs_nobody_who_may_not_be_called_so);
     tcase_add_test(tc, a_page_is_heard_on_all_phones_and_nobody_is_heard_back);

@@ -336,6 +336,59 @@ START_TEST(who_is_held_may_refresh_its_session)
 }
 END_TEST
 
+static const char *with_video(struct phone *phone, const char *audio, const char *video)
+{
+    static char text[2][500];
+    static unsigned turn;
+    char *out = text[turn++ % 2];
+
+    snprintf(out, sizeof text[0],
+             "v=0\r\no=- 7 %u IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+             "m=audio %u RTP/AVP 0 101\r\na=%s\r\na=rtpmap:101 telephone-event/8000\r\n"
+             "m=video %u RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na=%s\r\n",
+             100 + turn, addr_port(&phone->ua->rtp), audio, addr_port(&phone->ua->rtp), video);
+    return out;
+}
+
+static void keeps_video(struct phone *phone, const char *audio, const char *video, const char *direction)
+{
+    const char *line;
+
+    ua_start(phone->ua, "INVITE", with_video(phone, audio, video));
+    phone->told = *must(ua_wait(phone->ua, "200"));
+    ua_ack(phone->ua, &phone->told);
+    line = strstr(message_body(&phone->told), "m=video ");
+    ck_assert_msg(line && strncmp(line, "m=video 0 ", 10) != 0, "no video:\n%s", message_body(&phone->told));
+    ck_assert_msg(strstr(line, direction) != NULL, "%s is told:\n%s", direction, line);
+}
+
+START_TEST(pictures_are_held_with_the_sound_and_come_back_with_it)
+{
+    struct party p;
+
+    party_open(&p, SERVED);
+    ua_bye(p.a.ua);
+    ua_reply(p.b.ua, must(ua_wait(p.b.ua, "BYE")), 200, "OK", NULL);
+    bed_until(p.bed, p.bed->pbx->call_count == 0);
+    ua_invite(p.a.ua, "202", with_video(&p.a, "sendrecv", "sendrecv"));
+    p.b.told = *must(ua_wait(p.b.ua, "INVITE"));
+    ua_reply(p.b.ua, &p.b.told, 200, "OK", with_video(&p.b, "sendrecv", "sendrecv"));
+    must(ua_wait(p.b.ua, "ACK"));
+    p.a.told = *must(ua_wait(p.a.ua, "200"));
+    ua_ack(p.a.ua, &p.a.told);
+    keeps_video(&p.a, "sendonly", "sendonly", "a=recvonly\r\n");
+    they_hear(&p, "", "m", "on hold");
+    keeps_video(&p.a, "sendrecv", "sendrecv", "a=sendrecv\r\n");
+    they_hear(&p, "b", "a", "back");
+    keeps_video(&p.b, "inactive", "inactive", "a=inactive\r\n");
+    keeps_video(&p.b, "sendrecv", "sendrecv", "a=sendrecv\r\n");
+    they_hear(&p, "b", "a", "back again");
+    is_told_nothing(&p.a);
+    is_told_nothing(&p.b);
+    party_close(&p);
+}
+END_TEST
+
 /* A caller that holds while it rings (by UPDATE) is on hold for who answers. */
 START_TEST(a_hold_from_before_the_answer_is_music_for_who_answers)
 {
@@ -486,7 +539,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, who_is_held_hears_music_and_is_told_nothing);
     tcase_add_test(tc, without_the_module_the_other_phone_is_told_what_the_phone_says);
     tcase_add_test(tc, it_is_told_who_holds_whom_and_since_when);
@@ -497,9 +550,10 @@ int main(void)
     tcase_add_loop_test(tc, a_hold_with_another_codec_reaches_the_other_phone_as_the_codec_alone, 0, 2);
     tcase_add_test(tc, who_is_held_may_change_its_codec_and_glare_is_tried_again);
     tcase_add_test(tc, who_is_held_may_refresh_its_session);
+    tcase_add_test(tc, pictures_are_held_with_the_sound_and_come_back_with_it);
     tcase_add_test(tc, a_hold_from_before_the_answer_is_music_for_who_answers);
     suite_add_tcase(suite, tc);
-    tcase_set_timeout(transfer, 120);
+    tcase_set_timeout(transfer, 300);
     tcase_add_test(transfer, who_was_held_and_is_handed_over_talks_to_the_new_party);
     tcase_add_test(transfer, who_comes_back_from_a_failed_transfer_is_on_hold_again);
     tcase_add_loop_test(transfer, after_a_consultation_the_two_hear_each_other, 0, 3);

@@ -351,6 +351,17 @@ void fake_pass(unsigned seconds)
     loop_fake_advance(fake.pbx.loop, seconds * UINT64_C(1000));
 }
 
+void fake_gone(const struct call *call)
+{
+    for (unsigned i = 0; i < kept_count; i++) {
+        if (kept[i].call != call)
+            continue;
+        kept[i].destroy(kept[i].value);
+        kept[i] = kept[--kept_count];
+        return;
+    }
+}
+
 void fake_verb(struct call *call, const char *verb, const char *argument)
 {
     json_t *json = argument ? json_loads(argument, JSON_DECODE_ANY, NULL) : json_null();

@@ -38,6 +38,8 @@ void fake_stop(void);
 int64_t fake_now(void);
 void fake_pass(unsigned seconds);
 
+/* The call is gone, and with it what the module keeps for it. */
+void fake_gone(const struct call *call);
 /* A verb of a call of this account (NULL: none); argument: JSON or NULL. What it ends with is in fake.word or
  * fake.went. */
 void fake_verb(struct call *call, const char *verb, const char *argument);

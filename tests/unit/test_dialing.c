@@ -23,6 +23,7 @@ struct a_call {
 
 static struct call *call_of(struct a_call *c, const char *account, const char *dialled)
 {
+    fake_gone(&c->call); /* another one may have been in its place */
     *c = (struct a_call){.call = {.id = uuid_new()}};
     str_copy(c->call.dialled, sizeof c->call.dialled, dialled);
     str_copy(c->call.context, sizeof c->call.context, "internal");
@@ -506,17 +507,21 @@ END_TEST
 
 START_TEST(what_becomes_of_a_call_later_is_not_what_was_dialled)
 {
-    struct a_call c;
+    struct a_call c, sent_on, handed_over, made, followed;
 
     calls(&c, "201", "202", "202");
-    call_of(&c, "201", "600");
-    c.call.redirect_count = 1;
-    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
-    c.call.redirect_count = 0;
-    c.call.transfers = 1;
-    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
-    c.call.caller = NULL;
-    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "201");
+    str_copy(c.account.name, sizeof c.account.name, "203"); /* somebody else has his place now */
+    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "204");
+    call_of(&sent_on, "201", "600")->redirect_count = 1;
+    fake_event(EVENT_ROUTE_TRY, &sent_on.call, NULL, "203");
+    call_of(&handed_over, "201", "600")->transfers = 1;
+    fake_event(EVENT_ROUTE_TRY, &handed_over.call, NULL, "203");
+    call_of(&made, "201", "600")->caller = NULL;
+    fake_event(EVENT_ROUTE_TRY, &made.call, NULL, "201");
+    str_copy(call_of(&followed, "201", "600")->from_number, sizeof followed.call.from_number, "204"); /* 204's call */
+    fake_event(EVENT_ROUTE_TRY, &followed.call, NULL, "203");
+    verb_of("203", "redial", NULL);
+    ck_assert_str_eq(fake.word, "nothing");
     verb_of("201", "redial", NULL);
     ck_assert_str_eq(fake.went, "internal/202");
 }
@@ -540,6 +545,22 @@ START_TEST(the_last_caller_is_known_answered_or_not)
     calls(&c, "202", "202", "account:202"); /* one's own calls are none */
     verb_of("202", "return_call", NULL);
     ck_assert_str_eq(fake.went, "internal/201");
+}
+END_TEST
+
+START_TEST(after_a_transfer_it_is_the_other_one_who_calls)
+{
+    struct a_call c, other;
+
+    call_of(&c, "201", "202");
+    call_of(&other, "204", "");
+    str_copy(other.leg.number, sizeof other.leg.number, "204");
+    c.call.first = c.call.caller;
+    c.call.caller = &other.leg;
+    c.call.transfers = 1;
+    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
+    verb_of("203", "return_call", NULL);
+    ck_assert_str_eq(fake.went, "internal/204");
 }
 END_TEST
 
@@ -692,6 +713,7 @@ int main(void)
     tcase_add_test(numbers, redial_dials_the_last_number_that_led_to_somebody);
     tcase_add_test(numbers, what_becomes_of_a_call_later_is_not_what_was_dialled);
     tcase_add_test(numbers, the_last_caller_is_known_answered_or_not);
+    tcase_add_test(numbers, after_a_transfer_it_is_the_other_one_who_calls);
     tcase_add_test(numbers, a_caller_who_is_not_shown_is_not_called_back);
     tcase_add_test(numbers, a_caller_with_an_odd_name_is_kept_as_well);
     tcase_add_test(numbers, an_accounts_own_speed_dials_come_before_those_of_the_switch);

@@ -174,6 +174,22 @@ START_TEST(who_talks_already_picks_up_nothing)
 }
 END_TEST
 
+START_TEST(a_call_to_sips_is_taken_by_phones_with_tls_only)
+{
+    struct leg *ringing, *caller = rings(&ringing), *by = picker("203");
+
+    caller->call->secure = true;
+    ck_assert_int_eq(call_pickup(by, ringing), -EPROTOTYPE);
+    ck_assert_int_eq(ringing->state, LEG_RINGING);
+    by->secure_flow = true;
+    ck_assert_int_eq(call_pickup(by, ringing), 0);
+    ck_assert_ptr_eq(bridge_peer(caller), by);
+    turn();
+    phone_hangs_up(caller, WHO_CALLER);
+    all_phones_gone();
+}
+END_TEST
+
 START_TEST(early_media_is_followed_by_who_picked_up)
 {
     struct leg *caller = incoming("202"), *ringing, *by;
@@ -327,6 +343,7 @@ int main(void)
     tcase_add_test(tc, an_answer_that_comes_after_the_pickup_is_too_late);
     tcase_add_test(tc, without_an_audio_port_for_who_picks_up_it_rings_on);
     tcase_add_test(tc, who_talks_already_picks_up_nothing);
+    tcase_add_test(tc, a_call_to_sips_is_taken_by_phones_with_tls_only);
     tcase_add_test(tc, early_media_is_followed_by_who_picked_up);
     tcase_add_test(tc, phones_that_make_no_offer_can_call_and_pick_up);
     tcase_add_test(tc, a_phone_that_never_confirms_its_pickup_ends_the_call);

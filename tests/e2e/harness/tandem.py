@@ -37,7 +37,7 @@ orphan = 5
 {modules}
 """
 
-MODULES = ("hold", "transfer", "pickup", "park")  # what an installation has beside the registrar
+MODULES = ("hold", "transfer", "pickup", "park", "group")  # what an installation has beside the registrar
 
 LISTENS6 = """\
 listen = udp:[::1]:{port} digest=md5

@@ -64,7 +64,8 @@ def every_line_of_the_databases_readme_works(t):
     plan = os.path.join(t.directory("plan"), "dialplan")
     shutil.copytree(t.world.dialplan(), plan)  # a restore puts another in its place
     tandem = t.own_tandem(database=t.own_cluster().start().create_database("pbx"), dialplan=plan,
-                           modules="[module dialing]\n[module forward]\n[module screen]\n").migrate().start()
+                           modules="".join(f"[module {name}]\n" for name in (
+                               "dialing", "forward", "screen", "group", "pickup", "park"))).migrate().start()
     readme = f"{t.world.source}/db/README.md"
     # Tandem's own are not installed: their migrations lie in the source tree.
     programs = t.directory("bin")

@@ -286,6 +286,7 @@ def linphone_and_baresip_hear_each_other_with_dtls(t):
 def a_plain_phone_holds_linphone_with_dtls_and_is_heard_again(t):
     a, b = t.phone(tone=440), t.phone(tone=880, kind="linphone", encryption="dtls")
     _policy(t, b, "--srtp-keys", "dtls")
+    t.tandem.cli("account", "set", a.user, "--music-class", "none")  # the other phone is told then
     _talk(t, a, b)
     a.hold()
     b.wait("has been paused by")

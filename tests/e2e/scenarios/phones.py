@@ -189,6 +189,7 @@ def a_held_baresip_talks_again_after_linphone_resumes(t):
 
 def the_callee_may_hold_too(t):
     a, b = t.phone(kind="linphone", tone=CALLER), t.phone(tone=CALLEE)
+    t.tandem.cli("account", "set", b.user, "--music-class", "none")  # the other phone is told then
     _talk(a, b)
     b.hold()
     a.wait("has been paused by")

@@ -15,6 +15,7 @@ def _call(t):
     """A call by hand in which the callee puts the caller on hold. Returns caller, callee, and the call's id."""
     caller, callee = t.endpoint(), t.endpoint()
     assert callee.register().status == 200
+    t.tandem.cli("account", "set", callee.user, "--music-class", "none")  # its hold is passed on
     caller.send_invite(callee.user, formats="0 8")
     invite = callee.request("INVITE")
     callee.reply(invite, 200, "OK", callee.sdp("0"))

@@ -1,0 +1,12 @@
+/* The kind of destination "number": a number that is called through the dialplan. "number:CONTEXT/ACCOUNT/NUMBER" is
+ * what that account would reach by dialling it in the context, with its rights and at its expense; without an account
+ * ("number:internal//600"): what a caller from outside would. */
+#ifndef CALL_INNER_H
+#define CALL_INNER_H
+
+struct pbx;
+
+/* Adds the kind, for as long as the pbx lives: pbx->inner. */
+void inner_open(struct pbx *pbx);
+
+#endif
