@@ -51,7 +51,7 @@ static void finish(struct consult *c, enum consult_news news, enum cause cause)
     c->call->consult = NULL;
     c->over = true;
     if (c->stage != HANDED) /* else it may wait for somebody else by now */
-        leg_park(c->who, false, NULL);
+        leg_wait(c->who, false, NULL);
     tell(c, news, cause);
     if (!c->starting)
         free_consult(c);
@@ -105,7 +105,7 @@ int consult_begin(struct leg *by, consult_fn fn, void *arg)
     control_arg = who->control_arg;
     call_part(by, who);
     leg_set_control(who, control, control_arg); /* whoever dialled goes on when one of them ends */
-    leg_park(who, true, by->account);
+    leg_wait(who, true, by->account);
     return 0;
 }
 
@@ -117,7 +117,7 @@ static void back(struct consult *c, enum cause cause)
     int result;
 
     obj_ref(call, "back");
-    leg_park(who, false, NULL);
+    leg_wait(who, false, NULL);
     call_answers(call, c->before);
     call_talks_by(call, "return", c->by->number);
     result = bridge_join(by, who);
@@ -154,7 +154,7 @@ int consult_hand_over(struct call *call, const char *context, const char *extens
     if (!c || c->stage != ASKS)
         return -ENOTCONN;
     c->stage = HANDED;
-    leg_park(c->who, false, NULL);
+    leg_wait(c->who, false, NULL);
     result = transfer_of(c->by, c->who, context, extension, behalf);
     if (result < 0)
         back(c, CAUSE_REJECTED);
@@ -250,7 +250,7 @@ static void leave_to(struct consult *c, struct leg *with)
     call_part(c->by, with);
     call_talks_by(call, "attended transfer", c->by->number);
     call_serve(call, who, NULL);
-    leg_park(who, false, NULL);
+    leg_wait(who, false, NULL);
     if (bug_if(bridge_join(who, with) < 0))
         leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
     call_set_state(call, CALL_TALKING);
@@ -271,7 +271,7 @@ static void go_instead(struct consult *c)
 
     call_let_alone(call);
     c->stage = HANDED;
-    leg_park(c->who, false, NULL);
+    leg_wait(c->who, false, NULL);
     if (transfer_of(c->by, c->who, c->context, c->extension, c->behalf) < 0)
         leg_end(c->who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
     loop_unref_later(call->pbx->loop, call, "instead");

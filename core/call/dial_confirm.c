@@ -5,6 +5,7 @@
 
 #define PATIENCE_MS 20000
 #define PAUSE_MS 2000
+#define BEEP_MS 500 /* is heard where no prompts are installed, too */
 #define KEY_YES '1'
 #define KEY_NO '2'
 
@@ -57,7 +58,8 @@ static void key_came(void *arg, struct leg *leg)
 
 void dial_confirm(struct dial *dial, struct dial_branch *branch)
 {
-    static const struct play_item question[] = {{.what = PLAY_FILE, .name = "feature/accept-or-reject"},
+    static const struct play_item question[] = {{.what = PLAY_TONE, .tone = TONE_RECORD, .ms = BEEP_MS},
+                                                {.what = PLAY_FILE, .name = "feature/accept-or-reject"},
                                                 {.what = PLAY_SILENCE, .ms = PAUSE_MS}};
     const struct play_request request = {.items = question, .count = COUNT_OF(question)};
     struct loop *loop = dial->call->pbx->loop;

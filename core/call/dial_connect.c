@@ -32,7 +32,7 @@ void dial_music_start(struct dial *dial, const char *class)
     struct leg *caller = dial->leg;
     const struct snapshot *snapshot = caller->pbx->db ? db_snapshot(caller->pbx->db) : NULL;
 
-    if (!class || !snapshot || !snapshot_music(snapshot, class)) {
+    if (!class || !snapshot || !caller->pbx->hold_music || !snapshot_music(snapshot, class)) {
         if (class)
             log_warn("there is no hold music \"%s\": %s hears ringing", class, caller->number);
         return;

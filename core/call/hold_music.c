@@ -219,7 +219,7 @@ static bool holds(const struct leg *holder)
 /* Of whose account the class is: of who holds it; of who parked it; its own while it waits in a conference. */
 static uint64_t due_to(const struct leg *leg)
 {
-    bool parked = leg->parked && !leg->bridge && !leg->conference;
+    bool parked = leg->waits && !leg->bridge && !leg->conference;
     bool waits = parked || conference_waits(leg);
     const struct leg *holder = conference_waits(leg) ? leg : bridge_peer(leg);
     const struct music_class *row;
@@ -231,7 +231,7 @@ static uint64_t due_to(const struct leg *leg)
         return takes(leg, DIR_RECV) ? id_of(leg->pbx->hold_music, row) : 0;
     if (leg->state != LEG_UP || (!waits && !holds(holder)) || !takes(leg, DIR_RECV))
         return 0;
-    row = parked ? class_by(leg->pbx, leg->parked_by) : class_of(holder);
+    row = parked ? class_by(leg->pbx, leg->waits_by) : class_of(holder);
     return row ? id_of(leg->pbx->hold_music, row) : 0;
 }
 
@@ -256,10 +256,10 @@ void leg_music_update(struct leg *leg)
         update(peer);
 }
 
-void leg_park(struct leg *leg, bool on, struct account *whose)
+void leg_wait(struct leg *leg, bool on, struct account *whose)
 {
-    obj_unref(leg->parked_by, "parked");
-    leg->parked_by = on && whose ? obj_ref(whose, "parked") : NULL;
-    leg->parked = on;
+    obj_unref(leg->waits_by, "waits");
+    leg->waits_by = on && whose ? obj_ref(whose, "waits") : NULL;
+    leg->waits = on;
     leg_music_update(leg);
 }

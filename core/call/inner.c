@@ -158,6 +158,7 @@ static int prepare(struct leg *leg, const struct endpoint *to)
     leg->usage = inner;
     local_host(leg->pbx, leg->call->caller, &leg->media_host);
     leg->signalling = leg->media_host;
+    leg->secure_flow = true; /* nothing leaves this process */
     str_copy(leg->contact, sizeof leg->contact, to->uri);
     str_copy(leg->peer, sizeof leg->peer, "dialplan");
     return 0;
@@ -185,6 +186,7 @@ static int dial(struct leg *leg, const struct endpoint *to, const struct media_d
         .signalling = leg->signalling,
         .hops = leg->call->hops > HOPS_EACH ? leg->call->hops - HOPS_EACH : 0,
         .secure = leg->call->secure,
+        .secure_flow = true,
         .anonymous = leg_is_withheld(leg),
     };
     enum cause refused;
@@ -308,6 +310,7 @@ static int resolve(void *arg, struct pbx *pbx, const char *value, struct endpoin
         return -ENOENT;
     memset(out, 0, sizeof *out);
     out->ops = &inner_ops;
+    out->secure = true; /* the calls behind it see to that themselves */
     str_copy(out->number, sizeof out->number, number + 1);
     return str_copy(out->uri, sizeof out->uri, value) < 0 ? -ENOENT : 1;
 }

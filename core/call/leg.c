@@ -50,7 +50,7 @@ static void leg_destroy(void *obj)
     if (leg->keys)
         explicit_bzero(leg->keys, sizeof *leg->keys);
     free(leg->keys);
-    obj_unref(leg->parked_by, "parked");
+    obj_unref(leg->waits_by, "waits");
     obj_unref(leg->account, "leg");
     obj_unref(leg->call, "leg");
     leg->pbx->leg_count--;

@@ -213,8 +213,8 @@ struct leg {
     struct leg_quality quality;
     struct media_play *music; /* hold music that it hears; NULL: none */
     uint64_t music_id;        /* which */
-    bool parked;              /* it waits for somebody to fetch it: it hears music, as long as it is in no bridge */
-    struct account *parked_by; /* ref: of this account's class; NULL: of the setting's */
+    bool waits;               /* it waits for somebody to fetch it: it hears music, as long as it is in no bridge */
+    struct account *waits_by; /* ref: of this account's class; NULL: of the setting's */
     char waiting_class[64];    /* class of hold music that it hears while somebody is called for it; "": none */
     struct keys typed;         /* keys that its far side has typed and nobody has taken */
     struct leg_keys key_state;
@@ -284,7 +284,7 @@ int leg_press(struct leg *leg, char key, unsigned ms);
 /* The clock of leg->typed, in ms. */
 uint64_t leg_keys_now(const struct leg *leg);
 /* It waits for somebody, and hears the hold music of this account (NULL: that of the setting) while it is alone. */
-void leg_park(struct leg *leg, bool on, struct account *whose);
+void leg_wait(struct leg *leg, bool on, struct account *whose);
 void leg_set_control(struct leg *leg, leg_control_fn fn, void *arg);
 /* The far side of a leg that is UP talks to this one's from now on: its phone shows that, where it can; at once, or
  * with a new offer that is made before this turn ends. Nothing when it knows that already. For whoever brings two

@@ -163,9 +163,13 @@ static bool asks_to_join(const sip_t *sip)
     return false;
 }
 
-/* RFC 3891 §3: it stands there once, and nothing contradicts it. */
+/* RFC 3891 §3: it stands there once, and nothing contradicts it. One that cannot be read must not become a call like
+ * any other. */
 static bool replaces_is_odd(const sip_t *sip)
 {
+    for (const sip_error_t *er = sip->sip_error; er; er = er->er_next)
+        if (er->er_name && strcasecmp(er->er_name, "Replaces") == 0)
+            return true;
     return sip->sip_replaces && (sip->sip_error || asks_to_join(sip));
 }
 
@@ -242,7 +246,7 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
         return;
     }
     if (replaces_is_odd(sip)) {
-        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces stands in an INVITE once, and without Join");
+        refuse_early(agent, msg, CAUSE_BAD_REQUEST, "Replaces stands in an INVITE once, in full, and without Join");
         return;
     }
     if (asks_to_join(sip)) { /* RFC 3911: who wants to listen in has `call:conference` */

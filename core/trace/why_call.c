@@ -170,6 +170,19 @@ static void busy(struct why *why)
            "Try again later. If nobody is on the phone there: look for do-not-disturb or a call limit in the phone.");
 }
 
+/* What an account has set, or its list of callers: the detail says whose and which. */
+static void not_taken(struct why *why)
+{
+    const struct cause_info *cause = cause_info(cause_by_id(why_str(why->report, "cause")));
+    const char *detail = why_str(why->report, "detail");
+
+    if (*detail)
+        why_say(why, "It was refused because %s.", detail);
+    else
+        why_say(why, "%s", cause->words);
+    why_do(why, "%s", cause->remedy);
+}
+
 static void no_answer(struct why *why)
 {
     why_say(why, "The phone of %s rang for %lld seconds, but nobody answered.", why_str(guilty_leg(why), "party"),
@@ -224,6 +237,9 @@ static const struct {
     {"contact-unreachable", contact_unreachable},
     {"unknown-number", unknown_number},
     {"busy", busy},
+    {"do-not-disturb", not_taken},
+    {"too-many-calls", not_taken},
+    {"blocked", not_taken},
     {"no-answer", no_answer},
     {"cancelled", cancelled},
     {"script-error", script_error},

@@ -95,23 +95,34 @@ static void run_forward(void *arg, struct console_request *request, json_t *para
 
 /* --- dnd, call-waiting -------------------------------------------------------------------------------------------- */
 
+struct differing {
+    const struct forward *f;
+    bool (*is_on)(const struct forward *f, const char *account);
+    bool listed;
+    json_t *list;
+};
+
 static void add_account(void *arg, const char *account, const char *key, const char *value)
 {
-    json_array_append_new(arg, json_string(account));
+    struct differing *differing = arg;
+
+    if (differing->is_on(differing->f, account) == differing->listed)
+        json_array_append_new(differing->list, json_string(account));
 }
 
 /* Both say who differs from the rule: who is not to be disturbed, who takes no second call. */
 static void run_switch(struct forward *f, struct console_request *request, json_t *params, struct module_live *live,
+                       bool (*is_on)(const struct forward *f, const char *account),
                        void (*set)(struct forward *f, const char *account, bool on), bool listed)
 {
     const json_t *on = json_object_get(params, "on");
     const struct account *account;
-    json_t *list;
+    struct differing differing = {.f = f, .is_on = is_on, .listed = listed};
 
     if (!json_object_get(params, "account")) {
-        list = json_array();
-        module_live_each(live, NULL, add_account, list);
-        module_reply(request, json_pack("{s:o}", "accounts", list));
+        differing.list = json_array();
+        module_live_each(live, NULL, add_account, &differing);
+        module_reply(request, json_pack("{s:o}", "accounts", differing.list));
         return;
     }
     account = account_asked(f, request, params);
@@ -123,22 +134,21 @@ static void run_switch(struct forward *f, struct console_request *request, json_
     }
     if (on)
         set(f, account->name, json_is_true(on));
-    module_reply(request, json_pack("{s:s,s:b}", "account", account->name, "on",
-                                    (module_live_get(live, account->name, "") != NULL) == listed));
+    module_reply(request, json_pack("{s:s,s:b}", "account", account->name, "on", is_on(f, account->name)));
 }
 
 static void run_dnd(void *arg, struct console_request *request, json_t *params)
 {
     struct forward *f = arg;
 
-    run_switch(f, request, params, f->dnd, dnd_set, true);
+    run_switch(f, request, params, f->dnd, dnd_is_on, dnd_set, true);
 }
 
 static void run_waiting(void *arg, struct console_request *request, json_t *params)
 {
     struct forward *f = arg;
 
-    run_switch(f, request, params, f->waiting, waiting_set, false);
+    run_switch(f, request, params, f->waiting, waiting_is_on, waiting_set, false);
 }
 
 int commands_open(struct forward *f)

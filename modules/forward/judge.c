@@ -140,6 +140,8 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
 
     if (!account || !account->enabled || when == WHEN_COUNT)
         return VERDICT_PASS;
+    if (wish->cause == CAUSE_PHONE_SILENT && !forward_get(f, account->name, when, &to))
+        when = WHEN_NO_ANSWER; /* a phone that is off has not answered either */
     if (forward_get(f, account->name, when, &to)) {
         wish->by = obj_ref((void *)(uintptr_t)account, "forward"); /* counted: the count is not part of its value */
         wish->why = reasons[when];

@@ -83,6 +83,8 @@ void order_close(struct groups *g);
 /* --- ring.c --- */
 
 int ring_open(struct groups *g);
+/* What the dialplan gets. */
+json_t *ring_result(const struct dial_result *result);
 /* Is it an account of ours? */
 const struct account *ringer_account(const struct groups *g, const char *name);
 /* "account:201", "number:CONTEXT/BEHALF/0171…", or KIND:VALUE as it is. */
@@ -93,10 +95,15 @@ void group_say(const struct call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* --- page.c --- */
 
-int page_open(struct groups *g);
 void page_close(struct groups *g);
 /* The verb `group` for a group that is paged. */
 void page_start(struct groups *g, const struct group *group, struct verb_run *run, struct call *call);
+
+/* --- intercom.c --- */
+
+int intercom_open(struct groups *g);
+/* Headers that ask phones to answer by themselves. */
+extern const char group_answer_by_itself[];
 
 /* --- login.c --- */
 

@@ -35,7 +35,7 @@ static int open_parts(struct groups *g)
     g->logouts = module_live(g->ctx, "ring_logout", logout_changed, g);
     if (!g->logouts)
         return -EEXIST;
-    if ((result = order_open(g)) < 0 || (result = ring_open(g)) < 0 || (result = page_open(g)) < 0 ||
+    if ((result = order_open(g)) < 0 || (result = ring_open(g)) < 0 || (result = intercom_open(g)) < 0 ||
         (result = login_open(g)) < 0)
         return result;
     return module_add_status(g->ctx, "groups", status, g);

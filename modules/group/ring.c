@@ -74,7 +74,7 @@ static void cancelled(void *arg)
     ring_free(ring);
 }
 
-static json_t *result_json(const struct dial_result *result)
+json_t *ring_result(const struct dial_result *result)
 {
     json_t *json = json_pack("{s:s,s:s,s:s,s:f}", "status", dial_status_name(result->status), "cause",
                              cause_info(result->cause)->id, "detail", result->detail ? result->detail : "", "talk",
@@ -103,7 +103,7 @@ static void over(struct ring *ring, const struct dial_result *result)
     else if (nobody_answered(result->status) && ring->no_answer[0])
         verb_run_go(run, ring->context, ring->no_answer);
     else
-        verb_run_done(run, result_json(result));
+        verb_run_done(run, ring_result(result));
     ring_free(ring);
 }
 

@@ -408,9 +408,31 @@ static void parked(void *arg, struct console_request *request, json_t *params)
 
 /* --- the module --------------------------------------------------------------------------------------------------- */
 
-/* Rows are there to be read: the switch knows who waits where. */
+static struct slot *slot_of_row(const struct park *p, const char *account, const char *key)
+{
+    struct slot *slot;
+    char its[80];
+
+    LIST_FOR_EACH(slot, &p->slots, node)
+    {
+        snprintf(its, sizeof its, "%s/%u", slot->lot, slot->number);
+        if (slot->state != SLOT_PROMISED && strcmp(its, key) == 0 &&
+            strcmp(slot->by ? slot->by->name : "", account) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
+/* Rows are there to be read: the switch knows who waits where, and says so again. */
 static void changed(void *arg, const char *account, const char *key, const char *value)
 {
+    struct park *p = arg;
+    struct slot *slot = slot_of_row(p, account, key);
+
+    if (slot)
+        slot_show(slot);
+    else if (value)
+        module_live_set(p->live, account, key, NULL);
 }
 
 /* Of calls that an earlier run of the switch has lost. */

@@ -54,6 +54,8 @@ struct slot *park_promised(const struct park *park, const char *lot, const struc
 void slot_put(struct slot *slot, struct verb_run *run, struct leg *leg, bool tells);
 /* The number is free again; words for the record, if somebody was in it. What waits for the end of the run stays. */
 void slot_release(struct slot *slot, const char *words);
+/* Its row in tandem.v_parked is as the switch knows it. */
+void slot_show(struct slot *slot);
 /* Forgets it. */
 void slot_free(struct slot *slot);
 /* The leg in it was connected with somebody. */

@@ -39,6 +39,11 @@ static void row(struct slot *slot, bool gone)
     free(text);
 }
 
+void slot_show(struct slot *slot)
+{
+    row(slot, false);
+}
+
 static void publish(const struct slot *slot, enum event_kind kind, const char *words)
 {
     struct event event = {.kind = kind,
@@ -65,7 +70,7 @@ void slot_release(struct slot *slot, const char *words)
 
         slot->state = SLOT_FREE;
         row(slot, true);
-        leg_park(slot->leg, false, NULL);
+        leg_wait(slot->leg, false, NULL);
         snprintf(text, sizeof text, "%.50s leaves slot %u: %.100s", slot->leg->number, slot->number, words);
         publish(slot, EVENT_UNPARKED, text);
     }
@@ -104,7 +109,7 @@ void slot_left(struct slot *slot)
 static void wait_for_somebody(struct slot *slot)
 {
     slot->state = SLOT_WAITS;
-    leg_park(slot->leg, true, slot->by);
+    leg_wait(slot->leg, true, slot->by);
     if (slot->timeout_s && slot->by)
         loop_timer_start(slot->park->pbx->loop, &slot->timer, 1000ull * slot->timeout_s, waited_long, slot);
     row(slot, false);
@@ -210,7 +215,7 @@ static void waited_long(void *arg)
     charge(call, slot->by);
     call_talks_by(call, "recall from parking", slot->by->name);
     slot->state = SLOT_RECALLS;
-    leg_park(slot->leg, false, NULL);
+    leg_wait(slot->leg, false, NULL);
     row(slot, false);
     slot->dialling = call_dial(call, &request, recalled, slot) == 0;
     if (!slot->dialling)

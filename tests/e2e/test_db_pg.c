@@ -387,6 +387,11 @@ START_TEST(a_commit_is_in_force_within_a_second)
     ck_assert_str_eq(other->context, "guests");
     ck_assert(other->max_call == MAX_CALL_AS_SWITCH && other->session.mode == SESSION_AS_SWITCH);
     ck_assert(other->session.expires == 0 && other->session.min_se == 0);
+    ck_assert(other->max_calls == 0 && !other->anonymous);
+    sql("UPDATE config.account SET max_calls = 3, anonymous = true WHERE name = '202'");
+    wait_for(snapshot_account(db_snapshot(db), "202")->max_calls == 3);
+    other = snapshot_account(db_snapshot(db), "202");
+    ck_assert(other->anonymous);
     generation = snapshot_generation(db_snapshot(db));
     sql("SELECT set_account_enabled('201', false)");
     wait_for(!snapshot_account(db_snapshot(db), "201")->enabled);
@@ -542,7 +547,7 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_setting('Realm', 'x')", "cannot be called"},
         {"SELECT set_setting('realm', 'other')", "realm cannot change"},
         {"SELECT set_setting('realm', NULL)", "realm"},
-        {"SELECT set_setting('keepalife', '30')", "intercom, keepalive"},
+        {"SELECT set_setting('keepalife', '30')", "The switch knows account_rate, "},
         {"SELECT set_setting('keepalife', NULL)", "there is no setting"},
         {"SELECT set_setting('my.greeting', E'two\\nlines')", "control characters"},
         {"INSERT INTO config.account (name, realm, ha1_md5, ha1_sha256) VALUES ('9', 'other', '', '')",

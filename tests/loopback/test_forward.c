@@ -72,28 +72,32 @@ static void close_all(struct bed *bed, struct ua *a, struct ua *b, struct ua *c)
 
 static const struct {
     const char *when, *reason, *cause;
-    int status; /* 202's phone answers so; 0: it does nothing; -1: it is not called; -2: it is not there */
+    int status; /* 202's phone answers so; 0: it rings; -1: it is not called; -2: it is not there; -3: it says nothing
+                 */
 } conditions[] = {
     {"always", "unconditional", "cause=302", -1},    {"busy", "user-busy", "cause=486", 486},
     {"busy", "user-busy", "cause=486", 603},         {"no-answer", "no-answer", "cause=408", 0},
     {"unreachable", "unavailable", "cause=503", -2}, {"unreachable", "unavailable", "cause=503", 480},
+    {"no-answer", "no-answer", "cause=408", -3},
 };
 
 START_TEST(a_call_goes_on_under_each_condition_and_who_gets_it_sees_who_was_called)
 {
     struct bed *bed = bed_open(FORWARD, NULL);
     struct ua *a = bed_registered(bed, "201"), *b = NULL, *c = bed_registered(bed, "203");
-    struct message invite;
+    struct message invite, unheard;
     char diversion[100];
 
     if (conditions[_i].status != -2)
         b = bed_registered(bed, "202");
-    forward(bed, "202", conditions[_i].when, "203", conditions[_i].status == 0 ? 1 : 0);
+    forward(bed, "202", conditions[_i].when, "203", strcmp(conditions[_i].when, "no-answer") == 0);
     ua_invite(a, "202", NULL);
     if (conditions[_i].status > 0)
         refuse(b, must(ua_wait(b, "INVITE")), conditions[_i].status);
     else if (conditions[_i].status == 0)
         ua_reply(b, must(ua_wait(b, "INVITE")), 180, "Ringing", NULL);
+    else if (conditions[_i].status == -3)
+        unheard = *must(ua_wait(b, "INVITE"));
     invite = *must(ua_wait(c, "INVITE"));
     ck_assert(says(&invite, "From", "sip:201@"));
     snprintf(diversion, sizeof diversion, ";reason=%s;counter=1;", conditions[_i].reason);
@@ -105,6 +109,8 @@ START_TEST(a_call_goes_on_under_each_condition_and_who_gets_it_sees_who_was_call
     if (conditions[_i].status == 0) {
         ua_reply(b, must(ua_wait(b, "CANCEL")), 200, "OK", NULL);
         refuse(b, &b->invite, 487);
+    } else if (conditions[_i].status == -3) {
+        refuse(b, &unheard, 487); /* so that nothing of it is left */
     } else if (conditions[_i].status == -1) {
         expect_silence(bed, b, "INVITE");
     }
@@ -213,6 +219,22 @@ START_TEST(who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy)
     invite = *must(ua_wait(b, "INVITE"));
     taken(bed, a, b, &invite);
     close_all(bed, a, b, c);
+}
+END_TEST
+
+START_TEST(a_call_that_one_has_made_for_oneself_comes_all_the_same)
+{
+    struct bed *bed = bed_open(FORWARD, NULL);
+    struct ua *a = bed_registered(bed, "202");
+    char params[100];
+
+    disturb_not(bed, "202", true);
+    forward(bed, "202", "always", "203", 0);
+    snprintf(params, sizeof params, "{\"from\":\"202\",\"to\":\"203\",\"at\":%lld}", (long long)time(NULL));
+    command(bed, "originate", params); /* a wake-up call is one as well */
+    refuse(a, must(ua_wait(a, "INVITE")), 486);
+    bed_until(bed, bed->calls_ended == 1);
+    close_all(bed, a, NULL, NULL);
 }
 END_TEST
 
@@ -482,6 +504,7 @@ int main(void)
     tcase_add_test(tc, forwards_in_a_row_are_all_told_of_and_a_circle_ends_with_words);
     tcase_add_test(tc, a_member_of_a_ring_does_not_send_the_call_of_the_others_on);
     tcase_add_test(tc, who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy);
+    tcase_add_test(tc, a_call_that_one_has_made_for_oneself_comes_all_the_same);
     tcase_add_test(tc, what_follows_is_done_with_the_rights_and_limits_of_who_forwards);
     tcase_add_test(tc, a_phone_that_redirects_is_told_of_as_well);
     tcase_add_test(tc, without_call_waiting_an_account_with_a_call_is_busy);

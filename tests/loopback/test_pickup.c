@@ -157,6 +157,70 @@ START_TEST(of_two_who_dial_at_once_one_has_the_call_and_the_other_hears_words)
 }
 END_TEST
 
+/* Its description with this codec alone: "0", "8". */
+static const char *only(struct ua *ua, const char *payload, char *out, size_t size)
+{
+    char port[16];
+
+    snprintf(port, sizeof port, "%u", addr_port(&ua->rtp));
+    snprintf(out, size,
+             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %s RTP/AVP %s\r\n"
+             "a=sendrecv\r\n",
+             port, payload);
+    return out;
+}
+
+#define A_LAW 0x2a /* a loud sample */
+
+/* One packet of it. */
+static void say_a_law(struct ua *ua, const char *sdp_of_peer, unsigned serial)
+{
+    unsigned char packet[172] = {0x80, 8, (unsigned char)(serial >> 8), (unsigned char)serial};
+    union addr to = ua->rtp;
+    const char *port = strstr(sdp_of_peer, "m=audio ");
+
+    ck_assert_ptr_nonnull(port);
+    to.in.sin_port = htons((uint16_t)atoi(port + strlen("m=audio ")));
+    packet[6] = (unsigned char)(serial * 160 >> 8);
+    packet[7] = (unsigned char)(serial * 160);
+    packet[8] = 1;
+    memset(packet + 12, A_LAW, 160);
+    ck_assert_int_eq(sendto(ua->rtp_fd, packet, sizeof packet, 0, &to.sa, addr_len(&to)), (ssize_t)sizeof packet);
+}
+
+START_TEST(who_speaks_another_codec_than_the_caller_is_heard_all_the_same)
+{
+    struct scene s = scene_open();
+    struct message to_a, to_c;
+    unsigned serial = 1;
+    char sdp[400];
+
+    ua_invite(s.a, "202", only(s.a, "0", sdp, sizeof sdp));
+    ua_reply(s.b, must(ua_wait(s.b, "INVITE")), 180, "Ringing", NULL);
+    must(ua_wait(s.a, "180"));
+    ua_invite(s.c, "*8", only(s.c, "8", sdp, sizeof sdp));
+    to_c = *must(ua_wait(s.c, "200"));
+    ua_ack(s.c, &to_c);
+    to_a = *must(ua_wait(s.a, "200"));
+    ua_ack(s.a, &to_a);
+    stops_ringing(s.b);
+    ck_assert_ptr_nonnull(strstr(message_body(&to_a), "RTP/AVP 0\r\n"));
+    ck_assert_ptr_nonnull(strstr(message_body(&to_c), "RTP/AVP 8\r\n"));
+    s.a->packets_heard = 0;
+    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && s.a->packets_heard < 5;) {
+        unsigned char packet[2048];
+
+        say_a_law(s.c, message_body(&to_c), serial++);
+        loop_turn(s.bed->loop, 20);
+        while (recv(s.a->rtp_fd, packet, sizeof packet, MSG_DONTWAIT) > 12)
+            s.a->packets_heard += (packet[1] & 0x7f) == 0 && packet[12] != A_LAW;
+    }
+    ck_assert_uint_ge(s.a->packets_heard, 5);
+    hangs_up(s.a, s.c);
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(who_waits_longest_comes_first)
 {
     struct scene s = scene_open();
@@ -253,6 +317,8 @@ START_TEST(dialogs_that_are_not_there_or_not_his_are_refused_and_it_rings_on)
     is_refused(&s, s.c, headers, "481");
     snprintf(headers, sizeof headers, "Replaces: %s;from-tag=%s\r\n", s.b->call_id, s.b->remote_tag);
     ua_ack_failure(s.c, replacing(s.c, headers, "481"));
+    is_refused(&s, s.c, "Replaces: nobody;to-tag=;from-tag=\r\n", "400");
+    is_refused(&s, s.c, "Replaces: \"\"\r\n", "481");
     for (int i = 0; i < 2; i++) { /* the caller's own: it was not begun by us */
         snprintf(headers, sizeof headers, "Replaces: %s;to-tag=%s;from-tag=%s\r\n", s.a->call_id,
                  i ? s.tag : s.a->local_tag, i ? s.a->local_tag : s.tag);
@@ -285,6 +351,7 @@ int main(void)
     tcase_add_test(tc, where_nothing_rings_words_are_heard);
     tcase_add_test(tc, groups_say_who_may_take_whose_calls);
     tcase_add_test(tc, of_two_who_dial_at_once_one_has_the_call_and_the_other_hears_words);
+    tcase_add_test(tc, who_speaks_another_codec_than_the_caller_is_heard_all_the_same);
     tcase_add_test(tc, who_waits_longest_comes_first);
     suite_add_tcase(suite, tc);
     tc = tcase_create("INVITE with Replaces");

@@ -192,6 +192,45 @@ START_TEST(of_a_phone_that_has_gone_without_a_word_nothing_is_left)
 }
 END_TEST
 
+/* Its connection breaks and it registers on another one, which is no part of its dialog. */
+static void moves(struct ua *ua)
+{
+    struct ua *before = malloc(sizeof *before);
+
+    *before = *ua;
+    ua_reconnect(ua);
+    ck_assert_int_eq(ua_register(ua, -1), 200);
+    str_copy(ua->call_id, sizeof ua->call_id, before->call_id);
+    str_copy(ua->local_tag, sizeof ua->local_tag, before->local_tag);
+    str_copy(ua->remote_tag, sizeof ua->remote_tag, before->remote_tag);
+    str_copy(ua->target, sizeof ua->target, before->target);
+    str_copy(ua->from, sizeof ua->from, before->from);
+    str_copy(ua->to, sizeof ua->to, before->to);
+    free(before);
+}
+
+START_TEST(a_phone_whose_connection_breaks_is_told_on_its_next_one)
+{
+    struct party p = {.bed = bed_open("[module transfer]\n", NULL)};
+    struct message m;
+
+    p.a = bed_registered(p.bed, "201");
+    p.b = bed_registered_on(p.bed, UA_TCP, false, "202");
+    p.c = bed_registered(p.bed, "203");
+    talk(p.a, p.b);
+    ck_assert_int_eq(refer(p.b, TO_203), 202);
+    is_told(p.b, "active", 100);
+    m = *must(ua_wait(p.c, "INVITE"));
+    moves(p.b);
+    ua_reply(p.c, &m, 180, "Ringing", NULL);
+    is_told(p.b, "active", 180);
+    c_answers(&p);
+    is_told(p.b, OVER, 200);
+    b_is_free(&p);
+    party_close(&p);
+}
+END_TEST
+
 START_TEST(the_first_subscription_of_a_dialog_is_meant_without_an_id_and_later_ones_by_theirs)
 {
     struct party p = party_open();
@@ -314,7 +353,7 @@ END_TEST
 
 #define FORBIDS                                                                                                        \
     "include('accounts.lua')\n"                                                                                        \
-    "extension('internal', '_00.', function(call) call:hangup('forbidden') end)\n"                                      \
+    "extension('internal', '_00.', function(call) call:hangup('forbidden') end)\n"                                     \
     "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"
 
 START_TEST(where_its_account_may_not_call_a_phone_transfers_nobody)
@@ -516,6 +555,7 @@ int main(void)
     tcase_add_test(tc, who_has_hung_up_is_told_to_the_end_in_the_dialog_of_the_call_that_is_over);
     tcase_add_loop_test(tc, a_phone_that_knows_no_such_subscription_is_told_no_more_and_the_transfer_goes_on, 0, 2);
     tcase_add_test(tc, of_a_phone_that_has_gone_without_a_word_nothing_is_left);
+    tcase_add_test(tc, a_phone_whose_connection_breaks_is_told_on_its_next_one);
     tcase_add_test(tc, the_first_subscription_of_a_dialog_is_meant_without_an_id_and_later_ones_by_theirs);
     tcase_add_test(tc, who_unsubscribes_is_told_no_more_and_the_transfer_goes_on);
     tcase_add_test(tc, nobody_subscribes_to_transfers_by_himself);

@@ -250,6 +250,26 @@ START_TEST(without_a_module_that_serves_it_a_hold_is_passed_on_as_it_came)
 }
 END_TEST
 
+START_TEST(music_that_cannot_be_played_is_none)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    snapshot_put_music(fx.snapshot, music_class_new("default", false, "/nowhere/music.wav", false));
+    offers(caller, DIR_SEND, callee, DIR_RECV); /* who holds first finds out */
+    for (int i = 0; hold_music_has(caller) && i < 2000; i++) {
+        usleep(1000);
+        turn();
+    }
+    ck_assert(!hold_music_has(caller));
+    ck_assert_uint_eq(playing(), 0);
+    offers(caller, DIR_SENDRECV, callee, DIR_SENDRECV);
+    (void)noted();
+    offers(caller, DIR_SEND, callee, DIR_RECV);
+    ck_assert_str_eq(noted(), "offer:202 reoffer:201:ok");
+    over(caller);
+}
+END_TEST
+
 /* A loudspeaker, say. */
 START_TEST(a_phone_that_has_never_sent_holds_nobody_by_listening)
 {
@@ -310,6 +330,7 @@ int main(void)
     tcase_add_test(hold, who_is_held_hears_music_until_the_hold_ends);
     tcase_add_test(hold, who_is_held_by_the_switch_is_told_nothing_whatever_the_holder_says);
     tcase_add_test(hold, without_a_module_that_serves_it_a_hold_is_passed_on_as_it_came);
+    tcase_add_test(hold, music_that_cannot_be_played_is_none);
     tcase_add_test(hold, a_phone_that_has_never_sent_holds_nobody_by_listening);
     tcase_add_test(hold, an_account_may_have_no_music);
     tcase_add_test(hold, a_hold_that_ends_while_the_music_is_read_stays_silent);

@@ -316,7 +316,7 @@ def every_command_has_help_a_place_in_the_manual_and_completes(t):
     commands = [line.split()[0] for line in said.partition("Commands:")[2].partition("Options:")[0].splitlines() if line.strip()]
     assert {"account", "device", "setting", "db"} <= set(commands), commands
     with open(f"{t.world.source}/contrib/man/tandem.1", encoding="utf-8") as page:
-        manual = " ".join(re.sub(r'\\f[A-Z]|\\-|^\.[A-Z]+|"', " ", page.read(), flags=re.M).split())
+        manual = " ".join(re.sub(r'\\f[A-Z]|^\.[A-Z]+|"', " ", page.read().replace("\\-", "-"), flags=re.M).split())
 
     def complete(*words):
         script = (f"source {t.world.source}/contrib/completion/tandem; COMP_WORDS=(tandem \"$@\"); COMP_CWORD=$#; _tandem; "

@@ -28,6 +28,8 @@ def where_calls_go_is_set_by_psql_and_the_command_line_and_stands_in_the_records
     caller.send_invite(callee.user)
     refused = caller.response("INVITE", timeout=20.0, call_id=caller.call[1])
     assert refused.status == 486 and "does not want to be disturbed" in refused.get("warning"), refused
+    words = f"It was refused because {callee.user} does not want to be disturbed."
+    wait_until("`tandem why last` to say that", lambda: words in tandem.json("why", "last")["sentence"], 20, 0.2)
     row = tandem.wait_record(f"SELECT do_not_disturb, busy FROM v_feature WHERE account = '{callee.user}' AND do_not_disturb",
                              "the row of do-not-disturb")
     assert row["busy"] in (None, ""), row

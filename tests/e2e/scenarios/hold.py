@@ -8,12 +8,13 @@ from harness.proc import wait_until
 MUSIC = 1500  # Hz: the class that the switch plays
 
 
-def _tandem(t):
-    tandem = t.own_tandem().start()
-    path = os.path.join(t.directory("music"), "music.wav")
+def _music_of(t, account):
+    """What this account plays to whom it holds is one tone. Returns the name of the class."""
+    name, path = f"of-{account}", os.path.join(t.directory("music"), "music.wav")
     audio.write_tone(path, MUSIC, seconds=2)
-    tandem.sql(f"SELECT tandem.set_music_class('default', '{path}', 'files')")
-    return tandem
+    t.tandem.sql(f"SELECT tandem.set_music_class('{name}', '{path}', 'files')")
+    t.tandem.cli("account", "set", account, "--music-class", name)
+    return name
 
 
 def _talk(a, b):
@@ -28,8 +29,9 @@ def _talk(a, b):
 
 def _hold_story(t, kind, other):
     """The caller holds and resumes; what is heard, and what CLI, SQL and records say."""
-    tandem = _tandem(t)
+    tandem = t.tandem
     a, b = t.phone(tone=440, kind=kind), t.phone(tone=880, kind=other)
+    music = _music_of(t, a.user)
     _talk(a, b)
     call = tandem.running_call(a.user)["id"]
     a.hold()
@@ -39,16 +41,17 @@ def _hold_story(t, kind, other):
     assert b.heard_seconds(a.tone, held) + b.heard_seconds(linphone.MUSIC, held) <= 0.2, "who holds is heard meanwhile"
     assert a.heard_seconds(MUSIC) == 0, "who holds hears the music"
     assert f"{a.user} holds {b.user} for " in tandem.cli("calls").stdout, tandem.cli("calls").stdout
-    words = f"{a.user} holds {b.user}, who hears the music default"
-    row = tandem.wait_record("SELECT call_id, words, lasts FROM v_hold", "the hold in the database")
-    assert (row["call_id"], row["words"]) == (call, words), row
+    words = f"{a.user} holds {b.user}, who hears the music {music}"
+    row = tandem.wait_record(f"SELECT words, lasts FROM v_hold WHERE call_id = '{call}'", "the hold in the database")
+    assert row["words"] == words, row
+    assert words in tandem.cli("call", call).stdout, tandem.cli("call", call).stdout
     assert words in tandem.cli("why", call).stdout, tandem.cli("why", call).stdout
     a.resume()
     heard, back = a.place(), b.place()
     b.wait_heard(a.tone, seconds=1, since=back)
     if kind == "linphone":  # the recording of a baresip ends when it holds
         a.wait_heard(b.tone, seconds=1, since=heard)
-    wait_until("the end of the hold", lambda: not tandem.records("SELECT words FROM v_hold"), 10, 0.2)
+    wait_until("the end of the hold", lambda: not tandem.records(f"SELECT words FROM v_hold WHERE call_id = '{call}'"), 10, 0.2)
     a.hangup()
     b.closed()
     record = t.call_record(a.user)
@@ -70,13 +73,12 @@ def whom_a_linphone_holds_hears_music_and_then_both_hear_each_other(t):
 
 def the_old_way_to_hold_is_music_as_well(t):
     """An address of 0.0.0.0, without a direction (RFC 2543)."""
-    tandem = _tandem(t)
-    b = t.phone(tone=880)
-    account = t.account()
+    tandem, b, account = t.tandem, t.phone(tone=880), t.account()
+    _music_of(t, account[0])
     program = sipp.start(t, "call_holding_old", t.ports(1)[0], account=account, keys={"number": b.user})
     b.ringing()
     b.accept()
-    b.wait_heard(MUSIC, seconds=1)
+    b.wait_heard(MUSIC, seconds=0.5)
     sipp.finish(program).expect_success()
     b.closed()
     call = t.call_record(account[0])
