@@ -9,8 +9,8 @@
 #include "sip/agent.h"
 
 #define CYCLES 1000
-#define WARM 400     /* till what remembers the latest calls is full */
-#define SLACK 500000 /* bytes: a leg of each would be five times that */
+#define WARM 600      /* till what remembers the latest calls is full */
+#define SLACK 1500000 /* bytes: a leg of each would be twice that */
 
 /* What was repeated, and came late. */
 static void forget(struct party *p)
@@ -123,12 +123,14 @@ static struct baseline baseline(struct party *p)
 START_TEST(a_thousand_transfers_leave_everything_as_it_was)
 {
     static void (*const kinds[])(struct party *) = {blind, attended, by_keys, blind_in_vain};
-    struct bed_options options = {.modules = "[module transfer]\n", .media_ports = 1600, .media_rest_ms = 50};
+    struct bed_options options = {
+        .modules = "[module transfer]\n", .media_ports = 1600, .media_rest_ms = 50, .lines = "source_rate = 0\n"};
     struct party p = {0};
     struct baseline before, after;
 
     p.bed = bed_open_with(&options);
     bed_setting(p.bed, "phone_keepalive", "0"); /* nobody asks the phones whether they are there */
+    bed_setting(p.bed, "account_rate", "0");    /* nobody is too fast */
     bed_dtmf(p.bed, "202", DTMF_INFO);
     p.a = bed_registered(p.bed, "201");
     p.b = bed_registered(p.bed, "202");
