@@ -164,12 +164,17 @@ static bool asks_to_join(const sip_t *sip)
 }
 
 /* RFC 3891 §3: it stands there once, and nothing contradicts it. One that cannot be read must not become a call like
- * any other. */
+ * any other. In the library's list of errors stand names of headers, and, as they are, headers that may come once only
+ * and came again. */
 static bool replaces_is_odd(const sip_t *sip)
 {
-    for (const sip_error_t *er = sip->sip_error; er; er = er->er_next)
-        if (er->er_name && strcasecmp(er->er_name, "Replaces") == 0)
+    for (const sip_error_t *er = sip->sip_error; er; er = er->er_next) {
+        const msg_hclass_t *class = er->er_common->h_class;
+
+        if (class == sip_replaces_class ||
+            (class == sip_error_class && er->er_name && strcasecmp(er->er_name, "Replaces") == 0))
             return true;
+    }
     return sip->sip_replaces && (sip->sip_error || asks_to_join(sip));
 }
 
