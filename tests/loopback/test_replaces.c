@@ -172,6 +172,9 @@ START_TEST(what_is_no_replaces_at_all_is_400_and_join_is_501)
     snprintf(headers, sizeof headers, "Replaces: %s\r\n", p.b->call_id);
     ck_assert_int_eq(invite(p.second, headers), 481);
     ck_assert_int_eq(invite(p.second, "Join: x;to-tag=y;from-tag=z\r\n"), 501);
+    /* another header that comes twice where once is right is no matter of Replaces */
+    snprintf(headers, sizeof headers, "%sMax-Forwards: 70\r\n", one);
+    ck_assert_int_eq(invite(p.second, headers), 400);
     for (size_t i = 0; i < COUNT_OF(methods); i++) {
         const struct ask ask = {.method = methods[i], .in_dialog = true, .headers = one};
 
