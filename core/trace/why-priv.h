@@ -1,4 +1,4 @@
-/* What the two files of explanations share: reading reports, making paragraphs. */
+/* What the files of explanations share: reading reports, making paragraphs. */
 #ifndef TRACE_WHY_PRIV_H
 #define TRACE_WHY_PRIV_H
 
@@ -33,6 +33,19 @@ static inline bool why_is(const json_t *object, const char *key, const char *tex
 {
     return strcmp(why_str(object, key), text) == 0;
 }
+
+/* What a leg's audio was to listen to: "mos_in", "mos_out"; 0: not known. */
+static inline double why_score(const json_t *leg, const char *key)
+{
+    return json_number_value(json_object_get(json_object_get(leg, "media"), key));
+}
+
+/* why_audio.c: each says what there is to say, if anything, and returns whether it did. */
+bool why_keyless(struct why *why); /* encrypted, and no keys came */
+bool why_silence(struct why *why);
+bool why_quality(struct why *why);
+/* Who is on hold; of a call that has ended: who was, at its end. */
+void why_hold(struct why *why, bool ended);
 
 /* why_story.c */
 /* What became of people, out of the reports of all calls of a conversation: lines in order of time, each once (of two
