@@ -12,7 +12,7 @@ struct verb;
 struct verb_run;
 
 /* Does it. Ends with one of verb_run_done(), verb_run_fail(), verb_run_go(), now or later; a verb that ends later has
- * to say by verb_run_on_cancel() how it is called off. argument: JSON null when there is none; valid until the end. */
+ * to say by verb_run_on_cancel() how it is called off. argument: NULL when there is none; valid until the end. */
 typedef void (*verb_fn)(void *arg, struct verb_run *run, struct call *call, const json_t *argument);
 
 /* 0, -EEXIST, -EINVAL: not a name of letters, digits and underscores. name and summary are copied. */
