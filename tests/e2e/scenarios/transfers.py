@@ -1,8 +1,8 @@
 """Transfers on telephones of two makers: who hears whom after each step, and what the record says."""
 
-from harness import audio
+from harness import audio, sipp
 from harness.proc import wait_until
-from harness.sip import uri_of
+from harness.sip import tag_of, uri_of
 
 A, B, C = 440, 880, 1320  # Hz
 
@@ -111,3 +111,25 @@ def a_hundred_transfers_leave_the_switch_as_it_was(t):
     assert t.tandem.json("calls")["calls"] == []
     wait_until("all records", lambda: t.tandem.sql("SELECT count(*) FROM tandem.v_call WHERE ended_at IS NOT NULL AND "
                                                    "who_talked LIKE '%(by transfer of %'") == [["100"]], 20, 0.25)
+
+
+def another_phone_of_an_account_takes_its_call_over_and_nobody_else_does(t):
+    t.own_tandem(log="info").start()
+    owner = t.account()
+    with t.endpoint() as a, t.endpoint(owner) as b:
+        assert b.register().status == 200
+        assert a.send_invite(b.user) is None
+        invite = _answer(b, "first")
+        answer = a.response("INVITE", 200, 15)
+        a.ack(answer)
+        name = f"{invite.get('call-id')};to-tag={tag_of(invite.get('from'))};from-tag=first"
+        for wanted, status in ((name + "x", 481), (name.replace("to-tag=", "to-tag=x"), 481), (name, 403)):
+            sipp.run(t, "replace_refused", t.ports(1)[0], account=t.account(), keys={"number": b.user, "replaces": wanted},
+                     parts={"status": str(status)}).expect_success()
+        program = sipp.start(t, "replace", t.ports(1)[0], account=owner, keys={"number": b.user, "replaces": name})
+        b.reply(b.request("BYE", 15), 200, "OK")
+        wait_until("the other phone to have the call", lambda: [leg["state"] for call in t.tandem.json("calls")["calls"]
+                                                                for leg in call["legs"]] == ["up", "up"], 15, 0.2)
+        assert a.bye(answer).status == 200
+        sipp.finish(program).expect_success()
+    _record(t, a.user, f"{a.user} → {b.user}, then {b.user} (another phone)")
