@@ -88,7 +88,8 @@ static void asking_free(void *value)
 {
     struct asking *a = value;
 
-    consult_end(a->by->call); /* the module stops */
+    if (consult_other(a->by)) /* the module stops; by now somebody else of the call may have who waits for him */
+        consult_end(a->by->call);
     consult_forget(a->by);
     loop_timer_stop(a->by->pbx->loop, &a->timer);
     hush(a);

@@ -238,6 +238,29 @@ START_TEST(whoever_hangs_up_before_the_number_is_complete_ends_the_call)
 }
 END_TEST
 
+START_TEST(who_has_transferred_and_is_gone_at_last_takes_nothing_from_who_transfers_now)
+{
+    struct party p = talk();
+    struct message bye;
+
+    types(p.b, "*1203#");
+    party_answers(p.c, &p.to_c);
+    bye = *must(ua_wait(p.b, "BYE"));
+    types(p.c, "*1");
+    ua_reply(p.b, &bye, 200, "OK", NULL);
+    bed_until(p.bed, p.bed->pbx->leg_count == 2);
+    types(p.c, "*43#");
+    party_let_go(p.c);
+    hears_keys(p.a, "");
+    p.a->packets_heard = 0;
+    ua_talk(p.a, message_body(&p.to_a), 10, 0x77);
+    ck_assert_uint_ge(ua_hear(p.a, 1), 1);
+    ua_bye(p.a);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    party_close(&p);
+}
+END_TEST
+
 START_TEST(an_echo_is_a_target_like_any_other)
 {
     struct party p = talk();
@@ -320,6 +343,7 @@ int main(void)
     tcase_add_test(tc, who_waits_and_hangs_up_leaves_the_other_two_alone);
     tcase_add_test(tc, who_hangs_up_while_the_target_rings_leaves_it_to_who_waits);
     tcase_add_test(tc, whoever_hangs_up_before_the_number_is_complete_ends_the_call);
+    tcase_add_test(tc, who_has_transferred_and_is_gone_at_last_takes_nothing_from_who_transfers_now);
     tcase_add_test(tc, an_echo_is_a_target_like_any_other);
     suite_add_tcase(suite, tc);
     tc = tcase_create("command line");
