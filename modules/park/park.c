@@ -42,7 +42,8 @@ struct slot *park_promised(const struct park *park, const char *lot, const struc
 
     LIST_FOR_EACH(slot, &park->slots, node)
     {
-        if (slot->state == SLOT_PROMISED && by && strcmp(slot->by->name, by->name) == 0 && strcmp(slot->lot, lot) == 0)
+        if (slot->state == SLOT_PROMISED && slot->by && by && strcmp(slot->by->name, by->name) == 0 &&
+            strcmp(slot->lot, lot) == 0)
             return slot;
     }
     return NULL;
@@ -448,7 +449,6 @@ static int start(struct module_ctx *ctx, void **state)
     struct park *p = mem_new(sizeof *p);
     int result = -EEXIST;
 
-    p->ctx = ctx;
     p->pbx = module_pbx(ctx);
     list_init(&p->slots);
     *state = p;

@@ -10,7 +10,6 @@
 #define SLOT_DIGITS 3
 
 struct park {
-    struct module_ctx *ctx;
     struct pbx *pbx;
     struct module_live *live; /* what tandem.v_parked shows */
     struct list slots;        /* that are taken; in the order of lots and numbers */

@@ -15,6 +15,7 @@ static const char pickup_dialplan[] =
     "extension('internal', 'hotline', function(call)\n"
     "  call:park{ caller = true, slot = 5, recall = '202' }\n"
     "end)\n"
+    "extension('internal', 'outside', function(call) call:dial{ to = 'number:internal//204' } end)\n"
     "extension('internal', '_.', function(call) call:dial{ to = call.extension } end)\n"
     "extension('guests', '*8', function(call) call:pickup() end)\n"
     "extension('guests', '_*8X!', function(call) call:pickup(call.extension:sub(3)) end)\n"

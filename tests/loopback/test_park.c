@@ -244,6 +244,46 @@ START_TEST(who_consults_a_slot_hands_over_to_it_with_his_transfer_key)
 }
 END_TEST
 
+/* The party of a live call that has no account. */
+static const struct leg *stranger(const struct bed *bed)
+{
+    const struct call *call;
+
+    LIST_FOR_EACH(call, &bed->pbx->calls, in_pbx)
+    {
+        if (call->caller && !call->caller->account)
+            return call->caller;
+    }
+    ck_abort_msg("all have an account");
+    return NULL;
+}
+
+START_TEST(a_slot_that_was_told_to_somebody_without_an_account_is_in_nobodys_way)
+{
+    struct scene s = scene_open();
+    char id[UUID_TEXT], params[120];
+    json_t *answer;
+
+    ua_invite(s.c, "outside", NULL); /* 204 talks to somebody who has no account */
+    ua_reply(s.d, must(ua_wait(s.d, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(s.d, "ACK"));
+    ua_ack(s.c, must(ua_wait(s.c, "200")));
+    uuid_text(&stranger(s.bed)->id, id);
+    snprintf(params, sizeof params, "{\"who\": \"%s\", \"to\": \"*7\", \"attended\": true}", id);
+    answer = bed_ask(s.bed, "transfer", params);
+    ck_assert_msg(json_is_object(json_object_get(answer, "result")), "%s", json_dumps(answer, 0));
+    json_decref(answer);
+    s.c->packets_heard = 0;
+    ck_assert_uint_ge(ua_hear(s.c, 5), 5); /* is told the number */
+    parks(&s, "*7");
+    ck_assert_int_eq(slot_in_use(s.bed), 2);
+    ua_bye(s.d);
+    ua_bye(s.c);
+    is_fetched(&s, "*72");
+    scene_close(&s);
+}
+END_TEST
+
 static void types(struct ua *ua, const char *keys)
 {
     for (; *keys; keys++) {
@@ -445,6 +485,7 @@ int main(void)
     tcase_add_test(tc, who_is_handed_over_to_a_slot_that_is_taken_comes_back);
     tcase_add_test(tc, who_is_about_to_park_hears_the_number_and_has_it);
     tcase_add_test(tc, who_consults_a_slot_hands_over_to_it_with_his_transfer_key);
+    tcase_add_test(tc, a_slot_that_was_told_to_somebody_without_an_account_is_in_nobodys_way);
     tcase_add_test(tc, phones_without_a_transfer_key_park_by_codes_that_are_typed_in_the_call);
     tcase_add_test(tc, the_number_that_was_said_is_kept_a_while_for_the_transfer);
     tcase_add_test(tc, only_accounts_of_the_context_fetch);
