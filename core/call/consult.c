@@ -251,8 +251,11 @@ static void leave_to(struct consult *c, struct leg *with)
     call_talks_by(call, "attended transfer", c->by->number);
     call_serve(call, who, NULL);
     leg_wait(who, false, NULL);
-    if (bug_if(bridge_join(who, with) < 0))
-        leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
+    if (bug_if(bridge_join(who, with) < 0)) {
+        leg_end(with, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
+        leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed"); /* and nobody waits any more */
+        return;
+    }
     call_set_state(call, CALL_TALKING);
     snprintf(words, sizeof words, "%.50s talks to %.50s now, by way of %.50s", who->number, with->number,
              c->by->number);
@@ -272,6 +275,7 @@ static void go_instead(struct consult *c)
     call_let_alone(call);
     c->stage = HANDED;
     leg_wait(c->who, false, NULL);
+    call_answers(call, c->before); /* to him it comes back when the transfer fails */
     if (transfer_of(c->by, c->who, c->context, c->extension, c->behalf) < 0)
         leg_end(c->who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
     loop_unref_later(call->pbx->loop, call, "instead");

@@ -199,6 +199,8 @@ static int begin_transfer(struct leg *by, struct leg *who, const char *context, 
         return -EBUSY;
     if (by->call != call || who->state != LEG_UP)
         return -ENOTCONN;
+    if (strlen(context) >= sizeof t->context || strlen(extension) >= sizeof t->extension)
+        return -E2BIG; /* cutting it short would make it somebody else */
     t = mem_new(sizeof *t);
     t->call = obj_ref(call, "transfer");
     t->by = leg_is_alive(by) ? obj_ref(by, "transfer") : NULL;

@@ -25,7 +25,8 @@ struct transfer_wish {
 enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_size);
 
 /* Hands over whoever `by` talks to. behalf answers for what follows. news (NULL: none) is taken only with 0.
- * -EBUSY: a transfer of this call is under way; -ENOTCONN: `by` talks to nobody, or not in a call with its peer. */
+ * -EBUSY: a transfer of this call is under way; -ENOTCONN: `by` talks to nobody, or not in a call with its peer;
+ * -E2BIG: context or extension has more than 63 characters. */
 int call_transfer(struct leg *by, const char *context, const char *extension, struct account *behalf,
                   struct transfer_news *news);
 

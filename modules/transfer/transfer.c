@@ -29,6 +29,8 @@ static enum verdict done(struct hook_walk *walk, int result)
         return VERDICT_HANDLED;
     case -EBUSY:
         return refuse(walk, CAUSE_GLARE, "this call is being transferred already");
+    case -E2BIG:
+        return refuse(walk, CAUSE_UNKNOWN_NUMBER, "the number is too long to be called for somebody");
     default:
         return refuse(walk, CAUSE_REJECTED, "the call is in no state to be transferred");
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/obj.h"
+#include "call/consult.h"
 #include "call/transfer.h"
 #include "call_fixture.h"
 
@@ -111,6 +112,45 @@ START_TEST(an_extension_that_does_not_exist_gives_the_party_back)
 }
 END_TEST
 
+START_TEST(a_number_that_would_be_cut_short_is_not_called)
+{
+    struct leg *callee, *caller = connected(&callee);
+    char number[80];
+
+    memset(number, '1', sizeof number);
+    number[sizeof number - 1] = '\0';
+    ck_assert_int_eq(call_transfer(callee, "internal", number, NULL, &asker), -E2BIG);
+    ck_assert_ptr_eq(bridge_peer(caller), callee);
+    ck_assert_str_eq(noted(), "");
+    phone_hangs_up(caller, WHO_CALLER);
+    all_phones_gone();
+}
+END_TEST
+
+START_TEST(who_hung_up_before_the_target_answered_does_not_go_on_paying)
+{
+    struct leg *callee, *caller = connected(&callee);
+    struct account *account = account_new("202", "realm", "secret");
+    struct call *call = caller->call;
+
+    ck_assert_int_eq(consult_begin(callee, NULL, NULL), 0);
+    consult_call(call, "internal", "203", account);
+    turn();
+    ck_assert_ptr_eq(call->behalf, account);
+    phone_hangs_up(callee, WHO_CALLEE);
+    turn();
+    ck_assert_ptr_eq(call->behalf, account); /* the target is called for the other one, in his place */
+    obj_unref(account, "snapshot");
+    ck_assert_int_eq(dial(caller, "203", 0), 0);
+    phone_refuses(leg_of("203"), 486);
+    turn();
+    script_ends(call);
+    ck_assert_ptr_null(call->behalf);
+    call_end(call, CAUSE_NORMAL, WHO_OPERATOR, NULL);
+    all_phones_gone();
+}
+END_TEST
+
 START_TEST(two_calls_become_one_and_the_other_ends_as_transferred)
 {
     struct leg *target, *line = connected(&target), *callee, *caller = connected(&callee);
@@ -145,6 +185,8 @@ int main(void)
     tcase_add_test(tc, the_transferor_is_called_back_for_half_a_minute_and_then_the_party_is_let_go);
     tcase_add_test(tc, a_failure_gives_the_party_back_and_it_may_be_handed_over_again);
     tcase_add_test(tc, an_extension_that_does_not_exist_gives_the_party_back);
+    tcase_add_test(tc, a_number_that_would_be_cut_short_is_not_called);
+    tcase_add_test(tc, who_hung_up_before_the_target_answered_does_not_go_on_paying);
     tcase_add_test(tc, two_calls_become_one_and_the_other_ends_as_transferred);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
