@@ -164,10 +164,12 @@ static int begin(struct dialog *dialog, nta_incoming_t *irq, const struct wish *
     n->pending = verdict == EVENT_PENDING;
     take_body(wish, n);
     snprintf(expires, sizeof expires, "%u", wish->expires);
-    reply_last(dialog, irq, SIP_200_OK, SIPTAG_EXPIRES_STR(expires), SIPTAG_CONTACT_STR(dialog->contact), TAG_END());
     if (wish->expires) {
         notifier_extend(n, wish->expires);
         event_store_put(n); /* before the 200: what a phone was told is not forgotten */
+    }
+    reply_last(dialog, irq, SIP_200_OK, SIPTAG_EXPIRES_STR(expires), SIPTAG_CONTACT_STR(dialog->contact), TAG_END());
+    if (wish->expires) {
         notifier_tell_all(n);
     } else { /* it asks how things are, once (RFC 6665 §4.4.3) */
         notifier_end(n, "timeout", 0);
