@@ -52,7 +52,7 @@ static int start(struct module_ctx *ctx, void **state)
     list_init(&g->groups);
     list_init(&g->follows);
     list_init(&g->turns);
-    list_init(&g->talks);
+    list_init(&g->last_talks);
     list_init(&g->pages);
     result = open_parts(g);
     if (result < 0)

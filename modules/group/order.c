@@ -12,7 +12,7 @@ struct turn {
     char group[64], first[64];
 };
 
-struct talk {
+struct last_talk {
     struct list node;
     char who[64];
     uint64_t ended_us;
@@ -85,14 +85,14 @@ static struct turn *turn_of(const struct groups *g, const char *group)
     return NULL;
 }
 
-static struct talk *talk_of(const struct groups *g, const char *who)
+static struct last_talk *last_talk_of(const struct groups *g, const char *who)
 {
-    struct talk *talk;
+    struct last_talk *last;
 
-    LIST_FOR_EACH(talk, &g->talks, node)
+    LIST_FOR_EACH(last, &g->last_talks, node)
     {
-        if (strcmp(talk->who, who) == 0)
-            return talk;
+        if (strcmp(last->who, who) == 0)
+            return last;
     }
     return NULL;
 }
@@ -121,9 +121,9 @@ void order_now(struct groups *g, const struct group *group, unsigned *order)
 
     random_bytes(&random, sizeof random);
     for (unsigned i = 0; i < group->count && group->strategy == STRATEGY_LONGEST_IDLE; i++) {
-        const struct talk *talk = talk_of(g, group->members[i].name);
+        const struct last_talk *last = last_talk_of(g, group->members[i].name);
 
-        idle_since_us[i] = talks_now(g, group->members[i].name) ? UINT64_MAX : talk ? talk->ended_us : 0;
+        idle_since_us[i] = talks_now(g, group->members[i].name) ? UINT64_MAX : last ? last->ended_us : 0;
     }
     order_members(group, turn ? turn->first : "", idle_since_us, random, order);
 }
@@ -162,20 +162,41 @@ static void leg_ended(void *arg, const struct event *event)
     struct groups *g = arg;
     const struct leg *leg = event->leg;
     const char *who;
-    struct talk *talk;
+    struct last_talk *last;
 
     if (!leg || !leg->answered_us)
         return;
     who = leg->account ? leg->account->name : leg->number;
-    talk = talk_of(g, who);
-    if (!talk && !is_member(g, who))
+    last = last_talk_of(g, who);
+    if (!last && !is_member(g, who))
         return;
-    if (!talk) {
-        talk = mem_new(sizeof *talk);
-        str_copy(talk->who, sizeof talk->who, who);
-        list_append(&g->talks, &talk->node);
+    if (!last) {
+        last = mem_new(sizeof *last);
+        str_copy(last->who, sizeof last->who, who);
+        list_append(&g->last_talks, &last->node);
     }
-    talk->ended_us = loop_now_us(g->pbx->loop);
+    last->ended_us = loop_now_us(g->pbx->loop);
+}
+
+void order_configured(struct groups *g)
+{
+    struct turn *turn, *next_turn;
+    struct last_talk *last, *next_last;
+
+    LIST_FOR_EACH_SAFE(turn, next_turn, &g->turns, node)
+    {
+        if (group_find(g, turn->group))
+            continue;
+        list_unlink(&turn->node);
+        free(turn);
+    }
+    LIST_FOR_EACH_SAFE(last, next_last, &g->last_talks, node)
+    {
+        if (is_member(g, last->who))
+            continue;
+        list_unlink(&last->node);
+        free(last);
+    }
 }
 
 int order_open(struct groups *g)
@@ -191,10 +212,10 @@ void order_close(struct groups *g)
         list_unlink(&turn->node);
         free(turn);
     }
-    while (!list_empty(&g->talks)) {
-        struct talk *talk = LIST_ENTRY(g->talks.next, struct talk, node);
+    while (!list_empty(&g->last_talks)) {
+        struct last_talk *last = LIST_ENTRY(g->last_talks.next, struct last_talk, node);
 
-        list_unlink(&talk->node);
-        free(talk);
+        list_unlink(&last->node);
+        free(last);
     }
 }
