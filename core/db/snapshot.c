@@ -398,13 +398,6 @@ const struct feature *snapshot_feature_at(const struct snapshot *s, size_t i)
     return s->features.sorted[i];
 }
 
-const struct feature *snapshot_feature(const struct snapshot *s, const char *kind, const char *name)
-{
-    char id[160];
-
-    return names_find(&s->features, feature_id(kind, name, id));
-}
-
 const struct room *snapshot_room(const struct snapshot *s, const char *name)
 {
     return names_find(&s->rooms, name);

@@ -166,8 +166,6 @@ const struct music_class *snapshot_music(const struct snapshot *snapshot, const 
 /* The same object in two snapshots: nothing of it has changed. In order of kind and name. */
 size_t snapshot_feature_count(const struct snapshot *snapshot);
 const struct feature *snapshot_feature_at(const struct snapshot *snapshot, size_t i);
-/* NULL when there is none. */
-const struct feature *snapshot_feature(const struct snapshot *snapshot, const char *kind, const char *name);
 const char *snapshot_setting(const struct snapshot *snapshot, const char *key, const char *otherwise);
 /* A setting in seconds; `otherwise` when it is missing or not a number up to a week (snapshot NULL: missing). */
 unsigned snapshot_seconds(const struct snapshot *snapshot, const char *key, unsigned otherwise);

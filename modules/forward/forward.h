@@ -28,8 +28,8 @@ struct forward {
 
 int state_open(struct forward *f);
 void state_close(struct forward *f);
-const char *forward_when_name(enum forward_when when);  /* "always", "busy", "no-answer", "unreachable" */
-enum forward_when forward_when_parse(const char *text); /* WHEN_COUNT: none of them */
+/* "always", "busy", "no-answer", "unreachable". WHEN_COUNT: none of them. */
+enum forward_when forward_when_parse(const char *text);
 /* False: it is off. */
 bool forward_get(const struct forward *f, const char *account, enum forward_when when, struct forward_to *out);
 /* number "": off. seconds 0: FORWARD_RING_S. 0; -EINVAL with why, in words. */

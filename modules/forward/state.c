@@ -8,11 +8,6 @@
 
 static const char *const when_names[WHEN_COUNT] = {"always", "busy", "no-answer", "unreachable"};
 
-const char *forward_when_name(enum forward_when when)
-{
-    return when_names[when];
-}
-
 enum forward_when forward_when_parse(const char *text)
 {
     int when = 0;
