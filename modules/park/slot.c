@@ -118,10 +118,11 @@ static void wait_for_somebody(struct slot *slot)
 /* Who parked without hearing the number reads it: phones show texts. */
 static void tell(const struct slot *slot)
 {
+    const struct leg *leg = slot->leg;
+    const char *who = leg->anonymous ? "Somebody" : leg->name[0] ? leg->name : leg->number;
     char text[200];
 
-    snprintf(text, sizeof text, "%.60s is parked in slot %u", slot->leg->name[0] ? slot->leg->name : slot->leg->number,
-             slot->number);
+    snprintf(text, sizeof text, "%.60s is parked in slot %u", who, slot->number);
     if (slot->by)
         pbx_text(slot->park->pbx, slot->by->name, text);
 }

@@ -19,10 +19,19 @@ static void nothing(void *value)
 {
 }
 
+/* Of the call, and of who makes it: to whoever picks it up or gets it by a transfer he is not shown either. Nobody
+ * shows for somebody else what that one hides. */
+static void hide_caller(struct call *call, bool hide)
+{
+    call->anonymous = hide;
+    if (call->caller && (hide || !call->first))
+        call->caller->anonymous = hide;
+}
+
 void screen_hide(struct screen *s, struct call *call, bool hide)
 {
     module_set_call_data(s->ctx, call, s, nothing); /* that there is some says that it was decided */
-    call->anonymous = hide;
+    hide_caller(call, hide);
 }
 
 /* An account may always hide its number; a call that somebody else's phone sends on shows who that was. */
@@ -34,7 +43,7 @@ static void hide_if_set(struct screen *s, struct call *call)
         return;
     account = snapshot_account(db_snapshot(s->pbx->db), account->name);
     if (account && account->anonymous)
-        call->anonymous = true;
+        hide_caller(call, true);
 }
 
 static enum verdict call_begins(void *arg, struct hook_walk *walk, void *subject)

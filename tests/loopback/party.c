@@ -6,7 +6,7 @@
 
 struct party party_bed(const char *dialplan)
 {
-    struct party p = {.bed = bed_open("[module transfer]\n", dialplan)};
+    struct party p = {.bed = bed_open("[module transfer]\n[module screen]\n", dialplan)};
 
     p.a = bed_registered(p.bed, "201");
     p.b = bed_registered(p.bed, "202");

@@ -1,4 +1,4 @@
-/* Three phones and the switch with the module transfer: 201 (a) talks to 202 (b), and 203 (c) is there. */
+/* Three phones and the switch with the modules transfer and screen: 201 (a) talks to 202 (b), and 203 (c) is there. */
 #ifndef LOOPBACK_PARTY_H
 #define LOOPBACK_PARTY_H
 

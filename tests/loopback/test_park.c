@@ -158,6 +158,23 @@ START_TEST(who_is_handed_over_hears_music_and_whoever_dials_the_slot_talks_to_hi
 }
 END_TEST
 
+START_TEST(the_text_of_the_slot_names_nobody_who_does_not_want_to_be_shown)
+{
+    struct scene s = scene_open();
+    struct message text;
+
+    hangs_up(s.a, s.b);
+    s.a->extra = "Privacy: id\r\n";
+    talk(&s);
+    parks(&s, "*7");
+    text = *must(ua_wait(s.b, "MESSAGE"));
+    ck_assert_msg(strstr(message_body(&text), "Somebody is parked in slot 1"), "%s", text.text);
+    ua_reply(s.b, &text, 200, "OK", NULL);
+    ua_bye(s.a);
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(a_slot_can_be_named_and_is_free_at_once_when_who_is_in_it_hangs_up)
 {
     struct scene s = scene_open();
@@ -276,6 +293,7 @@ START_TEST(a_slot_that_was_told_to_somebody_without_an_account_is_in_nobodys_way
     s.c->packets_heard = 0;
     ck_assert_uint_ge(ua_hear(s.c, 5), 5); /* is told the number */
     parks(&s, "*7");
+    ua_reply(s.b, must(ua_wait(s.b, "MESSAGE")), 200, "OK", NULL);
     ck_assert_int_eq(slot_in_use(s.bed), 2);
     ua_bye(s.d);
     ua_bye(s.c);
@@ -481,6 +499,7 @@ int main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, who_is_handed_over_hears_music_and_whoever_dials_the_slot_talks_to_him);
+    tcase_add_test(tc, the_text_of_the_slot_names_nobody_who_does_not_want_to_be_shown);
     tcase_add_test(tc, a_slot_can_be_named_and_is_free_at_once_when_who_is_in_it_hangs_up);
     tcase_add_test(tc, who_is_handed_over_to_a_slot_that_is_taken_comes_back);
     tcase_add_test(tc, who_is_about_to_park_hears_the_number_and_has_it);

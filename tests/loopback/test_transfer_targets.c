@@ -199,6 +199,12 @@ START_TEST(a_phone_that_takes_no_update_is_left_alone)
 }
 END_TEST
 
+static void hide(struct account *account)
+{
+    account->anonymous = true;
+}
+
+/* By what his phone says, or by what is set for his account. */
 START_TEST(who_wants_to_be_shown_to_nobody_is_not_shown_by_a_transfer)
 {
     struct party p = party_bed(DIALPLAN);
@@ -206,7 +212,9 @@ START_TEST(who_wants_to_be_shown_to_nobody_is_not_shown_by_a_transfer)
     struct message m;
     char value[300];
 
-    party_talk(&p, "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\nPrivacy: id\r\n");
+    if (_i)
+        bed_change(p.bed, "201", hide);
+    party_talk(&p, _i ? UPDATES : UPDATES "Privacy: id\r\n");
     p.c->extra = UPDATES;
     ua_invite(b2, "203", NULL);
     party_answers(p.c, &p.to_c);
@@ -273,7 +281,7 @@ int main(void)
     tcase_add_test(tc, who_was_handed_over_sees_whom_he_talks_to);
     tcase_add_test(tc, both_see_each_other_after_a_consultation);
     tcase_add_test(tc, a_phone_that_takes_no_update_is_left_alone);
-    tcase_add_test(tc, who_wants_to_be_shown_to_nobody_is_not_shown_by_a_transfer);
+    tcase_add_loop_test(tc, who_wants_to_be_shown_to_nobody_is_not_shown_by_a_transfer, 0, 2);
     tcase_add_loop_test(tc, who_is_called_back_sees_why, 0, (int)COUNT_OF(recalls));
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
