@@ -183,8 +183,8 @@ int agent_open(struct pbx *pbx, const struct agent_config *config, struct agent 
     str_copy(agent->user_agent, sizeof agent->user_agent, config->user_agent ? config->user_agent : "Tandem");
     list_init(&agent->methods);
     list_init(&agent->dialogs);
-    events_open(agent);
     random_bytes(agent->ping_key, sizeof agent->ping_key);
+    events_open(agent);
     su_init();
     result = sofia_loop_open(agent);
     if (result == 0)
