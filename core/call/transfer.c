@@ -212,7 +212,7 @@ static int begin_transfer(struct leg *by, struct leg *who, const char *context, 
     str_copy(t->context, sizeof t->context, context);
     str_copy(t->extension, sizeof t->extension, extension);
     str_copy(t->by_number, sizeof t->by_number, by->number);
-    if (!by->inbound || !call->anonymous)
+    if (!by->anonymous)
         str_copy(t->transferor, sizeof t->transferor, by->account ? by->account->name : by->number);
     snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
     leg_publish(by, EVENT_TRANSFER, words);

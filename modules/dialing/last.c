@@ -57,10 +57,11 @@ static void tried(struct dialing *d, const struct call *call, const char *target
     const struct leg *caller = call->caller;
     const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target, *number, *who;
     bool handed_over = call->first && call->first != caller; /* by a transfer: it is he who calls now */
+    bool withheld = caller && (caller->anonymous || (call->anonymous && !handed_over));
 
     if (!caller) /* the switch calls the one for whom the call is */
         return;
-    who = handed_over ? caller->number : call->anonymous ? NULL : call->from_number;
+    who = withheld ? NULL : handed_over ? caller->number : call->from_number;
     number = dialing_first_try(d, call); /* later ones are not what he dialled */
     if (number && calls_itself(call))
         module_live_set(d->last->dialled, caller->account->name, "", number);

@@ -561,6 +561,11 @@ START_TEST(after_a_transfer_it_is_the_other_one_who_calls)
     fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "203");
     verb_of("203", "return_call", NULL);
     ck_assert_str_eq(fake.went, "internal/204");
+    other.leg.anonymous = true;
+    fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "202");
+    verb_of("202", "return_call", NULL);
+    ck_assert_str_eq(fake.word, "anonymous");
+    ck_assert_ptr_null(strstr(fake_row("last_caller", "202", ""), "204"));
 }
 END_TEST
 
