@@ -97,13 +97,17 @@ static void judge(struct leg *leg)
     struct leg_codes *codes = &leg->codes;
     char keys[COUNT_OF(codes->held) + 1];
     struct typed_code code = {.leg = leg, .keys = keys};
+    enum verdict verdict;
 
     for (unsigned i = 0; i < codes->count; i++)
         keys[i] = codes->held[i].key;
     keys[codes->count] = '\0';
     loop_timer_stop(leg->pbx->loop, &codes->timer);
     codes->judged = true; /* what the hook does may come back here */
-    if (ask(&code) == VERDICT_HANDLED) {
+    verdict = ask(&code);
+    if (!leg_is_alive(leg)) /* that was what it was for: no timer may be left behind */
+        return;
+    if (verdict == VERDICT_HANDLED) {
         eat(codes);
         let_go(leg);
     } else if (code.more && codes->count < COUNT_OF(codes->held)) {

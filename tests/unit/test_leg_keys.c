@@ -233,6 +233,33 @@ START_TEST(tones_are_listened_for_where_there_is_no_other_way)
 }
 END_TEST
 
+static enum verdict hangs_up(void *arg, struct hook_walk *walk, void *subject)
+{
+    struct typed_code *code = subject;
+
+    str_copy(code->begins, sizeof code->begins, "*");
+    if (!*code->keys)
+        return VERDICT_PASS;
+    leg_end(code->leg, CAUSE_NORMAL, WHO_MODULE, NULL);
+    return VERDICT_HANDLED;
+}
+
+START_TEST(a_code_may_end_the_leg_that_typed_it)
+{
+    struct leg *callee, *caller;
+    struct account *account = account_new("201", "realm", "secret");
+
+    snapshot_put_account(fx.snapshot, account);
+    fx.account = account;
+    caller = connected(&callee);
+    ck_assert_ptr_nonnull(hook_add(fx.pbx->hooks, HOOK_KEYS, 100, "test", hangs_up, NULL));
+    leg_on_key_told(caller, '*', 100);
+    ck_assert_int_eq(caller->state, LEG_ENDING);
+    ck_assert(!loop_timer_running(&caller->codes.timer));
+    all_phones_gone();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("leg keys");
@@ -248,6 +275,7 @@ static Suite *suite(void)
     tcase_add_test(tc, a_key_goes_on_in_signalling_with_its_length);
     tcase_add_test(tc, a_flood_of_keys_is_cut);
     tcase_add_test(tc, tones_are_listened_for_where_there_is_no_other_way);
+    tcase_add_test(tc, a_code_may_end_the_leg_that_typed_it);
     suite_add_tcase(s, tc);
     return s;
 }
