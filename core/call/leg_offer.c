@@ -218,7 +218,8 @@ static void relayed(void *arg, struct leg *to, int status, const struct media_de
     if (status == 0 && waits) {
         struct media_desc *theirs = NULL, *asked = NULL, *mine;
 
-        (void)leg_shown(to, answer, &theirs);
+        if (leg_shown(to, answer, &theirs) < 0) /* no audio in it: no hold to keep from the other */
+            theirs = desc_copy(answer);
         (void)leg_offer_shown(from, &asked);
         mine = negotiate_relay_reanswer(from->remote_offer, theirs);
         leg_replace_desc(&to->told, asked);

@@ -314,6 +314,15 @@ END $$;
 COMMENT ON FUNCTION tandem.log_in_ring_member(text, text, boolean) IS
     'Logs a member in to a group or out of it; who is out does not ring. In force at once.';
 
+CREATE FUNCTION live.forget_ring_member() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    DELETE FROM live.row r WHERE r.kind = 'ring_logout' AND r.account = OLD.member AND r.key = OLD.ring_group;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION live.forget_ring_member() FROM PUBLIC;
+COMMENT ON FUNCTION live.forget_ring_member() IS 'Trigger: who is taken out of a group and comes again is logged in.';
+CREATE TRIGGER forget_live AFTER DELETE ON config.ring_member FOR EACH ROW EXECUTE FUNCTION live.forget_ring_member();
+
 CREATE VIEW tandem.v_ring_member AS
     SELECT m.ring_group, m.member, m.place, m.delay, m.ring_time, m.confirm, a.name IS NULL AS outside,
            NOT EXISTS (SELECT FROM live.row r WHERE r.kind = 'ring_logout' AND r.account = m.member AND r.key = m.ring_group) AS logged_in,

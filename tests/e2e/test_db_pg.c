@@ -614,6 +614,21 @@ START_TEST(wrong_input_gets_an_error_that_helps)
 }
 END_TEST
 
+START_TEST(who_is_taken_out_of_a_group_and_comes_again_is_logged_in)
+{
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse'), set_ring_group('sales')");
+    for (unsigned i = 0; i < 2; i++) {
+        sql("SELECT set_ring_member('sales', '201')");
+        ck_assert_str_eq(sql("SELECT logged_in FROM v_ring_member"), "t");
+        sql("SELECT log_in_ring_member('sales', '201', false)");
+        ck_assert_str_eq(sql("SELECT logged_in FROM v_ring_member"), "f");
+        sql(i ? "SELECT remove_ring_group('sales')" : "SELECT remove_ring_member('sales', '201')");
+    }
+    ck_assert_str_eq(sql("SELECT count(*) FROM live.row WHERE kind = 'ring_logout'"), "0");
+}
+END_TEST
+
 START_TEST(a_generation_that_does_not_parse_is_refused_and_shown)
 {
     uint64_t generation;
@@ -1200,6 +1215,7 @@ int main(int argc, char **argv)
     tcase_add_test(tc, devices_reach_the_switch_and_go_with_their_account);
     tcase_add_test(tc, wrong_input_gets_an_error_that_helps);
     tcase_add_test(tc, the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings);
+    tcase_add_test(tc, who_is_taken_out_of_a_group_and_comes_again_is_logged_in);
     tcase_add_test(tc, a_generation_that_does_not_parse_is_refused_and_shown);
     tcase_add_test(tc, queries_give_rows_nulls_and_errors);
     tcase_add_test(tc, a_deadline_holds_and_the_connection_goes_on);
