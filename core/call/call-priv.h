@@ -57,6 +57,8 @@ int leg_take_off_hold(struct leg *leg, leg_offered_fn done, void *arg);
 /* The leg has another peer now: it is offered what that one speaks, in both directions but for what that
  * one itself holds, unless it knows all that. done as by leg_offer(); -EALREADY: there is nothing to say. */
 int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg);
+/* That for both sides of its bridge, one after the other: their offers would meet. */
+void legs_introduce(struct leg *leg);
 /* The leg is back with somebody whom it knew differently: its far side is told what that one says now. */
 void leg_tell_again(struct leg *leg);
 

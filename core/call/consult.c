@@ -231,15 +231,6 @@ void consult_failed(struct call *call, enum cause cause)
         back(c, cause ? cause : CAUSE_NORMAL);
 }
 
-/* One after the other: their offers would meet. */
-static void introduced(void *arg, struct leg *leg, int status, const struct media_desc *answer)
-{
-    struct leg *peer = bridge_peer(leg);
-
-    if (peer)
-        leg_introduce(peer, NULL, NULL);
-}
-
 static void leave_to(struct consult *c, struct leg *with)
 {
     struct call *call = c->call;
@@ -262,8 +253,7 @@ static void leave_to(struct consult *c, struct leg *with)
     leg_publish(who, EVENT_TRANSFERRED, words);
     leg_show(who, with);
     leg_show(with, who);
-    if (leg_introduce(who, introduced, NULL) < 0)
-        introduced(NULL, who, 0, NULL);
+    legs_introduce(who);
     finish(c, CONSULT_OVER, CAUSE_NONE);
 }
 

@@ -14,20 +14,14 @@ void dial_goes_elsewhere(struct dial *dial, struct account *by, const char *to, 
     dial->redirect_why = why;
 }
 
-static void judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
-{
-    *(bool *)arg = verdict == VERDICT_HANDLED;
-}
-
 bool dial_ask_forward(struct dial *dial, const char *target)
 {
     struct forward_wish wish = {.call = dial->call, .target = target, .cause = dial->cause};
-    bool handled = false;
+    bool handled;
 
     if (dial->cause == CAUSE_REDIRECTED)
         return true;
-    /* The answer cannot wait: a hook that defers here is taken as having passed. */
-    hook_cancel(hook_start(dial->call->pbx->hooks, HOOK_FORWARD, &wish, judged, &handled));
+    handled = hook_ask(dial->call->pbx->hooks, HOOK_FORWARD, &wish, NULL, NULL, 0) == VERDICT_HANDLED;
     if (wish.ring_ms && wish.ring_ms < dial->timeout_ms && !dial->first_forwards) /* who rings along has his time */
         dial->timeout_ms = wish.ring_ms;
     if (handled && wish.by) {

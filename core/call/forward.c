@@ -46,8 +46,8 @@ bool call_sent_on(struct call *call, struct account *by, const char *to, enum fo
         }
     }
     if (call->redirect_count == COUNT_OF(call->forwards)) {
-        snprintf(words, words_size, "the call was sent on %u times, and %s would send it on again", call->redirect_count,
-                 by->name);
+        snprintf(words, words_size, "the call was sent on %u times, and %s would send it on again",
+                 call->redirect_count, by->name);
         return false;
     }
     call->redirect_count++;

@@ -10,22 +10,10 @@
 #include "call/conference.h"
 #include "call/hold_music.h"
 
-static void judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
-{
-    enum verdict *got = arg;
-
-    *got = verdict;
-}
-
 bool hold_is_served(const struct leg *leg)
 {
-    enum verdict verdict = VERDICT_PASS;
-
-    if (!hook_has(leg->pbx->hooks, HOOK_HOLD))
-        return false;
-    /* The answer cannot wait: a hook that defers here is taken as having passed. */
-    hook_cancel(hook_start(leg->pbx->hooks, HOOK_HOLD, (void *)(uintptr_t)leg, judged, &verdict));
-    return verdict == VERDICT_HANDLED;
+    return hook_has(leg->pbx->hooks, HOOK_HOLD) &&
+           hook_ask(leg->pbx->hooks, HOOK_HOLD, (void *)(uintptr_t)leg, NULL, NULL, 0) == VERDICT_HANDLED;
 }
 
 bool leg_hold_is_told(const struct leg *leg)

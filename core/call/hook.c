@@ -304,3 +304,32 @@ void hook_remove(struct hook *hook)
     if (--hooks->depth == 0)
         sweep(hooks, false);
 }
+
+struct judgement {
+    enum verdict verdict;
+    enum cause *cause;
+    char *why;
+    size_t why_size;
+};
+
+static void judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
+{
+    struct judgement *j = arg;
+
+    j->verdict = verdict;
+    if (j->cause)
+        *j->cause = cause;
+    if (j->why)
+        str_copy(j->why, j->why_size, detail ? detail : "");
+}
+
+enum verdict hook_ask(struct hooks *hooks, enum hook_point point, void *subject, enum cause *cause, char *why,
+                      size_t why_size)
+{
+    struct judgement j = {.verdict = VERDICT_PASS, .cause = cause, .why = why, .why_size = why_size};
+
+    if (why)
+        str_copy(why, why_size, "");
+    hook_cancel(hook_start(hooks, point, subject, judged, &j));
+    return j.verdict;
+}

@@ -52,6 +52,10 @@ void hook_remove(struct hook *hook);
 /* Starts a walk; done runs exactly once, maybe before this returns (then NULL is returned), unless cancelled. */
 struct hook_walk *hook_start(struct hooks *hooks, enum hook_point point, void *subject, hook_done_fn done, void *arg);
 void hook_cancel(struct hook_walk *walk); /* NULL allowed */
+/* For what cannot wait: the verdict at once; a hook that defers is taken as having passed. cause and why may be NULL;
+ * else REJECT sets them (why "": the words of the cause). */
+enum verdict hook_ask(struct hooks *hooks, enum hook_point point, void *subject, enum cause *cause, char *why,
+                      size_t why_size);
 /* Is this walk still waiting for the hook that deferred it? A walk that ended is never to be touched: modules that
  * defer learn of cancellation through this callback (optional, set before returning DEFERRED). */
 void hook_on_cancel(struct hook_walk *walk, loop_fn fn, void *arg);

@@ -215,8 +215,8 @@ struct leg {
     uint64_t music_id;        /* which */
     bool waits;               /* it waits for somebody to fetch it: it hears music, as long as it is in no bridge */
     struct account *waits_by; /* ref: of this account's class; NULL: of the setting's */
-    char waiting_class[64];    /* class of hold music that it hears while somebody is called for it; "": none */
-    struct keys typed;         /* keys that its far side has typed and nobody has taken */
+    char waiting_class[64];   /* class of hold music that it hears while somebody is called for it; "": none */
+    struct keys typed;        /* keys that its far side has typed and nobody has taken */
     struct leg_keys key_state;
     struct leg_codes codes;
     leg_key_fn key_fn; /* waits for keys; NULL: nobody */

@@ -6,18 +6,9 @@
 #define REST_MS 150     /* behind a key that came up more packets of it may follow */
 #define KEYS_ALL UINT32_MAX
 
-static void judged_keys(void *arg, enum verdict verdict, enum cause cause, const char *detail)
-{
-    *(enum verdict *)arg = verdict;
-}
-
 static enum verdict ask(struct typed_code *code)
 {
-    enum verdict verdict = VERDICT_PASS;
-
-    /* What is typed cannot wait: a hook that defers here is taken as having passed. */
-    hook_cancel(hook_start(code->leg->pbx->hooks, HOOK_KEYS, code, judged_keys, &verdict));
-    return verdict;
+    return hook_ask(code->leg->pbx->hooks, HOOK_KEYS, code, NULL, NULL, 0);
 }
 
 static bool may_type_codes(const struct leg *leg)

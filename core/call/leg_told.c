@@ -221,6 +221,22 @@ int leg_introduce(struct leg *leg, leg_offered_fn done, void *arg)
     return result;
 }
 
+static void introduced(void *arg, struct leg *leg, int status, const struct media_desc *answer)
+{
+    struct leg *peer = bridge_peer(leg);
+
+    if (peer && leg->remote)
+        leg_introduce(peer, NULL, NULL);
+}
+
+void legs_introduce(struct leg *leg)
+{
+    const struct leg *peer = bridge_peer(leg);
+
+    if (!peer || !peer->remote || leg_introduce(leg, introduced, NULL) < 0)
+        introduced(NULL, leg, 0, NULL);
+}
+
 void leg_tell_again(struct leg *leg)
 {
     const struct stream_desc *said = leg_live_stream(leg->local, STREAM_AUDIO), *audio;

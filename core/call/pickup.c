@@ -47,35 +47,22 @@ enum cause pickup_refusal(int error)
 
 /* --- who may ------------------------------------------------------------------------------------------------------ */
 
-struct judgement {
-    enum verdict verdict;
-    enum cause cause;
-    char *why;
-    size_t why_size;
-};
-
-static void judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
-{
-    struct judgement *j = arg;
-
-    j->verdict = verdict;
-    j->cause = cause;
-    str_copy(j->why, j->why_size, detail ? detail : "");
-}
-
 enum cause leg_pickup_asked(const struct account *by, const struct leg *ringing, char *why, size_t why_size)
 {
     struct pickup_wish wish = {.by = by, .ringing = ringing};
-    struct judgement j = {.verdict = VERDICT_PASS, .why = why, .why_size = why_size};
+    enum cause cause = CAUSE_FORBIDDEN;
 
     str_copy(why, why_size, "");
     if (ringing->account && strcmp(ringing->account->name, by->name) == 0)
         return CAUSE_NONE;
-    /* The answer cannot wait: a hook that defers here is taken as having passed. */
-    hook_cancel(hook_start(ringing->pbx->hooks, HOOK_PICKUP, &wish, judged, &j));
-    if (j.verdict == VERDICT_HANDLED)
+    switch (hook_ask(ringing->pbx->hooks, HOOK_PICKUP, &wish, &cause, why, why_size)) {
+    case VERDICT_HANDLED:
         return CAUSE_NONE;
-    return j.verdict == VERDICT_REJECT ? j.cause : CAUSE_FORBIDDEN;
+    case VERDICT_REJECT:
+        return cause;
+    default:
+        return CAUSE_FORBIDDEN;
+    }
 }
 
 /* --- the one who takes it ----------------------------------------------------------------------------------------- */
@@ -190,15 +177,6 @@ static bool waits(const struct leg *leg)
            !call->transfer && !call->consult;
 }
 
-/* One after the other: their offers would meet. */
-static void introduced(void *arg, struct leg *leg, int status, const struct media_desc *answered)
-{
-    struct leg *peer = bridge_peer(leg);
-
-    if (peer && leg->remote)
-        leg_introduce(peer, NULL, NULL);
-}
-
 static void connect_with(struct leg *by, struct leg *waiting)
 {
     struct call *call = waiting->call;
@@ -214,8 +192,7 @@ static void connect_with(struct leg *by, struct leg *waiting)
     call_set_state(call, CALL_TALKING);
     leg_show(waiting, by);
     leg_show(by, waiting);
-    if (!by->remote || leg_introduce(waiting, introduced, NULL) < 0)
-        introduced(NULL, waiting, 0, NULL);
+    legs_introduce(waiting);
 }
 
 int call_fetch(struct leg *by, struct leg *waiting)

@@ -71,32 +71,18 @@ static void finish(struct transfer *t)
 
 /* --- the wish ----------------------------------------------------------------------------------------------------- */
 
-struct judgement {
-    enum verdict verdict;
-    enum cause cause;
-    char *why;
-    size_t why_size;
-};
-
-static void judged(void *arg, enum verdict verdict, enum cause cause, const char *detail)
-{
-    struct judgement *j = arg;
-
-    j->verdict = verdict;
-    j->cause = cause;
-    str_copy(j->why, j->why_size, detail ? detail : "");
-}
-
 enum cause leg_transfer_asked(struct transfer_wish *wish, char *why, size_t why_size)
 {
-    struct judgement j = {.verdict = VERDICT_PASS, .why = why, .why_size = why_size};
+    enum cause cause = CAUSE_REJECTED;
 
-    str_copy(why, why_size, "");
-    /* The answer cannot wait: a hook that defers here is taken as having passed. */
-    hook_cancel(hook_start(wish->by->pbx->hooks, HOOK_TRANSFER, wish, judged, &j));
-    if (j.verdict == VERDICT_HANDLED)
+    switch (hook_ask(wish->by->pbx->hooks, HOOK_TRANSFER, wish, &cause, why, why_size)) {
+    case VERDICT_HANDLED:
         return CAUSE_NONE;
-    return j.verdict == VERDICT_REJECT ? j.cause : CAUSE_REJECTED;
+    case VERDICT_REJECT:
+        return cause;
+    default:
+        return CAUSE_REJECTED;
+    }
 }
 
 /* --- the way to the new party ------------------------------------------------------------------------------------- */
@@ -372,15 +358,6 @@ static void farewell(void *arg)
     free(f);
 }
 
-/* One after the other: their offers would meet. */
-static void introduced(void *arg, struct leg *leg, int status, const struct media_desc *answer)
-{
-    struct leg *peer = bridge_peer(leg);
-
-    if (peer)
-        leg_introduce(peer, NULL, NULL);
-}
-
 int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *news)
 {
     struct leg *who = bridge_peer(by), *with = bridge_peer(other), *stays = who, *comes = with;
@@ -421,8 +398,7 @@ int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *ne
     leg_publish(who, EVENT_TRANSFERRED, words);
     leg_show(who, with);
     leg_show(with, who);
-    if (leg_introduce(who, introduced, NULL) < 0)
-        introduced(NULL, who, 0, NULL);
+    legs_introduce(who);
     f = mem_new(sizeof *f);
     f->by = obj_ref(by, "farewell");
     f->other = obj_ref(other, "farewell");
@@ -478,8 +454,7 @@ static void put_in_place(struct leg *leg, struct leg *replaced)
     leg_publish(peer, EVENT_TRANSFERRED, words);
     leg_show(leg, peer);
     leg_end(replaced, CAUSE_TRANSFERRED, WHO_SWITCH, "replaced by another phone of the account");
-    if (leg_introduce(peer, introduced, NULL) < 0)
-        introduced(NULL, peer, 0, NULL);
+    legs_introduce(peer);
 }
 
 static void replace(void *arg)
