@@ -7,6 +7,16 @@
 
 #define DIAL_DEFAULT_MS 60000
 
+/* Nobody is given time any more, neither to ring nor to talk. */
+static void stop_clocks(struct dial *dial)
+{
+    struct loop *loop = dial->call->pbx->loop;
+
+    loop_timer_stop(loop, &dial->deadline);
+    for (unsigned i = 0; i < dial->attempt_count; i++)
+        loop_timer_stop(loop, &dial->attempts[i].timer);
+}
+
 /* Lets go of everything but the result. */
 static void detach(struct dial *dial)
 {
@@ -14,7 +24,7 @@ static void detach(struct dial *dial)
 
     ringback_stop(&dial->ringback, dial->leg);
     dial_music_stop(dial);
-    loop_timer_stop(loop, &dial->deadline);
+    stop_clocks(dial);
     if (dial->winner) {
         leg_set_control(dial->winner, NULL, NULL);
         loop_unref_later(loop, dial->winner, "dial");
@@ -70,7 +80,7 @@ void dial_finish(struct dial *dial, enum dial_status status)
     dial->finished = true;
     ringback_stop(&dial->ringback, dial->leg);
     dial->status = status;
-    loop_timer_stop(call->pbx->loop, &dial->deadline);
+    stop_clocks(dial);
     call->dial_cause = status == DIAL_ANSWERED ? CAUSE_NORMAL : dial->cause;
     call->dial_who = dial->who;
     str_copy(call->dial_detail, sizeof call->dial_detail, dial->detail);

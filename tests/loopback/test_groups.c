@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bed.h"
+#include "sip/agent.h"
 #include "wire.h"
 
 #define GROUP "[module group]\n[module forward]\n"
@@ -449,6 +450,27 @@ START_TEST(follow_me_does_not_wait_for_an_account_that_cannot_be_reached)
 }
 END_TEST
 
+START_TEST(nobody_is_given_time_to_ring_after_all_have_refused)
+{
+    struct office *o = office_open(3, NULL);
+    size_t before;
+
+    agent_skip_time(o->bed->pbx->sip, 40000); /* more than any timer of RFC 3261 */
+    ck_assert(nothing_for(o->phones[2]));
+    bed_feature(o->bed, "followme", "202", "[{\"number\":\"203\",\"delay\":0,\"ring_time\":600}]");
+    before = loop_timer_count(o->bed->loop);
+    for (unsigned i = 0; i < 5; i++) {
+        ua_invite(o->phones[1], "202", NULL);
+        refuses(o->phones[2], 486);
+        refuses(o->phones[3], 486);
+        is_refused(o, o->phones[1], 486);
+    }
+    agent_skip_time(o->bed->pbx->sip, 40000);
+    bed_until(o->bed, loop_timer_count(o->bed->loop) <= before + 2); /* those of the switch itself come and go */
+    office_close(o);
+}
+END_TEST
+
 static void forward(struct office *o, const char *cmd, const char *params)
 {
     json_t *answer = bed_ask(o->bed, cmd, params);
@@ -776,6 +798,7 @@ int main(void)
     tcase_add_test(tc, an_outside_number_that_is_refused_or_called_off_leaves_nothing_behind);
     tcase_add_test(tc, follow_me_rings_other_phones_when_their_time_has_come);
     tcase_add_test(tc, follow_me_does_not_wait_for_an_account_that_cannot_be_reached);
+    tcase_add_test(tc, nobody_is_given_time_to_ring_after_all_have_refused);
     tcase_add_test(tc, where_an_account_forwards_its_calls_its_follow_me_does_not_ring);
     tcase_add_test(tc, members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over);
     tcase_add_test(tc, an_intercom_call_asks_the_phone_to_answer_by_itself);
