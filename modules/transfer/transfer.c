@@ -72,6 +72,8 @@ static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
 
     if (!by->account)
         return refuse(walk, CAUSE_FORBIDDEN, "a far side that is no account here has no rights to transfer");
+    if (by->call->transfer || by->call->consult) /* whoever waits is nobody's peer */
+        return done(walk, -EBUSY);
     if (!who)
         return refuse(walk, CAUSE_REJECTED, "nobody is there to be transferred");
     if (!*wish->target)

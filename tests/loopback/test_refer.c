@@ -368,6 +368,24 @@ START_TEST(where_its_account_may_not_call_a_phone_transfers_nobody)
 }
 END_TEST
 
+START_TEST(while_a_transfer_is_under_way_neither_party_begins_another)
+{
+    struct party p = party_open();
+    struct message invite;
+
+    ck_assert_int_eq(refer(p.b, TO_203), 202);
+    is_told(p.b, "active", 100);
+    invite = *must(ua_wait(p.c, "INVITE"));
+    ck_assert_int_eq(refer(p.b, TO_203), 491);
+    ck_assert_int_eq(refer(p.a, TO_203), 491);
+    ua_reply(p.c, &invite, 486, "Busy Here", NULL);
+    must(ua_wait(p.c, "ACK"));
+    is_told(p.b, OVER, 486);
+    ends(&p, p.a, p.b);
+    party_close(&p);
+}
+END_TEST
+
 /* --- who refers -----------------------------------------------------------------------------------------------------
  */
 
@@ -551,6 +569,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, while_a_transfer_is_under_way_neither_party_begins_another);
     tcase_add_test(tc, each_notify_names_the_refer_and_the_last_says_that_it_is_over);
     tcase_add_test(tc, who_has_hung_up_is_told_to_the_end_in_the_dialog_of_the_call_that_is_over);
     tcase_add_loop_test(tc, a_phone_that_knows_no_such_subscription_is_told_no_more_and_the_transfer_goes_on, 0, 2);
