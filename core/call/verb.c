@@ -128,6 +128,24 @@ void verb_run_go(struct verb_run *run, const char *context, const char *extensio
     end(run, VERB_GO);
 }
 
+void verb_run_refuse(struct verb_run *run, enum cause cause, const char *why)
+{
+    run->result.cause = cause;
+    str_copy(run->result.why, sizeof run->result.why, why);
+    end(run, VERB_REFUSED);
+}
+
+const struct account *verb_run_account(struct verb_run *run, const struct call *call)
+{
+    const struct account *account = call->caller ? call->caller->account : NULL;
+
+    if (account && (!call->behalf || strcmp(call->behalf->name, account->name) == 0))
+        return account;
+    verb_run_refuse(run, CAUSE_FORBIDDEN,
+                    account ? "that is done only for who has dialled it himself" : "the caller has no account");
+    return NULL;
+}
+
 void verb_run_on_cancel(struct verb_run *run, loop_fn fn, void *arg)
 {
     run->cancelled = fn;

@@ -30,17 +30,23 @@ void verb_run_done(struct verb_run *run,
 void verb_run_say(struct verb_run *run, struct call *call, const char *const *prompts, json_t *value);
 void verb_run_fail(struct verb_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* a mistake of the script */
 void verb_run_go(struct verb_run *run, const char *context, const char *extension); /* the script goes on there */
+/* The caller is refused, as by call:hangup(cause); a transfer that led here fails. why is copied. */
+void verb_run_refuse(struct verb_run *run, enum cause cause, const char *why);
+/* Whose wish it is: the account of the caller, who has dialled this himself. NULL: he has none, or somebody else
+ * brought him here, by a forward or a transfer; then the run has ended, refused in words. */
+const struct account *verb_run_account(struct verb_run *run, const struct call *call);
 /* The call has ended, its caller has been handed over, or the verb is removed: fn runs, and the run is gone. */
 void verb_run_on_cancel(struct verb_run *run, loop_fn fn, void *arg);
 
 /* --- for the script --- */
 
-enum verb_end { VERB_DONE, VERB_FAILED, VERB_GO };
+enum verb_end { VERB_DONE, VERB_FAILED, VERB_GO, VERB_REFUSED };
 
 struct verb_result {
     enum verb_end end;
     json_t *value;                    /* DONE: borrowed; NULL: nothing */
-    char why[200];                    /* FAILED */
+    enum cause cause;                 /* REFUSED */
+    char why[200];                    /* FAILED, REFUSED */
     char context[64], extension[128]; /* GO */
 };
 /* result is valid inside of it. Never runs inside of verb_start(). */

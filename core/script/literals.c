@@ -1,5 +1,5 @@
-/* A scanner for Lua's string literals: short ones with their escapes, long ones, and comments, which hold none. Pure; any
- * thread. Knows nothing else of Lua. */
+/* A scanner for Lua's string literals: short ones with their escapes, long ones, and comments, which hold none. Pure;
+ * any thread. Knows nothing else of Lua. */
 #include "script/literals.h"
 
 #include <ctype.h>

@@ -27,6 +27,8 @@ static int ended(lua_State *L, int status, lua_KContext context)
         return verb_go(L, run, result->context, result->extension);
     case VERB_FAILED:
         return luaL_error(L, "%s: %s", lua_tostring(L, lua_upvalueindex(1)), result->why);
+    case VERB_REFUSED:
+        return verb_end_call(L, run, result->cause, WHO_SWITCH, result->why);
     case VERB_DONE:
         break;
     }

@@ -77,8 +77,11 @@ static int pbx_tell(lua_State *L)
 
 void pbx_add(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"account", pbx_account}, {"state", pbx_state}, {"notify", pbx_tell}, {"has_verb", module_verb_exists}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"account", pbx_account},
+                                         {"state", pbx_state},
+                                         {"notify", pbx_tell},
+                                         {"has_verb", module_verb_exists},
+                                         {NULL, NULL}};
 
     luaL_newlib(L, functions);
     originate_add(L);

@@ -73,8 +73,7 @@ struct script_run *verb_resumed(lua_State *L, lua_KContext context)
     return run;
 }
 
-/* Ends the leg and with it the script. */
-static int end_call(lua_State *L, struct script_run *run, enum cause cause, enum who who, const char *detail)
+int verb_end_call(lua_State *L, struct script_run *run, enum cause cause, enum who who, const char *detail)
 {
     call_refuse(run->call, cause, who, detail);
     guard_doom(&run->guard, DOOM_HANGUP);
@@ -116,7 +115,7 @@ void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg)
                            : result == -EACCES ? CAUSE_NO_ENCRYPTION
                                                : CAUSE_INTERNAL;
 
-        end_call(L, run, cause, WHO_SWITCH, NULL);
+        verb_end_call(L, run, cause, WHO_SWITCH, NULL);
     }
     call_answered(call);
     if (call->state != CALL_TALKING)
@@ -154,7 +153,7 @@ static int verb_hangup(lua_State *L)
     if (cause == CAUSE_NONE)
         return luaL_error(L, "hangup: there is no cause \"%s\"", id);
     run_step(run, "hangup: %s", id);
-    return end_call(L, run, cause, WHO_SCRIPT, NULL);
+    return verb_end_call(L, run, cause, WHO_SCRIPT, NULL);
 }
 
 static int nothing_left(lua_State *L, int status, lua_KContext context)
@@ -202,7 +201,7 @@ int verb_go(lua_State *L, struct script_run *run, const char *context, const cha
     if (!there) {
         snprintf(detail, sizeof detail, "no extension %.50s in context %.40s", extension, context);
         run_step(run, "goto %s in %s: there is no such extension", extension, context);
-        return end_call(L, run, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, detail);
+        return verb_end_call(L, run, CAUSE_UNKNOWN_NUMBER, WHO_SCRIPT, detail);
     }
     guard_charge(L, GOTO_STEPS);
     run->here = there;

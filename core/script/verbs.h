@@ -58,6 +58,8 @@ int verb_go(lua_State *L, struct script_run *run, const char *context, const cha
 /* module_verb.c: pushes the function of a verb that a module serves; false: there is none. */
 bool module_verb_push(lua_State *L, const struct script_run *run, const char *name);
 int module_verb_exists(lua_State *L);
+/* Ends the leg and with it the script. Never returns. */
+int verb_end_call(lua_State *L, struct script_run *run, enum cause cause, enum who who, const char *detail);
 /* log_verb.c: call:log() for upvalue string.format */
 int verb_log(lua_State *L);
 

@@ -29,7 +29,7 @@ static struct way *way_of(struct dialing *d, const struct call *call)
 const struct account *dialing_account(struct verb_run *run, const struct call *call)
 {
     if (call->caller && call->caller->account)
-        return call->caller->account;
+        return verb_run_account(run, call);
     dialing_word(run, "no-account");
     return NULL;
 }

@@ -3,15 +3,17 @@
  * Signalling thread. */
 #include "forward.h"
 
-/* NULL: the run has ended with a mistake. */
+/* NULL: the run has ended. */
 static const struct account *account_of(const struct forward *f, struct verb_run *run, const struct call *call)
 {
-    const struct account *account = call->caller ? call->caller->account : NULL;
+    const struct account *account = verb_run_account(run, call), *now;
 
-    account = account ? snapshot_account(db_snapshot(f->pbx->db), account->name) : NULL;
     if (!account)
-        verb_run_fail(run, "the caller has no account");
-    return account;
+        return NULL;
+    now = snapshot_account(db_snapshot(f->pbx->db), account->name);
+    if (!now)
+        verb_run_fail(run, "the account of the caller is gone");
+    return now;
 }
 
 static void say_wrong(struct verb_run *run, struct call *call)

@@ -47,7 +47,7 @@ static void intercom_over(void *arg, const struct dial_result *result)
 static bool may_speak_to(const struct groups *g, const struct call *call, const struct account *account)
 {
     const char *who = snapshot_setting(db_snapshot(g->pbx->db), "intercom", "context");
-    const struct account *caller = call->caller->account;
+    const struct account *caller = call->behalf ? call->behalf : call->caller->account; /* who answers for it */
 
     if (strcmp(who, "off") == 0 || !caller)
         return false;

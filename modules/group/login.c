@@ -26,15 +26,17 @@ static void verb_login(void *arg, struct verb_run *run, struct call *call, const
     struct groups *g = arg;
     const char *name = json_string_value(json_is_object(argument) ? json_object_get(argument, "group") : argument);
     const json_t *wish = json_is_object(argument) ? json_object_get(argument, "login") : NULL;
-    const struct account *account = call->caller ? call->caller->account : NULL;
+    const struct account *account = verb_run_account(run, call);
     const struct group *group;
     int in = json_is_boolean(wish) ? json_is_true(wish) : -1;
     bool any = false;
 
+    if (!account)
+        return;
     groups_refresh(g);
     LIST_FOR_EACH(group, &g->groups, node)
     {
-        if (!account || !is_member(group, account->name) ||
+        if (!is_member(group, account->name) ||
             (name && strcmp(group->name, name) != 0 && strcmp(group->number, name) != 0))
             continue;
         if (in < 0) /* the first one decides for all */

@@ -160,7 +160,7 @@ static void take(struct verb_run *run, struct call *call, struct leg *ringing)
 static void pickup(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
 {
     const struct pickup *s = arg;
-    struct search search = {.pbx = s->pbx, .own = call, .by = call->caller->account};
+    struct search search = {.pbx = s->pbx, .own = call, .by = call->behalf ? call->behalf : call->caller->account};
     char number[32];
 
     if (json_is_object(argument))

@@ -6,16 +6,14 @@
 static void verb_block_last(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
 {
     struct screen *s = arg;
-    const struct account *account = call->caller ? call->caller->account : NULL;
+    const struct account *account = verb_run_account(run, call);
     struct block block = {.action = BLOCK_REJECT};
     const char *last;
     bool anonymous;
     char why[200];
 
-    if (!account) {
-        verb_run_fail(run, "the caller has no account");
+    if (!account)
         return;
-    }
     last = screen_last(s, account->name, &anonymous);
     str_copy(block.pattern, sizeof block.pattern, last && *last ? last : "anonymous");
     str_copy(block.note, sizeof block.note, anonymous ? "called last, without a number" : "called last");

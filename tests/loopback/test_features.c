@@ -71,6 +71,29 @@ START_TEST(codes_that_change_something_are_answered_by_voice)
 }
 END_TEST
 
+START_TEST(a_forward_to_a_code_changes_nothing_for_who_calls)
+{
+    static const char *const codes[] = {"*21*203", "*26", "*47", "*05*203", "*55*0330", "*37203", "*68"};
+    struct bed *bed = bed_open(ALL, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    char code[40];
+
+    for (unsigned i = 0; i < COUNT_OF(codes); i++) {
+        snprintf(code, sizeof code, "*21*%s", codes[i]);
+        hears_and_is_let_go(bed, b, code);
+        ua_invite(a, "202", NULL);
+        ua_ack(a, must(ua_wait(a, "403")));
+        bed_until(bed, bed->calls_ended == 2 * (i + 1));
+        ck_assert_msg(strstr(bed->last_detail, "dialled it himself"), "%s: %s", codes[i], bed->last_detail);
+    }
+    hears_and_is_let_go(bed, b, "#21");
+    leads_to(bed, b, "201", a); /* as ever */
+    ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(a_number_is_called_without_showing_ones_own_and_intercom_without_ringing)
 {
     struct bed *bed = bed_open(ALL, NULL);
@@ -225,6 +248,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_code_whose_module_is_missing_is_not_available, 0, 3);
     tcase_add_test(tc, codes_that_change_something_are_answered_by_voice);
+    tcase_add_test(tc, a_forward_to_a_code_changes_nothing_for_who_calls);
     tcase_add_test(tc, a_number_is_called_without_showing_ones_own_and_intercom_without_ringing);
     tcase_add_test(tc, the_last_number_is_dialled_again_and_the_last_caller_called);
     tcase_add_test(tc, a_caller_who_withholds_who_he_is_is_not_given_away);

@@ -259,6 +259,11 @@ void verb_run_done(struct verb_run *run, json_t *value)
     json_decref(value);
 }
 
+const struct account *verb_run_account(struct verb_run *run, const struct call *call)
+{
+    return call->caller->account;
+}
+
 void verb_run_go(struct verb_run *run, const char *context, const char *extension)
 {
     snprintf(fake.went, sizeof fake.went, "%s/%s", context, extension);

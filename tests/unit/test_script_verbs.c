@@ -107,6 +107,40 @@ START_TEST(what_a_verb_refuses_is_an_error_with_its_words)
 }
 END_TEST
 
+/* Only for who has dialled it himself. */
+static void personal(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
+{
+    if (verb_run_account(run, call))
+        verb_run_done(run, json_string(verb_run_account(run, call)->name));
+}
+
+START_TEST(what_is_personal_is_refused_to_who_was_brought_there_by_another)
+{
+    struct verb *own;
+    struct call *call;
+
+    ck_assert_int_eq(verb_add(fx.pbx, "own", "mine alone", personal, NULL, &own), 0);
+    load(LUA(extension("internal", "1", function(call) call:sleep(1) log(call:own() or "none") end)));
+    call = dial("1");
+    call->caller->account = obj_new(sizeof(struct account), "account", NULL, "leg");
+    str_copy(call->caller->account->name, sizeof call->caller->account->name, "100");
+    advance_ms(1000);
+    heard("100");
+    call = dial("1");
+    call->caller->account = obj_new(sizeof(struct account), "account", NULL, "leg");
+    call->behalf = obj_new(sizeof(struct account), "account", NULL, "call");
+    str_copy(call->behalf->name, sizeof call->behalf->name, "101");
+    advance_ms(1000);
+    ck_assert_int_eq(call->cause, CAUSE_FORBIDDEN);
+    ck_assert_str_eq(call->detail, "that is done only for who has dialled it himself");
+    call = dial("1");
+    advance_ms(1000);
+    ck_assert_int_eq(call->cause, CAUSE_FORBIDDEN);
+    ck_assert_str_eq(call->detail, "the caller has no account");
+    verb_remove(own);
+}
+END_TEST
+
 START_TEST(a_hangup_calls_the_verb_off)
 {
     struct call *call;
@@ -183,6 +217,7 @@ int main(void)
     tcase_add_test(tc, a_script_waits_until_the_verb_has_ended);
     tcase_add_test(tc, a_verb_may_send_the_script_elsewhere);
     tcase_add_test(tc, what_a_verb_refuses_is_an_error_with_its_words);
+    tcase_add_test(tc, what_is_personal_is_refused_to_who_was_brought_there_by_another);
     tcase_add_test(tc, a_hangup_calls_the_verb_off);
     tcase_add_test(tc, a_verb_that_ends_the_call_itself_is_called_off);
     tcase_add_test(tc, a_hangup_between_its_end_and_the_script_is_no_second_end);
