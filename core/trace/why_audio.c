@@ -116,8 +116,8 @@ bool why_silence(struct why *why)
         leg = silent_leg(why);
     if (!leg)
         return false;
-    why_say(why, "No audio arrived from the phone of %s, so the other side heard nothing of it.",
-            why_str(leg, "party"));
+    why_say(why, "No audio arrived from the phone of %s%s.", why_str(leg, "party"),
+            json_array_size(why->legs) > 1 ? ", so the other side heard nothing of it" : "");
     why_do(why,
            "A firewall or router between the phone of %s and the switch keeps its audio (RTP) away, or the phone "
            "sends it to another address: compare the addresses in `tandem trace %.13s`, and open the audio "
