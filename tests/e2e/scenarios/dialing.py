@@ -65,6 +65,7 @@ def a_wakeup_call_comes_again_until_somebody_answers(t):
         assert tandem.cli("wakeup").stdout == "Nobody will be woken up.\n"
         assert "not a time" in tandem.command_fails("wakeup", phone.user, "25:00")
         tandem.sql("SELECT set_setting('wakeup_pause', '1')")
+        tandem.sql("SELECT wait_applied()")
         # one that is due in this minute: set five minutes ago
         value = json.dumps({"at": time.strftime("%H:%M"), "since": int(time.time()) - 300})
         tandem.sql(f"SELECT set_live('wakeup', '{phone.user}', '{value}', 'once')")

@@ -9,6 +9,7 @@ def _group(t, name, *members, **options):
     t.tandem.cli("group", "add", name, *words)
     for member in members:
         t.tandem.cli("group", "member", "add", name, member.user)
+    t.tandem.sql("SELECT tandem.wait_applied()")
 
 
 def a_ring_group_rings_all_and_who_answers_talks(t):

@@ -14,6 +14,7 @@ def _music_of(t, account):
     audio.write_tone(path, MUSIC, seconds=2)
     t.tandem.sql(f"SELECT tandem.set_music_class('{name}', '{path}', 'files')")
     t.tandem.cli("account", "set", account, "--music-class", name)
+    t.tandem.sql("SELECT tandem.wait_applied()")
     return name
 
 

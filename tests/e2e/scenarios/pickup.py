@@ -57,6 +57,7 @@ def a_parked_call_hears_music_and_is_fetched_by_a_colleague(t):
     music = os.path.join(t.tandem.home, "music.wav")
     audio.write_tone(music, MUSIC, seconds=2)
     t.tandem.sql(f"SELECT tandem.set_music_class('default', '{music}', 'files')")
+    t.tandem.sql("SELECT tandem.wait_applied()")
     a, c, b = t.phone(tone=440), t.phone(tone=880), t.endpoint()
     assert b.register().status == 200
     a.dial(b.user)
