@@ -74,7 +74,7 @@ static enum cli_exit change(struct cli *cli, int argc, char **argv, bool adds)
         return CLI_USAGE;
     }
     return cli_tell(cli, adds ? "block.add" : "block.remove", params,
-                    adds ? "Blocked from the next call on.\n" : "Gets through again.\n");
+                    adds ? "Blocked from the next call on." : "Gets through again.");
 }
 
 static enum cli_exit run_block(struct cli *cli, int argc, char **argv)

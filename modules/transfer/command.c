@@ -95,7 +95,8 @@ static void transfer(void *arg, struct console_request *request, json_t *params)
         if (count)
             module_fail(request, "ambiguous", "%.60s may be one of %u legs: give more of its id.", text, count);
         else
-            module_fail(request, "not-found", "Nobody talks there: \"%.60s\" is no live call, leg or account.", text);
+            module_fail(request, "not-found",
+                        "\"%.60s\" talks to nobody at this moment. Give an account, a call or a leg that does.", text);
         return;
     }
     who = bridge_peer(by);
