@@ -73,7 +73,7 @@ static enum cli_exit add(struct cli *cli, int argc, char **argv)
         json_decref(params);
         return CLI_USAGE;
     }
-    return cli_tell(cli, "ban.add", params, "Banned: nothing from there is heard any more.\n");
+    return cli_tell(cli, "ban.add", params, "Banned: nothing from there is heard any more.");
 }
 
 static enum cli_exit del(struct cli *cli, int argc, char **argv)
@@ -83,7 +83,7 @@ static enum cli_exit del(struct cli *cli, int argc, char **argv)
     if (argc < 2)
         return cli_usage(&cmd_ban, "ban del needs the network; `tandem ban list` shows them");
     for (int i = 1; i < argc && status == CLI_OK; i++)
-        status = cli_tell(cli, "ban.del", json_pack("{s:s}", "network", argv[i]), "Lifted: it is heard again.\n");
+        status = cli_tell(cli, "ban.del", json_pack("{s:s}", "network", argv[i]), "Lifted: it is heard again.");
     return status;
 }
 

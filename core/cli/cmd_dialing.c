@@ -123,7 +123,7 @@ static enum cli_exit run_wakeup(struct cli *cli, int argc, char **argv)
                     wakeup_row, "Nobody will be woken up.");
     if (argc == 3 && strcmp(argv[2], "off") == 0)
         return cli_tell(cli, "wakeup", json_pack("{s:s,s:b}", "account", argv[1], "off", 1),
-                        "No wake-up call any more.\n");
+                        "No wake-up call any more.");
     if (argc != 3 && !daily)
         return cli_usage(&cmd_wakeup, "a wake-up call has an account, a time like 07:30, and perhaps --daily");
     return set_wakeup(cli, argv[1], argv[2], daily);
@@ -159,9 +159,9 @@ static enum cli_exit run_callback(struct cli *cli, int argc, char **argv)
         return cli_usage(&cmd_callback, "who is called back, and whom does it wait for?");
     if (strcmp(argv[2], "off") == 0)
         return cli_tell(cli, "callback", json_pack("{s:s,s:b}", "account", argv[1], "off", 1),
-                        "It waits for nobody any more.\n");
+                        "It waits for nobody any more.");
     return cli_tell(cli, "callback", json_pack("{s:s,s:s}", "account", argv[1], "to", argv[2]),
-                    "It will be called when both are free.\n");
+                    "It will be called when both are free.");
 }
 
 const struct cli_command cmd_callback = {
