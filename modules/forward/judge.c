@@ -47,8 +47,7 @@ static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
     unsigned calls;
     char words[128];
 
-    /* Who has a call made for himself wants it (a wake-up call, click to dial). */
-    if (!account || attempt->emergency || is_account(attempt->on_behalf_of, account->name))
+    if (!account || attempt->emergency || attempt_is_own(attempt, account))
         return VERDICT_PASS;
     if (dnd_is_on(f, account->name)) {
         snprintf(words, sizeof words, "%s does not want to be disturbed", account->name);

@@ -69,7 +69,8 @@ static enum verdict tried(void *arg, struct hook_walk *walk, void *subject)
     char words[128];
 
     hide_if_set(s, attempt->call);
-    if (!account || attempt->emergency || !is_blocked(s, attempt->call, account->name, &block))
+    if (!account || attempt->emergency || attempt_is_own(attempt, account) ||
+        !is_blocked(s, attempt->call, account->name, &block))
         return VERDICT_PASS;
     snprintf(words, sizeof words, "%.60s takes no calls from %.50s", account->name, block.pattern);
     hook_reject(walk, block.action == BLOCK_BUSY ? CAUSE_BUSY : CAUSE_BLOCKED, words);

@@ -222,6 +222,22 @@ START_TEST(who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy)
 }
 END_TEST
 
+START_TEST(who_forwards_to_a_group_that_he_is_in_is_left_in_peace_there)
+{
+    struct bed *bed = bed_open(FORWARD, RING);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202"), *c = bed_registered(bed, "203");
+    struct message invite;
+
+    disturb_not(bed, "202", true);
+    forward(bed, "202", "busy", "300", 0);
+    ua_invite(a, "202", NULL);
+    invite = *must(ua_wait(c, "INVITE"));
+    expect_silence(bed, b, "INVITE");
+    taken(bed, a, c, &invite);
+    close_all(bed, a, b, c);
+}
+END_TEST
+
 START_TEST(a_call_that_one_has_made_for_oneself_comes_all_the_same)
 {
     struct bed *bed = bed_open(FORWARD, NULL);
@@ -589,6 +605,7 @@ int main(void)
     tcase_add_test(tc, forwards_in_a_row_are_all_told_of_and_a_circle_ends_with_words);
     tcase_add_test(tc, a_member_of_a_ring_does_not_send_the_call_of_the_others_on);
     tcase_add_test(tc, who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy);
+    tcase_add_test(tc, who_forwards_to_a_group_that_he_is_in_is_left_in_peace_there);
     tcase_add_test(tc, a_call_that_one_has_made_for_oneself_comes_all_the_same);
     tcase_add_test(tc, what_follows_is_done_with_the_rights_and_limits_of_who_forwards);
     tcase_add_test(tc, each_of_several_forwards_has_the_rights_of_its_own_account);

@@ -1,5 +1,7 @@
 /* Whose calls get through, and who is shown: lists of callers of an account and of the switch, the code for who called
  * last, numbers that are hidden for a call or always. */
+#include <time.h>
+
 #include "forks.h"
 
 #define BOTH "[module screen]\n[module forward]\n[module dialing]\n"
@@ -176,6 +178,24 @@ START_TEST(who_calls_for_help_is_shown_and_gets_through)
 }
 END_TEST
 
+START_TEST(a_call_that_one_has_made_for_oneself_is_not_blocked)
+{
+    struct bed *bed = bed_open(BOTH, HIDES);
+    struct ua *b = bed_registered(bed, "202");
+    char params[100];
+
+    command(bed, "block.add", "{\"account\":\"202\",\"pattern\":\"*\"}");
+    command(bed, "block.add", "{\"account\":\"202\",\"pattern\":\"anonymous\"}");
+    snprintf(params, sizeof params, "{\"from\":\"202\",\"to\":\"203\",\"at\":%lld}", (long long)time(NULL));
+    command(bed, "originate", params); /* a wake-up call is one as well */
+    ua_reply(b, must(ua_wait(b, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(b, "ACK"));
+    bed_until(bed, bed->calls_ended == 1);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
 static void dial_code(struct bed *bed, struct ua *ua, const char *code)
 {
     unsigned ended = bed->calls_ended;
@@ -276,6 +296,7 @@ int main(void)
     tcase_add_test(tc, the_list_of_the_switch_counts_for_all_and_may_send_callers_elsewhere);
     tcase_add_test(tc, a_number_is_hidden_for_one_call_or_always);
     tcase_add_test(tc, who_calls_for_help_is_shown_and_gets_through);
+    tcase_add_test(tc, a_call_that_one_has_made_for_oneself_is_not_blocked);
     tcase_add_test(tc, callers_without_a_number_can_be_blocked);
     tcase_add_test(tc, who_called_last_is_blocked_by_a_code);
     tcase_add_test(tc, a_last_caller_with_a_star_in_his_number_blocks_nobody_else);
