@@ -19,8 +19,13 @@ static bool knows(void *arg, const char *context, const char *dialled)
     return found && strcmp(found->pattern, "_.") != 0 && strcmp(found->pattern, "_!") != 0;
 }
 
+static bool has(void *arg, const char *context, const char *dialled)
+{
+    return script_has_extension(arg, context, dialled);
+}
+
 static const struct script_ops ops = {
-    .start = run_start, .hangup = run_hangup, .transferred = run_transferred, .knows = knows};
+    .start = run_start, .hangup = run_hangup, .transferred = run_transferred, .knows = knows, .has = has};
 
 /* Calls from now on are recorded with what it is made of. */
 static void name_dialplan(struct script *script)
