@@ -169,6 +169,38 @@ START_TEST(whom_he_talks_to_already_he_hands_over_whatever_number_stands_beside_
 }
 END_TEST
 
+START_TEST(groups_are_there_by_name_and_number_and_what_is_neither_is_not)
+{
+    static const struct {
+        const char *target;
+        int status;
+    } targets[] = {{"600", 202}, {"sales", 202}, {"601", 403}, {"299", 403}};
+    struct party p = {.bed = bed_open("[module transfer]\n[module group]\n", NULL)};
+
+    p.a = bed_registered(p.bed, "201");
+    p.b = bed_registered(p.bed, "202");
+    p.c = bed_registered(p.bed, "203");
+    bed_feature(p.bed, "ring_group", "sales",
+                "{\"number\":\"600\",\"strategy\":\"all\",\"ring_time\":20,\"skip_busy\":true,\"context\":\"internal\","
+                "\"members\":[{\"member\":\"203\",\"delay\":0,\"ring_time\":null,\"confirm\":null}]}");
+    party_talk(&p, NULL);
+    for (size_t i = 0; i < COUNT_OF(targets); i++) {
+        ck_assert_int_eq(party_refer(p.b, targets[i].target, NULL, false), targets[i].status);
+        if (targets[i].status == 202) {
+            ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
+            must(ua_wait(p.c, "ACK"));
+        }
+        party_hear(p.a, &p.to_a, p.b, &p.to_b);
+        ck_assert_int_eq(wire_status(p.a, &(struct ask){.method = "OPTIONS",
+                                                        .uri = i % 2 ? "sip:601@tandem" : "sip:600@tandem",
+                                                        .account = true}),
+                         i % 2 ? 404 : 200);
+    }
+    party_ends(&p, p.a, p.b);
+    party_close(&p);
+}
+END_TEST
+
 static void keep_words(void *arg, const struct event *event)
 {
     str_copy(arg, 200, event->detail ? event->detail : "");
@@ -380,6 +412,7 @@ int main(void)
     tcase_add_loop_test(tc, where_the_dialplan_has_nothing_for_him_a_phone_transfers_nobody_and_the_call_goes_on, 0,
                         (int)COUNT_OF(news));
     tcase_add_test(tc, whom_he_talks_to_already_he_hands_over_whatever_number_stands_beside_the_dialog);
+    tcase_add_test(tc, groups_are_there_by_name_and_number_and_what_is_neither_is_not);
     tcase_add_test(tc, a_script_is_told_at_once_that_the_party_may_not_go_there_and_people_read_why);
     tcase_add_test(tc, a_script_sends_its_caller_on);
     tcase_add_test(tc, a_script_has_a_party_of_another_call_hand_over_whom_it_talks_to);
