@@ -521,12 +521,10 @@ START_TEST(a_subscription_in_the_dialog_of_a_call_outlives_the_call)
 }
 END_TEST
 
-START_TEST(a_subscription_that_a_request_in_a_call_has_made_ends_after_the_call)
+/* a calls b, and is told of a lamp in the dialog of the call, as if it had sent a REFER. */
+static void follow(struct bed *bed, struct ua *a, struct ua *b)
 {
-    struct bed *bed = with_lamps("", usual);
-    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
-    char id[UUID_TEXT], params[100], value[60];
-    struct message m;
+    char id[UUID_TEXT], params[100];
     json_t *answer;
 
     ua_invite(a, "202", NULL);
@@ -538,6 +536,40 @@ START_TEST(a_subscription_that_a_request_in_a_call_has_made_ends_after_the_call)
     answer = bed_ask(bed, "lamp-follow", params);
     ck_assert(json_is_true(json_object_get(answer, "ok")));
     json_decref(answer);
+}
+
+START_TEST(a_subscription_that_a_request_in_a_call_has_made_does_not_outlive_the_switch_and_the_phone_hears_so)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    struct message m;
+    char value[100];
+
+    follow(bed, a, b);
+    ua_reply(a, must(ua_wait(a, "NOTIFY")), 200, "OK", NULL);
+    ua_bye(a);
+    ua_reply(b, must(ua_wait(b, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->calls_ended == 1);
+    bed_abandon(bed);
+    ua_poll(a);
+    ck_assert_uint_ge(a->in_count, 1);
+    m = *ua_take(a, a->in_count - 1);
+    ck_assert_str_eq(m.method, "NOTIFY");
+    message_header(&m, "Subscription-State", value, sizeof value);
+    ck_assert_msg(strncmp(value, "terminated;reason=probation;retry-after=", 40) == 0, "%s", value);
+    ua_close(a);
+    ua_close(b);
+}
+END_TEST
+
+START_TEST(a_subscription_that_a_request_in_a_call_has_made_ends_after_the_call)
+{
+    struct bed *bed = with_lamps("", usual);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    char value[60];
+    struct message m;
+
+    follow(bed, a, b);
     m = *must(ua_wait(a, "NOTIFY"));
     ck_assert_str_eq(message_header(&m, "Event", value, sizeof value), "lamp;id=77");
     ck_assert_str_eq(message_header(&m, "Call-ID", value, sizeof value), a->call_id);
@@ -798,6 +830,8 @@ int main(void)
     tcase_add_test(tc, an_operator_sees_who_watches_what_and_how_the_phone_took_it);
     tcase_add_test(tc, an_account_has_so_many_subscriptions_and_no_more);
     tcase_add_test(tc, a_subscription_in_the_dialog_of_a_call_outlives_the_call);
+    tcase_add_test(tc,
+                   a_subscription_that_a_request_in_a_call_has_made_does_not_outlive_the_switch_and_the_phone_hears_so);
     tcase_add_test(tc, a_subscription_that_a_request_in_a_call_has_made_ends_after_the_call);
     tcase_add_test(tc, a_phone_that_rings_is_asked_to_subscribe_a_little_later);
     tcase_add_test(tc, a_call_outlives_a_subscription_in_its_dialog);

@@ -125,6 +125,29 @@ START_TEST(without_codes_all_keys_are_for_the_other_party)
 }
 END_TEST
 
+START_TEST(the_codes_are_what_the_settings_say)
+{
+    struct party p = talk();
+
+    bed_setting(p.bed, "transfer_code_blind", "##7");
+    bed_setting(p.bed, "transfer_code_attended", "A");
+    types(p.b, "*1");
+    hears_keys(p.a, "*1");
+    types(p.b, "A203#");
+    party_answers(p.c, &p.to_c);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
+    types(p.b, "A");
+    party_let_go(p.c);
+    types(p.b, "##7203#");
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.b);
+    hears_keys(p.a, "");
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
+    party_close(&p);
+}
+END_TEST
+
 static const char *const in_vain[] = {"*1299#", "*1#", "*1202#", "*1201#", "*2299#", "*2#", "*2*0#"};
 
 START_TEST(a_number_that_does_not_exist_and_no_number_connect_the_two_again)
@@ -422,6 +445,7 @@ int main(void)
     tcase_add_test(tc, a_pause_ends_the_number_and_the_caller_may_transfer_too);
     tcase_add_test(tc, keys_that_are_no_code_go_to_the_other_party_in_their_order);
     tcase_add_test(tc, without_codes_all_keys_are_for_the_other_party);
+    tcase_add_test(tc, the_codes_are_what_the_settings_say);
     tcase_add_loop_test(tc, a_number_that_does_not_exist_and_no_number_connect_the_two_again, 0,
                         (int)COUNT_OF(in_vain));
     tcase_add_test(tc, a_number_that_his_context_does_not_have_connects_the_two_again_and_people_read_why);
