@@ -148,6 +148,42 @@ START_TEST(the_codes_are_what_the_settings_say)
 }
 END_TEST
 
+static void types_nothing(struct account *account)
+{
+    keys_by_info(account);
+    account_text(&account->transfer_codes, "none");
+}
+
+static void types_others(struct account *account)
+{
+    keys_by_info(account);
+    account_text(&account->transfer_codes, "none,##");
+}
+
+START_TEST(an_account_has_codes_of_its_own_or_none)
+{
+    struct party p = talk();
+
+    bed_change(p.bed, "202", types_nothing);
+    types(p.b, "*1203#");
+    hears_keys(p.a, "*1203#"); /* as a bank's machine wants them */
+    bed_change(p.bed, "202", types_others);
+    types(p.b, "*2203#");
+    hears_keys(p.a, "*2203#");
+    bed_change(p.bed, "202", keys_by_info);
+    bed_setting(p.bed, "transfer_code_blind", "none");
+    bed_change(p.bed, "201", types_others);
+    types(p.a, "##203#");
+    party_answers(p.c, &p.to_c);
+    hears_keys(p.b, "");
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    ua_bye(p.a);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
+    party_ends(&p, p.b, p.c);
+    party_close(&p);
+}
+END_TEST
+
 static const char *const in_vain[] = {"*1299#", "*1#", "*1202#", "*1201#", "*2299#", "*2#", "*2*0#"};
 
 START_TEST(a_number_that_does_not_exist_and_no_number_connect_the_two_again)
@@ -446,6 +482,7 @@ int main(void)
     tcase_add_test(tc, keys_that_are_no_code_go_to_the_other_party_in_their_order);
     tcase_add_test(tc, without_codes_all_keys_are_for_the_other_party);
     tcase_add_test(tc, the_codes_are_what_the_settings_say);
+    tcase_add_test(tc, an_account_has_codes_of_its_own_or_none);
     tcase_add_loop_test(tc, a_number_that_does_not_exist_and_no_number_connect_the_two_again, 0,
                         (int)COUNT_OF(in_vain));
     tcase_add_test(tc, a_number_that_his_context_does_not_have_connects_the_two_again_and_people_read_why);
