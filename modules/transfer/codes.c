@@ -186,12 +186,14 @@ static void decide(struct asking *a)
     struct leg *by = a->by, *who = consult_other(by);
     struct call *call = by->call;
     const char *number = a->gather.digits;
+    char why[TRANSFER_WORDS];
 
     stop_listening(a);
     hush(a);
     if (!who || a->gather.result != GATHER_COMPLETE || strcmp(number, BACK) == 0) {
         consult_end(call);
-    } else if (transfer_forbidden(by, who, number)) {
+    } else if (*transfer_forbidden(by, who, by->account->context, number, why)) {
+        transfer_note(by, why);
         consult_end(call);
         say_why(by, CAUSE_FORBIDDEN);
     } else if (a->attended) {
