@@ -166,43 +166,16 @@ static bool was_sent_on(const struct why *why)
     return false;
 }
 
-static void correct_the_forward(struct why *why)
-{
-    why_do(
-        why,
-        "Correct it where that was set: `tandem forward` lists the forwards of all accounts, `tandem block list` whose "
-        "calls are sent elsewhere; a phone may forward by itself, too.");
-}
-
-static void say_words(struct why *why)
-{
-    const struct cause_info *info = cause_info(cause_by_id(why_str(why->report, "cause")));
-
-    why_say(why, "%s", info->words);
-    if (*why_str(why->report, "detail"))
-        why_say(why, "(%s)", why_str(why->report, "detail"));
-    why_do(why, "%s", *info->remedy ? info->remedy : "Nothing is broken.");
-}
-
-static void forbidden(struct why *why)
-{
-    const char *detail = why_str(why->report, "detail");
-
-    if (!was_sent_on(why)) {
-        say_words(why);
-        return;
-    }
-    why_say(why, "It was refused where it was sent on to%s%s.", *detail ? ": " : "", detail);
-    correct_the_forward(why);
-}
-
 static void unknown_number(struct why *why)
 {
     if (was_sent_on(why)) {
         why_say(why,
                 "It failed because the number to which it was sent on does not exist for who sent it on: there is no "
                 "such account, and the dialplan has no extension for it.");
-        correct_the_forward(why);
+        why_do(
+            why,
+            "Correct it where that was set: `tandem forward` lists the forwards of all accounts, `tandem block list` "
+            "whose calls are sent elsewhere; a phone may forward by itself, too.");
         return;
     }
     why_say(why,
@@ -286,7 +259,6 @@ static const struct {
     {"unreachable", unreachable},
     {"contact-unreachable", contact_unreachable},
     {"unknown-number", unknown_number},
-    {"forbidden", forbidden},
     {"busy", busy},
     {"do-not-disturb", not_taken},
     {"too-many-calls", not_taken},
@@ -304,13 +276,17 @@ static const struct {
 static void say_cause(struct why *why)
 {
     const char *cause = why_str(why->report, "cause");
+    const struct cause_info *info = cause_info(cause_by_id(cause));
 
     for (size_t i = 0; i < COUNT_OF(special); i++)
         if (strcmp(special[i].cause, cause) == 0) {
             special[i].say(why);
             return;
         }
-    say_words(why);
+    why_say(why, "%s", info->words);
+    if (*why_str(why->report, "detail"))
+        why_say(why, "(%s)", why_str(why->report, "detail"));
+    why_do(why, "%s", *info->remedy ? info->remedy : "Nothing is broken.");
 }
 
 /* --- facts ----------------------------------------------------------------------------------------------------------
