@@ -134,18 +134,14 @@ static void relay_rtp(struct sink *sink, uint8_t *packet, size_t len, const stru
     struct port *from = port_of(bridge), *to = bridge->to;
     uint8_t before[RTP_HEAD], pt = bridge->pt[head->pt];
     bool is_key = from->keys.is_event[head->pt];
+    bool unknown = pt == PT_DROP && !is_key;
     struct speaker speaker = speaker_of(from, is_key);
 
     if (bridge->muted)
         return;
-    if (pt == PT_DROP && !is_key) {
-        from->stats.dropped++;
-        numbers_skip(&to->numbers, &speaker, packet);
-        return;
-    }
-    if ((pt >= PT_DECODE || bridge->decoded) && stays_here(bridge, is_key, pt))
-        return;
-    if (is_key && keys_is_kept(from, packet, len)) {
+    from->stats.dropped += unknown;
+    if (unknown || ((pt >= PT_DECODE || bridge->decoded) && stays_here(bridge, is_key, pt)) ||
+        (is_key && keys_is_kept(from, packet, len))) {
         numbers_skip(&to->numbers, &speaker, packet);
         return;
     }

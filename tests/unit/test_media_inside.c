@@ -242,6 +242,37 @@ START_TEST(a_phone_hears_one_stream_whoever_speaks_to_it)
 }
 END_TEST
 
+/* Keys that go in another way, and what the other side does not know. */
+START_TEST(packets_that_do_not_go_on_leave_no_gap)
+{
+    const struct proto_codec events = {.name = "telephone-event", .rate = 8000, .channels = 1, .pt = 101};
+    const struct proto_codec noise = {.name = "x-noise", .rate = 8000, .channels = 1, .pt = 98};
+    const struct proto_codec all[] = {codecs[0], events, noise};
+    struct sound_ports s;
+    struct rtp_head last;
+    int fd;
+
+    sound_ports_open(&s);
+    sound_ports_describe(&s, 1, all, COUNT_OF(all), 20, DIR_SENDRECV);
+    fd = listen_to(s.ports[0], &codecs[0]);
+    keys_set_ways(s.ports[0], KEY_OUT_NOWHERE, false, 0);
+    relay_bridge(s.ports[0], s.ports[1]);
+    phone_says(&s, 1, 100, 0);
+    last = next_head(fd);
+    for (uint16_t i = 0; i < 6; i++) {
+        uint8_t packet[16] = {0x80, i % 2 ? 98 : 101, 0, (uint8_t)(101 + i), 0, 0, 0, 160, 0, 0, 0, 1, 5, 0x8A, 0, 160};
+
+        s.now_us += 20000;
+        sound_ports_packet(&s, 1, packet, sizeof packet);
+    }
+    s.now_us += 20000;
+    phone_says(&s, 1, 107, 7 * 160);
+    expect_next(fd, &last, 7 * 160, false);
+    close(fd);
+    sound_ports_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("media inside");
@@ -253,6 +284,7 @@ int main(void)
     tcase_add_loop_test(inside, a_running_call_allocates_nothing_per_packet, 0, 16);
     tcase_add_test(inside, timestamps_go_on_when_a_port_that_speaks_moves_to_another_thread);
     tcase_add_test(inside, a_phone_hears_one_stream_whoever_speaks_to_it);
+    tcase_add_test(inside, packets_that_do_not_go_on_leave_no_gap);
     suite_add_tcase(suite, inside);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
