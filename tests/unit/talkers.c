@@ -23,6 +23,7 @@
 #define RATE 16000u
 #define FRAME (RATE / 50)
 #define HEARD_FRAMES 20u
+#define TALKER_SSRC 7919u
 #define PADDING 4u /* behind each packet of a talker: by this another one knows it */
 
 extern char **environ;
@@ -271,11 +272,11 @@ static void check_stream(struct talker *talker, const struct rtp_head *head, boo
     if (talker->stream.begun) {
         ck_assert_uint_eq(head->ssrc, talker->stream.ssrc);
         ck_assert_int_gt(ahead, -100);
-        ck_assert_int_lt(ahead, 250);
+        ck_assert_int_lt(ahead, 1000);
         if (ahead > 0 && !key)
             ck_assert_int_ge((int32_t)(head->timestamp - talker->stream.timestamp), 0);
     }
-    ck_assert_uint_gt(head->ssrc, 1000000); /* talkers have smaller ones */
+    ck_assert(head->ssrc % TALKER_SSRC != 1000 || head->ssrc > 1000000); /* no talker's */
     if (!talker->stream.begun || (ahead > 0 && !key))
         talker->stream.timestamp = head->timestamp;
     if (!talker->stream.begun || ahead > 0)
@@ -441,7 +442,7 @@ struct talker *talker_new(const char *codecs, double hz)
     struct talker *talker = mem_new(sizeof *talker);
 
     talker->hz = hz;
-    talker->seed = talker->ssrc = 1000 + 7919 * ++t.count;
+    talker->seed = talker->ssrc = 1000 + TALKER_SSRC * ++t.count;
     talker->rtp = bound_socket(&talker->addr);
     talker->rtcp = bound_socket(&talker->rtcp_addr);
     talker->ear = ear_new(RATE, 0, 0);
