@@ -69,18 +69,6 @@ static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
     return VERDICT_PASS;
 }
 
-/* The words of the setting emergency_numbers. */
-static bool is_emergency(const struct pbx *pbx, const char *number)
-{
-    const char *list = snapshot_setting(db_snapshot(pbx->db), "emergency_numbers", "112 911 999");
-    size_t len = strlen(number);
-
-    for (const char *p = list; (p += strspn(p, " ,")), *p; p += strcspn(p, " ,"))
-        if (strcspn(p, " ,") == len && strncmp(p, number, len) == 0)
-            return true;
-    return false;
-}
-
 /* One of its phones calls. */
 static enum verdict calls(void *arg, struct hook_walk *walk, void *subject)
 {
@@ -91,7 +79,7 @@ static enum verdict calls(void *arg, struct hook_walk *walk, void *subject)
     char words[128];
 
     account = account && f->pbx->db ? snapshot_account(db_snapshot(f->pbx->db), account->name) : NULL;
-    if (!account || !account->max_calls || is_emergency(f->pbx, call->dialled))
+    if (!account || !account->max_calls || pbx_is_emergency(f->pbx, call->dialled))
         return VERDICT_PASS;
     others = calls_of(f->pbx, account->name, call);
     if (others < account->max_calls)
