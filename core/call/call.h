@@ -41,7 +41,7 @@ struct call {
     struct leg *caller; /* first inbound leg; NULL for originated calls; whom the dialplan serves */
     struct leg *first;  /* ref: who made the call and then transferred the other party; NULL: it is the caller */
     bool first_gone;    /* who made it is gone, and the caller is somebody else (a call that was restored) */
-    char context[64], dialled[128];
+    char context[64], dialled[64];
     char dialplan[17]; /* that was in force when it came */
     char made_by[24];  /* who had the switch make it: "wake-up", "call-back" …, or CALL_MADE_BY_ANOTHER: it is part of
                           that, and rings a number for it; "": somebody calls */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/obj.h"
+#include "call/route.h"
 
 static bool is_account(const struct account *account, const char *name)
 {
@@ -42,12 +43,11 @@ static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
 {
     const struct forward *f = arg;
     const struct attempt *attempt = subject;
-    const struct account *account = account_of_target(f->pbx, attempt->target);
+    const struct account *account = route_account(f->pbx, attempt->target);
     unsigned calls;
     char words[128];
 
-    /* Who has a call made for himself wants it (a wake-up call, click to dial). */
-    if (!account || attempt->emergency || is_account(attempt->on_behalf_of, account->name))
+    if (!account || attempt->emergency || attempt_is_own(attempt, account))
         return VERDICT_PASS;
     if (dnd_is_on(f, account->name)) {
         snprintf(words, sizeof words, "%s does not want to be disturbed", account->name);
@@ -68,18 +68,6 @@ static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
     return VERDICT_PASS;
 }
 
-/* The words of the setting emergency_numbers. */
-static bool is_emergency(const struct pbx *pbx, const char *number)
-{
-    const char *list = snapshot_setting(db_snapshot(pbx->db), "emergency_numbers", "112 911 999");
-    size_t len = strlen(number);
-
-    for (const char *p = list; (p += strspn(p, " ,")), *p; p += strcspn(p, " ,"))
-        if (strcspn(p, " ,") == len && strncmp(p, number, len) == 0)
-            return true;
-    return false;
-}
-
 /* One of its phones calls. */
 static enum verdict calls(void *arg, struct hook_walk *walk, void *subject)
 {
@@ -90,7 +78,7 @@ static enum verdict calls(void *arg, struct hook_walk *walk, void *subject)
     char words[128];
 
     account = account && f->pbx->db ? snapshot_account(db_snapshot(f->pbx->db), account->name) : NULL;
-    if (!account || !account->max_calls || is_emergency(f->pbx, call->dialled))
+    if (!account || !account->max_calls || pbx_is_emergency(f->pbx, call->dialled))
         return VERDICT_PASS;
     others = calls_of(f->pbx, account->name, call);
     if (others < account->max_calls)
@@ -134,7 +122,7 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
     };
     const struct forward *f = arg;
     struct forward_wish *wish = subject;
-    const struct account *account = account_of_target(f->pbx, wish->target);
+    const struct account *account = route_account(f->pbx, wish->target);
     enum forward_when when = when_of(wish->cause);
     struct forward_to to;
 

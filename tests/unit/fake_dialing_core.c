@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/obj.h"
+#include "call/route.h"
 
 extern const struct module tandem_module;
 
@@ -62,6 +63,12 @@ int module_on_event(struct module_ctx *c, uint64_t kinds, bus_fn fn, void *arg)
     listeners[listener_count].kinds = kinds;
     listeners[listener_count].fn = fn;
     listeners[listener_count++].arg = arg;
+    return 0;
+}
+
+int module_provide(struct module_ctx *c, const char *service, const void *functions)
+{
+    fake.service = functions;
     return 0;
 }
 
@@ -210,6 +217,11 @@ const struct account *snapshot_account(const struct snapshot *snapshot, const ch
         if (strcmp(accounts[i]->name, name) == 0)
             return accounts[i];
     return NULL;
+}
+
+const struct account *route_account(const struct pbx *pbx, const char *target)
+{
+    return snapshot_account(NULL, strncmp(target, "account:", 8) == 0 ? target + 8 : target);
 }
 
 unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise)
