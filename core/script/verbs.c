@@ -103,23 +103,15 @@ static int verb_header(lua_State *L)
 void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg)
 {
     struct call *call = run->call;
-    int result;
+    enum cause cause;
 
     if (leg->state == LEG_UP && call->answered_us && !call->transfer)
         return;
-    result = leg->state == LEG_UP ? 0 : leg_answer(leg, NULL); /* up before: we had called it (originate) */
+    cause = call_answer(call);
     guard_check(L);
-    if (result < 0) {
-        enum cause cause = result == -ENOENT   ? CAUSE_NO_COMMON_CODEC
-                           : result == -EAGAIN ? CAUSE_NO_MEDIA
-                           : result == -EACCES ? CAUSE_NO_ENCRYPTION
-                                               : CAUSE_INTERNAL;
-
+    if (cause)
         verb_end_call(L, run, cause, WHO_SWITCH, NULL);
-    }
     call_answered(call);
-    if (call->state != CALL_TALKING)
-        call_set_state(call, CALL_TALKING);
     run_step(run, "answer");
 }
 

@@ -85,8 +85,6 @@ void order_close(struct groups *g);
 /* --- ring.c --- */
 
 int ring_open(struct groups *g);
-/* What the dialplan gets. */
-json_t *ring_result(const struct dial_result *result);
 /* Is it an account of ours? */
 const struct account *ringer_account(const struct groups *g, const char *name);
 /* "account:201", "number:CONTEXT/BEHALF/0171…", or KIND:VALUE as it is. */

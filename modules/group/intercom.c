@@ -31,8 +31,7 @@ static void intercom_cancelled(void *arg)
 {
     struct intercom *intercom = arg;
 
-    if (intercom->call->dial)
-        dial_cancel(intercom->call, CAUSE_CANCELLED, WHO_SWITCH);
+    dial_give_up(intercom->call, intercom);
     intercom_free(intercom);
 }
 
@@ -40,7 +39,7 @@ static void intercom_over(void *arg, const struct dial_result *result)
 {
     struct intercom *intercom = arg;
 
-    verb_run_done(intercom->run, ring_result(result));
+    verb_run_done(intercom->run, verb_dial_value(result));
     intercom_free(intercom);
 }
 
@@ -61,7 +60,8 @@ static void refuse(struct verb_run *run, struct call *call, enum dial_status sta
     call->dial_who = WHO_SWITCH;
     str_copy(call->dial_detail, sizeof call->dial_detail, detail);
     group_say(call, "intercom: %s", detail);
-    verb_run_done(run, ring_result(&(const struct dial_result){.status = status, .cause = cause, .detail = detail}));
+    verb_run_done(run,
+                  verb_dial_value(&(const struct dial_result){.status = status, .cause = cause, .detail = detail}));
 }
 
 /* call:intercom("202"), or { to = "202" }: nil when there is no such account. */

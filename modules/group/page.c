@@ -70,6 +70,7 @@ static void page_free(struct page *page)
     }
     while (page->leg_count)
         end_listener(page, page->legs[0], CAUSE_NORMAL, "the page is over");
+    conference_leave(page->caller, CONFERENCE_GONE); /* whatever the dialplan does with him next */
     list_unlink(&page->node);
     loop_unref_later(loop, page->caller, "page");
     loop_unref_later(loop, page->call, "page");
@@ -80,26 +81,36 @@ static void cancelled(void *arg)
 {
     struct page *page = arg;
 
-    page->run = NULL;
     group_say(page->call, "page %s: is over, %u phone%s heard it", page->name, page->heard,
               page->heard == 1 ? "" : "s");
     page_free(page);
 }
 
-/* Nobody listens any more, or nobody ever did. */
-static void end_if_alone(struct page *page)
+static void finish(struct page *page, const char *words)
 {
     struct verb_run *run = page->run;
     bool heard = page->heard > 0;
 
-    if (page->over || page->pending || page->leg_count)
-        return;
     page->over = true;
-    group_say(page->call, heard ? "page %s: nobody listens any more" : "page %s: no phone answered", page->name);
-    conference_leave(page->caller, CONFERENCE_GONE);
+    group_say(page->call, "page %s: %s", page->name, words);
     page_free(page);
     verb_run_done(run, json_pack("{s:s,s:s,s:s,s:i}", "status", heard ? "answered" : "no-answer", "cause",
                                  cause_info(heard ? CAUSE_NORMAL : CAUSE_NO_ANSWER)->id, "detail", "", "talk", 0));
+}
+
+static void end_if_alone(struct page *page)
+{
+    if (!page->over && !page->pending && !page->leg_count)
+        finish(page, page->heard ? "nobody listens any more" : "no phone answered");
+}
+
+/* An operator did that. */
+static void speaks_no_more(void *arg, enum conference_why why)
+{
+    struct page *page = arg;
+
+    if (!page->over)
+        finish(page, "is over, who spoke was taken out of it");
 }
 
 /* --- listeners ---------------------------------------------------------------------------------------------------- */
@@ -231,17 +242,14 @@ static void call_members(struct page *page, const struct group *group)
     }
 }
 
-static int join(struct page *page)
+static bool join(struct page *page)
 {
     const struct conference_request request = {.leg = page->caller, .room = page->room, .terms = &terms};
-    int result = page->caller->state == LEG_UP ? 0 : leg_answer(page->caller, NULL);
 
-    if (result < 0)
-        return result;
+    if (call_answer(page->call))
+        return false;
     call_answered(page->call);
-    if (page->call->state != CALL_TALKING)
-        call_set_state(page->call, CALL_TALKING);
-    return conference_join(&request, NULL, NULL);
+    return conference_join(&request, speaks_no_more, page) == 0;
 }
 
 void page_start(struct groups *g, const struct group *group, struct verb_run *run, struct call *call)
@@ -255,7 +263,7 @@ void page_start(struct groups *g, const struct group *group, struct verb_run *ru
     str_copy(page->name, sizeof page->name, group->name);
     snprintf(page->room, sizeof page->room, "page-%.40s-%u", group->name, ++g->page_number);
     list_append(&g->pages, &page->node);
-    if (join(page) < 0) {
+    if (!join(page)) {
         page_free(page);
         verb_run_fail(run, "the caller cannot speak: there is no audio to its phone");
         return;

@@ -69,20 +69,8 @@ static void cancelled(void *arg)
 {
     struct ring *ring = arg;
 
-    if (ring->call->dial)
-        dial_cancel(ring->call, CAUSE_CANCELLED, WHO_SWITCH);
+    dial_give_up(ring->call, ring);
     ring_free(ring);
-}
-
-json_t *ring_result(const struct dial_result *result)
-{
-    json_t *json = json_pack("{s:s,s:s,s:s,s:f}", "status", dial_status_name(result->status), "cause",
-                             cause_info(result->cause)->id, "detail", result->detail ? result->detail : "", "talk",
-                             (double)result->talk_ms / 1000);
-
-    if (result->answered_by)
-        json_object_set_new(json, "answered_by", json_string(result->answered_by));
-    return json;
 }
 
 static bool nobody_answered(enum dial_status status)
@@ -103,7 +91,7 @@ static void over(struct ring *ring, const struct dial_result *result)
     else if (nobody_answered(result->status) && ring->no_answer[0])
         verb_run_go(run, ring->context, ring->no_answer);
     else
-        verb_run_done(run, ring_result(result));
+        verb_run_done(run, verb_dial_value(result));
     ring_free(ring);
 }
 
