@@ -50,6 +50,16 @@ bool verb_exists(const struct pbx *pbx, const char *name)
     return find(pbx, name) != NULL;
 }
 
+void verb_each(const struct pbx *pbx, void (*fn)(void *arg, const char *name, const char *summary), void *arg)
+{
+    const struct verb *verb;
+
+    LIST_FOR_EACH(verb, &pbx->verbs, node)
+    {
+        fn(arg, verb->name, verb->summary);
+    }
+}
+
 static bool is_name(const char *name)
 {
     if (!isalpha((unsigned char)*name))

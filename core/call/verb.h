@@ -22,6 +22,7 @@ int verb_add(struct pbx *pbx, const char *name, const char *summary, verb_fn fn,
  * they have finished. NULL allowed. */
 void verb_remove(struct verb *verb);
 bool verb_exists(const struct pbx *pbx, const char *name);
+void verb_each(const struct pbx *pbx, void (*fn)(void *arg, const char *name, const char *summary), void *arg);
 
 /* --- for the module: each ends the run, which is not to be touched after it --- */
 

@@ -194,6 +194,9 @@ static void happened(void *arg, const struct event *event)
         if (callee)
             simulate_step(sim, "  %s: %s", leg->number, cause_info(event->cause)->words);
         break;
+    case EVENT_FORWARDED:
+        simulate_step(sim, "  %s", event->detail);
+        break;
     case EVENT_SCRIPT:
         if (event->cause == CAUSE_SCRIPT_ERROR) {
             simulate_step(sim, "the script failed: %s", event->detail);
@@ -287,6 +290,8 @@ static int open_world(struct simulation *sim, char *why, size_t why_size)
                                              .step = stepped,
                                              .keys = typed,
                                              .look = look,
+                                             .has_verb = simulate_has_verb,
+                                             .verb = simulate_verb,
                                              .file = config->files ? given_file : NULL};
     struct script_config script = {
         .dir = config->dir ? config->dir : "", .library_dir = config->library_dir, .pretence = &pretence};
@@ -301,6 +306,7 @@ static int open_world(struct simulation *sim, char *why, size_t why_size)
     sim->pbx = pbx_new(sim->loop, sim->media, sim->db, 1);
     sim->pbx->leg_ops = &simulate_leg_ops;
     sim->pbx->sip = sim;
+    simulate_facts_open(sim);
     simulate_kind(sim, "account");
     fill_snapshot(sim);
     fill_store(sim);
@@ -311,6 +317,7 @@ static int open_world(struct simulation *sim, char *why, size_t why_size)
 static void close_world(struct simulation *sim)
 {
     bus_unsubscribe(sim->subscription);
+    simulate_facts_close(sim);
     script_close(sim->script);
     if (sim->call)
         obj_unref(sim->call, "simulation");
@@ -456,6 +463,11 @@ int simulate(const struct simulate_config *config, json_t **result, char *why, s
 
 /* --- beside it --------------------------------------------------------------------------------------------------- */
 
+static void is_unserved(void *arg, const char *words)
+{
+    json_array_append_new(arg, json_string(words));
+}
+
 int simulate_check(const char *dir, const char *library_dir, json_t **summary, char *why, size_t why_size)
 {
     struct loop *loop = loop_new_fake();
@@ -467,8 +479,9 @@ int simulate_check(const char *dir, const char *library_dir, json_t **summary, c
     if (!err && summary) {
         struct script_summary has = script_summary(script);
 
-        *summary = json_pack("{s:I,s:I,s:I}", "files", (json_int_t)has.files, "contexts", (json_int_t)has.contexts,
-                             "extensions", (json_int_t)has.extensions);
+        *summary = json_pack("{s:I,s:I,s:I,s:[]}", "files", (json_int_t)has.files, "contexts", (json_int_t)has.contexts,
+                             "extensions", (json_int_t)has.extensions, "unserved");
+        script_summary_unserved(&has, NULL, is_unserved, json_object_get(*summary, "unserved"));
     }
     script_close(script);
     pbx_free(pbx);

@@ -235,31 +235,39 @@ static int verb_on_hangup(lua_State *L)
     return 0;
 }
 
+static const luaL_Reg verbs[] = {
+    {"answer", verb_answer},
+    {"dial", verb_dial},
+    {"echo", verb_echo},
+    {"goto_", verb_goto},
+    {"hangup", verb_hangup},
+    {"header", verb_header},
+    {"on_hangup", verb_on_hangup},
+    {"ring", verb_ring},
+    {"play", verb_play},
+    {"sleep", verb_sleep},
+    {"gather", verb_gather},
+    {"send_keys", verb_send_keys},
+    {"say", verb_say},
+    {"tone", verb_tone},
+    {"conference", verb_conference},
+    {"record", verb_record},
+    {"record_pause", verb_record_pause},
+    {"record_resume", verb_record_resume},
+    {"record_start", verb_record_start},
+    {"record_stop", verb_record_stop},
+    {NULL, NULL},
+};
+
 void verbs_push(lua_State *L)
 {
-    static const luaL_Reg verbs[] = {
-        {"answer", verb_answer},
-        {"dial", verb_dial},
-        {"echo", verb_echo},
-        {"goto_", verb_goto},
-        {"hangup", verb_hangup},
-        {"header", verb_header},
-        {"on_hangup", verb_on_hangup},
-        {"ring", verb_ring},
-        {"play", verb_play},
-        {"sleep", verb_sleep},
-        {"gather", verb_gather},
-        {"send_keys", verb_send_keys},
-        {"say", verb_say},
-        {"tone", verb_tone},
-        {"conference", verb_conference},
-        {"record", verb_record},
-        {"record_pause", verb_record_pause},
-        {"record_resume", verb_record_resume},
-        {"record_start", verb_record_start},
-        {"record_stop", verb_record_stop},
-        {NULL, NULL},
-    };
-
     luaL_newlib(L, verbs);
+}
+
+bool verbs_have(const char *name)
+{
+    for (const luaL_Reg *verb = verbs; verb->name; verb++)
+        if (strcmp(verb->name, name) == 0)
+            return true;
+    return false;
 }

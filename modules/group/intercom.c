@@ -43,10 +43,9 @@ static void intercom_over(void *arg, const struct dial_result *result)
     intercom_free(intercom);
 }
 
-static bool may_speak_to(const struct groups *g, const struct call *call, const struct account *account)
+bool intercom_allowed(const struct groups *g, const struct account *caller, const struct account *account)
 {
     const char *who = snapshot_setting(db_snapshot(g->pbx->db), "intercom", "context");
-    const struct account *caller = call->behalf ? call->behalf : call->caller->account; /* who answers for it */
 
     if (strcmp(who, "off") == 0 || !caller)
         return false;
@@ -91,7 +90,7 @@ static void verb_intercom(void *arg, struct verb_run *run, struct call *call, co
         verb_run_done(run, NULL);
         return;
     }
-    if (!may_speak_to(g, call, account)) {
+    if (!intercom_allowed(g, call->behalf ? call->behalf : call->caller->account, account)) {
         snprintf(words, sizeof words, "%s may not let %.60s's phone answer by itself (setting intercom)",
                  call->caller->account ? call->caller->account->name : "a caller from outside", name);
         refuse(run, call, DIAL_REJECTED, CAUSE_FORBIDDEN, words);

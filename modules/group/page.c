@@ -194,7 +194,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
 
 /* Is it called? False: why not stands in words. */
 static bool is_paged(const struct groups *g, const struct group *group, const struct ringer *member,
-                     const struct call *call, const char **why)
+                     const struct account *caller, const char **why)
 {
     const struct account *account = ringer_account(g, member->name);
 
@@ -203,34 +203,50 @@ static bool is_paged(const struct groups *g, const struct group *group, const st
         *why = "is outside";
     else if (module_live_get(g->logouts, member->name, group->name))
         *why = "is logged out";
-    else if (call->caller->account && strcmp(call->caller->account->name, member->name) == 0)
+    else if (caller && strcmp(caller->name, member->name) == 0)
         *why = "is the caller";
     else if (account_state(g->pbx, member->name) == ACCOUNT_BUSY)
         *why = "is busy";
     return !*why;
 }
 
-static void call_members(struct page *page, const struct group *group)
+unsigned page_plan(const struct groups *g, const struct group *group, const struct account *caller,
+                   const char *(*names)[MEMBERS_MAX], char *words, size_t size)
 {
-    struct call *call = page->call;
-    const struct account *payer = call->behalf ? call->behalf : page->caller->account;
-    char targets[MEMBERS_MAX][80], names[200] = "", not [200] = "";
-    size_t names_used = 0, not_used = 0;
+    char list[200] = "", not [200] = "";
+    size_t list_used = 0, not_used = 0;
+    unsigned count = 0;
     const char *why;
 
     for (unsigned i = 0; i < group->count; i++) {
         const struct ringer *member = &group->members[i];
 
-        if (!is_paged(page->g, group, member, call, &why)) {
+        if (!is_paged(g, group, member, caller, &why)) {
             str_append(not, sizeof not, &not_used, "; %s %s", member->name, why);
             continue;
         }
-        snprintf(targets[page->asked_count], sizeof targets[0], "account:%s", member->name);
-        str_append(names, sizeof names, &names_used, "%s%s", page->asked_count ? ", " : "", member->name);
-        page->asked[page->asked_count++] = (struct listener){.page = page, .pending = true};
+        str_append(list, sizeof list, &list_used, "%s%s", count ? ", " : "", member->name);
+        (*names)[count++] = member->name;
+    }
+    snprintf(words, size, "page %s: %s%s%s", group->name, count ? "speaks to " : "there is nobody to speak to", list,
+             not );
+    return count;
+}
+
+static void call_members(struct page *page, const struct group *group)
+{
+    struct call *call = page->call;
+    const struct account *payer = call->behalf ? call->behalf : page->caller->account;
+    const char *names[MEMBERS_MAX];
+    char targets[MEMBERS_MAX][80], words[500];
+
+    page->asked_count = page_plan(page->g, group, page->caller->account, &names, words, sizeof words);
+    for (unsigned i = 0; i < page->asked_count; i++) {
+        snprintf(targets[i], sizeof targets[0], "account:%s", names[i]); /* the group may change under us */
+        page->asked[i] = (struct listener){.page = page, .pending = true};
         page->pending++;
     }
-    group_say(call, "page %s: %s%s%s", page->name, *names ? "speaks to " : "there is nobody to speak to", names, not );
+    group_say(call, "%s", words);
     for (unsigned i = 0; i < page->asked_count && !page->over; i++) {
         struct listener *asked = &page->asked[i];
         struct attempt_run *run = route_out(call, targets[i], payer, false, routed, asked);
