@@ -66,7 +66,7 @@ struct script_summary script_summary(const struct script *script);
 /* Is there anything in this context of it? */
 bool script_summary_has(const struct script_summary *summary, const char *context);
 /* Calls fn with words for each place where it calls a verb that neither a call has nor a module of this switch serves
- * (pbx NULL: nor any of Tandem's). One whose module is only not loaded is none when a file asks for it by name. */
+ * (pbx NULL: nor any of Tandem's). One that a file asks for by name (pbx.has_verb) is none. */
 typedef void (*script_unserved_fn)(void *arg, const char *words);
 void script_summary_unserved(const struct script_summary *summary, const struct pbx *pbx, script_unserved_fn fn,
                              void *arg);

@@ -39,16 +39,15 @@ static void found(void *arg, const char *name, unsigned line)
     const char *module = verb_module(name);
     char words[300];
 
-    if (call_object_has(name) || (look->pbx ? verb_exists(look->pbx, name) : module != NULL))
+    if (call_object_has(name) || (look->pbx ? verb_exists(look->pbx, name) : module != NULL) ||
+        is_asked_for(look, name))
         return;
-    if (!module)
-        snprintf(words, sizeof words, "%s:%u: there is no call:%.60s", look->file->name, line, name);
-    else if (is_asked_for(look, name))
-        return;
-    else
+    if (module)
         snprintf(words, sizeof words,
                  "%s:%u: call:%s needs the module %s, which is not loaded, and nothing asks pbx.has_verb(\"%s\")",
                  look->file->name, line, name, module, name);
+    else
+        snprintf(words, sizeof words, "%s:%u: there is no call:%.60s", look->file->name, line, name);
     look->fn(look->arg, words);
 }
 

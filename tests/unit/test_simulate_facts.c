@@ -230,6 +230,7 @@ START_TEST(a_check_finds_verbs_that_there_are_not_and_where)
                              "end)\n"
                              "extension('internal', '_6XX', function(call)\n"
                              "  pcall(function() call:dail 'x' end)\n"
+                             "  if pbx.has_verb 'greet' then call:greet() end\n"
                              "end)\n");
 
     ck_assert_uint_eq(json_array_size(unserved), 2);
