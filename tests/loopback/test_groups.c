@@ -293,6 +293,62 @@ START_TEST(a_caller_hears_the_music_of_the_group_until_somebody_answers)
 }
 END_TEST
 
+START_TEST(a_group_that_does_not_skip_busy_members_rings_them_and_each_when_its_time_has_come)
+{
+    struct office *o = office_open(4, NULL);
+    uint64_t began;
+
+    bed_feature(
+        o->bed, "ring_group", "sales",
+        "{\"number\":\"600\",\"strategy\":\"all\",\"ring_time\":20,\"skip_busy\":false,\"context\":\"internal\","
+        "\"members\":[{\"member\":\"202\"},{\"member\":\"203\",\"delay\":1}]}");
+    ua_invite(o->phones[4], "202", NULL);
+    rings(o->phones[2]);
+    answers(o->phones[2]);
+    is_connected(o->phones[4]);
+    forget(o);
+    ua_invite(o->phones[1], "sales", NULL);
+    began = now_ms();
+    rings(o->phones[2]); /* on its second line */
+    rings(o->phones[3]);
+    ck_assert_uint_ge(now_ms() - began, 900);
+    was_said(o, "ring group sales (all): rings 202, 203\n");
+    answers(o->phones[3]);
+    is_connected(o->phones[1]);
+    stops_ringing(o->phones[2]);
+    hangs_up(o, o->phones[1], o->phones[3]);
+    hangs_up(o, o->phones[4], o->phones[2]);
+    office_close(o);
+}
+END_TEST
+
+/* A colleague who is no member takes the call of the group, by the account of one or by what was dialled. */
+START_TEST(a_call_that_rings_for_a_group_can_be_picked_up_and_all_stop_ringing)
+{
+    static const char *const codes[] = {"*8", "*8203", "*8600"};
+    struct office *o = office_open_with(GROUP "[module pickup]\n", 4, NULL);
+    struct message to_caller, to_colleague;
+
+    group(o, "all", MEMBER("202") "," MEMBER("203"), "\"no_answer\":\"205\"");
+    ua_invite(o->phones[1], "600", NULL);
+    rings(o->phones[2]);
+    rings(o->phones[3]);
+    ua_invite(o->phones[4], codes[_i], NULL);
+    to_colleague = *must(ua_wait(o->phones[4], "200"));
+    ua_ack(o->phones[4], &to_colleague);
+    to_caller = *must(ua_wait(o->phones[1], "200"));
+    ua_ack(o->phones[1], &to_caller);
+    stops_ringing(o->phones[2]);
+    stops_ringing(o->phones[3]);
+    ck_assert(hears(o, o->phones[1], &to_caller, o->phones[4]));
+    ck_assert(hears(o, o->phones[4], &to_colleague, o->phones[1]));
+    hangs_up(o, o->phones[4], o->phones[1]);
+    ck_assert_str_eq(o->bed->last_cause, "normal");
+    ck_assert_ptr_null(strstr(o->said, "nobody answered"));
+    office_close(o);
+}
+END_TEST
+
 START_TEST(who_was_brought_together_by_a_group_talks_on_when_the_module_stops)
 {
     struct office *o = office_open_with(NULL, 2, NULL);
@@ -340,6 +396,8 @@ int main(void)
     tcase_add_test(tc, a_changed_group_is_in_force_for_the_next_call);
     tcase_add_test(tc, members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over);
     tcase_add_test(tc, a_caller_hears_the_music_of_the_group_until_somebody_answers);
+    tcase_add_test(tc, a_group_that_does_not_skip_busy_members_rings_them_and_each_when_its_time_has_come);
+    tcase_add_loop_test(tc, a_call_that_rings_for_a_group_can_be_picked_up_and_all_stop_ringing, 0, 3);
     tcase_add_test(tc, who_was_brought_together_by_a_group_talks_on_when_the_module_stops);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

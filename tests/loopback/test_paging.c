@@ -11,17 +11,21 @@
 START_TEST(an_intercom_call_asks_the_phone_to_answer_by_itself)
 {
     struct office *o = office_open(2, INTERCOM);
-    const struct message *invite;
+    struct message to_caller, to_phone;
+    const struct message *invite = &to_phone;
     char value[300];
 
     ua_invite(o->phones[1], "*4202", NULL);
-    invite = must(ua_wait(o->phones[2], "INVITE"));
+    to_phone = *must(ua_wait(o->phones[2], "INVITE"));
     ck_assert_ptr_nonnull(strstr(message_header(invite, "Call-Info", value, sizeof value), "answer-after=0"));
     ck_assert_ptr_nonnull(strstr(message_header(invite, "Alert-Info", value, sizeof value), "info=alert-autoanswer"));
     ck_assert_str_eq(message_header(invite, "Answer-Mode", value, sizeof value), "Auto");
     ua_reply(o->phones[2], invite, 200, "OK", NULL);
     must(ua_wait(o->phones[2], "ACK"));
-    is_connected(o->phones[1]);
+    to_caller = *must(ua_wait(o->phones[1], "200"));
+    ua_ack(o->phones[1], &to_caller);
+    ck_assert(hears(o, o->phones[1], &to_caller, o->phones[2])); /* unlike a page, both speak */
+    ck_assert(hears(o, o->phones[2], &to_phone, o->phones[1]));
     hangs_up(o, o->phones[1], o->phones[2]);
     office_close(o);
 }

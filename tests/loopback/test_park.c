@@ -176,6 +176,47 @@ START_TEST(the_text_of_the_slot_names_nobody_who_does_not_want_to_be_shown)
 }
 END_TEST
 
+START_TEST(who_has_called_parks_whom_he_called_and_is_called_back)
+{
+    struct scene s = scene_open();
+    struct message to_b = s.b->invite, to_a;
+
+    bed_setting(s.bed, "park_timeout", "1");
+    ck_assert_int_eq(refer(s.a, "*74"), 202);
+    ck_assert_int_eq(told(s.a), 100);
+    ck_assert_int_eq(told(s.a), 200);
+    ua_reply(s.a, must(ua_wait(s.a, "BYE")), 200, "OK", NULL);
+    bed_until(s.bed, slot_in_use(s.bed) == 4);
+    to_a = *must(ua_wait(s.a, "INVITE"));
+    ua_reply(s.a, &to_a, 200, "OK", NULL);
+    must(ua_wait(s.a, "ACK"));
+    hear_each_other(s.b, &to_b, s.a, &to_a);
+    hangs_up(s.a, s.b);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(a_member_of_a_group_parks_who_called_it)
+{
+    struct bed *bed = bed_open("[module transfer]\n[module pickup]\n[module park]\n[module group]\n", NULL);
+    struct scene s = {.bed = bed, .a = bed_registered(bed, "201"), .b = bed_registered(bed, "202")};
+
+    s.c = bed_registered(bed, "203");
+    s.d = bed_registered(bed, "204");
+    bed_feature(bed, "ring_group", "sales",
+                "{\"number\":\"600\",\"strategy\":\"all\",\"ring_time\":20,\"skip_busy\":true,\"context\":\"internal\","
+                "\"no_answer\":\"204\",\"members\":[{\"member\":\"202\"}]}");
+    ua_invite(s.a, "600", NULL);
+    ua_reply(s.b, must(ua_wait(s.b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(s.b, "ACK"));
+    s.to_a = *must(ua_wait(s.a, "200"));
+    ua_ack(s.a, &s.to_a);
+    parks(&s, "*73");
+    is_fetched(&s, "*73");
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(a_slot_can_be_named_and_is_free_at_once_when_who_is_in_it_hangs_up)
 {
     struct scene s = scene_open();
@@ -566,6 +607,8 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, who_is_handed_over_hears_music_and_whoever_dials_the_slot_talks_to_him);
     tcase_add_test(tc, the_text_of_the_slot_names_nobody_who_does_not_want_to_be_shown);
+    tcase_add_test(tc, who_has_called_parks_whom_he_called_and_is_called_back);
+    tcase_add_test(tc, a_member_of_a_group_parks_who_called_it);
     tcase_add_test(tc, a_slot_can_be_named_and_is_free_at_once_when_who_is_in_it_hangs_up);
     tcase_add_test(tc, who_is_handed_over_to_a_slot_that_is_taken_comes_back);
     tcase_add_test(tc, who_is_about_to_park_hears_the_number_and_has_it);
