@@ -395,7 +395,8 @@ def a_simulation_ends_where_the_call_ends(t):
 
 def a_simulation_knows_what_modules_would_do_and_the_check_which_verbs_there_are(t):
     tandem = _tandem(t, "include('accounts.lua') extension('internal', '_X.', "
-                        "function(call) dial_account(call, call.extension) end)").start()
+                        "function(call) dial_account(call, call.extension) end)",
+                     modules="[module forward]\n[module group]\n").start()
     a, b, c = (t.account()[0] for _ in range(3))
     tandem.cli("forward", b, "always", c)
     tandem.cli("group", "add", "sales", "--number", "600")
