@@ -7,7 +7,7 @@ include("features.lua") -- codes that begin with *: conferences, echo test, forw
 context("internal"):include("features")
 
 -- Any account or group by its name. The pattern takes everything, so that names may be words as well as numbers; extensions
--- that you add are more specific and come first.
+-- that you add are more specific and come first. is_dialable says what is there, for those who ask before they dial.
 extension("internal", "_.", function(call)
   dial_account(call, call.extension, 60)
-end)
+end, is_dialable)

@@ -198,7 +198,8 @@ void leg_talk_ends(struct leg *leg, struct leg *other);
 
 /* pickup.c: an INVITE that is to take the place of a phone that rings (RFC 3891): its leg in that phone's call,
  * OFFERED; it takes the call at the end of this turn. NULL with *refused: nothing has changed. */
-struct leg *pickup_incoming(struct leg *ringing, const struct call_incoming *in, enum cause *refused);
+struct leg *pickup_incoming(struct leg *ringing, const struct call_incoming *in, enum cause *refused, char *why,
+                            size_t why_size);
 
 /* fallback.c */
 /* The call's dialplan has failed: does somebody else take care of it? */

@@ -40,7 +40,7 @@ struct call {
     struct leg *caller; /* first inbound leg; NULL for originated calls; whom the dialplan serves */
     struct leg *first;  /* ref: who made the call and then transferred the other party; NULL: it is the caller */
     bool first_gone;    /* who made it is gone, and the caller is somebody else (a call that was restored) */
-    char context[64], dialled[128];
+    char context[64], dialled[64];
     char dialplan[17]; /* that was in force when it came */
     char from_number[64], from_name[128];
     bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */

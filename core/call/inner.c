@@ -306,7 +306,7 @@ static int resolve(void *arg, struct pbx *pbx, const char *value, struct endpoin
 {
     const char *slash = strchr(value, '/'), *number = slash ? strchr(slash + 1, '/') : NULL;
 
-    if (!number || !number[1] || slash - value > 63 || number - slash > 63)
+    if (!number || !number[1] || slash - value > 63 || number - slash > 63 || strlen(number + 1) > 63)
         return -ENOENT;
     memset(out, 0, sizeof *out);
     out->ops = &inner_ops;

@@ -26,7 +26,7 @@ struct request {
     struct list unsaved; /* its row is to be written; on no list: it is as it is in the database */
     struct originates *all;
     struct uuid id, call_id;
-    char account[64], to[128], context[64], key[ORIGINATE_KEY_MAX + 1], after[64], origin[64];
+    char account[64], to[64], context[64], key[ORIGINATE_KEY_MAX + 1], after[64], origin[64];
     char *headers;
     uint64_t wished_us, at_us, expires_us; /* wall clock */
     unsigned timeout_s;

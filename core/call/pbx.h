@@ -22,6 +22,8 @@ struct script_ops {
     void (*transferred)(void *script, struct call *call);
     /* Is there an extension for it, beside one that takes everything? May be NULL. */
     bool (*knows)(void *script, const char *context, const char *extension);
+    /* Would start() find one? Nothing of it is run. May be NULL. */
+    bool (*has)(void *script, const char *context, const char *extension);
 };
 
 /* A flow on which a phone of an account has registered. */

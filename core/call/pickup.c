@@ -263,13 +263,13 @@ static void take(void *arg)
     free(wish);
 }
 
-struct leg *pickup_incoming(struct leg *ringing, const struct call_incoming *in, enum cause *refused)
+struct leg *pickup_incoming(struct leg *ringing, const struct call_incoming *in, enum cause *refused, char *why,
+                            size_t why_size)
 {
     struct wish *wish;
     struct leg *leg;
-    char why[128];
 
-    *refused = !in->account ? CAUSE_FORBIDDEN : leg_pickup_asked(in->account, ringing, why, sizeof why);
+    *refused = !in->account ? CAUSE_FORBIDDEN : leg_pickup_asked(in->account, ringing, why, why_size);
     if (*refused == CAUSE_NONE && !call_rings_at(ringing))
         *refused = CAUSE_NOT_SUPPORTED; /* it is called for another reason than somebody's dialling */
     if (*refused != CAUSE_NONE)

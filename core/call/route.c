@@ -72,6 +72,15 @@ int route_resolve(struct pbx *pbx, const char *target, struct endpoint *out, uns
     return kind ? kind->fn(kind->arg, pbx, colon ? colon + 1 : target, out, max) : -ENOENT;
 }
 
+const struct account *route_account(const struct pbx *pbx, const char *target)
+{
+    static const char kind[] = "account:";
+
+    if (strncmp(target, kind, sizeof kind - 1) == 0)
+        target += sizeof kind - 1;
+    return pbx->db && !strchr(target, ':') ? snapshot_account(db_snapshot(pbx->db), target) : NULL;
+}
+
 static void run_end(struct attempt_run *run, enum cause refused, const char *detail, struct leg *const *legs,
                     unsigned count)
 {

@@ -30,6 +30,10 @@ struct attempt {
  * calls go through route_out(). */
 int route_resolve(struct pbx *pbx, const char *target, struct endpoint *out, unsigned max);
 
+/* The account that a target names ("202", "account:202"), as it is configured now; NULL: none. Valid until the next
+ * turn of the loop. */
+const struct account *route_account(const struct pbx *pbx, const char *target);
+
 struct attempt_run;
 /* refused == CAUSE_NONE: `legs` (count ≥ 1, IDLE, with endpoint kept inside) are ready for route_send(). */
 typedef void (*route_done_fn)(void *arg, enum cause refused, const char *detail, struct leg *const *legs,

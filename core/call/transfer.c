@@ -389,9 +389,11 @@ int call_transfer_to(struct leg *by, struct leg *other, struct transfer_news *ne
     leg_move_to(comes, stays->call);
     call_talks_by(stays->call, "attended transfer", by->number);
     result = bridge_join(stays, comes);
-    if (bug_if(result < 0)) {
-        leg_end(with, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
-        leg_end(who, CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
+    if (result < 0) { /* nobody has anybody to talk to any more */
+        struct leg *const all[] = {with, who, other, by};
+
+        for (size_t i = 0; i < COUNT_OF(all); i++)
+            leg_end(all[i], CAUSE_INTERNAL, WHO_SWITCH, "the transfer could not be completed");
         return result;
     }
     snprintf(words, sizeof words, "%.50s talks to %.50s now, by way of %.50s", who->number, with->number, by->number);
@@ -475,19 +477,21 @@ static void replace(void *arg)
     free(r);
 }
 
-struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused)
+struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused,
+                         char *why, size_t why_size)
 {
     struct pbx *pbx = replaced->pbx;
     struct replacement *r;
     struct leg *leg;
 
     *refused = CAUSE_NONE;
+    str_copy(why, why_size, "");
     if (pbx->draining)
         *refused = CAUSE_STOPPING;
     else if (!media_is_up(pbx->media))
         *refused = CAUSE_NO_MEDIA;
     else if (!replaced->inbound && (replaced->state == LEG_CALLING || replaced->state == LEG_RINGING))
-        return pickup_incoming(replaced, in, refused);
+        return pickup_incoming(replaced, in, refused, why, why_size);
     else if (!in->account || !replaced->account || strcmp(in->account->name, replaced->account->name) != 0)
         *refused = CAUSE_FORBIDDEN;
     else if (!leg_is_alive(replaced))

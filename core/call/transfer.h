@@ -41,8 +41,9 @@ const char *call_transferor(const struct call *call);
 
 /* A new leg that takes the place of another one in its call (an INVITE with Replaces, RFC 3891): it is answered and
  * hears whom that one heard, who is let go, at the end of this turn. early_only: not if that one has been answered.
- * Only its own account may replace a leg. Returns the new leg, OFFERED; or NULL with *refused, and nothing has changed.
- */
-struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused);
+ * Only its own account may replace a leg. Returns the new leg, OFFERED; or NULL with *refused and why ("": the words of
+ * the cause), and nothing has changed. */
+struct leg *call_replace(struct leg *replaced, bool early_only, const struct call_incoming *in, enum cause *refused,
+                         char *why, size_t why_size);
 
 #endif

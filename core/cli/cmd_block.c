@@ -97,8 +97,7 @@ const struct cli_command cmd_block = {
     "  add [--account ACCOUNT] CALLER [--busy | --to NUMBER] [--note TEXT]\n"
     "                                       calls of CALLER are rejected, or are told busy, or go to NUMBER\n"
     "  remove [--account ACCOUNT] CALLER    they get through again\n"
-    "CALLER is a number; * in it is any number of characters, ? is one; anonymous: who does not show a number. "
-    "Without\n"
-    "--account it counts for all accounts; an account's own list comes first.\n"
+    "CALLER is a number (letters, digits, + - . _ ~ #); * in it is any number of characters, ? is one; anonymous: who\n"
+    "does not show a number. Without --account it counts for all accounts; an account's own list comes first.\n"
     "In force for the next call. Needs the module screen.",
     run_block};

@@ -70,9 +70,10 @@ static enum cli_exit run_speeddial(struct cli *cli, int argc, char **argv)
                     "There are no speed dials.");
     if (argc != 4)
         return cli_usage(&cmd_speeddial, "a speed dial is set with an account, its number, and what it dials (or off)");
-    return cli_tell(cli, "speeddial",
-                    json_pack("{s:s,s:s,s:s}", "account", account, "slot", argv[2], "number", removes ? "" : argv[3]),
-                    removes ? "Removed." : "Set.");
+    return cli_tell(
+        cli, "speeddial",
+        json_pack("{s:s,s:s,s:s?}", "account", account, "slot", argv[2], "number", removes ? NULL : argv[3]),
+        removes ? "Removed." : "Set.");
 }
 
 const struct cli_command cmd_speeddial = {

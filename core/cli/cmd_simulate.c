@@ -120,6 +120,7 @@ static enum cli_exit ask_switch(struct cli *cli, struct asked *asked)
     asked->config.accounts = json_object_get(asked->world, "accounts");
     asked->config.settings = json_object_get(asked->world, "settings");
     asked->config.store = json_object_get(asked->world, "store");
+    asked->config.groups = json_object_get(asked->world, "groups");
     asked->config.verbs = json_object_get(asked->world, "verbs");
     asked->config.facts = ask_facts;
     json_array_foreach(asked->config.accounts, i, item)

@@ -32,6 +32,7 @@ const struct entity entity_account = {
                {"--codecs", "codecs", "codecs", "text", true, false, false},
                {"--dtmf", "dtmf", "keys (DTMF)", "text", true, false, false},
                {"--pickup-group", "pickup_group", "pickup groups", "text", true, false, false},
+               {"--transfer-codes", "transfer_codes", "transfer codes", "text", true, false, false},
                {"--max-calls", "max_calls", "calls at a time", "integer", true, false, false},
                {"--anonymous", "anonymous", "number hidden", "boolean", false, false, false}},
     .add = "SELECT tandem.add_account(name => $1, secret => $2) WHERE $3::text IS NULL",

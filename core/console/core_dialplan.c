@@ -190,6 +190,24 @@ static json_t *accounts_json(struct pbx *pbx)
     return list;
 }
 
+/* Ring groups by name, with their numbers. */
+static json_t *groups_json(const struct pbx *pbx)
+{
+    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
+    json_t *groups = json_object();
+
+    for (size_t i = 0; snapshot && i < snapshot_feature_count(snapshot); i++) {
+        const struct feature *feature = snapshot_feature_at(snapshot, i);
+        json_t *value = strcmp(feature->kind, "ring_group") == 0 ? json_loads(feature->value, 0, NULL) : NULL;
+        const char *number = json_string_value(json_object_get(value, "number"));
+
+        if (value)
+            json_object_set_new(groups, feature->name, json_text(number ? number : ""));
+        json_decref(value);
+    }
+    return groups;
+}
+
 static void add_verb(void *arg, const char *name, const char *summary)
 {
     json_array_append_new(arg, json_string(name));
@@ -207,9 +225,9 @@ static void run_snapshot(struct core_part *core, struct console_request *request
     if (fallback)
         json_object_set_new(settings, "script_fallback", json_text(fallback));
     verb_each(pbx, add_verb, verbs);
-    console_reply(request,
-                  json_pack("{s:o,s:o,s:o,s:o,s:o}", "files", visitor.arg, "accounts", accounts_json(pbx), "settings",
-                            settings, "store", pbx->store ? store_all(pbx->store) : json_object(), "verbs", verbs));
+    console_reply(request, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "files", visitor.arg, "accounts", accounts_json(pbx),
+                                     "groups", groups_json(pbx), "settings", settings, "store",
+                                     pbx->store ? store_all(pbx->store) : json_object(), "verbs", verbs));
 }
 
 /* What modules would do with a call of `from`: to an account, or by a verb. */

@@ -12,7 +12,7 @@
     "a.name, a.display_name, a.realm, encode(a.ha1_md5, 'hex'), encode(a.ha1_sha256, 'hex'), a.enabled, a.context, "   \
     "a.max_contacts, a.max_call, a.session_timers, a.session_expires, a.session_min_se, a.acl, "                       \
     "a.srtp, a.srtp_without_tls, a.srtp_keys, a.language, a.music_class, a.codecs, a.dtmf, "                           \
-    "a.max_calls, a.anonymous, a.pickup_group"
+    "a.max_calls, a.anonymous, a.pickup_group, a.transfer_codes"
 #define DEVICE_COLUMNS "d.name, d.account, d.realm, encode(d.ha1_md5, 'hex'), encode(d.ha1_sha256, 'hex'), d.enabled"
 
 #define ACL_COLUMNS "l.name, l.rules, l.listeners"
@@ -140,6 +140,7 @@ static const char *account_from_row(const PGresult *r, int row, struct account *
     account_text(&account->music_class, PQgetvalue(r, row, PQfnumber(r, "music_class")));
     account_text(&account->codecs, PQgetvalue(r, row, PQfnumber(r, "codecs")));
     account_text(&account->pickup_group, PQgetvalue(r, row, PQfnumber(r, "pickup_group")));
+    account_text(&account->transfer_codes, PQgetvalue(r, row, PQfnumber(r, "transfer_codes")));
     account->dtmf = dtmf_mode_parse(PQgetvalue(r, row, PQfnumber(r, "dtmf")));
     if (account->dtmf == DTMF_AS_SWITCH && !PQgetisnull(r, row, PQfnumber(r, "dtmf")))
         return "its dtmf is neither auto nor rfc4733 nor info nor inband";

@@ -187,13 +187,15 @@ static void account_destroy(void *obj)
     account_text(&account->music_class, none);
     account_text(&account->acl, none);
     account_text(&account->pickup_group, none);
+    account_text(&account->transfer_codes, none);
 }
 
 struct account *account_alloc(void)
 {
     struct account *account = obj_new(sizeof *account, "account", account_destroy, HOLDER);
 
-    account->codecs = account->language = account->music_class = account->acl = account->pickup_group = none;
+    account->codecs = account->language = account->music_class = account->acl = account->pickup_group =
+        account->transfer_codes = none;
     account->enabled = true;
     account->max_contacts = 10;
     account->max_call = MAX_CALL_AS_SWITCH;

@@ -67,7 +67,9 @@ struct account {
     const char *language;     /* of prompts: "en"; "": the setting language decides */
     const char *music_class;  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
     const char *pickup_group; /* whose calls it may take, and who may take its: "sales,support"; "": none */
-    const char *acl;          /* access list of the addresses that may use it; "": all */
+    const char
+        *transfer_codes; /* that its phones may type: "*1,*2" (blind, attended), "none"; "": as the settings say */
+    const char *acl;     /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */

@@ -48,19 +48,27 @@ static int include(lua_State *L)
     return 0;
 }
 
-/* The pattern and the function are the two arguments from `first` on. */
+/* The pattern and the function are the two arguments from `first` on; behind them may stand one that says of a number
+ * whether there is anything. */
 static void declare(lua_State *L, const char *context, int first)
 {
     struct script_state *state = while_loading(L, "extension()");
     const char *pattern = luaL_checkstring(L, first), *why;
+    struct extension *made;
     char at[80];
+    int exists;
 
     luaL_checktype(L, first + 1, LUA_TFUNCTION);
+    lua_settop(L, first + 2);
+    if (!lua_isnil(L, first + 2))
+        luaL_checktype(L, first + 2, LUA_TFUNCTION);
     if (extension_check(pattern, &why) < 0)
         luaL_error(L, "extension \"%s\" in context \"%s\": %s", pattern, context, why);
     place(L, at);
+    exists = lua_isnil(L, first + 2) ? 0 : luaL_ref(L, LUA_REGISTRYINDEX);
     lua_settop(L, first + 1);
-    extension_table_add(&state->extensions, context, pattern, luaL_ref(L, LUA_REGISTRYINDEX), at);
+    made = extension_table_add(&state->extensions, context, pattern, luaL_ref(L, LUA_REGISTRYINDEX), at);
+    made->exists = exists;
 }
 
 static int extension(lua_State *L)

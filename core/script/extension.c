@@ -169,8 +169,8 @@ static struct extension_context *context_of(struct extension_table *table, const
     return context;
 }
 
-void extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
-                         const char *at)
+struct extension *extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
+                                      const char *at)
 {
     struct extension *item;
 
@@ -182,9 +182,11 @@ void extension_table_add(struct extension_table *table, const char *context, con
     item->context = str_dup(context);
     item->pattern = str_dup(pattern);
     item->fn = fn;
+    item->exists = 0;
     item->stopped = 0;
     str_copy(item->at, sizeof item->at, at);
     context_of(table, context);
+    return item;
 }
 
 void extension_table_include(struct extension_table *table, const char *name, const char *included, const char *at)

@@ -18,6 +18,7 @@ int extension_compare(const char *a, const char *b);
 struct extension {
     char *context, *pattern;
     int fn;           /* the caller's number for its function */
+    int exists;       /* and for the one that says whether there is anything behind a string that matches; 0: none */
     char at[80];      /* "file:line" of its definition */
     unsigned stopped; /* the caller's: how often in a row it had to be stopped */
 };
@@ -39,8 +40,9 @@ struct extension_table {
     size_t context_count;
 };
 
-void extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
-                         const char *at);
+/* Returns it, valid until the next one is added. */
+struct extension *extension_table_add(struct extension_table *table, const char *context, const char *pattern, int fn,
+                                      const char *at);
 /* What is dialled in `context` may be in `included` as well. Twice is once. */
 void extension_table_include(struct extension_table *table, const char *context, const char *included, const char *at);
 /* Makes it ready for extension_find(). 0, or -EINVAL with words in why: a pattern defined twice in one context, or an

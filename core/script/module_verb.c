@@ -102,7 +102,7 @@ static int start(lua_State *L)
     return verb_wait(L, run, ended);
 }
 
-static bool exists(const struct script_run *run, const char *name)
+static bool is_there(const struct script_run *run, const char *name)
 {
     const struct script_pretence *pretence = &run->state->pretence;
 
@@ -111,7 +111,7 @@ static bool exists(const struct script_run *run, const char *name)
 
 bool module_verb_push(lua_State *L, const struct script_run *run, const char *name)
 {
-    if (!exists(run, name))
+    if (!is_there(run, name))
         return false;
     lua_pushstring(L, name);
     lua_pushcclosure(L, start, 1);
@@ -123,6 +123,6 @@ int module_verb_exists(lua_State *L)
     const struct script_run *run = function_run(L, "pbx.has_verb()", false);
     const char *name = luaL_checkstring(L, 1);
 
-    lua_pushboolean(L, exists(run, name));
+    lua_pushboolean(L, is_there(run, name));
     return 1;
 }

@@ -1,10 +1,13 @@
 /* What a script may ask of the switch beside its call: the table pbx. It hands out values only: what it was asked about
  * may change at any turn of the loop. Signalling thread. */
+#include <jansson.h>
+
 #include "call/state.h"
 #include "script/sandbox.h"
 #include "script/verbs.h"
 
 #define NOTIFY_STEPS 20000
+#define GROUP_STEPS 100
 #define STATE_STEPS 1000 /* looking at every leg costs about as much as so many instructions */
 
 static struct pbx *switch_of(lua_State *L, const char *function)
@@ -14,6 +17,11 @@ static struct pbx *switch_of(lua_State *L, const char *function)
     if (state->loading)
         luaL_error(L, "%s works only in a call, not while the dialplan is loaded", function);
     return state->script->pbx;
+}
+
+static const char *text_or_nothing(const json_t *value)
+{
+    return json_is_string(value) ? json_string_value(value) : "";
 }
 
 static int pbx_account(lua_State *L)
@@ -37,6 +45,37 @@ static int pbx_account(lua_State *L)
     lua_setfield(L, -2, "context");
     lua_pushboolean(L, account->enabled);
     lua_setfield(L, -2, "enabled");
+    return 1;
+}
+
+/* By its name or number; nil: there is no such group. */
+static int pbx_group(lua_State *L)
+{
+    const struct pbx *pbx = switch_of(L, "pbx.group()");
+    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
+    const char *wanted = luaL_checkstring(L, 1);
+    char number[40];
+
+    for (size_t i = 0; snapshot && i < snapshot_feature_count(snapshot); i++) {
+        const struct feature *feature = snapshot_feature_at(snapshot, i);
+        json_t *value;
+
+        if (strcmp(feature->kind, "ring_group") != 0)
+            continue;
+        guard_charge(L, GROUP_STEPS);
+        value = json_loads(feature->value, 0, NULL);
+        str_copy(number, sizeof number, text_or_nothing(json_object_get(value, "number")));
+        json_decref(value);
+        if (strcmp(feature->name, wanted) != 0 && strcmp(number, wanted) != 0)
+            continue;
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, feature->name);
+        lua_setfield(L, -2, "name");
+        lua_pushstring(L, number);
+        lua_setfield(L, -2, "number");
+        return 1;
+    }
+    luaL_pushfail(L);
     return 1;
 }
 
@@ -77,11 +116,9 @@ static int pbx_tell(lua_State *L)
 
 void pbx_add(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"account", pbx_account},
-                                         {"state", pbx_state},
-                                         {"notify", pbx_tell},
-                                         {"has_verb", module_verb_exists},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"account", pbx_account},         {"group", pbx_group}, {"state", pbx_state}, {"notify", pbx_tell},
+        {"has_verb", module_verb_exists}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
     originate_add(L);

@@ -110,6 +110,49 @@ void run_look(const struct script_state *state, const char *target)
         state->pretence.look(state->pretence.arg, target);
 }
 
+/* --- is there anything? ------------------------------------------------------------------------------------------- */
+
+#define EXISTS_STEPS 20000
+#define EXISTS_CPU_MS 5
+
+struct question {
+    const struct extension *extension;
+    const char *dialled;
+    bool yes;
+};
+
+static int ask_exists(lua_State *L)
+{
+    struct question *q = lua_touserdata(L, 1);
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, q->extension->exists);
+    lua_pushstring(L, q->dialled);
+    lua_call(L, 1, 1);
+    q->yes = lua_toboolean(L, -1);
+    return 0;
+}
+
+bool run_exists(struct script_state *state, const struct extension *extension, const char *dialled)
+{
+    struct question q = {.extension = extension, .dialled = dialled};
+    struct script_run *outer = state->running;
+    struct guard guard = {.budget = budget_new(state->limits.call_memory_limit),
+                          .limit = EXISTS_STEPS,
+                          .cpu_ms = EXISTS_CPU_MS,
+                          .pinned = 1};
+    char why[320];
+
+    state->running = NULL;
+    if (state_protect(state, &guard, ask_exists, &q, why, sizeof why) < 0) {
+        log_error("whether there is an extension %.60s cannot be told: %s (extension %s of %s)", dialled, why,
+                  extension->pattern, extension->at);
+        q.yes = true;
+    }
+    state->running = outer;
+    budget_drop(guard.budget);
+    return q.yes;
+}
+
 /* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static void report(struct script_run *run, const char *what)

@@ -115,6 +115,9 @@ void run_hangup(void *script, struct call *call);
 void run_transferred(void *script, struct call *call);
 /* Goes on after a wait; from callbacks of the loop only. */
 void run_resume(struct script_run *run);
+/* Asks the extension's `exists`, outside of any call; it cannot wait. One that fails says yes: who dials the number
+ * learns more. */
+bool run_exists(struct script_state *state, const struct extension *extension, const char *dialled);
 /* Forgets it without a word to anybody. */
 void run_abandon(struct script_run *run);
 /* In a simulation: tells what the script does; and that it is about to ask for this account or destination. */

@@ -16,11 +16,21 @@ static bool knows(void *arg, const char *context, const char *dialled)
     const struct script *script = arg;
     const struct extension *found = extension_find(&script->state->extensions, context, dialled);
 
+    if (found && found->exists)
+        return run_exists(script->state, found, dialled);
     return found && strcmp(found->pattern, "_.") != 0 && strcmp(found->pattern, "_!") != 0;
 }
 
+static bool has(void *arg, const char *context, const char *dialled)
+{
+    const struct script *script = arg;
+    const struct extension *found = extension_find(&script->state->extensions, context, dialled);
+
+    return found && (!found->exists || run_exists(script->state, found, dialled));
+}
+
 static const struct script_ops ops = {
-    .start = run_start, .hangup = run_hangup, .transferred = run_transferred, .knows = knows};
+    .start = run_start, .hangup = run_hangup, .transferred = run_transferred, .knows = knows, .has = has};
 
 /* Calls from now on are recorded with what it is made of. */
 static void name_dialplan(struct script *script)

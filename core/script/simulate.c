@@ -234,6 +234,16 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+static void put_group(struct snapshot *snapshot, const char *name, const char *number)
+{
+    json_t *value = json_pack("{s:s}", "number", number ? number : "");
+    char *text = json_dumps(value, JSON_COMPACT);
+
+    snapshot_put_feature(snapshot, feature_new("ring_group", name, text));
+    free(text);
+    json_decref(value);
+}
+
 static void fill_snapshot(struct simulation *sim)
 {
     const struct simulate_config *config = sim->config;
@@ -255,6 +265,10 @@ static void fill_snapshot(struct simulation *sim)
         if (!config->accounts && !strchr(key, ':') && !snapshot_account(snapshot, key) &&
             simulate_assumed(sim, key).kind != ASSUME_UNKNOWN)
             add_account(snapshot, key, "", NULL, true);
+    }
+    json_object_foreach((json_t *)(uintptr_t)config->groups, key, item)
+    {
+        put_group(snapshot, key, json_string_value(item));
     }
     json_object_foreach((json_t *)(uintptr_t)config->settings, key, item)
     {

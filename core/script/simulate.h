@@ -20,6 +20,7 @@ struct simulate_config {
     const json_t *accounts; /* [{"name","display_name","context","enabled","state"}]; NULL: every account that is asked
                                for exists and can be reached */
     const json_t *assume;   /* {"202": "busy"}: answered[:SECONDS], busy, no-answer, rejected, unreachable, unknown */
+    const json_t *groups;   /* {"sales": "600"}: ring groups by name, with their numbers ("": none) */
     const json_t *settings; /* {"script_fallback": "account:201"} */
     const json_t *store;    /* {"night": true} */
     const json_t *answers;  /* {"part of the SQL": [rows as objects]}, or a text: the words of an error */

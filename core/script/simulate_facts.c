@@ -43,19 +43,17 @@ json_t *simulate_verb(void *arg, const struct call *call, const char *name, cons
 /* Of the account that a target names; NULL: there is nothing to know. Borrowed. */
 static const json_t *facts_of(struct simulation *sim, const char *target)
 {
-    static const char kind[] = "account:";
+    const struct account *account = route_account(sim->pbx, target);
     json_t *facts;
 
-    if (strncmp(target, kind, sizeof kind - 1) == 0)
-        target += sizeof kind - 1;
-    if (strchr(target, ':') || !snapshot_account(db_snapshot(sim->db), target))
+    if (!account)
         return NULL;
-    facts = json_object_get(sim->facts, target);
+    facts = json_object_get(sim->facts, account->name);
     if (!facts) {
-        facts = ask(sim, json_pack("{s:s,s:s}", "from", sim->config->from, "account", target));
+        facts = ask(sim, json_pack("{s:s,s:s}", "from", sim->config->from, "account", account->name));
         if (!facts)
             facts = json_object();
-        json_object_set_new(sim->facts, target, facts);
+        json_object_set_new(sim->facts, account->name, facts);
     }
     return facts;
 }
@@ -95,7 +93,6 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
     struct simulation *sim = arg;
     struct forward_wish *wish = subject;
     const json_t *facts = facts_of(sim, wish->target), *blocked = json_object_get(facts, "blocked"), *to;
-    const char *name = strrchr(wish->target, ':') ? strrchr(wish->target, ':') + 1 : wish->target;
 
     if (!facts)
         return VERDICT_PASS;
@@ -110,7 +107,7 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
         to = json_object_get(json_object_get(facts, "forwards"), forward_why_name(wish->why));
     }
     if (to) {
-        wish->by = obj_ref((void *)(uintptr_t)snapshot_account(db_snapshot(sim->db), name), "forward");
+        wish->by = obj_ref((void *)(uintptr_t)route_account(sim->pbx, wish->target), "forward");
         str_copy(wish->to, sizeof wish->to, text_of(to, "to"));
         return VERDICT_HANDLED;
     }

@@ -45,6 +45,8 @@ static int env_set(lua_State *L)
     struct script_state *state = state_of(L);
     struct script_run *run = state->running;
 
+    if (!run && !state->loading)
+        return luaL_error(L, "outside of a call no global can be set");
     if (run && run->globals_ref == LUA_NOREF) {
         lua_newtable(L);
         run->globals_ref = luaL_ref(L, LUA_REGISTRYINDEX);

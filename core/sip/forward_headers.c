@@ -24,8 +24,8 @@ static void our_host(const struct dialog *dialog, char *out, size_t size)
     str_copy_n(out, size, at, strcspn(at, ";>"));
 }
 
-/* "201@192.0.2.1:5060"; an account that hides its number is named to nobody (RFC 5806 §10). */
-static void party(const struct call *call, const char *account, const char *host, char *out, size_t size)
+/* "201@192.0.2.1:5060"; an account that hides its number is named to nobody (RFC 5806 §10). True: it does. */
+static bool party(const struct call *call, const char *account, const char *host, char *out, size_t size)
 {
     const struct account *by = call->pbx->db ? snapshot_account(db_snapshot(call->pbx->db), account) : NULL;
     char user[200];
@@ -35,6 +35,7 @@ static void party(const struct call *call, const char *account, const char *host
         str_copy(out, size, "anonymous@anonymous.invalid");
     else
         snprintf(out, size, "%s@%s", user, host);
+    return by && by->anonymous;
 }
 
 void forward_headers(const struct dialog *dialog, char *out, size_t size)
@@ -47,9 +48,10 @@ void forward_headers(const struct dialog *dialog, char *out, size_t size)
         return;
     our_host(dialog, host, sizeof host);
     for (unsigned i = call->redirect_count; i-- > 0;) { /* the last one stands first */
-        party(call, call->forwards[i].by, host, who, sizeof who);
-        str_append(out, size, &used, "Diversion: <sip:%s>;reason=%s;counter=1;screen=yes;privacy=off\r\n", who,
-                   reasons[call->forwards[i].why].reason);
+        bool hides = party(call, call->forwards[i].by, host, who, sizeof who);
+
+        str_append(out, size, &used, "Diversion: <sip:%s>;reason=%s;counter=1;screen=yes;privacy=%s\r\n", who,
+                   reasons[call->forwards[i].why].reason, hides ? "full" : "off");
     }
     party(call, call->forwards[0].by, host, who, sizeof who);
     str_append(out, size, &used, "History-Info: <sip:%s>;index=1", who);

@@ -305,11 +305,11 @@ void invite_incoming(struct agent *agent, msg_t *msg, sip_t *sip, struct account
     in.signalling = *source;
     in.hops = max_forwards(sip) - 1;
     in.headers = headers = message_headers(sip);
-    leg = replaced ? call_replace(replaced->leg, sip->sip_replaces->rp_early_only, &in, &refused)
+    leg = replaced ? call_replace(replaced->leg, sip->sip_replaces->rp_early_only, &in, &refused, why, sizeof why)
                    : call_incoming(agent->pbx, &in, &refused);
     free(headers);
     if (!leg) {
-        refuse_early(agent, msg, refused, NULL);
+        refuse_early(agent, msg, refused, replaced ? why : NULL);
         goto fail;
     }
     dialog->leg = obj_ref(leg, "dialog");

@@ -268,10 +268,21 @@ static void command(void *arg, struct console_request *request, json_t *params)
 
 /* --- open and close ---------------------------------------------------------------------------------------------- */
 
+/* People may write anything into a row: who waits for nobody waits until its time is over. */
+static void check(void *arg, const char *account, const char *key, const char *value)
+{
+    struct call_backs *all = arg;
+    int64_t since, until;
+
+    if (value && (!read_row(value, &since, &until) || !snapshot_account(db_snapshot(all->d->pbx->db), key)))
+        log_warn("what the database says of %s is no call-back of %s, and ignored: %s", account, key, value);
+}
+
 static void changed(void *arg, const char *account, const char *key, const char *value)
 {
     struct call_backs *all = arg;
 
+    check(all, account, key, value);
     look_in(all, SETTLE_MS);
 }
 

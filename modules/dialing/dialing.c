@@ -3,7 +3,6 @@
  * them. Signalling thread. */
 #include "dialing.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #define GOES_MAX 5 /* a speed dial may lead to a speed dial, but not round and round */
@@ -11,7 +10,7 @@
 /* How a call came to where it is. */
 struct way {
     unsigned goes;
-    char number[NUMBER_MAX + 1]; /* "": as it was dialled */
+    char number[NUMBER_LONGEST + 1]; /* "": as it was dialled */
     bool tried;
 };
 
@@ -60,16 +59,6 @@ const char *dialing_first_try(struct dialing *d, const struct call *call)
         return NULL;
     way->tried = true;
     return way->number[0] ? way->number : call->dialled;
-}
-
-bool dialing_number_ok(const char *number)
-{
-    size_t len = strlen(number);
-
-    for (const char *p = number; *p; p++)
-        if (!isgraph((unsigned char)*p))
-            return false;
-    return len > 0 && len <= NUMBER_MAX;
 }
 
 const struct account *dialing_named(struct dialing *d, struct console_request *request, const json_t *params)

@@ -3,9 +3,8 @@
 #ifndef DIALING_DIALING_H
 #define DIALING_DIALING_H
 
+#include "call/number.h"
 #include "module/module.h"
-
-#define NUMBER_MAX 60
 
 struct dialing {
     struct module_ctx *ctx;
@@ -27,8 +26,6 @@ void dialing_go(struct dialing *d, struct verb_run *run, struct call *call, cons
 /* What the caller has dialled, where dialing_go() led if it did; the first time that it is asked for this call, then
  * NULL. */
 const char *dialing_first_try(struct dialing *d, const struct call *call);
-/* Is it something that can be dialled: 1 to NUMBER_MAX printing characters without blanks? */
-bool dialing_number_ok(const char *number);
 /* The account that a command names by "account"; NULL after module_fail(). */
 const struct account *dialing_named(struct dialing *d, struct console_request *request, const json_t *params);
 /* Seconds since 1970. */

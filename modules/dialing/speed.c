@@ -15,7 +15,7 @@ static const char *find(const struct speed *speed, const char *account, const ch
 {
     const char *own = module_live_get(speed->live, account, slot);
 
-    return own ? own : module_live_get(speed->live, "", slot);
+    return own && number_is_dialable(own) ? own : module_live_get(speed->live, "", slot);
 }
 
 /* A number or digits, also "07". */
@@ -47,12 +47,12 @@ static void speed_dial(void *arg, struct verb_run *run, struct call *call, const
     } else if (number) {
         const char *text = json_string_value(number);
 
-        if (text && (!*text || dialing_number_ok(text)))
+        if (text && (!*text || number_is_dialable(text)))
             module_live_set(d->speed->live, account->name, slot, *text ? text : NULL);
-        dialing_word(run, !text || (*text && !dialing_number_ok(text)) ? "invalid" : *text ? "set" : "removed");
+        dialing_word(run, !text || (*text && !number_is_dialable(text)) ? "invalid" : *text ? "set" : "removed");
     } else {
         known = find(d->speed, account->name, slot);
-        if (known && dialing_number_ok(known))
+        if (known && number_is_dialable(known))
             dialing_go(d, run, call, known);
         else
             dialing_word(run, "empty");
@@ -65,7 +65,7 @@ static void add_row(void *arg, const char *account, const char *key, const char 
 {
     uint64_t slot;
 
-    if (str_to_u64(key, SLOT_MAX, &slot) == 0)
+    if (str_to_u64(key, SLOT_MAX, &slot) == 0 && number_is_dialable(value))
         json_array_append_new(
             arg, json_pack("{s:s,s:I,s:s}", "account", account, "slot", (json_int_t)slot, "number", value));
 }
@@ -96,31 +96,32 @@ static json_t *sorted(json_t *list)
     return out;
 }
 
-/* {account ("": the switch; missing: all), slot, number ("": removes it)} */
+/* {account ("": the switch; missing: all), slot, number (null: removes it)} */
 static void command(void *arg, struct console_request *request, json_t *params)
 {
     struct dialing *d = arg;
     const char *account = json_string_value(json_object_get(params, "account"));
-    const char *number = json_string_value(json_object_get(params, "number"));
-    const json_t *wanted = json_object_get(params, "slot");
+    const json_t *wanted = json_object_get(params, "slot"), *given = json_object_get(params, "number");
+    const char *number = json_string_value(given);
     char slot[4];
     json_t *list;
 
     if (account && *account && !dialing_named(d, request, params))
         return;
-    if (wanted && (!account || !number || !slot_of(wanted, slot))) {
+    if (wanted && (!account || !given || !slot_of(wanted, slot))) {
         module_fail(request, "bad-request",
                     "a speed dial has an account or is the switch's, a number from 0 to %d, and what it dials",
                     SLOT_MAX);
         return;
     }
-    if (wanted && *number && !dialing_number_ok(number)) {
-        module_fail(request, "bad-request", "a speed dial dials 1 to %d characters without blanks", NUMBER_MAX);
+    if (wanted && !json_is_null(given) && (!number || !number_is_dialable(number))) {
+        module_fail(request, "bad-request", "\"%.60s\" cannot be dialled: 1 to %d characters without blanks",
+                    number ? number : "", NUMBER_LONGEST);
         return;
     }
     if (wanted) {
-        module_live_set(d->speed->live, account, slot, *number ? number : NULL);
-        module_reply(request, json_pack("{s:s,s:s,s:s}", "account", account, "slot", slot, "number", number));
+        module_live_set(d->speed->live, account, slot, number);
+        module_reply(request, json_pack("{s:s,s:s,s:s?}", "account", account, "slot", slot, "number", number));
         return;
     }
     list = json_array();
@@ -128,8 +129,14 @@ static void command(void *arg, struct console_request *request, json_t *params)
     module_reply(request, json_pack("{s:o}", "speed_dials", sorted(list)));
 }
 
-static void changed(void *arg, const char *account, const char *key, const char *value)
+/* People may write anything into a row: what cannot be dialled is not there. */
+static void check(void *arg, const char *account, const char *key, const char *value)
 {
+    uint64_t slot;
+
+    if (value && (str_to_u64(key, SLOT_MAX, &slot) < 0 || !number_is_dialable(value)))
+        log_warn("speed dial %s of %s is \"%s\", which cannot be dialled, and ignored", key,
+                 *account ? account : "the switch", value);
 }
 
 int speed_open(struct dialing *d)
@@ -137,9 +144,10 @@ int speed_open(struct dialing *d)
     int err;
 
     d->speed = mem_new(sizeof *d->speed);
-    d->speed->live = module_live(d->ctx, "speed_dial", changed, NULL);
+    d->speed->live = module_live(d->ctx, "speed_dial", check, NULL);
     if (!d->speed->live)
         return -EEXIST;
+    module_live_each(d->speed->live, NULL, check, NULL);
     err = module_add_verb(d->ctx, "speed_dial", "dials or sets a speed dial of the caller", speed_dial, d);
     if (!err)
         err = module_add_command(d->ctx, "speeddial", "speed dials of accounts and of the switch", command, d);

@@ -54,6 +54,15 @@ static bool read_row(const char *value, struct wakeup *out)
     return ok;
 }
 
+/* Of repeats[], which is compared by address; NULL: none of them. */
+static const char *repeat_of(const char *key)
+{
+    for (size_t i = 0; i < COUNT_OF(repeats); i++)
+        if (strcmp(key, repeats[i]) == 0)
+            return repeats[i];
+    return NULL;
+}
+
 static void write_row(struct wakeups *w, const char *account, const char *repeat, const struct wakeup *wakeup)
 {
     char value[160];
@@ -188,11 +197,11 @@ static void look_at(void *arg, const char *account, const char *key, const char 
 {
     struct looking *looking = arg;
     struct wakeups *w = looking->w;
-    const char *repeat = strcmp(key, repeats[0]) == 0 ? repeats[0] : repeats[1];
+    const char *repeat = repeat_of(key);
     int64_t now = dialing_now(w->d), at;
     struct wakeup wakeup;
 
-    if (strcmp(key, repeat) != 0 || !read_row(value, &wakeup) || is_calling(w, account, repeat))
+    if (!repeat || !read_row(value, &wakeup) || is_calling(w, account, repeat))
         return;
     if (wakeup.since <= 0 || wakeup.since > now + DAY_S) { /* set by hand, or while the clock was wrong */
         wakeup.since = now;
@@ -277,7 +286,7 @@ static void add_row(void *arg, const char *account, const char *key, const char 
     struct wakeup wakeup;
     char at[8];
 
-    if (!read_row(value, &wakeup))
+    if (!repeat_of(key) || !read_row(value, &wakeup))
         return;
     snprintf(at, sizeof at, "%02u:%02u", wakeup.hour, wakeup.minute);
     json_array_append_new(
@@ -319,10 +328,20 @@ static void command(void *arg, struct console_request *request, json_t *params)
 
 /* --- open and close ---------------------------------------------------------------------------------------------- */
 
+/* People may write anything into a row: what is no wake-up call wakes nobody. */
+static void check(void *arg, const char *account, const char *key, const char *value)
+{
+    struct wakeup wakeup;
+
+    if (value && (!repeat_of(key) || !read_row(value, &wakeup)))
+        log_warn("what the database says of %s (%s) is no wake-up call, and ignored: %s", account, key, value);
+}
+
 static void changed(void *arg, const char *account, const char *key, const char *value)
 {
     struct dialing *d = arg;
 
+    check(NULL, account, key, value);
     if (d->wakeups && d->wakeups->timer)
         look_soon(d->wakeups);
 }
@@ -338,6 +357,7 @@ int wakeups_open(struct dialing *d)
     w->live = module_live(d->ctx, "wakeup", changed, d);
     if (!w->live)
         return -EEXIST;
+    module_live_each(w->live, NULL, check, NULL);
     err = module_add_verb(d->ctx, "wakeup", "a wake-up call for the caller", wakeup_verb, d);
     if (!err)
         err = module_add_command(d->ctx, "wakeup", "wake-up calls", command, d);

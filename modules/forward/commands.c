@@ -45,7 +45,7 @@ static void reply_forwards(struct forward *f, struct console_request *request, c
     module_reply(request, json_pack("{s:o}", "forwards", listing.list));
 }
 
-/* Without "when": all of them, which can only be switched off. */
+/* number NULL: off. Without "when": all of them, which can only be switched off. */
 static int change(struct forward *f, const char *account, const char *when_text, const char *number, json_int_t seconds,
                   char *why, size_t why_size)
 {
@@ -59,9 +59,13 @@ static int change(struct forward *f, const char *account, const char *when_text,
         str_copy(why, why_size, "only a forward on no answer takes seconds, from 1 to 3600");
         return -EINVAL;
     }
+    if (number && !*number) {
+        str_copy(why, why_size, "a number has 1 to 63 characters without blanks; null ends a forward");
+        return -EINVAL;
+    }
     if (when != WHEN_COUNT)
-        return forward_set(f, account, when, number, (unsigned)seconds, why, why_size);
-    if (*number) {
+        return forward_set(f, account, when, number ? number : "", (unsigned)seconds, why, why_size);
+    if (number) {
         str_copy(why, why_size, "say when it forwards: always, busy, no-answer or unreachable");
         return -EINVAL;
     }
@@ -84,9 +88,12 @@ static void run_forward(void *arg, struct console_request *request, json_t *para
     account = account_asked(f, request, params);
     if (!account)
         return;
-    if (number &&
-        change(f, account->name, json_string_value(when), json_is_string(number) ? json_string_value(number) : "",
-               json_integer_value(json_object_get(params, "seconds")), why, sizeof why) < 0) {
+    if ((number && !json_is_string(number) && !json_is_null(number)) || (when && !json_is_string(when))) {
+        module_fail(request, "bad-request", "when and number are texts; number is null to end a forward.");
+        return;
+    }
+    if (number && change(f, account->name, json_string_value(when), json_string_value(number),
+                         json_integer_value(json_object_get(params, "seconds")), why, sizeof why) < 0) {
         module_fail(request, "bad-request", "%s.", why);
         return;
     }

@@ -40,8 +40,6 @@ void dnd_set(struct forward *f, const char *account, bool on);
 /* Does the account take another call beside one that it has? */
 bool waiting_is_on(const struct forward *f, const char *account);
 void waiting_set(struct forward *f, const char *account, bool on);
-/* The account that the target of an attempt names ("202", "account:202"), as it is configured now; NULL: none. */
-const struct account *account_of_target(const struct pbx *pbx, const char *target);
 
 /* judge.c: the hooks. */
 int judge_open(struct forward *f);

@@ -6,6 +6,7 @@
 
 #include "base/obj.h"
 #include "call/facts.h"
+#include "call/route.h"
 
 static bool is_account(const struct account *account, const char *name)
 {
@@ -67,7 +68,7 @@ static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
 {
     const struct forward *f = arg;
     const struct attempt *attempt = subject;
-    const struct account *account = account_of_target(f->pbx, attempt->target);
+    const struct account *account = route_account(f->pbx, attempt->target);
     enum cause cause;
     char words[128];
 
@@ -134,7 +135,7 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
 {
     const struct forward *f = arg;
     struct forward_wish *wish = subject;
-    const struct account *account = account_of_target(f->pbx, wish->target);
+    const struct account *account = route_account(f->pbx, wish->target);
     enum forward_when when = when_of(wish->cause);
     struct forward_to to;
 

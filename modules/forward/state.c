@@ -2,9 +2,10 @@
  * Signalling thread. Knows neither calls nor who asks. */
 #include "forward.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "call/number.h"
 
 static const char *const when_names[WHEN_COUNT] = {"always", "busy", "no-answer", "unreachable"};
 
@@ -15,15 +16,6 @@ enum forward_when forward_when_parse(const char *text)
     while (when < WHEN_COUNT && strcmp(when_names[when], text) != 0)
         when++;
     return (enum forward_when)when;
-}
-
-const struct account *account_of_target(const struct pbx *pbx, const char *target)
-{
-    static const char kind[] = "account:";
-
-    if (strncmp(target, kind, sizeof kind - 1) == 0)
-        target += sizeof kind - 1;
-    return pbx->db && !strchr(target, ':') ? snapshot_account(db_snapshot(pbx->db), target) : NULL;
 }
 
 struct changed_account {
@@ -64,37 +56,66 @@ void state_close(struct forward *f)
     }
 }
 
-/* People changed a row in the database. */
-static void changed(void *arg, const char *account, const char *key, const char *value)
+/* --- rows: people may have written anything into them; what makes no sense is not there ------------------------- */
+
+static bool read_forward(const char *row, struct forward_to *out)
 {
+    json_t *json = json_loads(row, 0, NULL);
+    const char *number = json_string_value(json_object_get(json, "number"));
+    json_int_t seconds = json_integer_value(json_object_get(json, "seconds"));
+    bool ok = number && number_is_dialable(number);
+
+    out->seconds = seconds > 0 && seconds <= 3600 ? (unsigned)seconds : FORWARD_RING_S;
+    str_copy(out->number, sizeof out->number, ok ? number : "");
+    json_decref(json);
+    return ok;
+}
+
+static void check_forward(void *arg, const char *account, const char *key, const char *value)
+{
+    struct forward_to to;
+
+    if (value && (forward_when_parse(key) == WHEN_COUNT || !read_forward(value, &to)))
+        log_warn("forward: what the database says of %s when \"%s\" is no forward, and ignored: %s", account, key,
+                 value);
+}
+
+static void check_switch(const char *what, const char *account, const char *key, const char *value)
+{
+    if (value && (*key || (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)))
+        log_warn("forward: %s of %s is \"%s\", which is neither on nor off, and ignored", what, account, value);
+}
+
+static void check_dnd(void *arg, const char *account, const char *key, const char *value)
+{
+    check_switch("do not disturb", account, key, value);
+}
+
+static void check_waiting(void *arg, const char *account, const char *key, const char *value)
+{
+    check_switch("call waiting", account, key, value);
+}
+
+/* People changed a row in the database. */
+static void forward_changed(void *arg, const char *account, const char *key, const char *value)
+{
+    check_forward(NULL, account, key, value);
     note_change(arg, account);
 }
 
-bool forward_get(const struct forward *f, const char *account, enum forward_when when, struct forward_to *out)
+static void dnd_changed(void *arg, const char *account, const char *key, const char *value)
 {
-    const char *row = module_live_get(f->forwards, account, when_names[when]), *number;
-    json_t *json = row ? json_loads(row, 0, NULL) : NULL;
-    json_int_t seconds;
-
-    if (!json)
-        return false;
-    number = json_string_value(json_object_get(json, "number"));
-    seconds = json_integer_value(json_object_get(json, "seconds"));
-    out->seconds = seconds > 0 && seconds <= 3600 ? (unsigned)seconds : FORWARD_RING_S;
-    str_copy(out->number, sizeof out->number, number ? number : "");
-    json_decref(json);
-    return *out->number;
+    check_dnd(NULL, account, key, value);
+    note_change(arg, account);
 }
 
-/* What a dialplan may look up. */
-static bool is_number(const char *number)
+/* --- what is set -------------------------------------------------------------------------------------------------- */
+
+bool forward_get(const struct forward *f, const char *account, enum forward_when when, struct forward_to *out)
 {
-    if (!*number || strlen(number) >= sizeof(struct forward_to){.seconds = 0}.number)
-        return false;
-    for (const char *p = number; *p; p++)
-        if ((unsigned char)*p <= 0x20 || *p == 0x7F)
-            return false;
-    return true;
+    const char *row = module_live_get(f->forwards, account, when_names[when]);
+
+    return row && read_forward(row, out);
 }
 
 int forward_set(struct forward *f, const char *account, enum forward_when when, const char *number, unsigned seconds,
@@ -108,8 +129,9 @@ int forward_set(struct forward *f, const char *account, enum forward_when when, 
         note_change(f, account);
         return 0;
     }
-    if (!is_number(number)) {
-        snprintf(why, why_size, "\"%.70s\" is no number that can be dialled", number);
+    if (!number_is_dialable(number)) {
+        snprintf(why, why_size, "\"%.70s\" is no number that can be dialled: 1 to %d characters without blanks", number,
+                 NUMBER_LONGEST);
         return -EINVAL;
     }
     if (strcmp(number, account) == 0) {
@@ -139,7 +161,7 @@ bool dnd_is_on(const struct forward *f, const char *account)
 {
     const char *value = module_live_get(f->dnd, account, "");
 
-    return value && strcmp(value, "off") != 0;
+    return value && strcmp(value, "on") == 0;
 }
 
 void dnd_set(struct forward *f, const char *account, bool on)
@@ -164,8 +186,13 @@ int state_open(struct forward *f)
 {
     list_init(&f->changed);
     f->tell = module_timer_new(f->ctx, tell_phones, f);
-    f->forwards = module_live(f->ctx, "forward", changed, f);
-    f->dnd = module_live(f->ctx, "dnd", changed, f);
-    f->waiting = module_live(f->ctx, "call_waiting", changed, f);
-    return f->forwards && f->dnd && f->waiting ? 0 : -EIO;
+    f->forwards = module_live(f->ctx, "forward", forward_changed, f);
+    f->dnd = module_live(f->ctx, "dnd", dnd_changed, f);
+    f->waiting = module_live(f->ctx, "call_waiting", check_waiting, f);
+    if (!f->forwards || !f->dnd || !f->waiting)
+        return -EIO;
+    module_live_each(f->forwards, NULL, check_forward, NULL);
+    module_live_each(f->dnd, NULL, check_dnd, NULL);
+    module_live_each(f->waiting, NULL, check_waiting, NULL);
+    return 0;
 }

@@ -39,7 +39,7 @@ static const char *mistake(const json_t *argument)
 
     if (when && (!json_is_string(when) || forward_when_parse(json_string_value(when)) == WHEN_COUNT))
         return "when has to be \"always\", \"busy\", \"no-answer\" or \"unreachable\"";
-    if (to && !json_is_string(to))
+    if (to && (!json_is_string(to) || !*json_string_value(to)))
         return "to has to be a number in quotes";
     if (to && !when)
         return "say when it forwards";

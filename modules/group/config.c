@@ -126,7 +126,6 @@ void groups_refresh(struct groups *g)
             read_follow(g, feature->name, value);
         json_decref(value);
     }
-    order_configured(g);
 }
 
 const struct group *group_find(struct groups *g, const char *name)

@@ -48,8 +48,8 @@ struct groups {
     struct pbx *pbx;
     uint64_t generation; /* of the configuration that was read */
     struct list groups, follows;
-    struct list turns;           /* order.c: who was first in the last call of a group */
-    struct list last_talks;      /* order.c: when somebody talked last */
+    struct module_live *turns;   /* order.c: account "", key GROUP: who was first in its last call */
+    struct module_live *talked;  /* order.c: account MEMBER: when it talked last */
     struct module_live *logouts; /* account MEMBER, key GROUP: it is logged out */
     struct list pages;           /* page.c: going on */
     unsigned page_number;
@@ -77,10 +77,7 @@ void order_members(const struct group *group, const char *last, const uint64_t *
 void order_now(struct groups *g, const struct group *group, unsigned *order);
 /* This member is the first in a call of the group. */
 void order_took_turn(struct groups *g, const struct group *group, const char *member);
-/* Another configuration was read: what is no group or member any more is forgotten. */
-void order_configured(struct groups *g);
 int order_open(struct groups *g);
-void order_close(struct groups *g);
 
 /* --- ring.c --- */
 

@@ -23,7 +23,6 @@ static void stop(void *state)
     struct groups *g = state;
 
     page_close(g);
-    order_close(g);
     groups_forget(g);
     free(g);
 }
@@ -51,8 +50,6 @@ static int start(struct module_ctx *ctx, void **state)
     g->generation = UINT64_MAX;
     list_init(&g->groups);
     list_init(&g->follows);
-    list_init(&g->turns);
-    list_init(&g->last_talks);
     list_init(&g->pages);
     result = open_parts(g);
     if (result < 0)

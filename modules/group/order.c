@@ -1,22 +1,12 @@
 /* In which order the members of a group ring, and what that needs to remember: whose turn it was, and who has talked
- * when. Both begin anew with the switch. Signalling thread. */
+ * when. Both are live rows, and outlive a restart. Signalling thread. */
 #include "group.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/id.h"
-
-struct turn {
-    struct list node;
-    char group[64], first[64];
-};
-
-struct last_talk {
-    struct list node;
-    char who[64];
-    uint64_t ended_us;
-};
 
 static void shuffle(unsigned *order, unsigned count, uint64_t random)
 {
@@ -73,30 +63,6 @@ void order_members(const struct group *group, const char *last, const uint64_t *
     }
 }
 
-static struct turn *turn_of(const struct groups *g, const char *group)
-{
-    struct turn *turn;
-
-    LIST_FOR_EACH(turn, &g->turns, node)
-    {
-        if (strcmp(turn->group, group) == 0)
-            return turn;
-    }
-    return NULL;
-}
-
-static struct last_talk *last_talk_of(const struct groups *g, const char *who)
-{
-    struct last_talk *last;
-
-    LIST_FOR_EACH(last, &g->last_talks, node)
-    {
-        if (strcmp(last->who, who) == 0)
-            return last;
-    }
-    return NULL;
-}
-
 /* Who talks at this moment has not been idle at all. */
 static bool talks_now(const struct groups *g, const char *who)
 {
@@ -114,43 +80,41 @@ static bool talks_now(const struct groups *g, const char *who)
     return false;
 }
 
+/* In µs since 1970; 0: never, as far as we know. */
+static uint64_t talked_last(const struct groups *g, const char *who)
+{
+    const char *text = module_live_get(g->talked, who, "");
+    uint64_t at;
+
+    return text && str_to_u64(text, UINT64_MAX - 1, &at) == 0 ? at : 0;
+}
+
 void order_now(struct groups *g, const struct group *group, unsigned *order)
 {
-    const struct turn *turn = turn_of(g, group->name);
+    const char *turn = module_live_get(g->turns, "", group->name);
     uint64_t idle_since_us[MEMBERS_MAX] = {0}, random;
 
     random_bytes(&random, sizeof random);
-    for (unsigned i = 0; i < group->count && group->strategy == STRATEGY_LONGEST_IDLE; i++) {
-        const struct last_talk *last = last_talk_of(g, group->members[i].name);
-
-        idle_since_us[i] = talks_now(g, group->members[i].name) ? UINT64_MAX : last ? last->ended_us : 0;
-    }
-    order_members(group, turn ? turn->first : "", idle_since_us, random, order);
+    for (unsigned i = 0; i < group->count && group->strategy == STRATEGY_LONGEST_IDLE; i++)
+        idle_since_us[i] = talks_now(g, group->members[i].name) ? UINT64_MAX : talked_last(g, group->members[i].name);
+    order_members(group, turn ? turn : "", idle_since_us, random, order);
 }
 
 void order_took_turn(struct groups *g, const struct group *group, const char *member)
 {
-    struct turn *turn = turn_of(g, group->name);
-
-    if (group->strategy != STRATEGY_ROUND_ROBIN)
-        return;
-    if (!turn) {
-        turn = mem_new(sizeof *turn);
-        str_copy(turn->group, sizeof turn->group, group->name);
-        list_append(&g->turns, &turn->node);
-    }
-    str_copy(turn->first, sizeof turn->first, member);
+    if (group->strategy == STRATEGY_ROUND_ROBIN)
+        module_live_set(g->turns, "", group->name, member);
 }
 
-/* Is it a member somewhere? Others are nobody's business here. */
-static bool is_member(struct groups *g, const char *who)
+/* Is it a member where that counts? Others are nobody's business here. */
+static bool counts(struct groups *g, const char *who)
 {
     const struct group *group;
 
     groups_refresh(g);
     LIST_FOR_EACH(group, &g->groups, node)
     {
-        for (unsigned i = 0; i < group->count; i++)
+        for (unsigned i = 0; i < group->count && group->strategy == STRATEGY_LONGEST_IDLE; i++)
             if (strcmp(group->members[i].name, who) == 0)
                 return true;
     }
@@ -162,60 +126,27 @@ static void leg_ended(void *arg, const struct event *event)
     struct groups *g = arg;
     const struct leg *leg = event->leg;
     const char *who;
-    struct last_talk *last;
+    char text[24];
 
     if (!leg || !leg->answered_us)
         return;
     who = leg->account ? leg->account->name : leg->number;
-    last = last_talk_of(g, who);
-    if (!last && !is_member(g, who))
+    if (!counts(g, who))
         return;
-    if (!last) {
-        last = mem_new(sizeof *last);
-        str_copy(last->who, sizeof last->who, who);
-        list_append(&g->last_talks, &last->node);
-    }
-    last->ended_us = loop_now_us(g->pbx->loop);
+    snprintf(text, sizeof text, "%" PRIu64, loop_wall_us(g->pbx->loop));
+    module_live_set(g->talked, who, "", text);
 }
 
-void order_configured(struct groups *g)
+/* Asked at each call: there is nothing to keep up to date. */
+static void changed(void *arg, const char *account, const char *key, const char *value)
 {
-    struct turn *turn, *next_turn;
-    struct last_talk *last, *next_last;
-
-    LIST_FOR_EACH_SAFE(turn, next_turn, &g->turns, node)
-    {
-        if (group_find(g, turn->group))
-            continue;
-        list_unlink(&turn->node);
-        free(turn);
-    }
-    LIST_FOR_EACH_SAFE(last, next_last, &g->last_talks, node)
-    {
-        if (is_member(g, last->who))
-            continue;
-        list_unlink(&last->node);
-        free(last);
-    }
 }
 
 int order_open(struct groups *g)
 {
+    g->turns = module_live(g->ctx, "ring_turn", changed, g);
+    g->talked = module_live(g->ctx, "ring_talked", changed, g);
+    if (!g->turns || !g->talked)
+        return -EEXIST;
     return module_on_event(g->ctx, EVENT_BIT(EVENT_LEG_ENDED), leg_ended, g);
-}
-
-void order_close(struct groups *g)
-{
-    while (!list_empty(&g->turns)) {
-        struct turn *turn = LIST_ENTRY(g->turns.next, struct turn, node);
-
-        list_unlink(&turn->node);
-        free(turn);
-    }
-    while (!list_empty(&g->last_talks)) {
-        struct last_talk *last = LIST_ENTRY(g->last_talks.next, struct last_talk, node);
-
-        list_unlink(&last->node);
-        free(last);
-    }
 }

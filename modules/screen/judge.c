@@ -1,18 +1,10 @@
 /* The hooks: whose calls do not get through, and whether a caller is shown. Signalling thread. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/obj.h"
 #include "call/facts.h"
+#include "call/route.h"
 #include "screen.h"
-
-#define LAST_BUCKETS 256
-
-struct last_caller {
-    struct last_caller *next;
-    char account[64], caller[64];
-    bool anonymous;
-};
 
 /* --- who is shown ------------------------------------------------------------------------------------------------- */
 
@@ -55,16 +47,6 @@ static enum verdict call_begins(void *arg, struct hook_walk *walk, void *subject
 
 /* --- whose calls do not get through ------------------------------------------------------------------------------- */
 
-/* The account that a target of a dial names ("202", "account:202"); NULL: none. */
-static const struct account *account_of_target(const struct screen *s, const char *target)
-{
-    static const char kind[] = "account:";
-
-    if (strncmp(target, kind, sizeof kind - 1) == 0)
-        target += sizeof kind - 1;
-    return strchr(target, ':') ? NULL : snapshot_account(db_snapshot(s->pbx->db), target);
-}
-
 /* Who calls: of a call that was handed over, that is who was handed over. */
 static bool is_blocked(const struct screen *s, const struct call *call, const char *account, struct block *out)
 {
@@ -82,7 +64,7 @@ static enum verdict tried(void *arg, struct hook_walk *walk, void *subject)
 {
     struct screen *s = arg;
     const struct attempt *attempt = subject;
-    const struct account *account = account_of_target(s, attempt->target);
+    const struct account *account = route_account(s->pbx, attempt->target);
     struct block block;
     char words[128];
 
@@ -99,7 +81,7 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
 {
     struct screen *s = arg;
     struct forward_wish *wish = subject;
-    const struct account *account = account_of_target(s, wish->target);
+    const struct account *account = route_account(s->pbx, wish->target);
     struct block block;
 
     if (!account || !is_blocked(s, wish->call, account->name, &block))
@@ -132,100 +114,15 @@ static enum verdict tells(void *arg, struct hook_walk *walk, void *subject)
     return VERDICT_PASS;
 }
 
-/* --- who called last ---------------------------------------------------------------------------------------------- */
-
-static struct last_caller **bucket(const struct screen *s, const char *account)
-{
-    unsigned hash = 5381;
-
-    for (const char *p = account; *p; p++)
-        hash = hash * 33 + (unsigned char)*p;
-    return &s->last[hash % LAST_BUCKETS];
-}
-
-static struct last_caller *find(const struct screen *s, const char *account)
-{
-    struct last_caller *last = *bucket(s, account);
-
-    while (last && strcmp(last->account, account) != 0)
-        last = last->next;
-    return last;
-}
-
-const char *screen_last(const struct screen *s, const char *account, bool *anonymous)
-{
-    const struct last_caller *last = find(s, account);
-
-    *anonymous = last && last->anonymous;
-    return last ? last->caller : NULL;
-}
-
-static void is_called(void *arg, const struct event *event)
-{
-    struct screen *s = arg;
-    const struct leg *leg = event->leg;
-    struct last_caller *last;
-
-    if (!leg || leg->inbound || !leg->account || strcmp(leg_shown_number(leg), leg->account->name) == 0 ||
-        !leg->call->caller)
-        return;
-    last = find(s, leg->account->name);
-    if (!last) {
-        struct last_caller **head = bucket(s, leg->account->name);
-
-        last = mem_new(sizeof *last);
-        str_copy(last->account, sizeof last->account, leg->account->name);
-        last->next = *head;
-        *head = last;
-    }
-    str_copy(last->caller, sizeof last->caller, leg_shown_number(leg));
-    last->anonymous = leg_is_withheld(leg);
-}
-
-/* Accounts that are gone leave nothing behind. */
-static void configured(void *arg, const struct event *event)
-{
-    struct screen *s = arg;
-
-    for (unsigned i = 0; i < LAST_BUCKETS; i++)
-        for (struct last_caller **at = &s->last[i]; *at;) {
-            struct last_caller *last = *at;
-
-            if (snapshot_account(db_snapshot(s->pbx->db), last->account)) {
-                at = &last->next;
-                continue;
-            }
-            *at = last->next;
-            free(last);
-        }
-}
-
 int judge_open(struct screen *s)
 {
     int err = module_on_hook(s->ctx, HOOK_CALL, 50, call_begins, s);
 
-    s->last = mem_new(LAST_BUCKETS * sizeof *s->last);
     if (!err)
         err = module_on_hook(s->ctx, HOOK_OUTBOUND, 50, tried, s);
     if (!err)
         err = module_on_hook(s->ctx, HOOK_FORWARD, 50, goes_where, s);
     if (!err)
         err = module_on_hook(s->ctx, HOOK_FACTS, 50, tells, s);
-    if (!err)
-        err = module_on_event(s->ctx, EVENT_BIT(EVENT_LEG_NEW), is_called, s);
-    if (!err)
-        err = module_on_event(s->ctx, EVENT_BIT(EVENT_CONFIG), configured, s);
     return err;
-}
-
-void judge_close(struct screen *s)
-{
-    for (unsigned i = 0; s->last && i < LAST_BUCKETS; i++)
-        while (s->last[i]) {
-            struct last_caller *last = s->last[i];
-
-            s->last[i] = last->next;
-            free(last);
-        }
-    free(s->last);
 }

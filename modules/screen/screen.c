@@ -6,7 +6,6 @@
 
 static void screen_stop(void *state)
 {
-    judge_close(state);
     free(state);
 }
 

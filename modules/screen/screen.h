@@ -17,12 +17,10 @@ struct block {
     char note[128];
 };
 
-struct last_caller;
 struct screen {
     struct module_ctx *ctx;
     struct pbx *pbx;
     struct module_live *blocks;
-    struct last_caller **last; /* buckets: who called each account last */
 };
 
 /* --- block.c: the lists, in live rows. account "": that of the switch, which counts for all accounts --- */
@@ -36,17 +34,16 @@ bool block_find(const struct screen *s, const char *account, const char *caller,
 int block_add(struct screen *s, const char *account, const struct block *block, char *why, size_t why_size);
 /* False: there is no such entry. */
 bool block_remove(struct screen *s, const char *account, const char *pattern);
+/* The pattern that means this number and no other of another length; "anonymous" for "". */
+void block_pattern_of(const char *number, char out[SCREEN_PATTERN_MAX + 1]);
 /* Is the row of this text an entry? */
 bool block_read(const char *pattern, const char *row, struct block *out);
 const char *block_action_name(enum block_action action); /* "reject", "busy", "forward" */
 
-/* judge.c: the hooks; who called last. */
+/* judge.c: the hooks. */
 int judge_open(struct screen *s);
-void judge_close(struct screen *s);
 /* The account whose number a call of this one hides or shows, whatever its settings say. */
 void screen_hide(struct screen *s, struct call *call, bool hide);
-/* Who called the account last, since the switch runs; NULL: nobody. *anonymous: he did not want to be shown. */
-const char *screen_last(const struct screen *s, const char *account, bool *anonymous);
 
 int commands_open(struct screen *s);
 int verbs_open(struct screen *s);

@@ -24,12 +24,38 @@ struct asking {
     char last; /* key, while somebody rings */
 };
 
-/* "": there is none. */
-static const char *code_of(const struct pbx *pbx, const char *key, const char *otherwise)
+/* What an account may type; "": there is no such code. */
+struct codes {
+    char blind[8], attended[8];
+};
+
+static void code_of(char out[8], const char *text, size_t len)
+{
+    if ((len == 4 && strncmp(text, "none", 4) == 0) || str_copy_n(out, 8, text, len) < 0)
+        out[0] = '\0';
+}
+
+static void setting(char out[8], const struct pbx *pbx, const char *key, const char *otherwise)
 {
     const char *code = pbx->db ? snapshot_setting(db_snapshot(pbx->db), key, otherwise) : otherwise;
 
-    return strcmp(code, "none") == 0 ? "" : code;
+    code_of(out, code, strlen(code));
+}
+
+/* Its own, "BLIND,ATTENDED" or "none"; else those of the switch. */
+static void codes_of(const struct leg *leg, struct codes *out)
+{
+    const struct account *account =
+        leg->pbx->db ? snapshot_account(db_snapshot(leg->pbx->db), leg->account->name) : NULL;
+    const char *own = account ? account->transfer_codes : "", *comma = strchr(own, ',');
+
+    if (*own) {
+        code_of(out->blind, own, strcspn(own, ","));
+        code_of(out->attended, comma ? comma + 1 : "", comma ? strlen(comma + 1) : 0);
+    } else {
+        setting(out->blind, leg->pbx, "transfer_code_blind", BLIND);
+        setting(out->attended, leg->pbx, "transfer_code_attended", ATTENDED);
+    }
 }
 
 /* --- what is heard ------------------------------------------------------------------------------------------------ */
@@ -160,12 +186,14 @@ static void decide(struct asking *a)
     struct leg *by = a->by, *who = consult_other(by);
     struct call *call = by->call;
     const char *number = a->gather.digits;
+    char why[TRANSFER_WORDS];
 
     stop_listening(a);
     hush(a);
     if (!who || a->gather.result != GATHER_COMPLETE || strcmp(number, BACK) == 0) {
         consult_end(call);
-    } else if (transfer_forbidden(by, who, number)) {
+    } else if (*transfer_forbidden(by, who, by->account->context, number, why)) {
+        transfer_note(by, why);
         consult_end(call);
         say_why(by, CAUSE_FORBIDDEN);
     } else if (a->attended) {
@@ -268,11 +296,11 @@ static enum verdict typed(void *arg, struct hook_walk *walk, void *subject)
     struct module_ctx *ctx = arg;
     struct typed_code *code = subject;
     struct leg *leg = code->leg;
-    const char *blind = code_of(leg->pbx, "transfer_code_blind", BLIND);
-    const char *attended = code_of(leg->pbx, "transfer_code_attended", ATTENDED);
+    struct codes codes;
 
+    codes_of(leg, &codes);
     if (consult_calls(leg)) { /* he talks to the target */
-        bool back = is_code(code, BACK) | is_code(code, attended);
+        bool back = is_code(code, BACK) | is_code(code, codes.attended);
 
         if (back)
             consult_end(leg->call);
@@ -280,9 +308,9 @@ static enum verdict typed(void *arg, struct hook_walk *walk, void *subject)
     }
     if (leg->call->consult || leg->call->transfer)
         return VERDICT_PASS;
-    if (is_code(code, blind))
+    if (is_code(code, codes.blind))
         return ask(ctx, leg, false) ? VERDICT_HANDLED : VERDICT_PASS;
-    if (is_code(code, attended))
+    if (is_code(code, codes.attended))
         return ask(ctx, leg, true) ? VERDICT_HANDLED : VERDICT_PASS;
     return VERDICT_PASS;
 }

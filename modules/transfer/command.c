@@ -10,6 +10,7 @@ struct search {
     const char *text;
     struct leg *found;
     unsigned count; /* of legs that it may mean */
+    bool under_way; /* it means one that is in a transfer */
 };
 
 static void may_be(struct search *search, struct leg *leg)
@@ -18,21 +19,30 @@ static void may_be(struct search *search, struct leg *leg)
     search->count++;
 }
 
+static bool in_transfer(const struct call *call)
+{
+    return call->transfer || call->consult;
+}
+
 /* A leg that talks: by its account or number, or by its id or the beginning of that. */
 static void look(struct search *search, struct leg *leg)
 {
     char id[UUID_TEXT];
 
-    if (leg->state != LEG_UP || !bridge_peer(leg))
+    if (leg->state != LEG_UP)
         return;
     uuid_text(&leg->id, id);
-    if (strcmp(leg->account ? leg->account->name : leg->number, search->text) == 0 ||
-        (strlen(search->text) >= 4 && strncmp(id, search->text, strlen(search->text)) == 0))
+    if (strcmp(leg->account ? leg->account->name : leg->number, search->text) != 0 &&
+        (strlen(search->text) < 4 || strncmp(id, search->text, strlen(search->text)) != 0))
+        return;
+    if (bridge_peer(leg))
         may_be(search, leg);
+    else if (in_transfer(leg->call))
+        search->under_way = true;
 }
 
 /* Who transfers. Of a call it is who was called, so that who called goes on. */
-static struct leg *find(struct pbx *pbx, const char *text, unsigned *count)
+static struct search find(struct pbx *pbx, const char *text)
 {
     struct search search = {.text = text};
     struct call *call;
@@ -46,10 +56,11 @@ static struct leg *find(struct pbx *pbx, const char *text, unsigned *count)
         }
     }
     call = search.count ? NULL : call_find(pbx, text);
-    if (call && call->caller && bridge_peer(call->caller))
+    if (call && in_transfer(call))
+        search.under_way = true;
+    else if (call && call->caller && bridge_peer(call->caller))
         may_be(&search, bridge_peer(call->caller));
-    *count = search.count;
-    return search.found;
+    return search;
 }
 
 static json_t *answer(const struct leg *by, const struct leg *who, const char *to)
@@ -60,14 +71,24 @@ static json_t *answer(const struct leg *by, const struct leg *who, const char *t
                      "to", to);
 }
 
-/* context NULL: of whose rights they are. */
+/* With whose rights; NULL: with those of the call. */
+static struct account *behalf_of(const struct leg *by, const struct leg *who)
+{
+    return by->account ? by->account : who->account;
+}
+
+static const char *context_of(const struct leg *by, const struct leg *who)
+{
+    const struct account *behalf = behalf_of(by, who);
+
+    return behalf ? behalf->context : by->call->context;
+}
+
 static int begin(struct leg *by, const struct leg *who, const char *context, const char *to, bool attended)
 {
-    struct account *behalf = by->account ? by->account : who->account;
+    struct account *behalf = behalf_of(by, who);
     int result;
 
-    if (!context)
-        context = behalf ? behalf->context : by->call->context;
     if (!attended)
         return call_transfer(by, context, to, behalf, NULL);
     result = consult_begin(by, NULL, NULL);
@@ -80,9 +101,10 @@ static void transfer(void *arg, struct console_request *request, json_t *params)
 {
     struct pbx *pbx = arg;
     const char *text = json_string_value(json_object_get(params, "who"));
-    const char *to = json_string_value(json_object_get(params, "to")), *why;
+    const char *to = json_string_value(json_object_get(params, "to")), *context;
+    char why[TRANSFER_WORDS];
+    struct search search;
     struct leg *by, *who;
-    unsigned count;
     json_t *reply;
     int result;
 
@@ -90,23 +112,26 @@ static void transfer(void *arg, struct console_request *request, json_t *params)
         module_fail(request, "bad-request", "Who hands over, and to where? who or to is missing.");
         return;
     }
-    by = find(pbx, text, &count);
-    if (count != 1) {
-        if (count)
-            module_fail(request, "ambiguous", "%.60s may be one of %u legs: give more of its id.", text, count);
+    search = find(pbx, text);
+    if (search.count != 1) {
+        if (search.count)
+            module_fail(request, "ambiguous", "%.60s may be one of %u legs: give more of its id.", text, search.count);
+        else if (search.under_way)
+            module_fail(request, "busy", "%.60s is in a transfer that is under way.", text);
         else
             module_fail(request, "not-found",
                         "\"%.60s\" talks to nobody at this moment. Give an account, a call or a leg that does.", text);
         return;
     }
+    by = search.found;
     who = bridge_peer(by);
-    why = transfer_forbidden(by, who, to);
-    if (why) {
+    context = context_of(by, who);
+    if (*transfer_forbidden(by, who, context, to, why)) {
         module_fail(request, "forbidden", "%s", why);
         return;
     }
     reply = answer(by, who, to);
-    result = begin(by, who, NULL, to, json_is_true(json_object_get(params, "attended")));
+    result = begin(by, who, context, to, json_is_true(json_object_get(params, "attended")));
     if (result == 0) {
         module_reply(request, reply);
         return;
@@ -143,14 +168,28 @@ static bool options_known(const json_t *argument)
     return true;
 }
 
+/* Why it is refused stands in the events of that call. */
+static bool hand_over(struct leg *by, const char *context, const char *to, bool attended)
+{
+    const struct leg *who = bridge_peer(by);
+    char why[TRANSFER_WORDS];
+
+    if (!context)
+        context = context_of(by, who);
+    if (*transfer_forbidden(by, who, context, to, why)) {
+        transfer_note(by, why);
+        return false;
+    }
+    return begin(by, who, context, to, attended) == 0;
+}
+
 /* call:transfer{ to = … }: its caller goes there. With `who`, a party of another call hands over whom it talks to. */
 static void verb(void *arg, struct verb_run *run, struct call *call, const json_t *argument)
 {
     const char *to = json_is_string(argument) ? json_string_value(argument) : text_of(argument, "to");
     const char *who = text_of(argument, "who"), *context = text_of(argument, "context");
     bool attended = json_is_true(json_object_get(argument, "attended"));
-    struct leg *by;
-    unsigned count;
+    struct search search;
 
     if (!to || !*to || strlen(to) > 60 || !options_known(argument)) {
         verb_run_fail(run, "`to` is a number, `context`, `who` and `attended` are all that may stand beside it");
@@ -160,9 +199,9 @@ static void verb(void *arg, struct verb_run *run, struct call *call, const json_
         verb_run_go(run, context ? context : call->context, to);
         return;
     }
-    by = find(call->pbx, who, &count);
-    verb_run_done(run, json_boolean(count == 1 && by->call != call && !transfer_forbidden(by, bridge_peer(by), to) &&
-                                    begin(by, bridge_peer(by), context, to, attended) == 0));
+    search = find(call->pbx, who);
+    verb_run_done(run, json_boolean(search.count == 1 && search.found->call != call &&
+                                    hand_over(search.found, context, to, attended)));
 }
 
 int command_start(struct module_ctx *ctx)

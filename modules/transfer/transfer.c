@@ -1,5 +1,6 @@
 /* Says who may transfer whom to where: what a phone asks for by REFER is looked up in the dialplan with the rights of
  * its account. How a transfer goes on, and back when it fails, is the core's. Signalling thread. */
+#include <stdio.h>
 #include <string.h>
 
 #include "call/bridge.h"
@@ -17,9 +18,24 @@ static bool is(const struct leg *leg, const char *number)
     return strcmp(leg->account ? leg->account->name : leg->number, number) == 0;
 }
 
-const char *transfer_forbidden(const struct leg *by, const struct leg *who, const char *target)
+const char *transfer_forbidden(const struct leg *by, const struct leg *who, const char *context, const char *target,
+                               char why[TRANSFER_WORDS])
 {
-    return is(by, target) || is(who, target) ? "nobody can be transferred to himself or to who transfers" : NULL;
+    const struct pbx *pbx = by->pbx;
+
+    why[0] = '\0';
+    if (is(by, target) || is(who, target))
+        str_copy(why, TRANSFER_WORDS, "nobody can be transferred to himself or to who transfers");
+    else if (pbx->script_ops && pbx->script_ops->has && !pbx->script_ops->has(pbx->script, context, target))
+        snprintf(why, TRANSFER_WORDS, "no extension %.60s in context %.63s", target, context);
+    return why;
+}
+
+void transfer_note(struct leg *by, const char *why)
+{
+    const struct event event = {.kind = EVENT_TRANSFER, .call = by->call, .leg = by, .who = WHO_MODULE, .detail = why};
+
+    bus_publish(by->pbx->bus, &event);
 }
 
 static enum verdict done(struct hook_walk *walk, int result)
@@ -68,7 +84,7 @@ static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
     const struct transfer_wish *wish = subject;
     struct leg *by = wish->by;
     const struct leg *who = bridge_peer(by);
-    const char *why;
+    char why[TRANSFER_WORDS];
 
     if (!by->account)
         return refuse(walk, CAUSE_FORBIDDEN, "a far side that is no account here has no rights to transfer");
@@ -80,8 +96,7 @@ static enum verdict asked(void *arg, struct hook_walk *walk, void *subject)
         return refuse(walk, CAUSE_BAD_REQUEST, "Refer-To names nobody");
     if (wish->replaces)
         return consulted(walk, wish);
-    why = transfer_forbidden(by, who, wish->target);
-    if (why)
+    if (*transfer_forbidden(by, who, by->account->context, wish->target, why))
         return refuse(walk, CAUSE_FORBIDDEN, why);
     return done(walk, call_transfer(by, by->account->context, wish->target, by->account, wish->news));
 }

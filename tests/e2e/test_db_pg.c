@@ -470,6 +470,29 @@ START_TEST(the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings
 }
 END_TEST
 
+START_TEST(transfer_codes_of_an_account_reach_the_switch_and_those_of_the_switch_may_be_exchanged)
+{
+    open_ready();
+    sql("SELECT add_account('201', 'Anna', 'correct horse')");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_str_eq(snapshot_account(db_snapshot(db), "201")->transfer_codes, "");
+    sql("UPDATE config.account SET transfer_codes = '##,none'");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_str_eq(snapshot_account(db_snapshot(db), "201")->transfer_codes, "##,none");
+    ck_assert_str_eq(sql("SELECT transfer_codes FROM v_account"), "##,none");
+    sql("UPDATE config.account SET transfer_codes = 'none'");
+    sql("BEGIN; SELECT set_setting('transfer_code_blind', '*2'); SELECT set_setting('transfer_code_attended', '*1'); "
+        "COMMIT");
+    sql("BEGIN; SELECT set_setting('transfer_code_blind', NULL); SELECT set_setting('transfer_code_attended', NULL); "
+        "COMMIT");
+    sql("SELECT set_setting('transfer_code_blind', 'none')");
+    sql("SELECT set_setting('transfer_code_attended', 'none')");
+    sql("UPDATE config.account SET transfer_codes = NULL");
+    ck_assert_int_eq(wait_applied(), 0);
+    ck_assert_str_eq(snapshot_account(db_snapshot(db), "201")->transfer_codes, "");
+}
+END_TEST
+
 START_TEST(devices_reach_the_switch_and_go_with_their_account)
 {
     const struct device *d, *other;
@@ -575,7 +598,18 @@ START_TEST(wrong_input_gets_an_error_that_helps)
         {"SELECT set_forward('201', 'busy', '201')", "cannot forward to itself"},
         {"SELECT set_forward('201', 'busy', '2 3')", "is no number that can be dialled"},
         {"SELECT set_forward('201', 'busy', '203', 10)", "only no-answer takes seconds"},
+        {"SELECT set_forward('201', 'busy', '')", "1 to 63 characters without blanks. NULL ends the forward"},
+        {"SELECT set_speed_dial('201', 5, '')", "NULL removes the speed dial"},
+        {"SELECT call_back('201', 'nobody')", "there is no account \"nobody\""},
         {"SELECT block_caller('')", "is no number of a caller"},
+        {"SELECT block_caller('[')", "Letters, digits and + - . _ ~ #, with * for any characters and ? for one"},
+        {"SELECT block_caller('20[1-3]', '201')", "is no number of a caller"},
+        {"SELECT block_caller('204', '201', NULL, '')", "is no number that can be dialled"},
+        {"SELECT set_setting('transfer_code_blind', '*2')", "cannot both be \"*2\""},
+        {"SELECT set_setting('transfer_code_blind', '*')", "2 to 7 keys (0-9 * # A-D), or none"},
+        {"UPDATE config.account SET transfer_codes = '*1'", "it is not two codes with a comma between. BLIND,ATTENDED"},
+        {"UPDATE config.account SET transfer_codes = '*1,*1'", "both codes are the same"},
+        {"UPDATE config.account SET transfer_codes = ''", "cannot have the transfer codes"},
         {"SELECT block_caller('204', '201', 'forward')", "or forward, with a number"},
         {"SELECT unblock_caller('204', '201')", "not on the list of account 201"},
         {"SELECT set_ring_group('201')", "the name or number of an account"},
@@ -1212,6 +1246,7 @@ int main(int argc, char **argv)
     tcase_add_test(tc, a_commit_is_in_force_within_a_second);
     tcase_add_test(tc, waiting_for_applied_sees_what_was_committed_before);
     tcase_add_test(tc, a_bulk_import_is_one_generation_and_is_read_whole);
+    tcase_add_test(tc, transfer_codes_of_an_account_reach_the_switch_and_those_of_the_switch_may_be_exchanged);
     tcase_add_test(tc, devices_reach_the_switch_and_go_with_their_account);
     tcase_add_test(tc, wrong_input_gets_an_error_that_helps);
     tcase_add_test(tc, the_limits_of_an_account_reach_the_switch_and_go_back_to_its_settings);

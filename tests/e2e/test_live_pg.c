@@ -16,7 +16,7 @@
 static char conninfo[512], dir[64], heard[1024];
 static struct loop *loop;
 static struct db *db;
-static struct live_kind *dnd, *binding;
+static struct live_kind *fact, *binding;
 
 static uint64_t clock_ms(void)
 {
@@ -67,7 +67,7 @@ static void open_db(void)
     const struct db_config config = {.conninfo = conninfo, .state_dir = dir, .node = 7};
 
     ck_assert_int_eq(db_open(loop, &config, NULL, &db), 0);
-    dnd = live_kind_open(db_live(db), "dnd", on_changed, NULL);
+    fact = live_kind_open(db_live(db), "fact", on_changed, NULL);
     binding = live_kind_open(db_live(db), "binding", on_changed, NULL);
 }
 
@@ -122,14 +122,14 @@ static void teardown(void)
 
 START_TEST(what_the_switch_sets_people_can_read)
 {
-    live_set(dnd, "201", "", "on");
-    live_set(dnd, "202", "k", "a \"quote\", a 'tick', ü");
+    live_set(fact, "201", "", "on");
+    live_set(fact, "202", "k", "a \"quote\", a 'tick', ü");
     all_written();
     wait_for(strcmp(sql("SELECT count(*) FROM v_live"), "2") == 0);
-    ck_assert_str_eq(sql("SELECT value FROM v_live WHERE account = '202' AND kind = 'dnd' AND key = 'k' AND node = 7 "
+    ck_assert_str_eq(sql("SELECT value FROM v_live WHERE account = '202' AND kind = 'fact' AND key = 'k' AND node = 7 "
                          "AND changed_at BETWEEN now() - interval '1 minute' AND now()"),
                      "a \"quote\", a 'tick', ü");
-    live_set(dnd, "202", "k", NULL);
+    live_set(fact, "202", "k", NULL);
     all_written();
     ck_assert_str_eq(sql("SELECT count(*) FROM live.row"), "1");
     ck_assert_str_eq(sql("SELECT count(*) FROM live.gone"), "0");
@@ -140,12 +140,12 @@ END_TEST
 START_TEST(what_people_set_and_remove_is_heard_at_once)
 {
     all_written();
-    ck_assert_str_eq(sql("SELECT set_live('dnd', '201', 'until noon')"), "dnd of account 201 is until noon");
+    ck_assert_str_eq(sql("SELECT set_live('fact', '201', 'until noon')"), "fact of account 201 is until noon");
     wait_for(*heard);
     ck_assert_str_eq(heard, "201/=until noon ");
-    ck_assert_str_eq(live_get(dnd, "201", ""), "until noon");
-    sql("SELECT set_live('dnd', '201', NULL)");
-    wait_for(!live_get(dnd, "201", ""));
+    ck_assert_str_eq(live_get(fact, "201", ""), "until noon");
+    sql("SELECT set_live('fact', '201', NULL)");
+    wait_for(!live_get(fact, "201", ""));
     ck_assert_str_eq(heard, "201/=until noon 201/=gone ");
     ck_assert_uint_eq(status().live_rows, 0);
 }
@@ -153,18 +153,18 @@ END_TEST
 
 START_TEST(a_later_sql_commit_wins_over_what_was_set_while_the_switch_was_cut_off)
 {
-    live_set(dnd, "201", "", "first");
+    live_set(fact, "201", "", "first");
     all_written();
     db_close(db, 1000);
-    sql("SELECT set_live('dnd', '201', 'theirs')");
-    sql("SELECT set_live('dnd', '202', 'theirs')");
+    sql("SELECT set_live('fact', '201', 'theirs')");
+    sql("SELECT set_live('fact', '202', 'theirs')");
     open_db();
-    loop_turn(loop, 0);                                  /* the loop's clock stood still meanwhile */
-    ck_assert_str_eq(live_get(dnd, "201", ""), "first"); /* all that is known so far */
-    live_set(dnd, "202", "", "ours, and later");
-    wait_for(strcmp(live_get(dnd, "201", ""), "theirs") == 0);
+    loop_turn(loop, 0);                                   /* the loop's clock stood still meanwhile */
+    ck_assert_str_eq(live_get(fact, "201", ""), "first"); /* all that is known so far */
+    live_set(fact, "202", "", "ours, and later");
+    wait_for(strcmp(live_get(fact, "201", ""), "theirs") == 0);
     all_written();
-    ck_assert_str_eq(live_get(dnd, "202", ""), "ours, and later");
+    ck_assert_str_eq(live_get(fact, "202", ""), "ours, and later");
     ck_assert_str_eq(sql("SELECT value FROM live.row WHERE account = '202'"), "ours, and later");
     ck_assert_str_eq(heard, "201/=theirs ");
 }
@@ -172,12 +172,12 @@ END_TEST
 
 START_TEST(a_row_deleted_by_sql_stays_deleted_whatever_the_switch_had_waiting)
 {
-    live_set(dnd, "201", "", "on");
+    live_set(fact, "201", "", "on");
     all_written();
     sql("DELETE FROM live.row");
-    wait_for(!live_get(dnd, "201", ""));
+    wait_for(!live_get(fact, "201", ""));
     ck_assert_str_eq(sql("SELECT count(*) FROM live.gone"), "1");
-    live_set(dnd, "201", "", "on again");
+    live_set(fact, "201", "", "on again");
     all_written();
     ck_assert_str_eq(sql("SELECT value FROM live.row"), "on again");
     ck_assert_str_eq(sql("SELECT count(*) FROM live.gone"), "0");
@@ -186,14 +186,14 @@ END_TEST
 
 START_TEST(an_emptied_table_is_written_again)
 {
-    live_set(dnd, "201", "", "on");
+    live_set(fact, "201", "", "on");
     all_written();
     sql("TRUNCATE live.row");
     db_close(db, 1000);
     open_db();
     all_written();
     wait_for(strcmp(sql("SELECT count(*) FROM live.row"), "1") == 0);
-    ck_assert_str_eq(live_get(dnd, "201", ""), "on");
+    ck_assert_str_eq(live_get(fact, "201", ""), "on");
 }
 END_TEST
 
@@ -234,24 +234,24 @@ END_TEST
 
 START_TEST(rows_of_other_switches_are_not_ours_and_those_of_people_are)
 {
-    sql("SELECT set_live('dnd', '201', 'on')");
+    sql("SELECT set_live('fact', '201', 'on')");
     sql("BEGIN; SELECT set_config('tandem.by_switch', 'yes', true); INSERT INTO live.row VALUES "
-        "('dnd', '202', '', 8, 'on', 5); COMMIT");
+        "('fact', '202', '', 8, 'on', 5); COMMIT");
     db_close(db, 0);
     open_db();
-    wait_for(live_get(dnd, "201", ""));
+    wait_for(live_get(fact, "201", ""));
     all_written();
-    ck_assert_ptr_null(live_get(dnd, "202", ""));
+    ck_assert_ptr_null(live_get(fact, "202", ""));
 }
 END_TEST
 
 START_TEST(many_rows_come_over_page_by_page)
 {
-    sql("INSERT INTO live.row (kind, account, key, value) SELECT 'dnd', (i / 3)::text, i::text, i::text FROM "
+    sql("INSERT INTO live.row (kind, account, key, value) SELECT 'fact', (i / 3)::text, i::text, i::text FROM "
         "generate_series(1, 1700) i");
     wait_for(status().live_rows == 1700);
     all_written();
-    ck_assert_str_eq(live_get(dnd, "566", "1700"), "1700");
+    ck_assert_str_eq(live_get(fact, "566", "1700"), "1700");
     db_close(db, 0);
     open_db();
     ck_assert_uint_eq(status().live_rows, 1700); /* from the journal */
@@ -261,23 +261,24 @@ END_TEST
 
 START_TEST(a_removed_account_leaves_nothing_to_whoever_gets_its_name)
 {
-    live_set(dnd, "201", "", "on");
+    live_set(fact, "201", "", "on");
     all_written();
     wait_for(strcmp(sql("SELECT count(*) FROM live.row"), "1") == 0);
     sql("SELECT remove_account('201')");
-    wait_for(!live_get(dnd, "201", ""));
+    wait_for(!live_get(fact, "201", ""));
 }
 END_TEST
 
 START_TEST(forwards_and_lists_of_callers_go_both_ways)
 {
     struct live_kind *forward = live_kind_open(db_live(db), "forward", on_changed, NULL),
+                     *dnd = live_kind_open(db_live(db), "dnd", on_changed, NULL),
                      *block = live_kind_open(db_live(db), "block", on_changed, NULL);
 
     ck_assert_str_eq(sql("SELECT set_forward('201', 'no-answer', '203')"), "account 201 forwards to 203 (no-answer)");
     wait_for(live_get(forward, "201", "no-answer"));
     ck_assert_str_eq(live_get(forward, "201", "no-answer"), "{\"number\": \"203\", \"seconds\": 20}");
-    sql("SELECT set_forward('201', 'no-answer')");
+    sql("SELECT set_forward('201', 'no-answer', NULL)");
     wait_for(!live_get(forward, "201", "no-answer"));
     live_set(forward, "202", "busy", "{\"number\":\"0049 30\"}"); /* the database will not have it */
     live_set(forward, "202", "always", "{\"number\":\"203\"}");
@@ -303,8 +304,45 @@ START_TEST(forwards_and_lists_of_callers_go_both_ways)
 }
 END_TEST
 
+/* What only the owner of the table can write. */
+START_TEST(views_read_past_rows_that_make_no_sense)
+{
+    sql("INSERT INTO live.row (kind, account, key, value) VALUES ('wakeup', '201', 'once', '{\"at\": \"07:30\", "
+        "\"tries\": "
+        "\"x\"}'), ('wakeup', '202', 'once', '{\"at\": \"07:30\"}'), ('call_back', '201', '202', '{\"since\": "
+        "\"x\"}'), "
+        "('last_caller', '201', '', '{\"at\": \"x\"}'), ('speed_dial', '201', '05', '202'), ('dnd', '201', '', "
+        "'banana')");
+    ck_assert_str_eq(sql("SELECT string_agg(account || ' ' || at, ',') FROM v_wakeup"), "202 07:30");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_call_back"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_speed_dial"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_last_call"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_feature WHERE do_not_disturb"), "0");
+}
+END_TEST
+
 START_TEST(mistakes_are_refused_in_words)
 {
+    static const char *const odd[][2] = {
+        {"SELECT set_live('dnd', '201', 'banana')", "It needs the value on or off, and no key. NULL removes it."},
+        {"SELECT set_live('dnd', '201', 'on', 'x')", "cannot be \"on\" with the key \"x\""},
+        {"SELECT set_live('call_waiting', '201', '')", "It needs the value on or off"},
+        {"SELECT set_live('speed_dial', '201', '', '5')", "a key from 0 to 99, and a number of 1 to 63 characters"},
+        {"SELECT set_live('speed_dial', '201', '202', '05')", "a key from 0 to 99"},
+        {"SELECT set_live('last_dialled', '201', '0 30')", "a number of 1 to 63 characters without blanks"},
+        {"SELECT set_live('wakeup', '201', '{\"at\": \"99:99\"}', 'once')", "a value like {\"at\": \"07:30\"}"},
+        {"SELECT set_live('wakeup', '201', 'soon', 'once')", "a value like {\"at\": \"07:30\"}"},
+        {"SELECT set_live('wakeup', '201', '{\"at\": \"07:30\"}', 'hourly')", "the key once or daily"},
+        {"SELECT set_live('wakeup', '201', '{\"at\": \"07:30\", \"tries\": \"x\"}', 'once')", "the key once or daily"},
+        {"SELECT set_live('call_back', '201', '{\"since\": 1, \"until\": 2}', 'nobody')",
+         "there is no account \"nobody\""},
+        {"SELECT set_live('call_back', '201', '{\"since\": 1, \"until\": 2}')", "an account for which it waits as key"},
+        {"SELECT set_live('call_back', '201', '{}', '202')", "in seconds since 1970"},
+        {"SELECT set_live('last_caller', '201', '[]')", "{\"number\": \"0301234567\""},
+        {"SELECT set_live('parked', '201', '12', 'internal/12')", "{\"slot\": 12}"},
+        {"SELECT set_dnd('201', NULL)", "It is true or false"},
+        {"SELECT set_live('dnd', '201', 'on', NULL)", "and no key"},
+    };
     PGconn *pg = PQconnectdb(conninfo);
     PGresult *r = PQexec(pg, "SELECT set_live('dnd', '299', 'on')");
 
@@ -316,7 +354,13 @@ START_TEST(mistakes_are_refused_in_words)
     r = PQexec(pg, "SELECT set_live('dnd', '201', 'on'); UPDATE live.row SET key = 'x'");
     ck_assert_ptr_nonnull(strstr(PQresultErrorMessage(r), "cannot be renamed"));
     PQclear(r);
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        r = PQexec(pg, odd[i][0]);
+        ck_assert_msg(strstr(PQresultErrorMessage(r), odd[i][1]), "%s said: %s", odd[i][0], PQresultErrorMessage(r));
+        PQclear(r);
+    }
     PQfinish(pg);
+    ck_assert_str_eq(sql("SELECT count(*) FROM live.row"), "0");
 }
 END_TEST
 
@@ -340,6 +384,7 @@ int main(void)
     tcase_add_test(tc, many_rows_come_over_page_by_page);
     tcase_add_test(tc, a_removed_account_leaves_nothing_to_whoever_gets_its_name);
     tcase_add_test(tc, forwards_and_lists_of_callers_go_both_ways);
+    tcase_add_test(tc, views_read_past_rows_that_make_no_sense);
     tcase_add_test(tc, mistakes_are_refused_in_words);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "db/live-priv.h"
 #include "sip/agent.h"
 
 #define REALM "tandem-test"
@@ -101,6 +102,20 @@ void bed_setting(struct bed *bed, const char *key, const char *value)
 
     snapshot_put_setting(snapshot, key, value);
     db_set_snapshot(bed->pbx->db, snapshot);
+}
+
+void bed_live(struct bed *bed, const char *kind, const char *account, const char *key, const char *value)
+{
+    struct live_kind *found;
+
+    LIST_FOR_EACH(found, &db_live(bed->pbx->db)->kinds, in_live)
+    {
+        if (strcmp(found->name, kind) == 0) {
+            live_row_heard(found, account, key, loop_wall_us(bed->loop) + 1000, value);
+            return;
+        }
+    }
+    ck_abort_msg("nobody has the kind %s", kind);
 }
 
 void bed_feature(struct bed *bed, const char *kind, const char *name, const char *value)

@@ -69,6 +69,8 @@ bool bed_has_ip6(void);
 void bed_setting(struct bed *bed, const char *key, const char *value);
 /* What modules are configured with (config.feature); value NULL: removed. */
 void bed_feature(struct bed *bed, const char *kind, const char *name, const char *value);
+/* Somebody writes a live row in the database, whatever it says. */
+void bed_live(struct bed *bed, const char *kind, const char *account, const char *key, const char *value);
 /* An account gets a session timer policy of its own. */
 void bed_session_policy(struct bed *bed, const char *name, const struct session_policy *policy);
 /* An account becomes what change makes of a plain one. */

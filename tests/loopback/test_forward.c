@@ -458,7 +458,12 @@ START_TEST(what_cannot_be_is_refused_in_words)
          "when is always, busy, no-answer or unreachable."},
         {"{\"account\":\"202\",\"number\":\"203\"}", "say when it forwards: always, busy, no-answer or unreachable."},
         {"{\"account\":\"202\",\"when\":\"busy\",\"number\":\"202\"}", "202 cannot forward to itself."},
-        {"{\"account\":\"202\",\"when\":\"busy\",\"number\":\"2 3\"}", "\"2 3\" is no number that can be dialled."},
+        {"{\"account\":\"202\",\"when\":\"busy\",\"number\":\"2 3\"}",
+         "\"2 3\" is no number that can be dialled: 1 to 63 characters without blanks."},
+        {"{\"account\":\"202\",\"when\":\"busy\",\"number\":\"\"}",
+         "a number has 1 to 63 characters without blanks; null ends a forward."},
+        {"{\"account\":\"202\",\"when\":\"busy\",\"number\":203}",
+         "when and number are texts; number is null to end a forward."},
         {"{\"account\":\"202\",\"when\":\"busy\",\"number\":\"203\",\"seconds\":5}",
          "only a forward on no answer takes seconds, from 1 to 3600."},
     };
@@ -473,6 +478,35 @@ START_TEST(what_cannot_be_is_refused_in_words)
     }
     expect_state(bed, "forward", "{}", "{\"forwards\":[]}");
     bed_close(bed);
+}
+END_TEST
+
+START_TEST(rows_that_make_no_sense_forward_nothing_and_disturb_nobody)
+{
+    static const char *const rows[][2] = {{"always", "{\"number\":\"\"}"},   {"always", "{\"number\":\"2 3\"}"},
+                                          {"always", "{\"number\":203}"},    {"always", "203"},
+                                          {"never", "{\"number\":\"203\"}"}, {"always", "{\"number\":\"\\u0001\"}"}};
+    struct bed *bed = bed_open(FORWARD, NULL);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+
+    bed_live(bed, "dnd", "202", "", "banana");
+    bed_live(bed, "dnd", "202", "x", "on");
+    bed_live(bed, "call_waiting", "202", "", "banana");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (i == COUNT_OF(rows) / 2) { /* rows that it finds at its start are no better */
+            bed_restart(bed);
+            ck_assert_int_eq(ua_register(a, -1), 200);
+            ck_assert_int_eq(ua_register(b, -1), 200);
+        }
+        bed_live(bed, "forward", "202", rows[i][0], rows[i][1]);
+        expect_state(bed, "forward", "{}", "{\"forwards\":[]}");
+        ua_invite(a, "202", NULL);
+        refuse(b, must(ua_wait(b, "INVITE")), 486);
+        refused(bed, a, "486", "busy", "");
+    }
+    expect_state(bed, "dnd", "{}", "{\"accounts\":[]}");
+    expect_state(bed, "call-waiting", "{}", "{\"accounts\":[]}");
+    close_all(bed, a, b, NULL);
 }
 END_TEST
 
@@ -511,6 +545,7 @@ int main(void)
     tcase_add_test(tc, an_account_has_as_many_calls_as_it_may_in_both_directions);
     tcase_add_test(tc, a_user_sets_all_of_it_by_his_phone_and_is_told_so);
     tcase_add_test(tc, what_cannot_be_is_refused_in_words);
+    tcase_add_test(tc, rows_that_make_no_sense_forward_nothing_and_disturb_nobody);
     tcase_add_test(tc, what_is_set_outlives_a_restart_of_the_switch);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -56,6 +56,16 @@ START_TEST(a_member_that_does_not_answer_gives_way_to_the_next)
 }
 END_TEST
 
+/* As after a crash. */
+static void restart(struct office *o)
+{
+    bus_unsubscribe(o->subscription);
+    bed_restart(o->bed);
+    o->subscription = bus_subscribe(o->bed->pbx->bus, EVENT_BIT(EVENT_SCRIPT), said, o);
+    for (unsigned i = 1; i < 6 && o->phones[i]; i++)
+        ck_assert_int_eq(ua_register(o->phones[i], -1), 200);
+}
+
 START_TEST(a_round_robin_takes_turns)
 {
     struct office *o = office_open(4, NULL);
@@ -63,6 +73,8 @@ START_TEST(a_round_robin_takes_turns)
     group(o, "round-robin", MEMBER("202") "," MEMBER("203") "," MEMBER("204"), NULL);
     one_call(o, o->phones[2]);
     one_call(o, o->phones[3]);
+    restart(o); /* whose turn it was is known all the same */
+    group(o, "round-robin", MEMBER("202") "," MEMBER("203") "," MEMBER("204"), NULL);
     one_call(o, o->phones[4]);
     one_call(o, o->phones[2]);
     office_close(o);
@@ -76,6 +88,10 @@ START_TEST(who_has_not_talked_for_the_longest_time_rings_first)
     group(o, "longest-idle", MEMBER("202") "," MEMBER("203"), NULL);
     one_call(o, o->phones[2]);
     one_call(o, o->phones[3]);
+    restart(o); /* who has talked when, too */
+    group(o, "longest-idle", MEMBER("202") "," MEMBER("203"), NULL);
+    one_call(o, o->phones[2]);
+    bed_live(o->bed, "ring_talked", "202", "", "lately"); /* makes no sense: as if it had never talked */
     one_call(o, o->phones[2]);
     forget(o);
     ua_invite(o->phones[1], "202", NULL); /* what they do beside the group counts as well */

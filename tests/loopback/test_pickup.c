@@ -307,7 +307,7 @@ static void is_refused(struct scene *s, struct ua *ua, const char *headers, cons
 START_TEST(dialogs_that_are_not_there_or_not_his_are_refused_and_it_rings_on)
 {
     struct scene s = scene_open();
-    struct message to_a, to_b;
+    struct message to_a, to_b, refusal;
     char headers[600];
 
     it_rings(&s);
@@ -326,7 +326,11 @@ START_TEST(dialogs_that_are_not_there_or_not_his_are_refused_and_it_rings_on)
     }
     bed_pickup_group(s.bed, "202", "sales");
     dialog_of(s.b, headers, sizeof headers, true, "");
-    is_refused(&s, s.c, headers, "403");
+    refusal = *replacing(s.c, headers, "403");
+    ck_assert_msg(strstr(refusal.text, "203 may not take calls of 202: they share no pickup group") != NULL, "%s",
+                  refusal.text);
+    ua_ack_failure(s.c, &refusal);
+    ck_assert_ptr_null(ua_wait_ms(s.b, "CANCEL", 20));
     ua_reply(s.b, &s.b->invite, 200, "OK", NULL);
     must(ua_wait(s.b, "ACK"));
     to_a = *must(ua_wait(s.a, "200"));

@@ -2,7 +2,7 @@
  * last, numbers that are hidden for a call or always. */
 #include "forks.h"
 
-#define BOTH "[module screen]\n[module forward]\n"
+#define BOTH "[module screen]\n[module forward]\n[module dialing]\n"
 
 static void command(struct bed *bed, const char *cmd, const char *params)
 {
@@ -129,6 +129,12 @@ START_TEST(a_number_is_hidden_for_one_call_or_always)
     ck_assert(says(comes(bed, b, "201", c), "From", "sip:202@"));
     ck_assert_ptr_null(strstr(c->invite.text, "sip:201@"));
     ck_assert(says(&c->invite, "Diversion", "<sip:anonymous@anonymous.invalid>;reason=unconditional"));
+    ck_assert(says(&c->invite, "Diversion", ";privacy=full"));
+    ck_assert(says(&c->invite, "History-Info", "<sip:anonymous@anonymous.invalid>;index=1, <sip:203@"));
+    /* A caller who hides is hidden behind a forward, too, and who is between them is shown. */
+    command(bed, "forward", "{\"account\":\"202\",\"when\":\"always\",\"number\":\"203\"}");
+    withheld(comes(bed, a, "202", c), "201");
+    ck_assert(says(&c->invite, "Diversion", "<sip:202@") && says(&c->invite, "Diversion", ";privacy=off"));
     ua_close(a);
     ua_close(b);
     ua_close(c);
@@ -174,6 +180,10 @@ START_TEST(who_called_last_is_blocked_by_a_code)
     dial_code(bed, b, "*68"); /* nobody has */
     comes(bed, c, "202", b);
     comes(bed, a, "*31202", b);
+    bed_restart(bed); /* who called is known all the same */
+    ck_assert_int_eq(ua_register(a, -1), 200);
+    ck_assert_int_eq(ua_register(b, -1), 200);
+    ck_assert_int_eq(ua_register(c, -1), 200);
     dial_code(bed, b, "*68");
     refused(bed, a, "202", "603", "blocked", "202 takes no calls from 201");
     comes(bed, c, "202", b);
@@ -183,6 +193,56 @@ START_TEST(who_called_last_is_blocked_by_a_code)
     ua_close(a);
     ua_close(b);
     ua_close(c);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_last_caller_with_a_star_in_his_number_blocks_nobody_else)
+{
+    struct bed *bed = bed_open(BOTH, HIDES);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202"), *c = bed_registered(bed, "203");
+    json_t *answer, *item;
+
+    bed_live(bed, "last_caller", "202", "", "{\"number\":\"*\",\"name\":\"\",\"at\":1,\"answered\":false}");
+    dial_code(bed, b, "*68");
+    comes(bed, a, "202", b);
+    comes(bed, c, "202", b);
+    answer = bed_ask(bed, "block.list", "{\"account\":\"202\"}");
+    item = json_array_get(json_object_get(json_object_get(answer, "result"), "blocks"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(item, "pattern")), "?");
+    json_decref(answer);
+    ua_close(a);
+    ua_close(b);
+    ua_close(c);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_pattern_that_is_none_is_refused_and_blocks_nobody)
+{
+    static const char *const wrong[] = {"[", "20[1-3]", "^201$", "2 1", "", "2\\u00fc1"};
+    struct bed *bed = bed_open(BOTH, HIDES);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202");
+    json_t *answer;
+    char params[100];
+
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        snprintf(params, sizeof params, "{\"account\":\"202\",\"pattern\":\"%s\"}", wrong[i]);
+        answer = bed_ask(bed, "block.add", params);
+        ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(json_object_get(answer, "error"), "text")),
+                                     "is no number of a caller: letters, digits and + - . _ ~ #, with *"));
+        json_decref(answer);
+    }
+    bed_live(bed, "block", "202", "20[1-3]", "{\"action\":\"reject\"}");
+    bed_live(bed, "block", "202", "201", "reject");
+    bed_live(bed, "block", "", "2\x01*", "{\"action\":\"reject\"}");
+    comes(bed, a, "202", b);
+    bed_live(bed, "block", "202", "201", "{\"action\":\"forward\",\"number\":\"2 3\"}"); /* to nowhere: rejected */
+    refused(bed, a, "202", "603", "blocked", "202 takes no calls from 201");
+    bed_live(bed, "block", "202", "201", "{\"action\":{},\"number\":7,\"note\":[]}");
+    refused(bed, a, "202", "603", "blocked", "202 takes no calls from 201");
+    ua_close(a);
+    ua_close(b);
     bed_close(bed);
 }
 END_TEST
@@ -200,6 +260,8 @@ int main(void)
     tcase_add_test(tc, a_number_is_hidden_for_one_call_or_always);
     tcase_add_test(tc, callers_without_a_number_can_be_blocked);
     tcase_add_test(tc, who_called_last_is_blocked_by_a_code);
+    tcase_add_test(tc, a_last_caller_with_a_star_in_his_number_blocks_nobody_else);
+    tcase_add_test(tc, a_pattern_that_is_none_is_refused_and_blocks_nobody);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -9,10 +9,22 @@
 #define DIALPLAN                                                                                                       \
     "include('accounts.lua')\n"                                                                                        \
     "extension('internal', '*43', function(call) call:echo() end)\n"                                                   \
-    "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"
+    "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"                             \
+    "extension('guests', '203', function(call) dial_account(call, '203') end)\n"
+
+static void keys_by_info(struct account *account)
+{
+    account->dtmf = DTMF_INFO;
+}
+
+static void guest(struct account *account)
+{
+    keys_by_info(account);
+    str_copy(account->context, sizeof account->context, "guests");
+}
 
 /* All send keys by INFO. */
-static struct party talk(void)
+static struct party talk_to(void (*callee)(struct account *account))
 {
     struct party p = party_bed(DIALPLAN);
 
@@ -20,11 +32,16 @@ static struct party talk(void)
         char name[8];
 
         snprintf(name, sizeof name, "%d", i);
-        bed_dtmf(p.bed, name, DTMF_INFO);
+        bed_change(p.bed, name, i == 202 ? callee : keys_by_info);
     }
     bed_setting(p.bed, "transfer_pause", "1");
     party_talk(&p, NULL);
     return p;
+}
+
+static struct party talk(void)
+{
+    return talk_to(keys_by_info);
 }
 
 static void types(struct ua *ua, const char *keys)
@@ -108,6 +125,47 @@ START_TEST(without_codes_all_keys_are_for_the_other_party)
 }
 END_TEST
 
+static void types_nothing(struct account *account)
+{
+    account->dtmf = DTMF_INFO;
+    account_text(&account->transfer_codes, "none");
+}
+
+static void types_others(struct account *account)
+{
+    account->dtmf = DTMF_INFO;
+    account_text(&account->transfer_codes, "none,##");
+}
+
+static void as_the_switch(struct account *account)
+{
+    account->dtmf = DTMF_INFO;
+}
+
+START_TEST(an_account_has_codes_of_its_own_or_none)
+{
+    struct party p = talk();
+
+    bed_change(p.bed, "202", types_nothing);
+    types(p.b, "*1203#");
+    hears_keys(p.a, "*1203#"); /* as a bank's machine wants them */
+    bed_change(p.bed, "202", types_others);
+    types(p.b, "*2203#");
+    hears_keys(p.a, "*2203#");
+    bed_change(p.bed, "202", as_the_switch);
+    bed_setting(p.bed, "transfer_code_blind", "none");
+    bed_change(p.bed, "201", types_others);
+    types(p.a, "##203#");
+    party_answers(p.c, &p.to_c);
+    hears_keys(p.b, "");
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    ua_bye(p.a);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
+    party_ends(&p, p.b, p.c);
+    party_close(&p);
+}
+END_TEST
+
 static const char *const in_vain[] = {"*1299#", "*1#", "*1202#", "*1201#", "*2299#", "*2#", "*2*0#"};
 
 START_TEST(a_number_that_does_not_exist_and_no_number_connect_the_two_again)
@@ -120,6 +178,35 @@ START_TEST(a_number_that_does_not_exist_and_no_number_connect_the_two_again)
     }
     hears_keys(p.a, "");
     party_ends(&p, p.b, p.a);
+    party_close(&p);
+}
+END_TEST
+
+static void keep_words(void *arg, const struct event *event)
+{
+    str_copy(arg, 200, event->detail ? event->detail : "");
+}
+
+START_TEST(a_number_that_his_context_does_not_have_connects_the_two_again_and_people_read_why)
+{
+    static const char *const keys[] = {"*1299#", "*2299#"};
+    struct party p = talk_to(guest);
+    char words[200];
+    struct bus_subscription *listens = bus_subscribe(p.bed->pbx->bus, EVENT_BIT(EVENT_TRANSFER), keep_words, words);
+
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        words[0] = '\0';
+        types(p.b, keys[i]);
+        bed_until(p.bed, words[0]);
+        ck_assert_str_eq(words, "no extension 299 in context guests");
+        party_hear(p.a, &p.to_a, p.b, &p.to_b);
+    }
+    bus_unsubscribe(listens);
+    types(p.b, "*1203#");
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.b);
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
     party_close(&p);
 }
 END_TEST
@@ -288,6 +375,48 @@ static bool asked(struct party *p, const char *params)
     return ok;
 }
 
+/* What the command line prints. */
+static void is_told(struct party *p, const char *params, const char *words)
+{
+    json_t *answer = bed_ask(p->bed, "transfer", params);
+    char *text = json_dumps(answer, 0);
+
+    ck_assert(!json_is_true(json_object_get(answer, "ok")));
+    ck_assert_msg(strstr(text, words) != NULL, "%s", text);
+    free(text);
+    json_decref(answer);
+}
+
+START_TEST(an_operator_is_told_what_cannot_be_done_and_the_call_goes_on)
+{
+    struct party p = talk_to(guest);
+    char params[120], id[UUID_TEXT];
+    struct call *call = LIST_ENTRY(p.bed->pbx->calls.next, struct call, in_pbx);
+    struct message invite;
+
+    is_told(&p, "{\"who\": \"204\", \"to\": \"203\"}", "talks to nobody");
+    is_told(&p, "{\"who\": \"202\", \"to\": \"299\"}", "no extension 299 in context guests");
+    is_told(&p, "{\"who\": \"202\", \"to\": \"299\", \"attended\": true}", "no extension 299 in context guests");
+    party_hear(p.a, &p.to_a, p.b, &p.to_b);
+    for (int attended = 0; attended < 2; attended++) {
+        snprintf(params, sizeof params, "{\"who\": \"202\", \"to\": \"203\", \"attended\": %s}",
+                 attended ? "true" : "false");
+        ck_assert(asked(&p, params));
+        invite = *must(ua_wait(p.c, "INVITE"));
+        is_told(&p, "{\"who\": \"201\", \"to\": \"204\"}", "201 is in a transfer that is under way");
+        is_told(&p, "{\"who\": \"202\", \"to\": \"204\"}", "202 is in a transfer that is under way");
+        is_told(&p, "{\"who\": \"203\", \"to\": \"204\"}", "talks to nobody");
+        snprintf(params, sizeof params, "{\"who\": \"%s\", \"to\": \"204\"}", call_id_text(call, id));
+        is_told(&p, params, "is in a transfer that is under way");
+        ua_reply(p.c, &invite, 486, "Busy Here", NULL);
+        must(ua_wait(p.c, "ACK"));
+        party_hear(p.a, &p.to_a, p.b, &p.to_b);
+    }
+    party_ends(&p, p.a, p.b);
+    party_close(&p);
+}
+END_TEST
+
 START_TEST(an_operator_hands_a_party_over)
 {
     struct party p = talk();
@@ -334,8 +463,10 @@ int main(void)
     tcase_add_test(tc, a_pause_ends_the_number_and_the_caller_may_transfer_too);
     tcase_add_test(tc, keys_that_are_no_code_go_to_the_other_party_in_their_order);
     tcase_add_test(tc, without_codes_all_keys_are_for_the_other_party);
+    tcase_add_test(tc, an_account_has_codes_of_its_own_or_none);
     tcase_add_loop_test(tc, a_number_that_does_not_exist_and_no_number_connect_the_two_again, 0,
                         (int)COUNT_OF(in_vain));
+    tcase_add_test(tc, a_number_that_his_context_does_not_have_connects_the_two_again_and_people_read_why);
     tcase_add_test(tc, a_busy_target_gives_the_party_back_and_it_may_be_tried_again);
     tcase_add_test(tc, who_talks_to_the_target_first_connects_the_two_by_hanging_up);
     tcase_add_test(tc, who_talks_to_the_target_may_come_back);
@@ -349,6 +480,7 @@ int main(void)
     tc = tcase_create("command line");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, an_operator_hands_a_party_over);
+    tcase_add_test(tc, an_operator_is_told_what_cannot_be_done_and_the_call_goes_on);
     tcase_add_test(tc, an_operator_has_a_phone_talk_to_the_target_first);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -24,6 +24,10 @@
     "end)\n"                                                                                                           \
     "extension('internal', '_9X.', function(call) call:goto_('outside', call.extension:sub(2)) end)\n"                 \
     "extension('outside', '_.', function(call) call:dial{ to = 'account:' .. call.extension } end)\n"                  \
+    "extension('internal', '602', function(call)\n"                                                                    \
+    "  call:hangup(call:transfer{ who = '202', to = '9203' } and 'busy' or 'rejected')\n"                              \
+    "end)\n"                                                                                                           \
+    "extension('guests', '203', function(call) dial_account(call, '203') end)\n"                                       \
     "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"
 
 static const char *const answering[] = {"*43", "*3100", "500", "501", "701"};
@@ -90,6 +94,138 @@ START_TEST(who_has_called_a_conference_brings_the_other_party_into_it)
     party_close(&p);
 }
 END_TEST
+
+/* --- what the context of who transfers does not have ------------------------------------------------------------- */
+
+/* 202 may dial 203, and nothing else. */
+static struct party with_a_guest(void)
+{
+    struct party p = party_bed(DIALPLAN);
+
+    bed_context(p.bed, "202", "guests");
+    party_talk(&p, NULL);
+    return p;
+}
+
+/* Nobody has heard anything, and they talk. */
+static void goes_on(struct party *p)
+{
+    static const char *const methods[] = {"NOTIFY", "INVITE", "UPDATE", "BYE"};
+
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        ck_assert_ptr_null(ua_wait_ms(p->a, methods[i], 10));
+        ck_assert_ptr_null(ua_wait_ms(p->b, methods[i], 10));
+    }
+    party_hear(p->a, &p->to_a, p->b, &p->to_b);
+}
+
+static const char *const news[] = {"", "Refer-Sub: false\r\n", "Require: nosub\r\n"};
+
+START_TEST(where_the_dialplan_has_nothing_for_him_a_phone_transfers_nobody_and_the_call_goes_on)
+{
+    struct party p = with_a_guest();
+    char headers[600];
+
+    for (int outside = 0; outside < 2; outside++) {
+        struct ask ask = {.method = "REFER", .in_dialog = !outside, .account = outside, .headers = headers};
+        char target[300] = "";
+        const struct message *m;
+
+        if (outside)
+            snprintf(target, sizeof target, "Target-Dialog: %s;local-tag=%s;remote-tag=%s\r\n", p.b->call_id,
+                     p.b->local_tag, p.b->remote_tag);
+        snprintf(headers, sizeof headers, "Refer-To: <sip:9203@tandem>\r\n%s%s", news[_i], target);
+        m = must(wire_ask(p.b, &ask));
+        ck_assert_int_eq(m->status, 403);
+        ck_assert_msg(strstr(m->text, "no extension 9203 in context guests") != NULL, "%s", m->text);
+        goes_on(&p);
+    }
+    ck_assert_int_eq(party_refer(p.b, "203", NULL, false), 202);
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.b);
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(whom_he_talks_to_already_he_hands_over_whatever_number_stands_beside_the_dialog)
+{
+    struct party p = with_a_guest();
+    struct ua *b2 = bed_phone(p.bed, "202");
+
+    ua_invite(b2, "203", NULL);
+    party_answers(p.c, &p.to_c);
+    ua_ack(b2, must(ua_wait(b2, "200")));
+    ck_assert_int_eq(party_refer(p.b, "9203", b2, false), 202);
+    party_let_go(b2);
+    party_let_go(p.b);
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    p.bed->calls_ended = 0;
+    party_ends(&p, p.a, p.c);
+    ua_close(b2);
+    party_close(&p);
+}
+END_TEST
+
+START_TEST(groups_are_there_by_name_and_number_and_what_is_neither_is_not)
+{
+    static const struct {
+        const char *target;
+        int status;
+    } targets[] = {{"600", 202}, {"sales", 202}, {"601", 403}, {"299", 403}};
+    struct party p = {.bed = bed_open("[module transfer]\n[module group]\n", NULL)};
+
+    p.a = bed_registered(p.bed, "201");
+    p.b = bed_registered(p.bed, "202");
+    p.c = bed_registered(p.bed, "203");
+    bed_feature(p.bed, "ring_group", "sales",
+                "{\"number\":\"600\",\"strategy\":\"all\",\"ring_time\":20,\"skip_busy\":true,\"context\":\"internal\","
+                "\"members\":[{\"member\":\"203\",\"delay\":0,\"ring_time\":null,\"confirm\":null}]}");
+    party_talk(&p, NULL);
+    for (size_t i = 0; i < COUNT_OF(targets); i++) {
+        ck_assert_int_eq(party_refer(p.b, targets[i].target, NULL, false), targets[i].status);
+        if (targets[i].status == 202) {
+            ua_reply(p.c, must(ua_wait(p.c, "INVITE")), 486, "Busy Here", NULL);
+            must(ua_wait(p.c, "ACK"));
+        }
+        party_hear(p.a, &p.to_a, p.b, &p.to_b);
+        ck_assert_int_eq(wire_status(p.a, &(struct ask){.method = "OPTIONS",
+                                                        .uri = i % 2 ? "sip:601@tandem" : "sip:600@tandem",
+                                                        .account = true}),
+                         i % 2 ? 404 : 200);
+    }
+    party_ends(&p, p.a, p.b);
+    party_close(&p);
+}
+END_TEST
+
+static void keep_words(void *arg, const struct event *event)
+{
+    str_copy(arg, 200, event->detail ? event->detail : "");
+}
+
+START_TEST(a_script_is_told_at_once_that_the_party_may_not_go_there_and_people_read_why)
+{
+    struct party p = with_a_guest();
+    struct ua *d = bed_registered(p.bed, "204");
+    char words[200] = "";
+    struct bus_subscription *listens = bus_subscribe(p.bed->pbx->bus, EVENT_BIT(EVENT_TRANSFER), keep_words, words);
+
+    ua_invite(d, "602", NULL);
+    ua_ack_failure(d, must(ua_wait(d, "603")));
+    ck_assert_str_eq(words, "no extension 9203 in context guests");
+    bus_unsubscribe(listens);
+    goes_on(&p);
+    p.bed->calls_ended = 0;
+    party_ends(&p, p.a, p.b);
+    ua_close(d);
+    party_close(&p);
+}
+END_TEST
+
+/* --- scripts ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(a_script_sends_its_caller_on)
 {
@@ -273,6 +409,11 @@ int main(void)
     tcase_add_loop_test(tc, what_answers_by_itself_completes_a_transfer, 0, (int)COUNT_OF(answering));
     tcase_add_test(tc, a_number_of_another_context_rings_before_anybody_is_let_go);
     tcase_add_test(tc, who_has_called_a_conference_brings_the_other_party_into_it);
+    tcase_add_loop_test(tc, where_the_dialplan_has_nothing_for_him_a_phone_transfers_nobody_and_the_call_goes_on, 0,
+                        (int)COUNT_OF(news));
+    tcase_add_test(tc, whom_he_talks_to_already_he_hands_over_whatever_number_stands_beside_the_dialog);
+    tcase_add_test(tc, groups_are_there_by_name_and_number_and_what_is_neither_is_not);
+    tcase_add_test(tc, a_script_is_told_at_once_that_the_party_may_not_go_there_and_people_read_why);
     tcase_add_test(tc, a_script_sends_its_caller_on);
     tcase_add_test(tc, a_script_has_a_party_of_another_call_hand_over_whom_it_talks_to);
     suite_add_tcase(suite, tc);

@@ -65,6 +65,12 @@ int module_on_event(struct module_ctx *c, uint64_t kinds, bus_fn fn, void *arg)
     return 0;
 }
 
+int module_provide(struct module_ctx *c, const char *service, const void *functions)
+{
+    fake.service = functions;
+    return 0;
+}
+
 int module_add_verb(struct module_ctx *c, const char *name, const char *summary, verb_fn fn, void *arg)
 {
     served[served_count].name = name;

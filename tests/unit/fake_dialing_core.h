@@ -26,6 +26,7 @@ struct fake {
     char word[64], went[128];     /* how the last verb ended */
     json_t *reply;
     char failed[200];
+    const void *service; /* what it offers other modules */
 };
 extern struct fake fake;
 

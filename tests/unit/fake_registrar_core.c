@@ -57,7 +57,8 @@ struct account *core_account(struct module_ctx *core, const char *name, unsigned
         if (account)
             continue;
         account = core->accounts[i] = obj_new(sizeof *account, "account", NULL, "snapshot");
-        account->codecs = account->language = account->music_class = account->acl = account->pickup_group = "";
+        account->codecs = account->language = account->music_class = account->acl = account->pickup_group =
+            account->transfer_codes = "";
         str_copy(account->name, sizeof account->name, name);
         account->enabled = true;
         account->max_contacts = max_contacts;

@@ -1,6 +1,8 @@
 /* What a dial does with each of its destinations: when it is called, for how long, and who has to say that he takes the
  * call. Pretended phones, a fake clock. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "call_fixture.h"
 
@@ -235,6 +237,21 @@ START_TEST(who_is_in_a_call_is_not_called_where_the_dial_says_so)
 }
 END_TEST
 
+START_TEST(a_number_that_would_be_cut_short_is_no_destination)
+{
+    struct endpoint endpoint;
+    char target[120];
+    size_t len = (size_t)snprintf(target, sizeof target, "number:internal//");
+
+    memset(target + len, '1', 63);
+    target[len + 63] = '\0';
+    ck_assert_int_eq(route_resolve(fx.pbx, target, &endpoint, 1), 1);
+    ck_assert_str_eq(endpoint.number, target + len);
+    strcat(target, "1");
+    ck_assert_int_eq(route_resolve(fx.pbx, target, &endpoint, 1), -ENOENT);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dial targets");
@@ -256,6 +273,7 @@ int main(void)
     tcase_add_test(tc, who_is_being_asked_has_time_to_press_though_the_ringing_is_over);
     tcase_add_test(tc, a_caller_who_hangs_up_ends_the_question);
     tcase_add_test(tc, who_is_in_a_call_is_not_called_where_the_dial_says_so);
+    tcase_add_test(tc, a_number_that_would_be_cut_short_is_no_destination);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "call/last_caller.h"
 #include "fake_dialing_core.h"
 #include "wakeup_clock.h"
 
@@ -548,6 +549,17 @@ START_TEST(the_last_caller_is_known_answered_or_not)
 }
 END_TEST
 
+/* What other modules are told. */
+static void last_was(const char *account, const char *number, bool withheld)
+{
+    const struct last_caller_service *service = fake.service;
+    struct last_caller last;
+
+    ck_assert(service->find(service->arg, account, &last));
+    ck_assert_str_eq(last.number, number);
+    ck_assert(last.withheld == withheld);
+}
+
 START_TEST(after_a_transfer_it_is_the_other_one_who_calls)
 {
     struct a_call c, other;
@@ -565,7 +577,7 @@ START_TEST(after_a_transfer_it_is_the_other_one_who_calls)
     fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "202");
     verb_of("202", "return_call", NULL);
     ck_assert_str_eq(fake.word, "anonymous");
-    ck_assert_ptr_null(strstr(fake_row("last_caller", "202", ""), "204"));
+    last_was("202", "204", true);
 }
 END_TEST
 
@@ -579,7 +591,11 @@ START_TEST(a_caller_who_is_not_shown_is_not_called_back)
     fake_event(EVENT_ROUTE_TRY, &c.call, NULL, "202");
     verb_of("202", "return_call", NULL);
     ck_assert_str_eq(fake.word, "anonymous");
-    ck_assert_ptr_null(strstr(fake_row("last_caller", "202", ""), "201"));
+    ck_assert_ptr_nonnull(strstr(fake_row("last_caller", "202", ""), "\"number\":null"));
+    last_was("202", "201", true); /* who may be blocked all the same */
+    fake_stop();
+    fake_start();
+    last_was("202", "201", true);
 }
 END_TEST
 
@@ -647,6 +663,10 @@ START_TEST(speed_dials_are_listed_in_order_and_set_by_command)
     json_decref(reply);
     ck_assert_ptr_null(fake_command("speeddial", "{\"account\":\"201\",\"slot\":\"100\",\"number\":\"202\"}"));
     ck_assert_ptr_null(fake_command("speeddial", "{\"account\":\"201\",\"slot\":\"1\",\"number\":\"2 2\"}"));
+    ck_assert_ptr_null(fake_command("speeddial", "{\"account\":\"201\",\"slot\":\"9\",\"number\":\"\"}"));
+    ck_assert_str_eq(fake.failed, "\"\" cannot be dialled: 1 to 63 characters without blanks");
+    json_decref(fake_command("speeddial", "{\"account\":\"201\",\"slot\":\"9\",\"number\":null}"));
+    ck_assert_ptr_null(fake_row("speed_dial", "201", "9"));
     ck_assert_ptr_null(fake_command("speeddial", "{\"account\":\"299\",\"slot\":\"1\",\"number\":\"202\"}"));
     ck_assert_str_eq(fake.failed, "there is no account \"299\"");
 }
@@ -664,6 +684,69 @@ START_TEST(speed_dials_that_lead_round_and_round_come_to_an_end)
     } while (fake.went[0] && ++goes < 100);
     ck_assert_str_eq(fake.word, "circle");
     ck_assert_int_lt(goes, 10);
+}
+END_TEST
+
+/* Rows that no command and no code would write. */
+static const struct {
+    const char *kind, *account, *key, *value;
+} odd_rows[] = {
+    {"wakeup", "201", "once", "{\"at\":\"99:99\"}"},
+    {"wakeup", "201", "hourly", "{\"at\":\"07:30\"}"},
+    {"wakeup", "201", "daily", "soon"},
+    {"wakeup", "201", "once", "{\"at\":730,\"since\":\"x\",\"tries\":-1,\"retry\":{}}"},
+    {"call_back", "201", "nobody", "{\"since\":1,\"until\":99999999999}"},
+    {"call_back", "201", "202", "{}"},
+    {"call_back", "201", "202", "\"x\""},
+    {"call_back", "nobody", "202", "{\"since\":1,\"until\":\"x\"}"},
+    {"speed_dial", "201", "5", ""},
+    {"speed_dial", "201", "5", "0 30"},
+    {"speed_dial", "201", "five", "202"},
+    {"last_dialled", "201", "", "2 0 2"},
+    {"last_caller", "201", "", "[1,2]"},
+    {"last_caller", "201", "", "{\"number\":{},\"withheld\":5}"},
+    {"last_caller", "201", "", "\xff"},
+};
+
+static void nothing_comes_of_it(void)
+{
+    const char *const lists[] = {"wakeup", "speeddial"};
+
+    for (int i = 0; i < 4; i++)
+        fake.states[i] = ACCOUNT_IDLE;
+    fake_pass(26 * HOUR);
+    ck_assert_uint_eq(fake.asked_count, 0);
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        json_t *reply = fake_command(lists[i], NULL), *list = json_object_iter_value(json_object_iter(reply));
+
+        ck_assert_uint_eq(json_array_size(list), 0);
+        json_decref(reply);
+    }
+    verb_of("201", "speed_dial", "{\"slot\":5}");
+    ck_assert_str_eq(fake.word, "empty");
+    verb_of("201", "redial", NULL);
+    ck_assert_str_eq(fake.word, "nothing");
+    verb_of("201", "return_call", NULL);
+    ck_assert(strcmp(fake.word, "nothing") == 0 || strcmp(fake.word, "anonymous") == 0);
+}
+
+START_TEST(a_row_that_makes_no_sense_does_nothing_also_over_a_restart)
+{
+    fake_commit(odd_rows[_i].kind, odd_rows[_i].account, odd_rows[_i].key, odd_rows[_i].value);
+    nothing_comes_of_it();
+    fake_commit(odd_rows[_i].kind, odd_rows[_i].account, odd_rows[_i].key, odd_rows[_i].value);
+    fake_stop();
+    fake_start();
+    nothing_comes_of_it();
+}
+END_TEST
+
+START_TEST(an_odd_speed_dial_of_an_account_does_not_hide_that_of_the_switch)
+{
+    fake_commit("speed_dial", "", "5", "600");
+    fake_commit("speed_dial", "201", "5", "");
+    verb_of("201", "speed_dial", "{\"slot\":5}");
+    ck_assert_str_eq(fake.went, "internal/600");
 }
 END_TEST
 
@@ -725,6 +808,8 @@ int main(void)
     tcase_add_loop_test(numbers, what_cannot_be_a_speed_dial_is_refused, 0, 7);
     tcase_add_test(numbers, speed_dials_are_listed_in_order_and_set_by_command);
     tcase_add_test(numbers, speed_dials_that_lead_round_and_round_come_to_an_end);
+    tcase_add_test(numbers, an_odd_speed_dial_of_an_account_does_not_hide_that_of_the_switch);
+    tcase_add_loop_test(numbers, a_row_that_makes_no_sense_does_nothing_also_over_a_restart, 0, COUNT_OF(odd_rows));
     tcase_add_loop_test(numbers, a_caller_without_an_account_has_none_of_this, 0, 5);
     suite_add_tcase(suite, numbers);
     runner = srunner_create(suite);

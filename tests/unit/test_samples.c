@@ -98,7 +98,7 @@ static void setup(void)
     pbx->script_ops = &scripts;
     ck_assert_int_eq(route_kind_add(pbx, "account", resolve, NULL, &kind), 0);
     a201 = obj_new(sizeof *a201, "account", NULL, "snapshot");
-    a201->codecs = a201->language = a201->music_class = a201->acl = a201->pickup_group = "";
+    a201->codecs = a201->language = a201->music_class = a201->acl = a201->pickup_group = a201->transfer_codes = "";
     str_copy(a201->name, sizeof a201->name, "201");
     config = (struct module_set_config){.pbx = pbx, .console = fake_console(), .dir = dir, .specs = &spec, .count = 1};
     set = NULL;

@@ -109,6 +109,50 @@ START_TEST(mistakes_with_contexts_are_named)
 }
 END_TEST
 
+static bool has(const char *number)
+{
+    return fx.pbx->script_ops->has(fx.script, "internal", number);
+}
+
+START_TEST(an_extension_says_what_there_is_behind_its_pattern)
+{
+    load("local function one(n) return n == '1' end\n"
+         "extension('internal', '_.', function(call) log('ran') end, one)\n"
+         "context('internal'):extension('_2X', function(call) end, function(n) return n == '22' end)\n"
+         "extension('internal', '_3.', function(call) end)\n"
+         "extension('internal', '_!', function(call) end)\n");
+    ck_assert(has("1") && has("22") && has("34"));
+    ck_assert(!has("9") && !has("23"));
+    ck_assert(!fx.pbx->script_ops->has(fx.script, "outside", "1"));
+    ck_assert(fx.pbx->script_ops->knows(fx.script, "internal", "1"));
+    ck_assert(!fx.pbx->script_ops->knows(fx.script, "internal", "9"));
+    ck_assert_str_eq(fx.heard, "");
+    dial("9"); /* who dials it all the same learns more */
+    ck_assert_str_eq(fx.heard, "ran\n");
+}
+END_TEST
+
+/* Nothing can be told then, and nothing is refused. */
+START_TEST(an_extension_that_cannot_say_what_there_is_has_everything_and_holds_nobody_up)
+{
+    load("extension('internal', '_1.', function() end, function(n) error('broken') end)\n"
+         "extension('internal', '_2.', function() end, function(n) while true do end end)\n"
+         "extension('internal', '_3.', function() end, function(n) local t = {} while true do t[#t + 1] = ('x'):rep(1e5) .. #t end end)\n"
+         "extension('internal', '_4.', function() end, function(n) seen = n end)\n"
+         "extension('internal', '_5.', function() end, function(n) return pbx.notify('201', 'check-sync') end)\n"
+         "extension('internal', '_6.', function() end, function(n) return coroutine.yield() end)\n"
+         "extension('internal', '7', function(call) log('%s', tostring(seen)) end)\n");
+    for (char number[] = "10"; number[0] < '7'; number[0]++)
+        ck_assert_msg(has(number), "%s", number);
+    dial("7");
+    ck_assert_str_eq(fx.heard, "nil\n");
+    script_close(fx.script);
+    fx.script = NULL;
+    refused("extension('internal', '_.', function() end, 'everything')");
+    ck_assert_ptr_nonnull(strstr(fx.why, "init.lua:1"));
+}
+END_TEST
+
 START_TEST(a_check_says_what_is_wrong_and_changes_nothing)
 {
     load("extension('internal', '1', function(call) log('old') end)");
@@ -226,6 +270,8 @@ START_TEST(the_default_dialplan_calls_accounts_and_refuses_unknown_numbers)
     ck_assert_msg(script_open(fx.pbx, &config, &fx.script, fx.why, sizeof fx.why) == 0, "%s", fx.why);
     ck_assert(script_has_extension(fx.script, "internal", "*43"));
     ck_assert(!script_has_extension(fx.script, "outside", "201"));
+    ck_assert(has("201") && has("*43") && has("*21*0301234567"));
+    ck_assert(!has("202"));
     call = dial("201");
     ck_assert_str_eq(fx.last_target, "201");
     ck_assert_int_eq(call->cause, CAUSE_UNREACHABLE);
@@ -251,6 +297,8 @@ int main(void)
     tcase_add_test(loading, an_extension_defined_twice_is_refused_with_both_places);
     tcase_add_test(loading, contexts_include_each_other);
     tcase_add_test(loading, mistakes_with_contexts_are_named);
+    tcase_add_test(loading, an_extension_says_what_there_is_behind_its_pattern);
+    tcase_add_test(loading, an_extension_that_cannot_say_what_there_is_has_everything_and_holds_nobody_up);
     tcase_add_test(loading, a_check_says_what_is_wrong_and_changes_nothing);
     tcase_add_test(loading, a_switch_that_stops_during_a_reload_leaves_nothing_behind);
     tcase_add_test(loading, a_start_with_a_broken_dialplan_takes_the_one_that_worked_last);

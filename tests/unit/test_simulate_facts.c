@@ -66,9 +66,15 @@ static json_t *facts(void *arg, const json_t *question)
 /* 201 calls; of others the switch knows this, and phones do what is assumed. */
 static void call(const char *to, const char *knows, const char *assume)
 {
-    json_t *assumed = json_loads(assume ? assume : "{}", 0, NULL);
-    const struct simulate_config config = {
-        .dir = dir, .library_dir = library, .from = "201", .to = to, .assume = assumed, .facts = facts, .step = step};
+    json_t *assumed = json_loads(assume ? assume : "{}", 0, NULL), *groups = json_pack("{s:s}", "sales", "600");
+    const struct simulate_config config = {.dir = dir,
+                                           .library_dir = library,
+                                           .from = "201",
+                                           .to = to,
+                                           .assume = assumed,
+                                           .groups = groups,
+                                           .facts = facts,
+                                           .step = step};
 
     json_decref(known);
     known = json_loads(knows, 0, NULL);
@@ -78,6 +84,7 @@ static void call(const char *to, const char *knows, const char *assume)
     result = NULL;
     ck_assert_msg(simulate(&config, &result, why, sizeof why) == 0, "%s", why);
     json_decref(assumed);
+    json_decref(groups);
 }
 
 static const char *got(const char *key)
@@ -164,7 +171,7 @@ END_TEST
 START_TEST(a_verb_rings_whom_its_module_says_and_returns_as_a_dial_does)
 {
     write_plan("extension('internal', '_.', function(call)\n"
-               "  local r = call:group('sales')\n"
+               "  local r = call:group(pbx.group(call.extension).name)\n"
                "  call:log('%s by %s', r.status, r.answered_by)\n"
                "end)\n");
     call("600",

@@ -173,6 +173,26 @@ START_TEST(two_calls_become_one_and_the_other_ends_as_transferred)
 }
 END_TEST
 
+/* Nobody knows how: a leg has lost its audio. */
+START_TEST(when_the_two_cannot_be_connected_nobody_is_left_alone_in_a_call)
+{
+    struct leg *target, *line = connected(&target), *callee, *caller = connected(&callee);
+    struct media_port *port = target->ports[0];
+
+    target->ports[0] = NULL;
+    ck_assert_int_lt(call_transfer_to(callee, line, &asker), 0);
+    media_port_release(port, NULL, NULL);
+    turn();
+    ck_assert_int_eq(caller->cause, CAUSE_INTERNAL);
+    ck_assert_int_eq(callee->cause, CAUSE_INTERNAL);
+    ck_assert_int_eq(line->cause, CAUSE_INTERNAL);
+    ck_assert_int_eq(target->cause, CAUSE_INTERNAL);
+    ck_assert_ptr_null(strstr(noted(), "told"));
+    all_phones_gone();
+    ck_assert_uint_eq(fx.events[EVENT_CALL_ENDED], 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("transfer");
@@ -188,6 +208,7 @@ int main(void)
     tcase_add_test(tc, a_number_that_would_be_cut_short_is_not_called);
     tcase_add_test(tc, who_hung_up_before_the_target_answered_does_not_go_on_paying);
     tcase_add_test(tc, two_calls_become_one_and_the_other_ends_as_transferred);
+    tcase_add_test(tc, when_the_two_cannot_be_connected_nobody_is_left_alone_in_a_call);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

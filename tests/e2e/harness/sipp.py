@@ -64,16 +64,17 @@ def expand(path, given):
 
 
 def start(t, scenario, port, account=None, keys=None, parts=None, calls=1, rate=10, at_once=None, seconds=60, transport="udp",
-          family=4, host=None):
+          family=4, host=None, inside=None):
     """Starts SIPp with sipp/SCENARIO.xml against t's Tandem. account: (name, secret) for [field0] and [authentication];
     keys: values of SIPp's [keys]; parts: of {keys}, see above; at_once: how many calls may run together (default: all);
-    seconds: after these it gives up; host: its own address."""
+    seconds: after these it gives up; host: its own address; inside: a Place of net.py where it runs."""
     directory = t.directory("sipp")
     source = os.path.join(directory, f"{scenario}.xml")
     with open(source, "w", encoding="ascii") as f:
         f.write(expand(os.path.join(t.world.source, "tests", "e2e", "sipp", f"{scenario}.xml"), parts or {}))
     server = t.tandem.server6 if family == 6 else t.tandem.server
-    argv = ["sipp", server, "-sf", source, "-i", host or ports.own_host(server), "-p", port, "-m", calls, "-r", rate,
+    host = host or (inside.address if inside else ports.own_host(server))
+    argv = [*(inside.prefix if inside else []), "sipp", server, "-sf", source, "-i", host, "-p", port, "-m", calls, "-r", rate,
             "-l", at_once or calls, "-t", "t1" if transport == "tcp" else "u1", "-nostdin", "-timeout", f"{int(seconds)}s",
             "-timeout_error", "-recv_timeout", 1000 * int(seconds),
             "-trace_err", "-error_file", os.path.join(directory, f"{scenario}_errors.log"),

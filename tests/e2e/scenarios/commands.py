@@ -192,6 +192,8 @@ def settings_are_listed_with_their_meaning_and_changed(t):
     assert "120" in _ok(t, "setting", "show", "keepalive")
     _ok(t, "setting", "del", "keepalive")
     assert json.loads(_ok(t, "--json", "setting", "show", "keepalive"))["value"] is None
+    _refused(t, "setting", "set", "transfer_code_attended", "*1",
+             words=['transfer_code_blind and transfer_code_attended cannot both be "*1"', "or none"])
     _ok(t, "setting", "set", "my.greeting", "Grüß Gott, 'quoted' \"text\"")
     assert json.loads(_ok(t, "--json", "setting", "show", "my.greeting"))["value"] == "Grüß Gott, 'quoted' \"text\""
 
@@ -244,7 +246,7 @@ def a_file_from_a_spreadsheet_is_imported_as_a_whole_or_not_at_all(t):
 def what_is_exported_can_be_imported_and_changes_nothing(t):
     t.own_tandem().start()
     _ok(t, "account", "add", "501", "--name", 'Quote " and, comma', "--max-call", "60")
-    _ok(t, "account", "add", "502", "--enabled", "no", "--session-timers", "accept")
+    _ok(t, "account", "add", "502", "--enabled", "no", "--session-timers", "accept", "--transfer-codes", "##1,none")
     _ok(t, "device", "add", "501", "501-desk", "--label", "Desk", "--mac", "00:11:22:33:44:55")
     _ok(t, "setting", "set", "keepalive", "30")
     home = t.directory("export")
@@ -263,6 +265,10 @@ def what_is_exported_can_be_imported_and_changes_nothing(t):
         said = _ok(t, word, "import", os.path.join(home, f"{word}.csv")) if word != "setting" else ""
         assert word == "setting" or f"{count} added" in said, said
     assert "501-desk" in _ok(t, "device", "list")
+    assert json.loads(_ok(t, "--json", "account", "show", "502"))["transfer_codes"] == "##1,none"
+    _ok(t, "account", "set", "502", "--transfer-codes", "default")
+    assert json.loads(_ok(t, "--json", "account", "show", "502"))["transfer_codes"] is None
+    _refused(t, "account", "set", "502", "--transfer-codes", "*1,*1", words=["both codes are the same", "BLIND,ATTENDED as *1,*2"])
 
 
 # --- connecting ---

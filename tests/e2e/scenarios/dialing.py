@@ -49,6 +49,7 @@ def speed_dials_are_set_by_phone_command_and_psql(t):
         row = tandem.wait_record(f"SELECT dialled FROM v_last_call WHERE account = '{a.user}'", "what was dialled last")
         assert row["dialled"] == b.user, row
         assert "no account" in tandem.command_fails("speeddial", "nobody", "1", "2")
+        assert "1 to 63 characters without blanks" in tandem.command_fails("speeddial", a.user, "12", "")
         assert "0 to 99" in tandem.command_fails("speeddial", a.user, "100", "2")
 
 
@@ -93,6 +94,7 @@ def who_is_free_calls_back(t):
         assert said == f"account {a.user} is called when {b.user} is free", said
         wait_until("it on the command line", lambda: tandem.json("callback")["callbacks"], 15, 0.1)
         assert b.user in tandem.cli("callback", a.user).stdout
+        assert "no account \"nobody\"" in tandem.command_fails("callback", a.user, "nobody")
         assert "cannot wait for itself" in tandem.command_fails("callback", a.user, a.user)
         a.silence(1.5, lambda m: m.method == "INVITE")  # the other one is not there
         assert b.register().status == 200

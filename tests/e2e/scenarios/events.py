@@ -2,9 +2,11 @@
 
 import json
 import re
+import socket
 
 from harness import sip, sipp
 from harness.proc import wait_until
+from harness.runner import scenario
 
 
 def _subscribe(phone, resource, event, expires=600):
@@ -87,6 +89,35 @@ def a_notify_whose_first_copy_is_lost_comes_again_and_the_operator_sees_that_it_
         wait_until("the answer to be known", lambda: " 200 " in tandem.cli("subscriptions").stdout)
         assert _in_dialog(phone, answer, "lamp", 0, 10).status == 200
         _told(phone, "terminated;reason=timeout")
+
+
+def _lamp(tandem, name, shines):
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(tandem.control)
+        control.sendall(json.dumps({"v": 1, "id": 1, "cmd": "lamp", "params": {"lamp": name, "shines": shines}}).encode() + b"\n")
+        answers = control.makefile()
+        answers.readline()  # its greeting
+        assert json.loads(answers.readline())["ok"] is True
+
+
+@scenario(seconds=120)
+def a_phone_that_a_notify_never_reaches_gets_the_whole_state_as_soon_as_one_does(t):
+    internet = t.internet()
+    tandem = t.own_tandem(inside=internet.host("pbx", "203.0.113.10"),
+                          modules=f"[module lamp]\npath = {t.world.build}/tests/modules/.libs/lamp.so\n").start()
+    place = internet.host("phone", "203.0.113.40")
+    program = sipp.start(t, "subscribe_lost", 5060, account=t.account(), keys={"number": "hall"}, seconds=90, inside=place)
+    def subscription():
+        return (tandem.json("subscriptions")["subscriptions"] or [{}])[0]
+    wait_until("the phone to know that it is dark", lambda: subscription().get("answer") == 200)
+    place.lose_text("NOTIFY sip")
+    _lamp(tandem, "hall", "red")
+    _lamp(tandem, "hall", "green")  # while it tries to tell
+    wait_until("it to be given up", lambda: subscription()["lost"] == 1, 60, 0.2)
+    copies = place.lose_text("")
+    assert copies >= 5, f"{copies} copies were lost"
+    sipp.finish(program, 95).expect_success()
+    assert tandem.cli("subscriptions").stdout == "No phone watches anything.\n"
 
 
 def who_transfers_by_refer_is_told_each_step_and_the_target_who_it_was(t):

@@ -35,6 +35,15 @@ def where_calls_go_is_set_by_psql_and_the_command_line_and_stands_in_the_records
     assert row["busy"] in (None, ""), row
     tandem.cli("dnd", callee.user, "off")
 
+    assert "1 to 63 characters without blanks" in tandem.command_fails("forward", callee.user, "busy", "")
+    assert "1 to 63 characters without blanks" in tandem.command_fails("forward", callee.user, "busy", "20 3")
+    assert "letters, digits and + - . _ ~ #" in tandem.command_fails("block", "add", "--account", callee.user, "[")
+    assert not tandem.json("forward")["forwards"] and not tandem.json("block", "list")["blocks"]
+    tandem.sql(f"INSERT INTO live.row AS r (kind, account, value) VALUES ('dnd', '{callee.user}', 'banana') "  # past set_live()
+               "ON CONFLICT ON CONSTRAINT row_pkey DO UPDATE SET value = excluded.value")
+    wait_until("the log to say so", lambda: "which is neither on nor off, and ignored" in tandem.log(), 20, 0.1)
+    assert tandem.cli("dnd").stdout == "Everybody may be disturbed.\n"
+
     said = tandem.cli("block", "add", "--account", callee.user, caller.user, "--note", "calls at night").stdout
     assert said.startswith("Blocked"), said
     caller.send_invite(callee.user)

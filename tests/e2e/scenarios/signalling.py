@@ -81,6 +81,14 @@ def offers_go_both_ways_and_glare_ends_no_call(t):
     assert "leg-held" in kinds and "leg-resumed" in kinds, kinds
 
 
+def offers_of_both_phones_at_once_are_refused_to_both_and_made_one_after_the_other(t):
+    t.own_tandem(without=("hold",)).start()
+    call = _pair(t, "glare_call", "glare_answer")
+    _went_well(call)
+    held = t.tandem.records(f"SELECT leg_id FROM record.event WHERE call_id = '{call['id']}' AND kind = 'leg-held'")
+    assert len({row["leg_id"] for row in held}) == 2, held
+
+
 def a_session_timer_that_is_too_short_is_raised_in_both_roles(t):
     _went_well(_pair(t, "interval_call", "interval_answer"))
 

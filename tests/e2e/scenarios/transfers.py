@@ -82,6 +82,31 @@ def linphone_connects_two_after_talking_to_both(t):
     assert row["who_talked"].endswith(f"{a.user} → {c.user} (by attended transfer of {b.user})"), row
 
 
+def linphone_gets_back_whom_it_handed_over_to_somebody_busy(t):
+    a, b, c = _switch(t, b="linphone")
+    _talk(a, b)
+    b.command(f"transfer 1 {c.user}")
+    c.ringing()
+    c.hangup()  # 486
+    c.closed()
+    _hear_each_other(a, b)
+
+    b.command(f"transfer 1 {c.user}")  # and the same when it has hung up meanwhile: it is called
+    c.ringing()
+    b.hangup()
+    b.closed()
+    c.hangup()
+    c.closed()
+    shown = b.wait(r"Receiving new incoming call from (.*), assigned").group(1)
+    assert shown.startswith('"Back (busy): ') and f"sip:{a.user}@" in shown, shown
+    b.accept()
+    b.established()
+    _hear_each_other(a, b)
+    a.hangup()
+    b.closed()
+    _record(t, a.user, f"{a.user} → {b.user}, then {b.user} (recall), then {b.user} (recall)")
+
+
 def _answer(ua, tag):
     invite = ua.request("INVITE", 15)
     ua.reply(invite, 200, "OK", ua.sdp(), to_tag=tag)
