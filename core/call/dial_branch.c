@@ -313,9 +313,9 @@ static void attempt_rang_too_long(void *arg)
 /* An account that has another call, and is to have one only. */
 static bool is_busy(const struct dial *dial, const struct dial_target *target)
 {
-    const char *name = strncmp(target->to, "account:", 8) == 0 ? target->to + 8 : target->to;
+    const struct account *account = route_account(dial->call->pbx, target->to);
 
-    return target->skip_busy && account_state(dial->call->pbx, name) == ACCOUNT_BUSY;
+    return target->skip_busy && account && account_state(dial->call->pbx, account->name) == ACCOUNT_BUSY;
 }
 
 void dial_start_attempt(struct dial *dial, struct dial_attempt *attempt)
@@ -340,7 +340,7 @@ void dial_start_attempt(struct dial *dial, struct dial_attempt *attempt)
     }
     attempt->pending = true;
     dial->attempts_pending++;
-    run = route_out(call, attempt->target.to, payer, false, routed, attempt);
+    run = route_out(call, attempt->target.to, payer, pbx_is_emergency(call->pbx, call->dialled), routed, attempt);
     if (attempt->pending)
         attempt->run = run;
     else if (dial->finished)

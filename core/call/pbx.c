@@ -32,6 +32,17 @@ unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherw
     return snapshot_seconds(pbx->db ? db_snapshot(pbx->db) : NULL, setting, otherwise);
 }
 
+bool pbx_is_emergency(const struct pbx *pbx, const char *number)
+{
+    const char *list = snapshot_setting(pbx->db ? db_snapshot(pbx->db) : NULL, "emergency_numbers", PBX_EMERGENCY);
+    size_t len = strlen(number);
+
+    for (const char *p = list; (p += strspn(p, " ,")), *p; p += strcspn(p, " ,"))
+        if (strcspn(p, " ,") == len && strncmp(p, number, len) == 0)
+            return true;
+    return false;
+}
+
 struct pbx *pbx_new(struct loop *loop, struct media *media, struct db *db, unsigned node)
 {
     struct pbx *pbx = mem_new(sizeof *pbx);

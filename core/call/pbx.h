@@ -118,5 +118,8 @@ void pbx_each_subscription(struct pbx *pbx, subscription_fn fn, void *arg);
 
 /* A setting in seconds, as it is now; `otherwise` when it is not set, or without a database. */
 unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise);
+#define PBX_EMERGENCY "112 911 999" /* the setting emergency_numbers, when it is not set */
+/* Is it a number by which people call for help? Nothing keeps anybody from it. */
+bool pbx_is_emergency(const struct pbx *pbx, const char *number);
 
 #endif

@@ -81,6 +81,16 @@ const struct account *route_account(const struct pbx *pbx, const char *target)
     return pbx->db && !strchr(target, ':') ? snapshot_account(db_snapshot(pbx->db), target) : NULL;
 }
 
+bool attempt_is_own(const struct attempt *attempt, const struct account *account)
+{
+    const struct call *call = attempt->call;
+
+    for (unsigned i = 0; i < call->redirect_count; i++)
+        if (strcmp(call->forwards[i].by, account->name) == 0)
+            return false;
+    return attempt->on_behalf_of && strcmp(attempt->on_behalf_of->name, account->name) == 0;
+}
+
 static void run_end(struct attempt_run *run, enum cause refused, const char *detail, struct leg *const *legs,
                     unsigned count)
 {

@@ -26,6 +26,11 @@ struct attempt {
     bool emergency;                     /* hooks for cost and fraud let it pass */
 };
 
+/* Does the account that is called have the call made for itself: a wake-up call, click to dial, what it has transferred
+ * and comes back? Then it wants it. What it only sends on (a forward to a group that it is in) is another one's call.
+ */
+bool attempt_is_own(const struct attempt *attempt, const struct account *account);
+
 /* What a target ("201", "kind:value") means at this moment: the endpoints, as route_resolve_fn. For questions only:
  * calls go through route_out(). */
 int route_resolve(struct pbx *pbx, const char *target, struct endpoint *out, unsigned max);

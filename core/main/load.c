@@ -16,7 +16,6 @@
 #define TRANSACTIONS_MAX 100000 /* about 0.8 GB, and 780 calls a second */
 #define TRIM_PERCENT 80         /* freed memory is asked back before anybody is refused */
 #define TRIM_EVERY_US 60000000
-#define EMERGENCY "112 911 999"
 
 struct load {
     struct pbx *pbx;
@@ -114,7 +113,7 @@ static void configured(void *arg, const struct event *event)
     const struct snapshot *snapshot = load->pbx->db ? db_snapshot(load->pbx->db) : NULL;
     uint64_t megabytes = 0;
 
-    edge_set_emergency(load->edge, snapshot_setting(snapshot, "emergency_numbers", EMERGENCY));
+    edge_set_emergency(load->edge, snapshot_setting(snapshot, "emergency_numbers", PBX_EMERGENCY));
     if (str_to_u64(snapshot_setting(snapshot, "max_memory", "0"), UINT32_MAX, &megabytes) < 0)
         megabytes = 0;
     load->limit = megabytes ? megabytes << 20 : load->machine / 2;

@@ -13,8 +13,8 @@
 struct port;
 struct rtp_head;
 
-/* Behind a key, a relay goes on decoded for so long: more may follow, and whoever listens there hears another stream
- * begin each time that it changes. */
+/* Behind a key, a relay goes on decoded for so long: more may follow, and whoever listens there hears a jump in time
+ * each time that it changes. */
 #define KEYS_REST_US 3000000u
 
 struct port_keys {

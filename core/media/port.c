@@ -34,6 +34,7 @@ struct port *port_new(uint64_t id, int family, int rtp_fd, int rtcp_fd)
     port->dir = port->commanded = DIR_SENDRECV;
     port->remote.dir = DIR_SENDRECV;
     list_init(&port->sinks);
+    numbers_init(&port->numbers);
     keys_init(port);
     list_init(&port->recordings);
     list_init(&port->players);
@@ -335,10 +336,17 @@ static const uint8_t *sealed(struct port *port, struct secure *out, const uint8_
     return secure_seal(out, copy, len, rtcp) ? copy : NULL;
 }
 
-bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len)
+bool port_send_rtp(struct port *port, const struct speaker *speaker, uint8_t *packet, size_t len, uint64_t now_us)
 {
-    if (!(port->dir & DIR_SEND) || !(packet = sealed(port, &port->out, packet, &len, false)) ||
-        !send_to(port, &port->rtp, latch_target(&port->latch), packet, len))
+    const uint8_t *out;
+
+    if (!(port->dir & DIR_SEND)) {
+        numbers_leave(&port->numbers, speaker->who);
+        return false;
+    }
+    if (!numbers_put(&port->numbers, speaker, packet, len, now_us) ||
+        !(out = sealed(port, &port->out, packet, &len, false)) ||
+        !send_to(port, &port->rtp, latch_target(&port->latch), out, len))
         return false;
     port->stats.tx_packets++;
     port->stats.tx_bytes += len;

@@ -7,6 +7,7 @@
 #include "media/dtls.h"
 #include "media/keys.h"
 #include "media/latch.h"
+#include "media/numbers.h"
 #include "media/proto.h"
 #include "media/reports.h"
 #include "media/rtp.h"
@@ -88,7 +89,8 @@ struct port {
     uint64_t sound_us, rtcp_us; /* last RTP that was taken; last RTCP */
     struct silence silence;
     struct reports reports;
-    uint64_t left_us; /* its controller has gone, since then; 0: it has one */
+    struct numbers numbers; /* of what is sent */
+    uint64_t left_us;       /* its controller has gone, since then; 0: it has one */
     struct secure in, out;
     struct port_dtls *dtls;       /* the keys come from a handshake; NULL: they do not */
     struct early_hello *early[2]; /* RTP, RTCP: began before we know who it is; NULL: nobody did */
@@ -150,8 +152,10 @@ void port_send_raw(struct port *port, bool rtcp, const union addr *to, const uin
 /* port.c: where RTCP goes that has a port of its own; its family is AF_UNSPEC when that is not known. */
 union addr port_rtcp_target(const struct port *port);
 
+/* To the far side, a packet of this speaker: its head gets the numbers of the port's stream. Returns whether it left.
+ */
+bool port_send_rtp(struct port *port, const struct speaker *speaker, uint8_t *packet, size_t len, uint64_t now_us);
 /* To the far side. Returns whether the packet left. */
-bool port_send_rtp(struct port *port, const uint8_t *packet, size_t len);
 bool port_send_rtcp(struct port *port, const uint8_t *packet, size_t len);
 
 /* Both on the same worker; each leaves the bridge it was in. a == b: echo. */

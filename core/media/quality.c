@@ -12,19 +12,9 @@
 
 struct reading {
     struct quality *quality;
-    const uint32_t *ours;
-    unsigned ours_count;
-    uint32_t clock;
+    uint32_t ours, clock;
     uint64_t now_us;
 };
-
-static bool is_ours(const struct reading *reading, uint32_t ssrc)
-{
-    for (unsigned i = 0; i < reading->ours_count; i++)
-        if (reading->ours[i] == ssrc)
-            return true;
-    return false;
-}
 
 static void took_sender(void *arg, uint32_t ssrc, const struct rtcp_sender *sender)
 {
@@ -71,7 +61,7 @@ static void took_block(void *arg, const struct rtcp_block *block)
     struct quality *quality = reading->quality;
     bool goes_on = quality->reported && quality->last.ssrc == block->ssrc && block->highest >= quality->last.highest;
 
-    if (!is_ours(reading, block->ssrc)) {
+    if (block->ssrc != reading->ours) {
         quality->bad++;
         return;
     }
@@ -94,14 +84,14 @@ static void took_metrics(void *arg, const struct rtcp_metrics *metrics)
 {
     struct reading *reading = arg;
 
-    if (is_ours(reading, metrics->ssrc))
+    if (metrics->ssrc == reading->ours)
         reading->quality->discarded = metrics->discarded / 256.0;
 }
 
-int quality_rtcp(struct quality *quality, const uint8_t *packet, size_t len, const uint32_t *ours, unsigned ours_count,
-                 uint32_t clock, uint64_t now_us)
+int quality_rtcp(struct quality *quality, const uint8_t *packet, size_t len, uint32_t ours, uint32_t clock,
+                 uint64_t now_us)
 {
-    struct reading reading = {quality, ours, ours_count, clock, now_us};
+    struct reading reading = {quality, ours, clock, now_us};
     const struct rtcp_reader reader = {
         .arg = &reading, .sender = took_sender, .block = took_block, .metrics = took_metrics};
     int err = rtcp_read(packet, len, &reader);

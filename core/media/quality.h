@@ -33,7 +33,7 @@ struct quality {
     double window_lost, discarded;  /* shares: sum over the window's reports; of the last report */
     unsigned window_reports, quiet; /* quiet: windows since the last report */
     uint32_t jitter_us;             /* that it reports */
-    uint32_t reports, bad;          /* of our streams; damaged, or of streams that are not ours */
+    uint32_t reports, bad;          /* of our stream; damaged, or of streams that are not ours */
     /* the round trip */
     struct {
         uint32_t middle;
@@ -47,10 +47,10 @@ struct quality {
     uint64_t lsr_us; /* when that came; 0: none */
 };
 
-/* A packet came from the far side; `ours` are the streams that we send it, clock theirs (0: not known). Returns 0, or
+/* A packet came from the far side; `ours` is the stream that we send it, clock its clock (0: not known). Returns 0, or
  * -EBADMSG: it is not RTCP, and has been counted as that. */
-int quality_rtcp(struct quality *quality, const uint8_t *packet, size_t len, const uint32_t *ours, unsigned ours_count,
-                 uint32_t clock, uint64_t now_us);
+int quality_rtcp(struct quality *quality, const uint8_t *packet, size_t len, uint32_t ours, uint32_t clock,
+                 uint64_t now_us);
 /* An SR with this time went to the far side: when it answers, the way there and back is known. */
 void quality_sent(struct quality *quality, uint64_t ntp, uint64_t now_us);
 

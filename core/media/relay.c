@@ -1,7 +1,7 @@
 /* The bridge: the sink that sends a port's packets on through another port of the same worker. As long as the far side
- * there knows the codec and nothing else is to be said to it, packets go as they are: SSRC, sequence numbers and
- * timestamps stay, only the payload type is renumbered where the two far sides number a codec differently. Else the
- * sound is decoded and becomes a source of the other port's voice. Worker's thread. */
+ * there knows the codec and nothing else is to be said to it, packets go as they are, with the numbers of the stream
+ * that it hears (numbers.h) and of its payload types in the head. Else the sound is decoded and becomes a source of the
+ * other port's voice. Worker's thread. */
 #include "media/port.h"
 
 #include <strings.h>
@@ -43,6 +43,7 @@ static void decode_on(struct bridge *bridge)
     if (bridge->decoded)
         return;
     bridge->decoded = true;
+    numbers_leave(&bridge->to->numbers, port_of(bridge));
     bridge->source.rate = hearing_best_rate(port_of(bridge));
     voice_add(bridge->to, &bridge->source);
 }
@@ -108,6 +109,14 @@ void relay_key(struct port *port, enum key_way way, uint8_t pt, const struct key
 
 /* --- as it is ----------------------------------------------------------------------------------------------------- */
 
+#define PICTURES 90000u /* the clock of all of them (RFC 3551 §5) */
+
+static struct speaker speaker_of(const struct port *from, bool is_key)
+{
+    return (struct speaker){
+        .who = from, .run = from->count.runs, .clock = from->rate, .sound = !is_key && from->rate != PICTURES};
+}
+
 /* True: the packet does not go on as it is. Keys have packets of their own on each side as soon as the sound does. */
 static bool stays_here(struct bridge *bridge, bool is_key, uint8_t pt)
 {
@@ -122,23 +131,25 @@ static bool stays_here(struct bridge *bridge, bool is_key, uint8_t pt)
 static void relay_rtp(struct sink *sink, uint8_t *packet, size_t len, const struct rtp_head *head)
 {
     struct bridge *bridge = CONTAINER_OF(sink, struct bridge, sink);
-    struct port *from = port_of(bridge);
-    uint8_t second = packet[1], pt = bridge->pt[head->pt];
+    struct port *from = port_of(bridge), *to = bridge->to;
+    uint8_t before[RTP_HEAD], pt = bridge->pt[head->pt];
     bool is_key = from->keys.is_event[head->pt];
+    bool unknown = pt == PT_DROP && !is_key;
+    struct speaker speaker = speaker_of(from, is_key);
 
     if (bridge->muted)
         return;
-    if (pt == PT_DROP && !is_key) {
-        from->stats.dropped++;
+    from->stats.dropped += unknown;
+    if (unknown || ((pt >= PT_DECODE || bridge->decoded) && stays_here(bridge, is_key, pt)) ||
+        (is_key && keys_is_kept(from, packet, len))) {
+        numbers_skip(&to->numbers, &speaker, packet);
         return;
     }
-    if (((pt >= PT_DECODE || bridge->decoded) && stays_here(bridge, is_key, pt)) ||
-        (is_key && keys_is_kept(from, packet, len)))
-        return;
-    packet[1] = (uint8_t)((second & 0x80) | pt);
-    if (port_send_rtp(bridge->to, packet, len))
+    memcpy(before, packet, sizeof before);
+    packet[1] = (uint8_t)((packet[1] & 0x80) | pt);
+    if (port_send_rtp(to, &speaker, packet, len, from->last_us))
         worker_count_relayed(from->worker);
-    packet[1] = second;
+    memcpy(packet, before, sizeof before);
 }
 
 static void relay_rtcp(struct sink *sink, const uint8_t *packet, size_t len)
@@ -242,10 +253,12 @@ void relay_reconsider(struct port *port)
         return;
     bridge->muted = voice_is_taken(port);
     /* Back to packets as they are it goes by bridge_frame(), which is nowhere in the way of one. */
-    if (bridge->muted)
+    if (bridge->muted) {
         decode_off(bridge, bridge->to);
-    else if (bridge->muting || voice_has_other(port, &bridge->source))
+        numbers_leave(&port->numbers, port->bridge.to);
+    } else if (bridge->muting || voice_has_other(port, &bridge->source)) {
         decode_on(bridge);
+    }
 }
 
 void relay_bridge(struct port *a, struct port *b)
@@ -269,6 +282,7 @@ static void unpoint(struct port *port)
 
     port->bridge.to = NULL; /* first: what else is said there would have it decode again */
     decode_off(&port->bridge, to);
+    numbers_leave(&to->numbers, port);
     port->bridge.foreign = port->bridge.keying = port->bridge.muting = port->bridge.muted = false;
     record_unbridged(port);
     list_unlink(&port->bridge.sink.node);

@@ -1,7 +1,8 @@
-/* Which reports a port reads, sends on, and makes itself. As long as packets of a bridge go through as they are, so do
- * the reports of the two phones, since each speaks of the other's stream; only their names are ours. A phone that gets
- * none, because nobody relays or the other one never reports, gets ours: about what it sends, and about the stream it
- * hears, whoever made that. Worker's thread; what figures mean is quality.c's business. */
+/* Which reports a port reads, sends on, and makes itself. As long as packets of a bridge go through, so do the reports
+ * of the two phones, since each speaks of the other's stream, which it knows by numbers of ours: these become those of
+ * the other one, and the names are ours. A phone that gets none, because nobody relays or the other one never reports,
+ * gets ours: about what it sends, and about the stream it hears, whoever made that. Worker's thread; what figures mean
+ * is quality.c's business. */
 #include "media/reports.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #define SPEAKS_US 1000000u
 #define OWN_AFTER 5 / 2 /* intervals without a report of the other side until ours go out */
 
-/* --- which streams the far side hears ----------------------------------------------------------------------------- */
+/* --- what the far side hears -------------------------------------------------------------------------------------- */
 
 /* The port whose packets go to this one as they are, or NULL. */
 static const struct port *relayed_from(const struct port *port)
@@ -25,26 +26,6 @@ static const struct port *relayed_from(const struct port *port)
 
     return from && from != port && from->bridge.to == port && !from->bridge.decoded && !from->bridge.muted ? from
                                                                                                            : NULL;
-}
-
-#define OURS_MAX 3
-
-/* SRTP may have given a stream another number (secure.c). */
-static unsigned our_streams(const struct port *port, uint32_t out[OURS_MAX])
-{
-    struct voice_report voice;
-    unsigned count = 0;
-
-    if (port->bridge.to && port->bridge.to->count.started) {
-        uint32_t ssrc = port->bridge.to->count.ssrc;
-
-        out[count++] = ssrc;
-        if (port->out.restarted.salt && port->out.restarted.ssrc == ssrc)
-            out[count++] = ssrc ^ port->out.restarted.salt;
-    }
-    if (voice_report(port, &voice))
-        out[count++] = voice.ssrc;
-    return count;
 }
 
 static const struct proto_codec *speech(const struct proto_codec *codec)
@@ -72,11 +53,9 @@ static const struct proto_codec *codec_out(const struct port *port)
 
 bool reports_take(struct port *port, const uint8_t *packet, size_t len, uint64_t now_us)
 {
-    uint32_t ours[OURS_MAX];
-    unsigned count = our_streams(port, ours);
     const struct proto_codec *codec = codec_out(port);
 
-    return quality_rtcp(&port->reports.quality, packet, len, ours, count, codec ? codec->rate : 0, now_us) == 0;
+    return quality_rtcp(&port->reports.quality, packet, len, port->numbers.ssrc, codec ? codec->rate : 0, now_us) == 0;
 }
 
 void reports_name(struct port *port, uint64_t name)
@@ -104,15 +83,35 @@ static void note_sender(void *arg, uint32_t ssrc, const struct rtcp_sender *send
     quality_sent(&port->reports.quality, sender->ntp, worker_now(port->worker));
 }
 
+static bool hears(const struct port *port, const struct port *from)
+{
+    return from->count.started && numbers_are_of(&port->numbers, from, from->count.runs);
+}
+
 void reports_cross(struct port *port, const uint8_t *packet, size_t len)
 {
     const struct rtcp_reader reader = {.arg = port, .sender = note_sender};
+    const struct port *from = port->bridge.to;
+    const struct numbers *ours = &port->numbers;
+    const struct rtcp_crossing as = {.name = name_of(port),
+                                     .ssrc = ours->ssrc,
+                                     .speaks = hears(port, from),
+                                     .sender = from->count.ssrc,
+                                     .time_add = ours->time_add,
+                                     .packets = ours->packets,
+                                     .octets = ours->octets,
+                                     .hears = hears(from, port),
+                                     .heard = from->numbers.ssrc,
+                                     .source = port->count.ssrc,
+                                     .seq_add = from->numbers.seq_add,
+                                     .highest = rtp_count_highest(&port->count)};
     uint8_t out[RTCP_PACKET_MAX];
-    size_t out_len = rtcp_cross(packet, len, name_of(port), out, sizeof out);
+    size_t out_len = rtcp_cross(packet, len, &as, out, sizeof out);
 
     if (!out_len || !port_send_rtcp(port, out, out_len))
         return;
     port->reports.crossed_us = worker_now(port->worker);
+    port->reports.said = true;
     (void)rtcp_read(out, out_len, &reader);
 }
 
@@ -168,32 +167,17 @@ static bool fill_block(const struct port *port, struct rtcp_block *block, uint64
     return true;
 }
 
-/* The stream that the far side hears; its SSRC into *ssrc. False: it has heard nothing of it lately, or nobody can say
- * where it is; then *ssrc is another one of ours. */
-static bool fill_sender(struct port *port, struct rtcp_sender *sender, uint32_t *ssrc, uint64_t now_us)
+/* The stream that the far side hears. False: it has heard nothing of it lately, or nobody can say where it is. */
+static bool fill_sender(const struct port *port, struct rtcp_sender *sender, uint64_t now_us)
 {
-    const struct port *from = relayed_from(port);
-    const struct media_stats *stats = &port->stats;
-    struct voice_report voice;
+    const struct numbers *numbers = &port->numbers;
 
-    sender->ntp = rtcp_ntp(wall_us());
-    *ssrc = port->reports.ssrc;
-    if (from && from->count.started) {
-        *ssrc = from->count.ssrc;
-        sender->timestamp = (uint32_t)(now_us * from->rate / 1000000) - from->count.transit;
-        sender->packets = (uint32_t)stats->tx_packets;
-        sender->octets = (uint32_t)(stats->tx_bytes - 12 * stats->tx_packets);
-        if (!from->rate || !from->count.timed)
-            return false;
-    } else if (voice_report(port, &voice)) {
-        *ssrc = voice.ssrc;
-        sender->timestamp = voice.timestamp;
-        sender->packets = voice.packets;
-        sender->octets = voice.octets;
-    } else {
-        return false;
-    }
-    return stats->tx_packets > port->reports.tx_before[1]; /* RFC 3550 §6.4: sent since its last but one */
+    *sender = (struct rtcp_sender){.ntp = rtcp_ntp(wall_us()),
+                                   .timestamp = numbers_time(numbers, now_us),
+                                   .packets = numbers->packets,
+                                   .octets = numbers->octets};
+    return numbers->clock &&
+           port->stats.tx_packets > port->reports.tx_before[1]; /* RFC 3550 §6.4: sent since its last but one */
 }
 
 static void say(struct port *port, uint64_t now_us, bool bye)
@@ -202,12 +186,9 @@ static void say(struct port *port, uint64_t now_us, bool bye)
     struct rtcp_sender sender = {.packets = 0};
     struct rtcp_block block;
     uint8_t packet[RTCP_PACKET_MAX];
-    struct rtcp_report report = {.name = name_of(port), .bye = bye};
-    bool sends;
+    struct rtcp_report report = {.ssrc = port->numbers.ssrc, .name = name_of(port), .bye = bye};
+    bool sends = fill_sender(port, &sender, now_us);
 
-    while (!reports->ssrc)
-        random_bytes(&reports->ssrc, sizeof reports->ssrc);
-    sends = fill_sender(port, &sender, &report.ssrc, now_us);
     report.sender = sends ? &sender : NULL;
     report.block = fill_block(port, &block, now_us) ? &block : NULL;
     if (!port_send_rtcp(port, packet, rtcp_write(&report, packet)))

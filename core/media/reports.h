@@ -11,10 +11,9 @@ struct port;
 struct reports {
     struct quality quality;
     char name[RTCP_NAME_LEN + 1];  /* by which its far side knows us; "": not drawn yet */
-    uint32_t ssrc;                 /* ours while we send no stream */
     uint64_t crossed_us;           /* somebody else's report was last sent to the far side; or its bridge began */
     uint64_t next_us;              /* our next one is due; 0: none is */
-    bool said;                     /* one of ours has gone out */
+    bool said;                     /* one has gone out under our name */
     uint64_t told_span, told_lost; /* of what came, at our last report */
     uint32_t told_ssrc;
     uint64_t tx_before[2];            /* packets sent, at our last two reports */
@@ -33,7 +32,7 @@ void reports_name(struct port *port, uint64_t name);
 void reports_bridged(struct port *port);
 /* Several times a second. */
 void reports_tick(struct port *port, uint64_t now_us);
-/* The end: who got reports of ours is told. */
+/* The end: who got reports is told. */
 void reports_bye(struct port *port);
 void reports_stats(const struct port *port, struct media_stats *out);
 

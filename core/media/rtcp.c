@@ -9,6 +9,9 @@
 #define RTPFB 205
 #define PSFB 206
 #define XR 207
+#define NACK 1 /* of RTPFB */
+#define PLI 1  /* of PSFB */
+#define FIR 4
 
 #define HEAD 4u
 #define BLOCK 24u
@@ -181,84 +184,123 @@ static void put_chunk(uint8_t *out, uint32_t ssrc, const char *name)
     memset(out + 6 + RTCP_NAME_LEN, 0, CHUNK - 6 - RTCP_NAME_LEN);
 }
 
-/* To behind the items of a chunk (RFC 3550 §6.5); `len` when they do not end. */
-static size_t chunk_end(const uint8_t *part, size_t at, size_t len)
+/* Sequence numbers with our wraps become those of the source with its own. */
+static uint32_t highest_of(uint32_t ours, const struct rtcp_crossing *as)
 {
-    at += 4;
-    while (at < len && part[at]) {
-        if (at + 2 > len)
-            return len;
-        at += 2 + (size_t)part[at + 1];
-    }
-    return at < len ? (at / 4 + 1) * 4 : len;
+    return as->highest - (uint16_t)(as->highest - (ours - as->seq_add));
 }
 
-static size_t cross_names(const uint8_t *part, size_t len, const char *name, uint8_t *out, size_t size)
+static size_t cross_block(const uint8_t *block, const struct rtcp_crossing *as, uint8_t *out)
 {
+    memcpy(out, block, BLOCK);
+    put32(out, as->source);
+    put32(out + 8, highest_of(get32(block + 8), as));
+    return BLOCK;
+}
+
+static size_t cross_sender(const uint8_t *part, const struct rtcp_crossing *as, uint8_t *out)
+{
+    memcpy(out + 8, part + 8, 8);
+    put32(out + 16, get32(part + 16) + as->time_add);
+    put32(out + 20, as->packets);
+    put32(out + 24, as->octets);
+    return SENDER;
+}
+
+static size_t cross_report(const uint8_t *part, const struct rtcp_crossing *as, uint8_t *out, size_t size)
+{
+    const uint8_t *block = part + HEAD + (part[1] == SR ? SENDER : 4);
+    bool sender = part[1] == SR && as->speaks && get32(part + 4) == as->sender;
     unsigned count = part[0] & 0x1F, done = 0;
     size_t used = HEAD;
 
-    for (size_t at = HEAD; done < count && at + 4 <= len; at = chunk_end(part, at, len)) {
-        if (used + CHUNK > size)
-            return 0;
-        put_chunk(out + used, get32(part + at), name);
-        used += CHUNK;
-        done++;
-    }
-    put_head(out, done, SDES, used);
+    if (size < HEAD + SENDER + BLOCK)
+        return 0;
+    put32(out + 4, as->ssrc);
+    used += sender ? cross_sender(part, as, out) : 4;
+    for (; count && as->hears && !done; block += BLOCK, count--)
+        if (get32(block) == as->heard) {
+            used += cross_block(block, as, out + used);
+            done = 1;
+        }
+    put_head(out, done, sender ? SR : RR, used);
     return used;
 }
 
-/* Without its padding. */
-static size_t cross_whole(const uint8_t *part, size_t len, uint8_t *out, size_t size)
+static size_t cross_name(const struct rtcp_crossing *as, uint8_t *out, size_t size)
 {
+    if (size < HEAD + CHUNK)
+        return 0;
+    put_chunk(out + HEAD, as->ssrc, as->name);
+    put_head(out, 1, SDES, HEAD + CHUNK);
+    return HEAD + CHUNK;
+}
+
+/* Which packets are missing, by number. */
+static size_t cross_nack(const uint8_t *part, size_t len, const struct rtcp_crossing *as, uint8_t *out, size_t size)
+{
+    if (len > size || get32(part + 8) != as->heard)
+        return 0;
+    memcpy(out, part, len);
+    put32(out + 8, as->source);
+    for (size_t at = HEAD + 8; at + 4 <= len; at += 4)
+        put32(out + at, get32(part + at) - ((uint32_t)as->seq_add << 16));
+    return len;
+}
+
+/* A whole picture is wanted. */
+static size_t cross_want(const uint8_t *part, size_t len, const struct rtcp_crossing *as, uint8_t *out, size_t size)
+{
+    bool fir = (part[0] & 0x1F) == FIR;
+    size_t need = HEAD + 8 + (fir ? 8 : 0), place = fir ? HEAD + 8 : HEAD + 4;
+
+    if (need > len || need > size || get32(part + place) != as->heard)
+        return 0;
+    memcpy(out, part, need);
+    put32(out + place, as->source);
+    return need;
+}
+
+static size_t cross_feedback(const uint8_t *part, size_t len, const struct rtcp_crossing *as, uint8_t *out, size_t size)
+{
+    unsigned kind = part[0] & 0x1F;
+    size_t used = 0;
+
     if (part[0] & 0x20)
         len -= part[len - 1];
-    if (len > size)
-        return 0;
-    memcpy(out, part, len);
-    put_head(out, part[0] & 0x1F, part[1], len);
-    return len;
+    if (as->hears && part[1] == RTPFB && kind == NACK)
+        used = cross_nack(part, len, as, out, size);
+    if (as->hears && part[1] == PSFB && (kind == PLI || kind == FIR))
+        used = cross_want(part, len, as, out, size);
+    if (used) {
+        put32(out + 4, as->ssrc);
+        put_head(out, kind, part[1], used);
+    }
+    return used;
 }
 
-/* The reason in words stays behind: it is one phone's language. */
-static size_t cross_bye(const uint8_t *part, uint8_t *out, size_t size)
+static size_t cross_part(const uint8_t *part, const struct rtcp_crossing *as, uint8_t *out, size_t size)
 {
-    size_t len = HEAD + 4 * (size_t)(part[0] & 0x1F);
-
-    if (len > size)
-        return 0;
-    memcpy(out, part, len);
-    put_head(out, part[0] & 0x1F, BYE, len);
-    return len;
-}
-
-static size_t cross_part(const uint8_t *part, const char *name, uint8_t *out, size_t size)
-{
-    size_t len = part_len(part);
-
     switch (part[1]) {
-    case SDES:
-        return size >= HEAD ? cross_names(part, len, name, out, size) : 0;
-    case BYE:
-        return cross_bye(part, out, size);
     case SR:
     case RR:
+        return cross_report(part, as, out, size);
+    case SDES:
+        return cross_name(as, out, size);
     case RTPFB:
     case PSFB:
-    case XR:
-        return cross_whole(part, len, out, size);
+        return cross_feedback(part, part_len(part), as, out, size);
     default:
         return 0;
     }
 }
 
-size_t rtcp_cross(const uint8_t *packet, size_t len, const char *name, uint8_t *out, size_t size)
+size_t rtcp_cross(const uint8_t *packet, size_t len, const struct rtcp_crossing *as, uint8_t *out, size_t size)
 {
     size_t used = 0;
 
     for (size_t at = 0; at < len; at += part_len(packet + at))
-        used += cross_part(packet + at, name, out + used, size - used);
+        used += cross_part(packet + at, as, out + used, size - used);
     return used;
 }
 

@@ -43,10 +43,29 @@ struct rtcp_reader {
  * RFC 5506)? Then tells the reader what is in it. Returns 0, or -EBADMSG before anything was told. */
 int rtcp_read(const uint8_t *packet, size_t len, const struct rtcp_reader *reader);
 
-/* The same packet as the other side of the call may see it: reports, feedback for pictures and ends as they are; of its
- * descriptions only that there is a name, which becomes `name` (RTCP_NAME_LEN characters); nothing else. Returns the
- * length, or 0: nothing is left, or it does not fit. packet has passed rtcp_read(). */
-size_t rtcp_cross(const uint8_t *packet, size_t len, const char *name, uint8_t *out, size_t size);
+/* How what one side of a call reports is told to the other, whose far side's packets have numbers of ours (numbers.h).
+ */
+struct rtcp_crossing {
+    const char *name; /* ours: RTCP_NAME_LEN characters */
+    uint32_t ssrc;    /* ours, for whoever reports */
+    /* His stream goes on. */
+    bool speaks;
+    uint32_t sender;          /* it */
+    uint32_t time_add;        /* to its timestamps */
+    uint32_t packets, octets; /* that went on under ours */
+    /* He hears a stream of the other one. */
+    bool hears;
+    uint32_t heard;   /* ours, under which he does */
+    uint32_t source;  /* it */
+    uint16_t seq_add; /* what was added to its numbers */
+    uint32_t highest; /* of these, with the wraps */
+};
+
+/* The same packet as the other side of the call may see it: his SR (an RR when his stream does not go on), what he says
+ * of the stream that he hears, that he has a name, and what he needs to see pictures again (NACK, PLI, FIR: RFC 4585,
+ * RFC 5104); nothing else. He may leave, the stream does not end. Returns the length, or 0: nothing is left, or it does
+ * not fit. packet has passed rtcp_read(). */
+size_t rtcp_cross(const uint8_t *packet, size_t len, const struct rtcp_crossing *as, uint8_t *out, size_t size);
 
 struct rtcp_report {
     uint32_t ssrc;                    /* ours */

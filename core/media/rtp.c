@@ -28,7 +28,7 @@ enum packet_kind packet_kind(const uint8_t *packet, size_t len)
 /* Bytes of the header with CSRC list and extension; 0: there is no whole one. */
 static size_t head_len(const uint8_t *packet, size_t len)
 {
-    size_t need = 12;
+    size_t need = RTP_HEAD;
 
     if (len < need || packet[0] >> 6 != 2)
         return 0;
@@ -70,6 +70,7 @@ static void start_run(struct rtp_count *count, const struct rtp_head *head)
 {
     count->lost_before += rtp_count_run_lost(count);
     count->started = true;
+    count->runs++;
     count->ssrc = head->ssrc;
     count->first_seq = count->max_seq = head->seq;
     count->span = count->received = 1;

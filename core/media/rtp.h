@@ -5,6 +5,8 @@
 
 #include "base/base.h"
 
+#define RTP_HEAD 12u /* bytes of a head without extras */
+
 enum packet_kind { PACKET_RTP, PACKET_RTCP, PACKET_STUN, PACKET_ZRTP, PACKET_DTLS, PACKET_TURN, PACKET_UNKNOWN };
 
 /* By the first byte (RFC 7983 §7); RTCP by payload types 192..223 in the second (RFC 5761 §4). */
@@ -27,11 +29,12 @@ const uint8_t *rtp_payload(const uint8_t *packet, size_t packet_len, size_t *len
 struct rtp_count {
     bool started;
     uint32_t ssrc;
+    uint32_t runs; /* another SSRC, or a jump in the numbers, begins one */
     uint16_t first_seq, max_seq;
     uint64_t span;        /* packets from the first of this run to the highest number, both counted */
     uint64_t received;    /* of this run */
     uint64_t gaps;        /* how often numbers were missing, however many in a row; of all runs */
-    uint64_t lost_before; /* in earlier runs: another SSRC, or a jump in the numbers */
+    uint64_t lost_before; /* in earlier runs */
     bool timed;
     uint32_t transit;
     uint32_t jitter16; /* RFC 3550 A.8: in units of the clock, times 16 */

@@ -1,5 +1,5 @@
-/* Protection of packets, a thin layer over libsrtp2: which keys, how many sources, and a way out for a source that
- * begins its numbers anew. Media threads; knows no ports. */
+/* Protection of packets, a thin layer over libsrtp2: which keys, and how many sources. Media threads; knows no ports.
+ */
 #include "media/secure.h"
 
 #include <arpa/inet.h>
@@ -9,8 +9,7 @@
 #include "base/log.h"
 #include "media/secure_ciphers.h"
 
-#define WINDOW 1024        /* packets back that a late one is still told from a repeated one */
-#define RESTART_PACKETS 25 /* in a row that are older than the window: half a second of speech */
+#define WINDOW 1024 /* packets back that a late one is still told from a repeated one */
 #define RTP_HEAD 12
 #define RTCP_HEAD 8
 
@@ -117,12 +116,6 @@ static uint32_t word(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static void put_word(uint8_t *p, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
 static bool is_known(struct secure *way, uint32_t ssrc)
 {
     if (way->ssrc_count && way->ssrcs[way->ssrc_last] == ssrc)
@@ -135,26 +128,20 @@ static bool is_known(struct secure *way, uint32_t ssrc)
     return false;
 }
 
-/* The library keeps a state for each SSRC and would do so without end. One that was forgotten and is back must not
- * begin again: its numbers were used under this key, and a stream cipher gives itself away when that happens twice. So
- * whoever comes when there is no room goes out as somebody new. Returns as whom. */
-static uint32_t note_source(struct secure *way, uint32_t ssrc)
+/* The library keeps a state for each SSRC and would do so without end. */
+static void note_source(struct secure *way, uint32_t ssrc)
 {
     unsigned at = way->ssrc_next;
 
     if (is_known(way, ssrc))
-        return ssrc ^ way->salts[way->ssrc_last];
-    if (way->ssrc_count == SECURE_SSRCS) {
-        srtp_remove_stream(way->ctx, htonl(way->ssrcs[at] ^ way->salts[at])); /* as it stands in packets */
-        if (!way->inbound)
-            random_bytes(&way->salts[at], sizeof way->salts[at]);
-    } else {
+        return;
+    if (way->ssrc_count == SECURE_SSRCS)
+        srtp_remove_stream(way->ctx, htonl(way->ssrcs[at])); /* as it stands in packets */
+    else
         way->ssrc_count++;
-    }
     way->ssrcs[at] = ssrc;
     way->ssrc_last = at;
     way->ssrc_next = (at + 1) % SECURE_SSRCS;
-    return ssrc ^ way->salts[at];
 }
 
 /* --- packets ------------------------------------------------------------------------------------------------------ */
@@ -205,47 +192,20 @@ bool secure_open(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
         if (--way->before.left == 0)
             forget_before(way);
     }
-    (void)note_source(way, word(packet + (rtcp ? 4 : 8)));
+    note_source(way, word(packet + (rtcp ? 4 : 8)));
     return true;
-}
-
-/* A phone that begins its numbers anew under the same SSRC cannot be understood behind SRTP: a number may not be used
- * twice under one key, and the count of its wraps is known to both sides. As another source it can. */
-static void renumbered(struct secure *way, uint32_t ssrc)
-{
-    if (way->restarted.ssrc != ssrc) {
-        way->restarted.ssrc = ssrc;
-        way->restarted.salt = 0;
-        way->restarted.count = 0;
-    }
-    if (++way->restarted.count < RESTART_PACKETS)
-        return;
-    way->restarted.count = 0;
-    random_bytes(&way->restarted.salt, sizeof way->restarted.salt);
 }
 
 bool secure_seal(struct secure *way, uint8_t *packet, size_t *len, bool rtcp)
 {
-    size_t place = rtcp ? 4 : 8;
     int length = (int)*len;
     srtp_err_status_t status;
-    uint32_t ssrc, sent;
 
     if (!way->ctx || *len < (rtcp ? RTCP_HEAD : RTP_HEAD) || *len > UINT16_MAX)
         return false;
-    ssrc = sent = word(packet + place);
-    if (way->restarted.salt && way->restarted.ssrc == ssrc)
-        sent = ssrc ^ way->restarted.salt;
-    sent = note_source(way, sent);
-    put_word(packet + place, sent);
     status = rtcp ? srtp_protect_rtcp(way->ctx, packet, &length) : srtp_protect(way->ctx, packet, &length);
-    if (status != srtp_err_status_ok) {
-        if (!rtcp && status == srtp_err_status_replay_old)
-            renumbered(way, ssrc);
+    if (status != srtp_err_status_ok)
         return false;
-    }
-    if (!rtcp && way->restarted.ssrc == ssrc)
-        way->restarted.count = 0;
     *len = (size_t)length;
     return true;
 }

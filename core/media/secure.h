@@ -9,20 +9,16 @@ struct srtp_ctx_t_;
 
 #define SECURE_GRACE 100u    /* packets after a new key, two seconds of speech, in which the old one opens some still */
 #define SECURE_OVERHEAD 160u /* bytes that sealing may add */
-#define SECURE_SSRCS 32u     /* sources that are remembered; the oldest gives way */
+#define SECURE_SSRCS 32u     /* sources whose packets come that are remembered; the oldest gives way */
 
 /* Zeroed: plain. */
 struct secure {
     struct srtp_ctx_t_ *ctx; /* NULL with a key: it could not be made, and nothing passes */
     struct srtp_key key;
     bool inbound;
-    uint32_t ssrcs[SECURE_SSRCS], salts[SECURE_SSRCS]; /* salts: what they are changed by on their way out */
+    /* Inbound. What goes out is one stream (numbers.h). */
+    uint32_t ssrcs[SECURE_SSRCS];
     unsigned ssrc_count, ssrc_next, ssrc_last;
-    struct {
-        uint32_t ssrc; /* a source whose numbers went back */
-        uint32_t salt; /* what its SSRC is changed by since then; 0: nothing yet */
-        unsigned count;
-    } restarted; /* outbound */
     /* Inbound: the key before, for packets that were under way when this one came. */
     struct {
         struct srtp_ctx_t_ *ctx; /* NULL: none */
@@ -49,7 +45,8 @@ static inline bool secure_is_on(const struct secure *way)
 /* In place, packet aligned to 4 bytes; *len becomes that of the plain packet. False: damaged, not under this key, or
  * seen before. */
 bool secure_open(struct secure *way, uint8_t *packet, size_t *len, bool rtcp);
-/* In place, with room for SECURE_OVERHEAD bytes more. False: it cannot be sent (its number was used before). */
+/* In place, with room for SECURE_OVERHEAD bytes more. False: it cannot be sent (its number was used before,
+ * or is too far back). */
 bool secure_seal(struct secure *way, uint8_t *packet, size_t *len, bool rtcp);
 
 #endif

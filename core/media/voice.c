@@ -8,14 +8,12 @@
 #include "audio/codec.h"
 #include "audio/dtmf.h"
 #include "audio/telephone_event.h"
-#include "base/id.h"
 #include "base/log.h"
 #include "media/pace.h"
 #include "media/port.h"
 #include "media/worker.h"
 
 #define PTIME_MAX_MS 60u
-#define HEAD 12u /* bytes of an RTP header without extras */
 
 struct voice {
     struct beat beat;
@@ -30,7 +28,7 @@ struct voice {
     uint8_t event_pt;
     bool marker; /* the next packet begins a talkspurt */
     uint16_t seq;
-    uint32_t ssrc, timestamp, packets, octets;
+    uint32_t timestamp;
     struct event_sender events;
     uint32_t event_time; /* now, on the clock of the events, which need not be that of the speech */
     struct dtmf_sender tones;
@@ -186,16 +184,16 @@ static void put32(uint8_t *at, uint32_t value)
 
 static void send_packet(struct voice *voice, uint8_t pt, bool marker, uint32_t timestamp, uint8_t *packet, size_t len)
 {
+    const struct speaker speaker = {
+        .who = voice, .clock = voice->clock, .sound = !voice->has_events || pt != voice->event_pt};
+
     packet[0] = 0x80;
     packet[1] = (uint8_t)(marker << 7 | pt);
     packet[2] = (uint8_t)(voice->seq >> 8);
     packet[3] = (uint8_t)voice->seq;
     put32(packet + 4, timestamp);
-    put32(packet + 8, voice->ssrc);
     voice->seq++;
-    voice->packets++;
-    voice->octets += (uint32_t)len;
-    port_send_rtp(voice->port, packet, HEAD + len);
+    port_send_rtp(voice->port, &speaker, packet, RTP_HEAD + len, voice->due_us);
 }
 
 /* Time goes on, on both clocks. */
@@ -222,14 +220,14 @@ static void send_sound(struct voice *voice, uint8_t *packet, size_t len)
 
 static void send_one(struct voice *voice, const int16_t *pcm, size_t samples)
 {
-    uint8_t packet[HEAD + CODEC_PAYLOAD_MAX];
+    uint8_t packet[RTP_HEAD + CODEC_PAYLOAD_MAX];
     struct event_packet event;
     int len;
 
     switch (voice->has_events ? event_next(&voice->events, voice->event_time, &event) : EVENT_SOUND) {
     case EVENT_SOUND:
         len = pcm && voice->encoder && (voice->port->dir & DIR_SEND)
-                  ? codec_encode(voice->encoder, pcm, samples, packet + HEAD, CODEC_PAYLOAD_MAX)
+                  ? codec_encode(voice->encoder, pcm, samples, packet + RTP_HEAD, CODEC_PAYLOAD_MAX)
                   : 0;
         if (len > 0)
             send_sound(voice, packet, (size_t)len);
@@ -237,7 +235,7 @@ static void send_one(struct voice *voice, const int16_t *pcm, size_t samples)
             voice->marker = true;
         break;
     case EVENT_PACKET:
-        memcpy(packet + HEAD, event.payload, EVENT_BYTES);
+        memcpy(packet + RTP_HEAD, event.payload, EVENT_BYTES);
         send_packet(voice, voice->event_pt, event.marker, event_timestamp(voice, &event), packet, EVENT_BYTES);
         voice->marker = true;
         break;
@@ -299,7 +297,7 @@ static bool add_tones(struct voice *voice, size_t samples)
 static bool send_shared(struct voice *voice, uint64_t due_us)
 {
     struct source *source = alone_of(voice);
-    uint8_t packet[HEAD + CODEC_PAYLOAD_MAX];
+    uint8_t packet[RTP_HEAD + CODEC_PAYLOAD_MAX];
     const uint8_t *payload;
     size_t len;
 
@@ -311,7 +309,7 @@ static bool send_shared(struct voice *voice, uint64_t due_us)
     len = source->payload(source, voice->kind, &payload, due_us);
     if (!len || len > CODEC_PAYLOAD_MAX)
         return false;
-    memcpy(packet + HEAD, payload, len);
+    memcpy(packet + RTP_HEAD, payload, len);
     send_sound(voice, packet, len);
     advance(voice, voice->ptime_ms);
     return true;
@@ -377,9 +375,6 @@ static struct voice *voice_new(struct port *port)
     voice->beat.frame = beat;
     voice->marker = true;
     list_init(&voice->sources);
-    random_bytes(&voice->ssrc, sizeof voice->ssrc);
-    random_bytes(&voice->seq, sizeof voice->seq);
-    random_bytes(&voice->timestamp, sizeof voice->timestamp);
     return voice;
 }
 
@@ -469,22 +464,6 @@ bool voice_keys_done(const struct port *port)
     if (!voice || (!voice->has_events && !voice->encoder)) /* what cannot be said is not waited for */
         return true;
     return voice->has_events ? event_idle(&voice->events) : dtmf_idle(&voice->tones);
-}
-
-bool voice_report(const struct port *port, struct voice_report *out)
-{
-    const struct voice *voice = port->voice;
-
-    if (!voice || !voice->packets)
-        return false;
-    *out = (struct voice_report){
-        .ssrc = voice->ssrc,
-        .timestamp = voice->timestamp,
-        .packets = voice->packets,
-        .octets = voice->octets,
-        .clock = voice->clock,
-    };
-    return true;
 }
 
 const int16_t *voice_frame(const struct port *port, uint64_t due_us, unsigned *rate)

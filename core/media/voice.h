@@ -1,6 +1,7 @@
 /* What a port says of its own: the sum of its sources (the other side of a bridge that transcodes, prompts, music, a
- * conference), encoded as its far side wants it, under an SSRC and numbers of its own. It runs only while there are
- * sources; then packets of a bridge do not go out as they are. Worker's thread; allocates nothing per packet. */
+ * conference), encoded as its far side wants it, as one speaker of the stream that it hears (numbers.h). It runs only
+ * while there are sources; then packets of a bridge do not go out as they are. Worker's thread; allocates nothing per
+ * packet. */
 #ifndef MEDIA_VOICE_H
 #define MEDIA_VOICE_H
 
@@ -52,15 +53,6 @@ int voice_press(struct port *port, char key, unsigned ms);
 void voice_release(struct port *port, unsigned ms);
 /* All keys have been sent. */
 bool voice_keys_done(const struct port *port);
-
-/* Numbers for reports (RFC 3550 §6.4.1). */
-struct voice_report {
-    uint32_t ssrc, timestamp; /* of the packet that would go now */
-    uint32_t packets, octets;
-    unsigned clock;
-};
-/* False: it has said nothing. */
-bool voice_report(const struct port *port, struct voice_report *out);
 
 /* What is sent in this beat, after all sources: for a recorder of what the far side is told. At the rate of the voice.
  * NULL: nothing in this beat. */

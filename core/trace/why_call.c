@@ -153,8 +153,31 @@ static void contact_unreachable(struct why *why)
            why_str(why->report, "to"));
 }
 
+static bool was_sent_on(const struct why *why)
+{
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach(why->lines, i, line)
+    {
+        if (why_is(line, "event", "forwarded"))
+            return true;
+    }
+    return false;
+}
+
 static void unknown_number(struct why *why)
 {
+    if (was_sent_on(why)) {
+        why_say(why,
+                "It failed because the number to which it was sent on does not exist for who sent it on: there is no "
+                "such account, and the dialplan has no extension for it.");
+        why_do(
+            why,
+            "Correct it where that was set: `tandem forward` lists the forwards of all accounts, `tandem block list` "
+            "whose calls are sent elsewhere; a phone may forward by itself, too.");
+        return;
+    }
     why_say(why,
             "It failed because the number %s does not exist here: no account has that name, and the dialplan's "
             "context \"%s\" has no extension for it.",

@@ -71,7 +71,9 @@ BEGIN
     PERFORM tandem.need_account(account);
     IF EXISTS (SELECT FROM live.own_table o WHERE o.kind = set_live.kind) THEN
         RAISE EXCEPTION 'rows of the kind "%" are in a table of their own', kind
-            USING ERRCODE = 'invalid_parameter_value', HINT = format('INSERT INTO, UPDATE or DELETE FROM live.%I.', kind);
+            USING ERRCODE = 'invalid_parameter_value', HINT = CASE kind WHEN 'forward' THEN 'SELECT set_forward(account, condition, number) changes them.'
+                                                                       WHEN 'block' THEN 'SELECT block_caller(pattern, account) and unblock_caller() change them.'
+                                                                       ELSE format('INSERT INTO, UPDATE or DELETE FROM live.%I.', kind) END;
     END IF;
     IF value IS NULL THEN
         DELETE FROM live.row r WHERE r.kind = set_live.kind AND r.account = set_live.account AND r.key = set_live.key;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "call/last_caller.h"
+#include "call/route.h"
 #include "dialing.h"
 
 struct last {
@@ -13,11 +14,6 @@ struct last {
 };
 
 /* --- learning ---------------------------------------------------------------------------------------------------- */
-
-static bool is_account(const struct dialing *d, const char *name)
-{
-    return d->pbx->db && snapshot_account(db_snapshot(d->pbx->db), name);
-}
 
 /* The first row of a call stands; that somebody answered is added. */
 static void note_caller(struct dialing *d, const char *account, const struct call *call, const char *number,
@@ -60,7 +56,8 @@ static bool calls_itself(const struct call *call)
 static void tried(struct dialing *d, const struct call *call, const char *target)
 {
     const struct leg *caller = call->caller;
-    const char *name = strncmp(target, "account:", 8) == 0 ? target + 8 : target, *number;
+    const struct account *account = route_account(d->pbx, target);
+    const char *number;
     bool handed_over = call->first && call->first != caller; /* by a transfer: it is he who calls now */
     bool withheld = caller && (caller->anonymous || (call->anonymous && !handed_over));
 
@@ -69,8 +66,8 @@ static void tried(struct dialing *d, const struct call *call, const char *target
     number = dialing_first_try(d, call); /* later ones are not what he dialled */
     if (number && calls_itself(call))
         module_live_set(d->last->dialled, caller->account->name, "", number);
-    if (is_account(d, name) && !(caller->account && strcmp(caller->account->name, name) == 0))
-        note_caller(d, name, call, handed_over ? caller->number : call->from_number,
+    if (account && !(caller->account && strcmp(caller->account->name, account->name) == 0))
+        note_caller(d, account->name, call, handed_over ? caller->number : call->from_number,
                     handed_over ? caller->name : call->from_name, withheld, false);
 }
 

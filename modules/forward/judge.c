@@ -72,23 +72,10 @@ static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
     enum cause cause;
     char words[128];
 
-    /* Who has a call made for himself wants it (a wake-up call, click to dial). */
-    if (!account || attempt->emergency || is_account(attempt->on_behalf_of, account->name))
+    if (!account || attempt->emergency || attempt_is_own(attempt, account))
         return VERDICT_PASS;
     cause = refuses(f, account, words, sizeof words);
     return cause ? refuse(walk, cause, words) : VERDICT_PASS;
-}
-
-/* The words of the setting emergency_numbers. */
-static bool is_emergency(const struct pbx *pbx, const char *number)
-{
-    const char *list = snapshot_setting(db_snapshot(pbx->db), "emergency_numbers", "112 911 999");
-    size_t len = strlen(number);
-
-    for (const char *p = list; (p += strspn(p, " ,")), *p; p += strcspn(p, " ,"))
-        if (strcspn(p, " ,") == len && strncmp(p, number, len) == 0)
-            return true;
-    return false;
 }
 
 /* One of its phones calls. */
@@ -101,7 +88,7 @@ static enum verdict calls(void *arg, struct hook_walk *walk, void *subject)
     char words[128];
 
     account = account && f->pbx->db ? snapshot_account(db_snapshot(f->pbx->db), account->name) : NULL;
-    if (!account || !account->max_calls || is_emergency(f->pbx, call->dialled))
+    if (!account || !account->max_calls || pbx_is_emergency(f->pbx, call->dialled))
         return VERDICT_PASS;
     others = calls_of(f->pbx, account->name, call);
     if (others < account->max_calls)

@@ -27,7 +27,8 @@ void screen_hide(struct screen *s, struct call *call, bool hide)
     hide_caller(call, hide);
 }
 
-/* An account may always hide its number; a call that somebody else's phone sends on shows who that was. */
+/* An account may always hide its number, but not from who comes to help; a call that somebody else's phone sends on
+ * shows who that was. */
 static void hide_if_set(struct screen *s, struct call *call)
 {
     const struct account *account = call->caller ? call->caller->account : NULL;
@@ -35,7 +36,7 @@ static void hide_if_set(struct screen *s, struct call *call)
     if (!account || call->anonymous || call->first || call->redirect_count || module_call_data(s->ctx, call))
         return;
     account = snapshot_account(db_snapshot(s->pbx->db), account->name);
-    if (account && account->anonymous)
+    if (account && account->anonymous && !pbx_is_emergency(s->pbx, call->dialled))
         hide_caller(call, true);
 }
 
@@ -69,7 +70,8 @@ static enum verdict tried(void *arg, struct hook_walk *walk, void *subject)
     char words[128];
 
     hide_if_set(s, attempt->call);
-    if (!account || attempt->emergency || !is_blocked(s, attempt->call, account->name, &block))
+    if (!account || attempt->emergency || attempt_is_own(attempt, account) ||
+        !is_blocked(s, attempt->call, account->name, &block))
         return VERDICT_PASS;
     snprintf(words, sizeof words, "%.60s takes no calls from %.50s", account->name, block.pattern);
     hook_reject(walk, block.action == BLOCK_BUSY ? CAUSE_BUSY : CAUSE_BLOCKED, words);

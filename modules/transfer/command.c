@@ -127,7 +127,7 @@ static void transfer(void *arg, struct console_request *request, json_t *params)
     who = bridge_peer(by);
     context = context_of(by, who);
     if (*transfer_forbidden(by, who, context, to, why)) {
-        module_fail(request, "forbidden", "%s", why);
+        module_fail(request, "forbidden", "%.60s is not handed over: %s.", who->number, why);
         return;
     }
     reply = answer(by, who, to);

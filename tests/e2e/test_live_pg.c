@@ -340,6 +340,8 @@ START_TEST(mistakes_are_refused_in_words)
         {"SELECT set_live('call_back', '201', '{}', '202')", "in seconds since 1970"},
         {"SELECT set_live('last_caller', '201', '[]')", "{\"number\": \"0301234567\""},
         {"SELECT set_live('parked', '201', '12', 'internal/12')", "{\"slot\": 12}"},
+        {"SELECT set_live('forward', '201', '', 'always')", "SELECT set_forward("},
+        {"SELECT set_live('block', '201', '', '[')", "SELECT block_caller("},
         {"SELECT set_dnd('201', NULL)", "It is true or false"},
         {"SELECT set_live('dnd', '201', 'on', NULL)", "and no key"},
     };

@@ -110,6 +110,13 @@ START_TEST(a_key_of_the_phone_is_the_same_as_the_code_and_the_command)
     told(a, "<forwardingType>forwardImmediate</forwardingType><forwardStatus>false</forwardStatus>");
     set(a, SET_FORWARD("forwardImmediate", "true", "202")); /* to itself: the phone sees that it is not so */
     told(a, "<forwardingType>forwardImmediate</forwardingType><forwardStatus>false</forwardStatus>");
+    bed_live(bed, "dnd", "202", "", "on"); /* by SQL */
+    told(a, dnd_is(true));
+    told(b, dnd_is(true));
+    bed_live(bed, "forward", "202", "busy", "{\"number\":\"205\"}");
+    told(a, "<forwardingType>forwardBusy</forwardingType><forwardStatus>true</forwardStatus><forwardTo>205<");
+    bed_live(bed, "forward", "202", "busy", "{\"number\":\"\"}"); /* makes no sense: there is none */
+    told(b, "<forwardingType>forwardBusy</forwardingType><forwardStatus>false</forwardStatus>");
     ua_close(a);
     ua_close(b);
     ua_close(caller);

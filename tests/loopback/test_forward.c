@@ -222,6 +222,22 @@ START_TEST(who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy)
 }
 END_TEST
 
+START_TEST(who_forwards_to_a_group_that_he_is_in_is_left_in_peace_there)
+{
+    struct bed *bed = bed_open(FORWARD, RING);
+    struct ua *a = bed_registered(bed, "201"), *b = bed_registered(bed, "202"), *c = bed_registered(bed, "203");
+    struct message invite;
+
+    disturb_not(bed, "202", true);
+    forward(bed, "202", "busy", "300", 0);
+    ua_invite(a, "202", NULL);
+    invite = *must(ua_wait(c, "INVITE"));
+    expect_silence(bed, b, "INVITE");
+    taken(bed, a, c, &invite);
+    close_all(bed, a, b, c);
+}
+END_TEST
+
 START_TEST(a_call_that_one_has_made_for_oneself_comes_all_the_same)
 {
     struct bed *bed = bed_open(FORWARD, NULL);
@@ -277,6 +293,57 @@ START_TEST(what_follows_is_done_with_the_rights_and_limits_of_who_forwards)
     ck_assert_str_eq(bed->last_cause, "call-limit");
     ck_assert_str_eq(bed->last_detail, "1 s, the limit of account 202");
     close_all(bed, a, b, c);
+}
+END_TEST
+
+static void lives_outside(struct account *account)
+{
+    str_copy(account->context, sizeof account->context, "outside");
+    account->max_call = 1;
+}
+
+static void lives_there_without_a_limit(struct account *account)
+{
+    str_copy(account->context, sizeof account->context, "elsewhere");
+}
+
+/* 202 may call 7, and 203 may call 8; nobody may what another one may. */
+START_TEST(each_of_several_forwards_has_the_rights_of_its_own_account)
+{
+    struct bed *bed = bed_open(FORWARD, "extension('internal', '_2XX', function(call)\n"
+                                        "  call:dial { to = 'account:' .. call.extension }\n"
+                                        "end)\n"
+                                        "extension('internal', '9', function(call) call:dial { to = '204' } end)\n"
+                                        "extension('elsewhere', '7', function(call) call:dial { to = '203' } end)\n"
+                                        "extension('outside', '8', function(call)\n"
+                                        "  assert(call.forwarded_by == '203' and call.account == '201')\n"
+                                        "  call:dial { to = '204' }\n"
+                                        "end)\n");
+    struct ua *a = bed_registered(bed, "201"), *c = bed_registered(bed, "203"), *d = bed_registered(bed, "204");
+    static const char *const not_its_own[] = {"8", "9"}; /* of 203's context, of the caller's */
+    struct message invite;
+
+    bed_change(bed, "202", lives_there_without_a_limit);
+    bed_change(bed, "203", lives_outside);
+    forward(bed, "202", "always", "7", 0);
+    forward(bed, "203", "busy", "8", 0);
+    ua_invite(a, "202", NULL);
+    refuse(c, must(ua_wait(c, "INVITE")), 486);
+    invite = *must(ua_wait(d, "INVITE"));
+    ck_assert(says(&invite, "From", "sip:201@"));
+    ua_reply(d, &invite, 200, "OK", NULL);
+    must(ua_wait(d, "ACK"));
+    ua_ack(a, must(ua_wait(a, "200")));
+    ua_reply(d, must(ua_wait(d, "BYE")), 200, "OK", NULL);
+    ua_reply(a, must(ua_wait(a, "BYE")), 200, "OK", NULL);
+    bed_until(bed, bed->calls_ended == 1);
+    ck_assert_str_eq(bed->last_detail, "1 s, the limit of account 203");
+    for (size_t i = 0; i < COUNT_OF(not_its_own); i++) {
+        forward(bed, "202", "always", not_its_own[i], 0);
+        ua_invite(a, "202", NULL);
+        refused(bed, a, "404", "unknown-number", "");
+    }
+    close_all(bed, a, c, d);
 }
 END_TEST
 
@@ -538,8 +605,10 @@ int main(void)
     tcase_add_test(tc, forwards_in_a_row_are_all_told_of_and_a_circle_ends_with_words);
     tcase_add_test(tc, a_member_of_a_ring_does_not_send_the_call_of_the_others_on);
     tcase_add_test(tc, who_is_not_to_be_disturbed_is_busy_and_forwards_as_when_busy);
+    tcase_add_test(tc, who_forwards_to_a_group_that_he_is_in_is_left_in_peace_there);
     tcase_add_test(tc, a_call_that_one_has_made_for_oneself_comes_all_the_same);
     tcase_add_test(tc, what_follows_is_done_with_the_rights_and_limits_of_who_forwards);
+    tcase_add_test(tc, each_of_several_forwards_has_the_rights_of_its_own_account);
     tcase_add_test(tc, a_phone_that_redirects_is_told_of_as_well);
     tcase_add_test(tc, without_call_waiting_an_account_with_a_call_is_busy);
     tcase_add_test(tc, an_account_has_as_many_calls_as_it_may_in_both_directions);

@@ -1,5 +1,7 @@
 /* Whose calls get through, and who is shown: lists of callers of an account and of the switch, the code for who called
  * last, numbers that are hidden for a call or always. */
+#include <time.h>
+
 #include "forks.h"
 
 #define BOTH "[module screen]\n[module forward]\n[module dialing]\n"
@@ -106,6 +108,7 @@ END_TEST
     "  call:dial { to = call.extension:sub(4) }\n"                                                                     \
     "end)\n"                                                                                                           \
     "extension('internal', '*68', function(call) log(tostring(call:block_last())) end)\n"                              \
+    "extension('internal', '112', function(call) call:dial { to = '203' } end)\n"                                      \
     "extension('internal', '_2XX', function(call) call:dial { to = call.extension } end)\n"
 
 static void hides_always(struct account *account)
@@ -154,6 +157,40 @@ START_TEST(callers_without_a_number_can_be_blocked)
     command(bed, "block.remove", "{\"account\":\"202\",\"pattern\":\"anonymous\"}");
     refused(bed, a, "*31202", "603", "blocked", "202 takes no calls from 201");
     ua_close(a);
+    ua_close(b);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(who_calls_for_help_is_shown_and_gets_through)
+{
+    struct bed *bed = bed_open(BOTH, HIDES);
+    struct ua *a = bed_registered(bed, "201"), *c = bed_registered(bed, "203");
+
+    bed_change(bed, "201", hides_always);
+    command(bed, "block.add", "{\"account\":\"203\",\"pattern\":\"201\"}");
+    command(bed, "dnd", "{\"account\":\"203\",\"on\":true}");
+    ck_assert(says(comes(bed, a, "112", c), "From", "sip:201@"));
+    refused(bed, a, "203", "603", "blocked", "203 takes no calls from 201");
+    ua_close(a);
+    ua_close(c);
+    bed_close(bed);
+}
+END_TEST
+
+START_TEST(a_call_that_one_has_made_for_oneself_is_not_blocked)
+{
+    struct bed *bed = bed_open(BOTH, HIDES);
+    struct ua *b = bed_registered(bed, "202");
+    char params[100];
+
+    command(bed, "block.add", "{\"account\":\"202\",\"pattern\":\"*\"}");
+    command(bed, "block.add", "{\"account\":\"202\",\"pattern\":\"anonymous\"}");
+    snprintf(params, sizeof params, "{\"from\":\"202\",\"to\":\"203\",\"at\":%lld}", (long long)time(NULL));
+    command(bed, "originate", params); /* a wake-up call is one as well */
+    ua_reply(b, must(ua_wait(b, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(b, "ACK"));
+    bed_until(bed, bed->calls_ended == 1);
     ua_close(b);
     bed_close(bed);
 }
@@ -258,6 +295,8 @@ int main(void)
     tcase_add_test(tc, a_blocked_caller_does_not_get_through_and_others_do);
     tcase_add_test(tc, the_list_of_the_switch_counts_for_all_and_may_send_callers_elsewhere);
     tcase_add_test(tc, a_number_is_hidden_for_one_call_or_always);
+    tcase_add_test(tc, who_calls_for_help_is_shown_and_gets_through);
+    tcase_add_test(tc, a_call_that_one_has_made_for_oneself_is_not_blocked);
     tcase_add_test(tc, callers_without_a_number_can_be_blocked);
     tcase_add_test(tc, who_called_last_is_blocked_by_a_code);
     tcase_add_test(tc, a_last_caller_with_a_star_in_his_number_blocks_nobody_else);

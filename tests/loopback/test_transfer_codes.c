@@ -125,21 +125,39 @@ START_TEST(without_codes_all_keys_are_for_the_other_party)
 }
 END_TEST
 
+START_TEST(the_codes_are_what_the_settings_say)
+{
+    struct party p = talk();
+
+    bed_setting(p.bed, "transfer_code_blind", "##7");
+    bed_setting(p.bed, "transfer_code_attended", "A");
+    types(p.b, "*1");
+    hears_keys(p.a, "*1");
+    types(p.b, "A203#");
+    party_answers(p.c, &p.to_c);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
+    types(p.b, "A");
+    party_let_go(p.c);
+    types(p.b, "##7203#");
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.b);
+    hears_keys(p.a, "");
+    party_hear(p.a, &p.to_a, p.c, &p.to_c);
+    party_ends(&p, p.a, p.c);
+    party_close(&p);
+}
+END_TEST
+
 static void types_nothing(struct account *account)
 {
-    account->dtmf = DTMF_INFO;
+    keys_by_info(account);
     account_text(&account->transfer_codes, "none");
 }
 
 static void types_others(struct account *account)
 {
-    account->dtmf = DTMF_INFO;
+    keys_by_info(account);
     account_text(&account->transfer_codes, "none,##");
-}
-
-static void as_the_switch(struct account *account)
-{
-    account->dtmf = DTMF_INFO;
 }
 
 START_TEST(an_account_has_codes_of_its_own_or_none)
@@ -152,7 +170,7 @@ START_TEST(an_account_has_codes_of_its_own_or_none)
     bed_change(p.bed, "202", types_others);
     types(p.b, "*2203#");
     hears_keys(p.a, "*2203#");
-    bed_change(p.bed, "202", as_the_switch);
+    bed_change(p.bed, "202", keys_by_info);
     bed_setting(p.bed, "transfer_code_blind", "none");
     bed_change(p.bed, "201", types_others);
     types(p.a, "##203#");
@@ -463,6 +481,7 @@ int main(void)
     tcase_add_test(tc, a_pause_ends_the_number_and_the_caller_may_transfer_too);
     tcase_add_test(tc, keys_that_are_no_code_go_to_the_other_party_in_their_order);
     tcase_add_test(tc, without_codes_all_keys_are_for_the_other_party);
+    tcase_add_test(tc, the_codes_are_what_the_settings_say);
     tcase_add_test(tc, an_account_has_codes_of_its_own_or_none);
     tcase_add_loop_test(tc, a_number_that_does_not_exist_and_no_number_connect_the_two_again, 0,
                         (int)COUNT_OF(in_vain));

@@ -1,6 +1,6 @@
 /* Somebody hangs up, or changes his media, after message N of a transfer, for each N and each party of each kind of
- * transfer: whatever it meets, all legs, calls, dialogs and ports are gone when everybody has hung up. The phones
- * answer by themselves. */
+ * transfer: whatever it meets, all legs, calls, dialogs and ports are gone when everybody has hung up, and all their
+ * records are closed. The phones answer by themselves. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -47,6 +47,8 @@ struct stage {
     bool up[PARTIES], gone[PARTIES], rings[PARTIES]; /* gone: has hung up and takes no calls */
     bool offers[PARTIES];                            /* its own re-INVITE waits for an answer */
     unsigned messages;                               /* that came since the transfer was asked for */
+    int calls, legs;                                 /* whose records are open */
+    unsigned odd;                                    /* records that say what nobody has done */
     uint64_t last_ms;
 };
 
@@ -252,6 +254,18 @@ static void set_the_scene(struct stage *s)
     s->messages = 0;
 }
 
+/* What goes into the records. */
+static void recorded(void *arg, const struct event *event)
+{
+    struct stage *s = arg;
+    bool call = event->kind == EVENT_CALL_NEW || event->kind == EVENT_CALL_ENDED;
+    bool ends = event->kind == EVENT_CALL_ENDED || event->kind == EVENT_LEG_RECORDED;
+    enum cause cause = event->kind == EVENT_CALL_ENDED ? event->cause : event->leg ? event->leg->cause : CAUSE_NONE;
+
+    *(call ? &s->calls : &s->legs) += ends ? -1 : 1;
+    s->odd += ends && (cause == CAUSE_NONE || cause == CAUSE_INTERNAL || cause == CAUSE_SCRIPT_ERROR);
+}
+
 /* Calls, and dialogs: somebody may still be told how his transfer went. */
 static unsigned left(const struct stage *s)
 {
@@ -267,6 +281,7 @@ static bool walk(struct stage *s, int party, unsigned n)
     bool met = false;
 
     set_the_scene(s);
+    ck_assert_msg(s->calls >= 1 && s->legs >= 2, "%d calls, %d legs", s->calls, s->legs);
     ask_for_transfer(s);
     s->last_ms = now_ms();
     for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && now_ms() < s->last_ms + QUIET_MS;) {
@@ -282,12 +297,19 @@ static bool walk(struct stage *s, int party, unsigned n)
         look(s);
     ck_assert_msg(left(s) == 0, "%s: party %d acted after message %u: %u calls and dialogs are left", s->flow->name,
                   party, n, left(s));
+    bed_until(s->bed, s->calls == 0 && s->legs == 0);
+    ck_assert_msg(s->odd == 0 && list_empty(&s->bed->pbx->talks),
+                  "%s: party %d acted after message %u: the records say what was not", s->flow->name, party, n);
     return met;
 }
 
 START_TEST(whoever_hangs_up_whenever_nothing_is_left)
 {
     struct stage s = {.bed = bed_open("[module transfer]\n", NULL), .flow = &flows[_i]};
+    struct bus_subscription *listens = bus_subscribe(s.bed->pbx->bus,
+                                                     EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) |
+                                                         EVENT_BIT(EVENT_LEG_NEW) | EVENT_BIT(EVENT_LEG_RECORDED),
+                                                     recorded, &s);
 
     s.phone[A] = bed_registered(s.bed, "201");
     s.phone[B] = bed_registered(s.bed, "202");
@@ -300,6 +322,7 @@ START_TEST(whoever_hangs_up_whenever_nothing_is_left)
     for (int i = 0; i < PARTIES; i++)
         if (s.phone[i])
             ua_close(s.phone[i]);
+    bus_unsubscribe(listens);
     bed_close(s.bed);
 }
 END_TEST

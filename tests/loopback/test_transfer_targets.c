@@ -149,6 +149,19 @@ START_TEST(where_the_dialplan_has_nothing_for_him_a_phone_transfers_nobody_and_t
 }
 END_TEST
 
+START_TEST(who_is_handed_over_goes_where_who_transfers_may_call_and_he_himself_may_not)
+{
+    struct party p = with_a_guest();
+
+    ck_assert_int_eq(party_refer(p.a, "9203", NULL, false), 202);
+    party_answers(p.c, &p.to_c);
+    party_let_go(p.a);
+    party_hear(p.b, &p.to_b, p.c, &p.to_c);
+    party_ends(&p, p.b, p.c);
+    party_close(&p);
+}
+END_TEST
+
 START_TEST(whom_he_talks_to_already_he_hands_over_whatever_number_stands_beside_the_dialog)
 {
     struct party p = with_a_guest();
@@ -411,6 +424,7 @@ int main(void)
     tcase_add_test(tc, who_has_called_a_conference_brings_the_other_party_into_it);
     tcase_add_loop_test(tc, where_the_dialplan_has_nothing_for_him_a_phone_transfers_nobody_and_the_call_goes_on, 0,
                         (int)COUNT_OF(news));
+    tcase_add_test(tc, who_is_handed_over_goes_where_who_transfers_may_call_and_he_himself_may_not);
     tcase_add_test(tc, whom_he_talks_to_already_he_hands_over_whatever_number_stands_beside_the_dialog);
     tcase_add_test(tc, groups_are_there_by_name_and_number_and_what_is_neither_is_not);
     tcase_add_test(tc, a_script_is_told_at_once_that_the_party_may_not_go_there_and_people_read_why);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/obj.h"
+#include "call/route.h"
 
 extern const struct module tandem_module;
 
@@ -216,6 +217,11 @@ const struct account *snapshot_account(const struct snapshot *snapshot, const ch
         if (strcmp(accounts[i]->name, name) == 0)
             return accounts[i];
     return NULL;
+}
+
+const struct account *route_account(const struct pbx *pbx, const char *target)
+{
+    return snapshot_account(NULL, strncmp(target, "account:", 8) == 0 ? target + 8 : target);
 }
 
 unsigned pbx_seconds(const struct pbx *pbx, const char *setting, unsigned otherwise)

@@ -76,6 +76,7 @@ static inline void sound_ports_packet(struct sound_ports *s, unsigned which, uin
 
     if (packet_kind(packet, len) != PACKET_RTP || rtp_parse(packet, len, &head) < 0 || !port->accepts[head.pt])
         return;
+    rtp_count_packet(&port->count, &head, s->now_us, port->rate);
     port->last_us = s->now_us;
     if (port->keys.is_event[head.pt])
         keys_packet(port, packet, len, &head);

@@ -26,6 +26,8 @@
 #define HEARD_FRAMES 20u
 #define STILL_MS 60 /* what comes so late is not heard */
 #define RUNS_MAX 6  /* of a test, on a machine that stands still each time */
+#define TALKER_SSRC 7919u
+#define PADDING 4u /* behind each packet of a talker: by this another one knows it */
 
 extern char **environ;
 
@@ -70,6 +72,11 @@ struct talker {
         size_t len;
         uint8_t bytes[1500];
     } late[16];
+    struct {
+        bool begun;
+        uint16_t seq;
+        uint32_t ssrc, timestamp; /* timestamp: of sound */
+    } stream;                     /* that it hears */
     struct ear *ear;
     struct event_reader key_reader;
     int16_t heard[HEARD_FRAMES * FRAME];
@@ -211,13 +218,16 @@ static unsigned dice(struct talker *talker, unsigned sides)
     return (talker->seed >> 16) % sides;
 }
 
-/* Through the network. */
+/* Through the network. packet has room for the padding. */
 static void send_packet(struct talker *talker, uint8_t *packet, size_t len, unsigned pt, bool marker,
                         uint32_t timestamp)
 {
     unsigned wait = talker->jitter_ms ? dice(talker, talker->jitter_ms + 1) : 0;
 
-    packet[0] = 0x80;
+    memset(packet + len, 0, PADDING);
+    len += PADDING;
+    packet[len - 1] = PADDING;
+    packet[0] = 0xA0;
     packet[1] = (uint8_t)(marker << 7 | pt);
     packet[2] = (uint8_t)(talker->seq >> 8);
     packet[3] = (uint8_t)talker->seq;
@@ -271,7 +281,7 @@ static void speak(struct talker *talker)
         if (dtmf_idle(&talker->tones))
             sound_sine(pcm, FRAME, talker->hz, RATE, TALKER_AMPLITUDE, &talker->phase);
         dtmf_play(&talker->tones, RATE, pcm, FRAME);
-        len = codec_encode(talker->encoder, pcm, FRAME, packet + 12, sizeof packet - 12);
+        len = codec_encode(talker->encoder, pcm, FRAME, packet + 12, sizeof packet - 12 - PADDING);
         ck_assert_int_gt(len, 0);
         send_packet(talker, packet, 12 + (size_t)len, talker->codecs[0].pt, false, talker->timestamp);
         break;
@@ -321,6 +331,27 @@ static void hear_tones(struct talker *talker, const int16_t *frame)
             talker->count.tones[at++] = reports[i].key;
 }
 
+/* Whoever speaks. A few packets may be missing, or late. */
+static void check_stream(struct talker *talker, const struct rtp_head *head, bool key)
+{
+    int ahead = (int16_t)(head->seq - talker->stream.seq);
+
+    if (talker->stream.begun) {
+        ck_assert_uint_eq(head->ssrc, talker->stream.ssrc);
+        ck_assert_int_gt(ahead, -100);
+        ck_assert_int_lt(ahead, 1000);
+        if (ahead > 0 && !key)
+            ck_assert_int_ge((int32_t)(head->timestamp - talker->stream.timestamp), 0);
+    }
+    ck_assert(head->ssrc % TALKER_SSRC != 1000 || head->ssrc > 1000000); /* no talker's */
+    if (!talker->stream.begun || (ahead > 0 && !key))
+        talker->stream.timestamp = head->timestamp;
+    if (!talker->stream.begun || ahead > 0)
+        talker->stream.seq = head->seq;
+    talker->stream.ssrc = head->ssrc;
+    talker->stream.begun = true;
+}
+
 static void hear_packet(struct talker *talker, const uint8_t *packet, size_t len)
 {
     struct jitter_packet in = {0};
@@ -335,14 +366,14 @@ static void hear_packet(struct talker *talker, const uint8_t *packet, size_t len
     in = (struct jitter_packet){.ssrc = head.ssrc, .timestamp = head.timestamp, .seq = head.seq, .pt = head.pt};
     in.payload = rtp_payload(packet, len, &in.len);
     ear_packet(talker->ear, &in, talkers_clock_ms() * 1000);
+    check_stream(talker, &head, events_of(talker) && head.pt == events_of(talker)->pt);
     if (events_of(talker) && head.pt == events_of(talker)->pt) {
         hear_key(talker, &head, in.payload, in.len);
         return;
     }
-    talker->count.ssrcs += !talker->count.packets || head.ssrc != talker->count.ssrc;
     talker->count.packets++;
     talker->count.pt = head.pt;
-    talker->count.ssrc = head.ssrc;
+    talker->count.relayed = packet[0] & 0x20;
     talker->count.payload = in.len;
 }
 
@@ -483,7 +514,7 @@ struct talker *talker_new(const char *codecs, double hz)
     struct talker *talker = mem_new(sizeof *talker);
 
     talker->hz = hz;
-    talker->seed = talker->ssrc = 1000 + 7919 * ++t.count;
+    talker->seed = talker->ssrc = 1000 + TALKER_SSRC * ++t.count;
     talker->rtp = bound_socket(&talker->addr);
     talker->rtcp = bound_socket(&talker->rtcp_addr);
     talker->ear = ear_new(RATE, 0, 0);
@@ -552,14 +583,14 @@ void talker_press(struct talker *talker, char key, unsigned ms)
 
 void talker_throw_key(struct talker *talker, unsigned n)
 {
-    uint8_t packet[12 + EVENT_BYTES] = {0};
+    uint8_t packet[12 + EVENT_BYTES + PADDING] = {0};
 
     packet[12] = (uint8_t)(n % 10);
     packet[13] = 0x8a;
     packet[15] = 160;
     talker->timestamp += 160;
     talker->key_time += 160;
-    send_packet(talker, packet, sizeof packet, events_of(talker)->pt, true, talker->timestamp);
+    send_packet(talker, packet, 12 + EVENT_BYTES, events_of(talker)->pt, true, talker->timestamp);
 }
 
 void talker_press_tones(struct talker *talker, char key, unsigned ms)
@@ -576,11 +607,6 @@ void talker_network(struct talker *talker, unsigned lost_percent, unsigned jitte
 {
     talker->lost_percent = lost_percent;
     talker->jitter_ms = jitter_ms;
-}
-
-uint32_t talker_ssrc(const struct talker *talker)
-{
-    return talker->ssrc;
 }
 
 const struct talker_count *talker_count(const struct talker *talker)

@@ -66,8 +66,6 @@ void talker_throw_key(struct talker *talker, unsigned n);
 /* Of each hundred packets that it sends, so many do not arrive; others come up to jitter_ms late. */
 void talker_network(struct talker *talker, unsigned lost_percent, unsigned jitter_ms);
 
-/* Of its own packets. */
-uint32_t talker_ssrc(const struct talker *talker);
 /* Each packet goes out twice. */
 void talker_double(struct talker *talker);
 
@@ -76,11 +74,13 @@ double talker_hears(const struct talker *talker, double hz);
 /* Everything it has heard is forgotten. */
 void talker_forget(struct talker *talker);
 
-/* RTP that came: packets, of keys, and the last one's payload type, SSRC, bytes of payload. */
+/* RTP that came: packets, of keys, and the last one's payload type, bytes of payload, and whether another talker made
+ * it (the switch has passed it on as it is). Each talker checks that it hears one stream as long as it lives: one SSRC,
+ * which is nobody else's, and numbers and times that go on. */
 struct talker_count {
-    unsigned packets, key_packets, ssrcs;
+    unsigned packets, key_packets;
     uint8_t pt;
-    uint32_t ssrc;
+    bool relayed;
     size_t payload;
     char keys[32];          /* that came as telephone-event */
     unsigned key_ms;        /* how long the last of them was */

@@ -46,6 +46,7 @@ START_TEST(sound_and_reports_are_protected_on_the_encrypted_side_only)
     struct secure out = {.ctx = NULL}, in = {.ctx = NULL};
     struct sealed packet, report = {.data = {0x80, 201, 0, 1, 9, 9, 9, 'r'}, .len = 8};
     union addr dest = *media_port_addr(p->a.port);
+    uint8_t to_alice[4], to_bob[4]; /* the streams that they hear */
     size_t len;
 
     ck_assert_int_eq(secure_set(&out, &theirs, false), 0);
@@ -56,21 +57,23 @@ START_TEST(sound_and_reports_are_protected_on_the_encrypted_side_only)
         send_sealed(&p->alice, &p->a, &packet);
         loop_turn(t.loop, 2);
     } while (!(try_receive(p->bob.rtp, heard, sizeof heard) == 172 && heard[12] == 'k'));
+    memcpy(to_bob, heard + 8, sizeof to_bob);
     send_packet(&p->bob, &p->b, 8, 'm');
     TURN_UNTIL((len = try_receive(p->alice.rtp, packet.data, 200)) > 172);
     ck_assert(secure_open(&in, packet.data, &len, false));
     ck_assert_uint_eq(len, 172);
     ck_assert_int_eq(packet.data[12], 'm');
+    memcpy(to_alice, packet.data + 8, sizeof to_alice);
     addr_set_port(&dest, (uint16_t)(addr_port(&dest) + 1));
     ck_assert(secure_seal(&out, report.data, &report.len, true));
     send_rtcp(p->alice.rtcp, &p->a, 1, 'x'); /* plain: not for bob */
     ck_assert_int_gt(sendto(p->alice.rtcp, report.data, report.len, 0, &dest.sa, addr_len(&dest)), 8);
     TURN_UNTIL(try_receive(p->bob.rtcp, heard, sizeof heard) == 8);
-    ck_assert_int_eq(heard[7], 'r');
+    ck_assert_mem_eq(heard + 4, to_bob, sizeof to_bob);
     send_rtcp(p->bob.rtcp, &p->b, 1, 's');
     TURN_UNTIL((len = try_receive(p->alice.rtcp, packet.data, 200)) > 8);
     ck_assert(secure_open(&in, packet.data, &len, true));
-    ck_assert_int_eq(packet.data[7], 's');
+    ck_assert_mem_eq(packet.data + 4, to_alice, sizeof to_alice);
     media_port_keys(p->a.port, NULL, NULL);
     do {
         send_packet(&p->alice, &p->a, 8, 'p');
@@ -167,6 +170,7 @@ START_TEST(a_phone_with_dtls_is_heard_from_its_handshake_on_and_its_reports_too)
     struct fingerprint shown;
     struct watched a, b;
     union addr dest;
+    uint8_t to_alice[4], to_bob[4]; /* the streams that they hear */
     size_t len, media = 0;
 
     X509_free(reports.certificate); /* one phone, one certificate */
@@ -199,11 +203,13 @@ START_TEST(a_phone_with_dtls_is_heard_from_its_handshake_on_and_its_reports_too)
     packet = packet_under(&out, &alice, 'k');
     send_sealed(&alice, &a, &packet);
     expect_rtp(&bob, 8, 'k');
+    memcpy(to_bob, heard + 8, sizeof to_bob);
     send_packet(&bob, &b, 8, 'm');
     TURN_UNTIL((len = shake(&dtls, alice.rtp, &a, 0)) > 172);
     memcpy(packet.data, heard, len);
     ck_assert(secure_open(&in, packet.data, &len, false));
     ck_assert_int_eq(packet.data[12], 'm');
+    memcpy(to_alice, packet.data + 8, sizeof to_alice);
 
     dest = *media_port_addr(a.port);
     if (!mux) {
@@ -217,12 +223,12 @@ START_TEST(a_phone_with_dtls_is_heard_from_its_handshake_on_and_its_reports_too)
                          8);
         loop_turn(t.loop, 5);
     } while (try_receive(bob.rtcp, heard, sizeof heard) != 8);
-    ck_assert_int_eq(heard[7], 'r');
+    ck_assert_mem_eq(heard + 4, to_bob, sizeof to_bob);
     send_rtcp(bob.rtcp, &b, 1, 's');
     TURN_UNTIL((len = mux ? shake(&dtls, alice.rtp, &a, 0) : shake(&reports, alice.rtcp, &a, 1)) > 8);
     memcpy(report.data, heard, len);
     ck_assert(secure_open(mux ? &in : &report_in, report.data, &len, true));
-    ck_assert_int_eq(report.data[7], 's');
+    ck_assert_mem_eq(report.data + 4, to_alice, sizeof to_alice);
     /* An end of it, and sound is plain again. */
     media_port_keys(a.port, NULL, NULL);
     do {

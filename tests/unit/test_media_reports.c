@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "media/media.h"
+#include "media/rtp.h"
 
 #define DEADLINE_MS 10000
 #define REPORT_MS 500
@@ -29,8 +30,10 @@ struct phone {
     union addr addr, rtcp_addr;
     uint8_t pt;
     uint16_t seq;
+    bool marks; /* its packets */
     uint32_t ssrc;
-    uint8_t got[2048]; /* the last packet that wait_rtcp() has seen */
+    struct rtp_head heard; /* the last packet of sound */
+    uint8_t got[2048];     /* the last packet that wait_rtcp() has seen */
     size_t got_len;
 };
 
@@ -191,7 +194,7 @@ static void send_to(int fd, const struct phone *phone, unsigned offset, const ui
 /* One packet of sound; skip: so many are lost before it. */
 static void talk(struct phone *phone, unsigned skip)
 {
-    uint8_t packet[172] = {0x80, phone->pt};
+    uint8_t packet[172] = {0x80, (uint8_t)(phone->marks << 7 | phone->pt)};
 
     phone->seq = (uint16_t)(phone->seq + skip);
     packet[2] = (uint8_t)(phone->seq >> 8);
@@ -204,9 +207,10 @@ static void talk(struct phone *phone, unsigned skip)
 
 static bool hears(struct phone *phone)
 {
-    uint8_t packet[256];
+    uint8_t packet[2048];
+    ssize_t len = recv(phone->rtp, packet, sizeof packet, 0);
 
-    return recv(phone->rtp, packet, sizeof packet, 0) > 0;
+    return len > 0 && rtp_parse(packet, (size_t)len, &phone->heard) == 0;
 }
 
 static size_t unhex(const char *hex, uint8_t *out)
@@ -228,9 +232,7 @@ static size_t unhex(const char *hex, uint8_t *out)
 /* The next packet of sound that comes is of this stream; 0: there is none. */
 static uint32_t hears_stream(struct phone *phone)
 {
-    uint8_t packet[2048];
-
-    return recv(phone->rtp, packet, sizeof packet, 0) > 12 ? get32(packet + 8) : 0;
+    return hears(phone) ? phone->heard.ssrc : 0;
 }
 
 static void reports(struct phone *phone, const char *hex)
@@ -246,6 +248,14 @@ static bool got_rtcp(struct phone *phone)
 
     phone->got_len = n > 0 ? (size_t)n : 0;
     return n > 0;
+}
+
+/* The next report of this length; ours have names, and others. */
+static void await_rtcp(struct phone *phone, size_t len)
+{
+    do
+        TURN_UNTIL(got_rtcp(phone));
+    while (phone->got_len != len);
 }
 
 /* Both talk until the bridge stands. */
@@ -269,33 +279,97 @@ static void hung_up(void)
 
 /* --- what phones say to each other ------------------------------------------------------------------------------- */
 
-#define ADA_SR                                                                                                         \
-    "81c8000c ada00001 e6b5a780 80000000 0000a0b0 00000064 00003e80 b0b00001 00000000 00000001 00000008 00000000 "     \
-    "00000000 "
+#define SR_OF(ssrc, about)                                                                                             \
+    "81c8000c " ssrc " e6b5a780 80000000 0000a0b0 00000064 00003e80 " about                                            \
+    " 00000000 00000001 00000008 00000000 00000000 "
 #define ADA_NAME "81ca0006 ada00001 010f 61646140313932 2e302e322e31 3333 00 0000 "
 
-START_TEST(a_report_reaches_the_other_phone_under_a_name_of_ours_that_stays)
+/* Ada, about the stream that she hears. */
+static void ada_reports(void)
+{
+    char hex[512];
+
+    snprintf(hex, sizeof hex, SR_OF("ada00001", "%08x") ADA_NAME, t.ada.heard.ssrc);
+    reports(&t.ada, hex);
+}
+
+START_TEST(a_report_reaches_the_other_phone_about_his_stream_and_the_one_he_hears)
 {
     char name[16];
 
     bridged();
     for (int i = 0; i < 2; i++) {
-        reports(&t.ada, ADA_SR ADA_NAME);
-        TURN_UNTIL(got_rtcp(&t.bob));
-        ck_assert_uint_eq(t.bob.got_len, 52 + 28);
+        ada_reports();
+        await_rtcp(&t.bob, 52 + 28);
         ck_assert_uint_eq(t.bob.got[1], 200);
-        ck_assert_uint_eq(get32(t.bob.got + 4), 0xada00001);
+        ck_assert_uint_eq(get32(t.bob.got + 4), t.bob.heard.ssrc);
         ck_assert_uint_eq(get32(t.bob.got + 28), 0xb0b00001);
         ck_assert_uint_eq(t.bob.got[53], 202);
+        ck_assert_uint_eq(get32(t.bob.got + 56), t.bob.heard.ssrc);
         ck_assert_uint_eq(t.bob.got[61], 16);
         if (i)
             ck_assert_mem_eq(t.bob.got + 62, name, sizeof name);
         memcpy(name, t.bob.got + 62, sizeof name);
         ck_assert_ptr_null(memmem(t.bob.got, t.bob.got_len, "ada@", 4));
+        ck_assert_ptr_null(memmem(t.bob.got, t.bob.got_len, "\xad\xa0\0\1", 4));
     }
     hung_up();
     ck_assert_uint_eq(t.ada.final.reports, 2);
     ck_assert_uint_eq(t.ada.final.bad_reports, 0);
+}
+END_TEST
+
+START_TEST(times_and_numbers_of_a_report_are_those_that_each_side_knows)
+{
+    char hex[512];
+    uint16_t highest;
+
+    bridged();
+    t.ada.marks = true; /* so that it is known from those under way */
+    t.ada.seq += 3;
+    highest = t.ada.seq;
+    talk(&t.ada, 0);
+    TURN_UNTIL(hears(&t.bob) && t.bob.heard.marker);
+    /* Ada: the packet just sent was said half a second ago. */
+    snprintf(hex, sizeof hex, "80c80006 ada00001 e6b5a780 80000000 %08x 00000064 00003e80 ", highest * 160u + 4000);
+    reports(&t.ada, hex);
+    await_rtcp(&t.bob, 28);
+    ck_assert_uint_eq(get32(t.bob.got + 16), t.bob.heard.timestamp + 4000);
+    ck_assert_uint_gt(get32(t.bob.got + 20), 0);
+    ck_assert_uint_eq(get32(t.bob.got + 24), 160 * get32(t.bob.got + 20)); /* what went to him, not what she sent */
+    /* Bob: he has heard her up to there. */
+    snprintf(hex, sizeof hex, "81c90007 b0b00001 %08x 00000003 %08x 00000190 a7808000 00000000", t.bob.heard.ssrc,
+             0x70000u | t.bob.heard.seq);
+    reports(&t.bob, hex);
+    await_rtcp(&t.ada, 32);
+    ck_assert_uint_eq(get32(t.ada.got + 8), 0xada00001);
+    ck_assert_uint_eq(get32(t.ada.got + 16) & 0xFFFF, highest);
+    hung_up();
+}
+END_TEST
+
+START_TEST(who_leaves_a_conversation_does_not_end_what_the_other_hears)
+{
+    struct rtp_head before;
+
+    bridged();
+    reports(&t.bob, "80c90001 b0b00001 81cb0001 b0b00001"); /* BYE */
+    await_rtcp(&t.ada, 8);
+    ck_assert_uint_eq(get32(t.ada.got + 4), t.ada.heard.ssrc);
+    before = t.ada.heard;
+    phone_close(&t.bob);
+    memset(&t.bob, 0, sizeof t.bob);
+    phone_open(&t.bob, 0xB0B00002); /* somebody else takes over */
+    media_bridge(t.ada.port, t.bob.port);
+    while (!hears(&t.ada) || !t.ada.heard.marker) { /* his first */
+        if (t.ada.heard.seq != before.seq)
+            before = t.ada.heard;
+        talk(&t.bob, 0);
+        loop_turn(t.loop, 2);
+    }
+    ck_assert_uint_eq(t.ada.heard.ssrc, before.ssrc);
+    ck_assert_uint_eq(t.ada.heard.seq, (uint16_t)(before.seq + 1));
+    hung_up();
 }
 END_TEST
 
@@ -304,7 +378,7 @@ START_TEST(two_ports_of_one_phone_have_one_name_in_its_reports)
     bridged();
     media_port_name(t.bob.port, 0x0123456789abcdef);
     do { /* until it has come */
-        reports(&t.ada, ADA_SR ADA_NAME);
+        ada_reports();
         TURN_UNTIL(got_rtcp(&t.bob));
     } while (memcmp(t.bob.got + 62, "0123456789abcdef", 16) != 0);
     hung_up();
@@ -313,13 +387,20 @@ END_TEST
 
 START_TEST(the_answer_to_a_report_that_passed_tells_the_way_and_what_was_lost)
 {
+    char answer[200];
+
     bridged();
-    reports(&t.ada, ADA_SR ADA_NAME);
+    ada_reports();
     TURN_UNTIL(got_rtcp(&t.bob));
     /* Bob: of Ada's last 256 packets 64 did not come, 25 in all */
-    reports(&t.bob, "81c90007 b0b00001 ada00001 40000019 00000200 00000190 a7808000 00000000");
-    TURN_UNTIL(got_rtcp(&t.ada));
-    ck_assert_uint_eq(t.ada.got_len, 32); /* as he sent it: it is about her stream */
+    snprintf(answer, sizeof answer, "81c90007 b0b00001 %08x 40000019 00000200 00000190 a7808000 00000000",
+             t.bob.heard.ssrc);
+    reports(&t.bob, answer);
+    await_rtcp(&t.ada, 32);
+    ck_assert_uint_eq(get32(t.ada.got + 8), 0xada00001); /* it is about her stream */
+    ck_assert_uint_eq(get32(t.ada.got + 12), 0x40000019);
+    ck_assert_uint_eq(get32(t.ada.got + 20), 0x190);
+    ck_assert_uint_eq(get32(t.ada.got + 24), 0xa7808000);
     for (unsigned i = 0; i < 200; i++) {
         talk(&t.ada, 0);
         loop_turn(t.loop, 1);
@@ -411,7 +492,7 @@ START_TEST(where_the_other_phone_never_reports_we_do_for_its_stream)
     }
     ck_assert_uint_eq(t.ada.got[0], 0x81);
     ck_assert_uint_eq(t.ada.got[1], 200); /* SR: she hears his stream */
-    ck_assert_uint_eq(get32(t.ada.got + 4), 0xB0B00001);
+    ck_assert_uint_eq(get32(t.ada.got + 4), t.ada.heard.ssrc);
     ck_assert_uint_gt(get32(t.ada.got + 20), 0); /* packets */
     ck_assert_uint_eq(get32(t.ada.got + 24), 160 * get32(t.ada.got + 20));
     ck_assert_uint_eq(get32(t.ada.got + 28), 0xADA00001);
@@ -430,7 +511,7 @@ START_TEST(our_sender_reports_can_be_answered)
         loop_turn(t.loop, 5);
     }
     ck_assert_uint_eq(t.ada.got[1], 200);
-    snprintf(answer, sizeof answer, "81c90007 ada00001 b0b00001 00000000 00000001 00000008 %08x 00000000",
+    snprintf(answer, sizeof answer, "81c90007 ada00001 %08x 00000000 00000001 00000008 %08x 00000000", t.ada.heard.ssrc,
              get32(t.ada.got + 8) << 16 | get32(t.ada.got + 12) >> 16);
     reports(&t.ada, answer);
     while (!t.ada.last.rtt_us) {
@@ -473,7 +554,7 @@ START_TEST(where_sound_is_converted_each_phone_talks_about_the_switch)
     snprintf(answer, sizeof answer, "81c90007 ada00001 %08x 32000009 00000100 00000008 %08x 00000000", heard,
              get32(t.ada.got + 8) << 16 | get32(t.ada.got + 12) >> 16);
     reports(&t.ada, answer);
-    reports(&t.bob, ADA_SR); /* about streams that he does not hear */
+    reports(&t.bob, SR_OF("b0b00001", "b0b0000f")); /* about streams that he does not hear */
     while (!t.ada.last.reports || !t.ada.last.out.mos_now || !t.bob.last.bad_reports) {
         talk(&t.ada, 0);
         talk(&t.bob, 0);
@@ -493,6 +574,7 @@ END_TEST
 START_TEST(damaged_and_foreign_reports_are_counted_go_nowhere_and_hurt_nobody)
 {
     uint8_t noise[1500];
+    char last[200];
     uint32_t chance = 4711;
 
     bridged();
@@ -510,10 +592,10 @@ START_TEST(damaged_and_foreign_reports_are_counted_go_nowhere_and_hurt_nobody)
         send_to(t.ada.rtp, &t.ada, 0, noise, len);
         loop_turn(t.loop, 1);
     }
-    reports(&t.ada, "80c90001 ada0000f");
-    do
-        TURN_UNTIL(got_rtcp(&t.bob));
-    while (t.bob.got_len != 8 || get32(t.bob.got + 4) != 0xada0000f);
+    snprintf(last, sizeof last, "81c90007 ada00001 %08x 00000000 00000001 00000000 00000000 00000000",
+             t.ada.heard.ssrc);
+    reports(&t.ada, last);
+    await_rtcp(&t.bob, 32);
     talk(&t.ada, 0);
     TURN_UNTIL(hears(&t.bob));
     hung_up();
@@ -534,8 +616,12 @@ START_TEST(a_stranger_cannot_report_for_a_phone)
     ck_assert_int_eq(bind(fd, &other.sa, addr_len(&other)), 0);
     {
         uint8_t packet[64];
-        size_t len = unhex("81c90007 ada00001 b0b00001 ff000fff 00000200 00000190 00000000 00000000", packet);
+        char hex[200];
+        size_t len;
 
+        snprintf(hex, sizeof hex, "81c90007 ada00001 %08x ff000fff 00000200 00000190 00000000 00000000",
+                 t.ada.heard.ssrc);
+        len = unhex(hex, packet);
         send_to(fd, &t.ada, 1, packet, len);
     }
     reports(&t.ada, "80c90001 ada0000f"); /* behind it, and this one is hers */
@@ -557,7 +643,9 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, a_report_reaches_the_other_phone_under_a_name_of_ours_that_stays);
+    tcase_add_test(tc, a_report_reaches_the_other_phone_about_his_stream_and_the_one_he_hears);
+    tcase_add_test(tc, times_and_numbers_of_a_report_are_those_that_each_side_knows);
+    tcase_add_test(tc, who_leaves_a_conversation_does_not_end_what_the_other_hears);
     tcase_add_test(tc, two_ports_of_one_phone_have_one_name_in_its_reports);
     tcase_add_test(tc, the_answer_to_a_report_that_passed_tells_the_way_and_what_was_lost);
     tcase_add_test(tc, loss_on_the_way_to_us_is_rated_window_by_window);

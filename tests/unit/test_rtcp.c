@@ -164,52 +164,111 @@ END_TEST
 #define NAME "ABCDEFGHabcdefgh"
 #define NAME_HEX "4142434445464748 6162636465666768 "
 
-START_TEST(a_report_crosses_as_it_is_under_a_name_of_ours)
+/* Bob, who hears 0x0b0b0b0b, is heard as 0x5a5a5a5a; that stream is that of 0xaabbccdd, by 5 numbers on. */
+static const struct rtcp_crossing bob = {.name = NAME,
+                                         .ssrc = 0x5a5a5a5a,
+                                         .speaks = true,
+                                         .sender = 0x11223344,
+                                         .time_add = 0x01000000,
+                                         .packets = 7,
+                                         .octets = 1120,
+                                         .hears = true,
+                                         .heard = 0x0b0b0b0b,
+                                         .source = 0xaabbccdd,
+                                         .seq_add = 5,
+                                         .highest = 0x30002};
+
+static void expect_crossing(const struct rtcp_crossing *as, const char *in, const char *wanted)
 {
     uint8_t packet[256], out[256];
-    size_t len = unhex(SR_HEAD SR_TIME SR_BLOCK SDES_BOB), out_len;
+    size_t len = unhex(in), out_len;
 
     memcpy(packet, bytes, len);
-    out_len = rtcp_cross(packet, len, NAME, out, sizeof out);
-    ck_assert_uint_eq(out_len, unhex(SR_HEAD SR_TIME SR_BLOCK "81ca0006 11223344 0110" NAME_HEX "0000"));
+    ck_assert_int_eq(rtcp_read(packet, len, &(struct rtcp_reader){.arg = NULL}), 0);
+    out_len = rtcp_cross(packet, len, as, out, sizeof out);
+    ck_assert_uint_eq(out_len, unhex(wanted));
     ck_assert_mem_eq(out, bytes, out_len);
+    ck_assert(!out_len || rtcp_read(out, out_len, &(struct rtcp_reader){.arg = NULL}) == 0);
+}
+
+#define HEARD_BLOCK(highest) "0b0b0b0b 40000019 " highest " 00000050 a7808000 00018000 "
+#define SOURCE_BLOCK(highest) "aabbccdd 40000019 " highest " 00000050 a7808000 00018000 "
+#define OUR_SDES "81ca0006 5a5a5a5a 0110" NAME_HEX "0000 "
+
+START_TEST(a_report_crosses_in_the_numbers_of_the_other_side_under_a_name_of_ours)
+{
+    expect_crossing(&bob, SR_HEAD SR_TIME HEARD_BLOCK("00000005") SDES_BOB,
+                    "81c8000c 5a5a5a5a e6b5a780 80000000 0100a0b0 00000007 00000460 " SOURCE_BLOCK("00030000")
+                        OUR_SDES);
+    /* Over the wrap of either side, however often he has seen one. */
+    expect_crossing(&bob, "81c90007 11223344 " HEARD_BLOCK("0001ffff"), "81c90007 5a5a5a5a " SOURCE_BLOCK("0002fffa"));
+    expect_crossing(&bob, "81c90007 11223344 " HEARD_BLOCK("00040002"), "81c90007 5a5a5a5a " SOURCE_BLOCK("0002fffd"));
+    expect_crossing(&bob, "81c90007 11223344 " HEARD_BLOCK("00000007"), "81c90007 5a5a5a5a " SOURCE_BLOCK("00030002"));
 }
 END_TEST
 
-START_TEST(what_says_who_somebody_is_does_not_cross)
+START_TEST(of_many_streams_only_the_one_that_is_heard_crosses)
 {
-    uint8_t packet[256], out[256];
-    size_t len = unhex("80c90001 11223344 "
-                       "80cc0003 11223344 54455354 00000001 "                    /* APP */
-                       "82ca0005 11223344 0102 6101 00000000 11223345 00000000 " /* two chunks, one of them empty */
-                       "81cd0003 11223344 aabbccdd 00010000 "                    /* lost pictures */
-                       "81cb0003 11223344 04627965 21000000"),                   /* BYE with words */
-        out_len;
+    expect_crossing(&bob, "82c9000d 11223344 " SR_BLOCK HEARD_BLOCK("00000006"),
+                    "81c90007 5a5a5a5a " SOURCE_BLOCK("00030001"));
+    expect_crossing(&bob, "81c90007 11223344 " SR_BLOCK, "80c90001 5a5a5a5a");
+}
+END_TEST
 
-    memcpy(packet, bytes, len);
-    out_len = rtcp_cross(packet, len, NAME, out, sizeof out);
-    ck_assert_uint_eq(out_len, unhex("80c90001 11223344 "
-                                     "82ca000c 11223344 0110" NAME_HEX "0000 11223345 0110" NAME_HEX "0000 "
-                                     "81cd0003 11223344 aabbccdd 00010000 "
-                                     "81cb0001 11223344"));
-    ck_assert_mem_eq(out, bytes, out_len);
-    ck_assert_int_eq(rtcp_read(out, out_len, &(struct rtcp_reader){.arg = NULL}), 0);
+START_TEST(who_is_not_heard_now_sends_nothing_and_who_hears_somebody_else_says_nothing_of_us)
+{
+    struct rtcp_crossing other = bob;
+
+    other.hears = false;
+    expect_crossing(&other, "81c90007 11223344 " HEARD_BLOCK("00000005"), "80c90001 5a5a5a5a");
+    expect_crossing(&other, "81cd0003 11223344 0b0b0b0b 00010000 ", "");
+    other = bob;
+    other.speaks = false;
+    expect_crossing(&other, SR_HEAD SR_TIME HEARD_BLOCK("00000005"), "81c90007 5a5a5a5a " SOURCE_BLOCK("00030000"));
+    other = bob;
+    other.sender = 0x99; /* he has begun another stream */
+    expect_crossing(&other, SR_HEAD SR_TIME HEARD_BLOCK("00000005"), "81c90007 5a5a5a5a " SOURCE_BLOCK("00030000"));
+}
+END_TEST
+
+START_TEST(what_says_who_somebody_is_and_that_he_leaves_does_not_cross)
+{
+    expect_crossing(&bob,
+                    "80c90001 11223344 "
+                    "80cc0003 11223344 54455354 00000001 "                    /* APP */
+                    "82ca0005 11223344 0102 6101 00000000 11223345 00000000 " /* two chunks, one of them empty */
+                    "80cf0001 11223344 "                                      /* XR */
+                    "81cb0003 11223344 04627965 21000000",                    /* BYE with words */
+                    "80c90001 5a5a5a5a " OUR_SDES);
+    expect_crossing(&bob, "81cb0001 11223344", "");
+}
+END_TEST
+
+START_TEST(whoever_misses_pictures_gets_them_again)
+{
+    expect_crossing(&bob, "81cd0004 11223344 0b0b0b0b 00040001 00100000", /* NACK: numbers 4 and 16 */
+                    "81cd0004 5a5a5a5a aabbccdd ffff0001 000b0000");
+    expect_crossing(&bob, "81ce0002 11223344 0b0b0b0b", "81ce0002 5a5a5a5a aabbccdd"); /* PLI */
+    expect_crossing(&bob, "84ce0004 11223344 00000000 0b0b0b0b 07000000",              /* FIR */
+                    "84ce0004 5a5a5a5a 00000000 aabbccdd 07000000");
+    expect_crossing(&bob, "84ce0002 11223344 00000000", "");                    /* for nobody */
+    expect_crossing(&bob, "81ce0002 11223344 aabbccdd", "");                    /* not one that he hears */
+    expect_crossing(&bob, "8fce0004 11223344 00000000 52454d42 01020304 ", ""); /* REMB, with streams of his own */
+    expect_crossing(&bob, "a1ce0003 11223344 0b0b0b0b 00000004", "81ce0002 5a5a5a5a aabbccdd"); /* padding */
 }
 END_TEST
 
 START_TEST(padding_stays_behind_and_a_name_without_end_stays_inside)
 {
     uint8_t packet[64], out[64];
-    size_t len = unhex("81ca0003 11223344 01ff6162 63646566 "
-                       "a0c90002 11223344 00000004");
-    size_t out_len;
+    size_t len;
 
+    expect_crossing(&bob, "81ca0003 11223344 01ff6162 63646566 a0c90002 11223344 00000004",
+                    OUR_SDES "80c90001 5a5a5a5a");
+    len = unhex("81ca0003 11223344 01ff6162 63646566");
     memcpy(packet, bytes, len);
-    ck_assert_int_eq(rtcp_read(packet, len, &(struct rtcp_reader){.arg = NULL}), 0);
-    out_len = rtcp_cross(packet, len, NAME, out, sizeof out);
-    ck_assert_uint_eq(out_len, unhex("81ca0006 11223344 0110" NAME_HEX "0000 80c90001 11223344"));
-    ck_assert_mem_eq(out, bytes, out_len);
-    ck_assert_uint_eq(rtcp_cross(packet, len, NAME, out, 27), 8); /* no room for the name */
+    ck_assert_uint_eq(rtcp_cross(packet, len, &bob, out, 27), 0); /* no room for the name */
+    ck_assert_uint_eq(rtcp_cross(packet, len, &bob, out, 28), 28);
 }
 END_TEST
 
@@ -288,7 +347,7 @@ END_TEST
 
 /* --- a port's quality --------------------------------------------------------------------------------------------- */
 
-static const uint32_t ours[] = {0xaabbccdd};
+#define OURS 0xaabbccdd
 
 #define SECOND UINT64_C(1000000)
 
@@ -299,7 +358,7 @@ static int report(struct quality *quality, uint32_t ssrc, unsigned fraction, uns
 
     snprintf(hex, sizeof hex, "81c90007 11223344 %08x %02x%06x %08x 00000050 %08x %08x", ssrc, fraction, lost, highest,
              lsr, dlsr);
-    return quality_rtcp(quality, bytes, unhex(hex), ours, 1, 8000, now_us);
+    return quality_rtcp(quality, bytes, unhex(hex), OURS, 8000, now_us);
 }
 
 START_TEST(the_way_there_and_back_is_known_from_a_report_that_passed)
@@ -312,16 +371,16 @@ START_TEST(the_way_there_and_back_is_known_from_a_report_that_passed)
     quality_sent(&quality, ntp, 100 * SECOND);
     quality_sent(&quality, ntp + (5ull << 32), 105 * SECOND);
     /* the second one was answered 1.5 s after it had come, 80 ms later than that here */
-    ck_assert_int_eq(
-        report(&quality, ours[0], 0, 0, 500, rtcp_middle(ntp + (5ull << 32)), 0x18000, 106 * SECOND + 580000), 0);
+    ck_assert_int_eq(report(&quality, OURS, 0, 0, 500, rtcp_middle(ntp + (5ull << 32)), 0x18000, 106 * SECOND + 580000),
+                     0);
     quality_stats(&quality, &heard, "PCMA", "PCMA", &stats);
     ck_assert_uint_eq(stats.rtt_us, 80000);
     ck_assert_uint_eq(stats.reports, 1);
     ck_assert_uint_eq(stats.far_jitter_us, 10000);
     /* of one that never was, before it was sent, or of a minute ago: nothing is learnt */
-    report(&quality, ours[0], 0, 0, 600, 0x12345678, 0, 110 * SECOND);
-    report(&quality, ours[0], 0, 0, 700, rtcp_middle(ntp), 0xFFFFFFFF, 111 * SECOND);
-    report(&quality, ours[0], 0, 0, 800, rtcp_middle(ntp), 0, 170 * SECOND);
+    report(&quality, OURS, 0, 0, 600, 0x12345678, 0, 110 * SECOND);
+    report(&quality, OURS, 0, 0, 700, rtcp_middle(ntp), 0xFFFFFFFF, 111 * SECOND);
+    report(&quality, OURS, 0, 0, 800, rtcp_middle(ntp), 0, 170 * SECOND);
     quality_stats(&quality, &heard, "PCMA", "PCMA", &stats);
     ck_assert_uint_eq(stats.rtt_us, 80000);
 }
@@ -333,16 +392,16 @@ START_TEST(what_the_phone_lost_is_counted_over_its_streams_and_never_more_than_w
     struct quality_heard heard = {.received = 0};
     struct media_stats stats = {.tx_packets = 1000};
 
-    report(&quality, ours[0], 0, 10, 300, 0, 0, SECOND);
-    report(&quality, ours[0], 0, 40, 600, 0, 0, 6 * SECOND); /* 30 of 300, whatever the fraction says */
+    report(&quality, OURS, 0, 10, 300, 0, 0, SECOND);
+    report(&quality, OURS, 0, 40, 600, 0, 0, 6 * SECOND); /* 30 of 300, whatever the fraction says */
     quality_window(&quality, &heard, "PCMA", "PCMA");
     quality_stats(&quality, &heard, "PCMA", "PCMA", &stats);
     ck_assert_uint_eq(stats.far_lost, 40);
-    ck_assert_uint_eq(stats.out.lost_now, 50);               /* 0 and 100 of 1000 */
-    report(&quality, ours[0], 0, 5, 100, 0, 0, 11 * SECOND); /* another stream */
+    ck_assert_uint_eq(stats.out.lost_now, 50);            /* 0 and 100 of 1000 */
+    report(&quality, OURS, 0, 5, 100, 0, 0, 11 * SECOND); /* another stream */
     quality_stats(&quality, &heard, "PCMA", "PCMA", &stats);
     ck_assert_uint_eq(stats.far_lost, 45);
-    report(&quality, ours[0], 255, 0x7FFFFF, 200, 0, 0, 16 * SECOND);
+    report(&quality, OURS, 255, 0x7FFFFF, 200, 0, 0, 16 * SECOND);
     quality_stats(&quality, &heard, "PCMA", "PCMA", &stats);
     ck_assert_uint_eq(stats.far_lost, 1000);
 }
@@ -355,7 +414,7 @@ START_TEST(reports_of_other_streams_and_damaged_ones_count_as_bad_and_change_not
     struct media_stats stats = {.tx_packets = 1000};
 
     ck_assert_int_eq(report(&quality, 0x55555555, 255, 900, 1000, 0, 0, SECOND), 0);
-    ck_assert_int_eq(quality_rtcp(&quality, bytes, 30, ours, 1, 8000, SECOND), -EBADMSG);
+    ck_assert_int_eq(quality_rtcp(&quality, bytes, 30, OURS, 8000, SECOND), -EBADMSG);
     quality_window(&quality, &heard, "PCMA", "PCMA");
     quality_stats(&quality, &heard, "PCMA", "PCMA", &stats);
     ck_assert_uint_eq(stats.bad_reports, 2);
@@ -400,7 +459,7 @@ START_TEST(the_last_report_stands_until_the_next_one_is_overdue)
     struct quality_heard heard = {.received = 0};
     struct media_stats stats = {.tx_packets = 1000};
 
-    report(&quality, ours[0], 128, 100, 300, 0, 0, SECOND);
+    report(&quality, OURS, 128, 100, 300, 0, 0, SECOND);
     for (int i = 0; i < 3; i++) {
         quality_window(&quality, &heard, "PCMA", "PCMA");
         quality_stats(&quality, &heard, "PCMA", "PCMA", &stats);
@@ -420,7 +479,7 @@ START_TEST(a_call_shorter_than_a_window_has_figures_too)
     struct quality_heard heard = {.received = 90, .lost = 10, .gaps = 10};
     struct media_stats stats = {.tx_packets = 100};
 
-    report(&quality, ours[0], 64, 25, 100, 0, 0, SECOND);
+    report(&quality, OURS, 64, 25, 100, 0, 0, SECOND);
     quality_stats(&quality, &heard, "PCMU", "PCMU", &stats);
     ck_assert_uint_gt(stats.in.mos, 250);
     ck_assert_uint_lt(stats.in.mos, 400);
@@ -453,8 +512,11 @@ int main(void)
     tcase_add_test(packets, more_packets_than_were_sent_are_a_negative_loss);
     tcase_add_test(packets, voice_metrics_of_an_extended_report_are_read);
     tcase_add_test(packets, what_is_not_whole_is_refused_before_anything_is_told);
-    tcase_add_test(packets, a_report_crosses_as_it_is_under_a_name_of_ours);
-    tcase_add_test(packets, what_says_who_somebody_is_does_not_cross);
+    tcase_add_test(packets, a_report_crosses_in_the_numbers_of_the_other_side_under_a_name_of_ours);
+    tcase_add_test(packets, of_many_streams_only_the_one_that_is_heard_crosses);
+    tcase_add_test(packets, who_is_not_heard_now_sends_nothing_and_who_hears_somebody_else_says_nothing_of_us);
+    tcase_add_test(packets, whoever_misses_pictures_gets_them_again);
+    tcase_add_test(packets, what_says_who_somebody_is_and_that_he_leaves_does_not_cross);
     tcase_add_test(packets, padding_stays_behind_and_a_name_without_end_stays_inside);
     tcase_add_test(packets, our_reports_are_what_the_rfc_draws);
     suite_add_tcase(suite, packets);

@@ -386,48 +386,35 @@ START_TEST(sources_without_end_take_no_memory_without_end)
 {
     struct pair pair;
     struct packet p;
-    const uint8_t was[4] = {0, 0, 0, 1};
-    uint8_t as[4];
 
     pair_of(&pair, SUITE_AEAD_AES_128_GCM);
     for (uint32_t ssrc = 1; ssrc <= 1000; ssrc++) {
         p = rtp(ssrc, 1);
         ck_assert(seal(&pair, &p));
         ck_assert(open_it(&pair, &p));
-        ck_assert_uint_le(pair.out.ssrc_count, SECURE_SSRCS);
+        ck_assert_uint_le(pair.in.ssrc_count, SECURE_SSRCS);
     }
-    p = rtp(1000, 1);
-    ck_assert(!seal(&pair, &p)); /* one of the last: known */
-    p = rtp(1, 1);
-    ck_assert(seal(&pair, &p)); /* forgotten, but its number was used: it goes out under another name */
-    ck_assert_mem_ne(p.data + 8, was, sizeof was);
-    memcpy(as, p.data + 8, sizeof as);
-    ck_assert(open_it(&pair, &p));
-    p = rtp(1, 2);
-    ck_assert(seal(&pair, &p));
-    ck_assert_mem_eq(p.data + 8, as, sizeof as);
-    ck_assert(open_it(&pair, &p));
+    for (uint32_t ssrc = 1; ssrc <= 1000; ssrc += 999) { /* forgotten or not */
+        p = rtp(ssrc, 2);
+        ck_assert(seal(&pair, &p));
+        ck_assert(open_it(&pair, &p));
+    }
     pair_end(&pair);
 }
 END_TEST
 
-START_TEST(a_source_that_begins_its_numbers_anew_is_heard_again)
+START_TEST(no_number_goes_out_twice)
 {
     struct pair pair;
     struct packet p;
-    unsigned passed = 0;
 
-    pair_of(&pair, SUITE_AES_CM_128_HMAC_SHA1_80);
-    for (uint16_t seq = 40000; seq < 40100; seq++) {
-        p = rtp(7, seq);
-        ck_assert(seal(&pair, &p) && open_it(&pair, &p));
+    pair_of(&pair, (enum suite)_i);
+    for (uint16_t seq = 100; seq < 104; seq++) {
+        p = rtp(1, seq);
+        ck_assert(seal(&pair, &p));
+        p = rtp(1, (uint16_t)(seq - seq % 2)); /* this one, or the one before */
+        ck_assert(!seal(&pair, &p));
     }
-    for (uint16_t seq = 20000; seq < 20100; seq++) {
-        p = rtp(7, seq);
-        passed += seal(&pair, &p) && open_it(&pair, &p);
-    }
-    ck_assert_uint_ge(passed, 70);
-    ck_assert_uint_lt(passed, 100);
     pair_end(&pair);
 }
 END_TEST
@@ -464,7 +451,7 @@ int main(void)
     tcase_add_loop_test(tc, packets_that_were_under_way_when_a_new_key_came_are_heard_for_two_seconds, 1, SUITE_COUNT);
     tcase_add_loop_test(tc, an_identifier_of_the_key_stands_in_each_packet, 1, SUITE_COUNT);
     tcase_add_test(tc, sources_without_end_take_no_memory_without_end);
-    tcase_add_test(tc, a_source_that_begins_its_numbers_anew_is_heard_again);
+    tcase_add_loop_test(tc, no_number_goes_out_twice, 1, SUITE_COUNT);
     tcase_add_test(tc, a_key_that_cannot_be_used_lets_nothing_through);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
