@@ -61,16 +61,34 @@ void call_set_state(struct call *call, enum call_state state)
         call_publish(call, EVENT_CALL_STATE, fsm_name(&call_states, call->state));
 }
 
+enum cause call_answer(struct call *call)
+{
+    switch (call->caller->state == LEG_UP ? 0 : leg_answer(call->caller, NULL)) { /* up before: we had called it */
+    case 0:
+        return CAUSE_NONE;
+    case -ENOENT:
+        return CAUSE_NO_COMMON_CODEC;
+    case -EAGAIN:
+        return CAUSE_NO_MEDIA;
+    case -EACCES:
+        return CAUSE_NO_ENCRYPTION;
+    default:
+        return CAUSE_INTERNAL;
+    }
+}
+
 void call_answered(struct call *call)
 {
     if (call->transfer)
         transfer_answered(call);
     else if (call->consult)
         consult_answered(call);
-    if (call->answered_us)
-        return;
-    call->answered_us = loop_now_us(call->pbx->loop);
-    call_limit_update(call);
+    if (!call->answered_us) {
+        call->answered_us = loop_now_us(call->pbx->loop);
+        call_limit_update(call);
+    }
+    if (call->state != CALL_TALKING)
+        call_set_state(call, CALL_TALKING);
 }
 
 static void call_destroy(void *obj)

@@ -112,7 +112,9 @@ void call_end(struct call *call, enum cause cause, enum who who, const char *det
 void call_refuse(struct call *call, enum cause cause, enum who who, const char *detail);
 /* The script ended without deciding: hangs up what is left. cause CAUSE_NONE: an ordinary end. */
 void call_script_done(struct call *call, enum cause cause, const char *detail);
-/* Somebody or something answers: its talk time begins, unless it has. */
+/* The switch itself answers the caller, unless that has been done. CAUSE_NONE, or why it cannot be. */
+enum cause call_answer(struct call *call);
+/* Somebody or something answers: the call talks, and its talk time begins, unless it has. */
 void call_answered(struct call *call);
 void call_set_state(struct call *call, enum call_state state);
 const char *call_id_text(const struct call *call, char out[UUID_TEXT]);
@@ -176,5 +178,10 @@ struct dial_request {
 /* 0 (done will run, never from inside this call), -EBUSY (the call dials already), -ENOTCONN (leg has ended). */
 int call_dial(struct call *call, const struct dial_request *request, dial_done_fn done, void *arg);
 void dial_cancel(struct call *call, enum cause cause, enum who who);
+/* Who dialled with this arg wants it no longer: who rings is let go. Nothing when the dial of the call is another
+ * one's, or is watched over by somebody else since. */
+void dial_give_up(struct call *call, const void *arg);
+/* A conversation goes on without who dialled: done runs at its end instead. False: nobody talks by a dial. */
+bool dial_take_over(struct call *call, dial_done_fn done, void *arg);
 
 #endif

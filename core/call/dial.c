@@ -226,6 +226,23 @@ void dial_cancel(struct call *call, enum cause cause, enum who who)
     loop_later(call->pbx->loop, report, dial);
 }
 
+void dial_give_up(struct call *call, const void *arg)
+{
+    if (call->dial && call->dial->arg == arg)
+        dial_cancel(call, CAUSE_CANCELLED, WHO_SWITCH);
+}
+
+bool dial_take_over(struct call *call, dial_done_fn done, void *arg)
+{
+    struct dial *dial = call->dial;
+
+    if (!dial || !dial->winner)
+        return false;
+    dial->done = done;
+    dial->arg = arg;
+    return true;
+}
+
 void dial_release(struct call *call)
 {
     struct dial *dial = call->dial;

@@ -152,13 +152,12 @@ void dial_connect(struct dial *dial, struct leg *winner)
         return;
     }
     dial->talk_from_us = loop_now_us(call->pbx->loop);
-    call_answered(call);
-    if (dial->max_ms)
-        loop_timer_start(call->pbx->loop, &dial->deadline, dial->max_ms, talked_too_long, dial);
     str_copy(dial->answered_by, sizeof dial->answered_by, winner->number);
     if (!call->transfers)
         str_copy(call->answered_by, sizeof call->answered_by, winner->number);
-    call_set_state(call, CALL_TALKING);
+    call_answered(call);
+    if (dial->max_ms)
+        loop_timer_start(call->pbx->loop, &dial->deadline, dial->max_ms, talked_too_long, dial);
     if (was_up && !legs_meet(dial->leg, winner) && dial_caller_may_fit(dial->leg, winner))
         dial_reoffer(dial);
     else if (!dial->reoffer)

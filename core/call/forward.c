@@ -18,6 +18,32 @@ const char *forward_why_name(enum forward_why why)
     return why >= 0 && why < (int)COUNT_OF(names) ? names[why] : "phone";
 }
 
+bool forward_why_of(enum cause cause, enum forward_why *out)
+{
+    switch (cause) {
+    case CAUSE_NONE:
+        *out = FORWARD_ALWAYS;
+        return true;
+    case CAUSE_BUSY:
+    case CAUSE_DO_NOT_DISTURB:
+    case CAUSE_TOO_MANY_CALLS:
+    case CAUSE_REJECTED: /* the key of a phone that rings */
+        *out = FORWARD_BUSY;
+        return true;
+    case CAUSE_NO_ANSWER:
+        *out = FORWARD_NO_ANSWER;
+        return true;
+    case CAUSE_UNREACHABLE:
+    case CAUSE_CONTACT_LOST:
+    case CAUSE_PHONE_SILENT:
+    case CAUSE_UNAVAILABLE:
+        *out = FORWARD_UNREACHABLE;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void tell(struct call *call, const struct call_forward *forward)
 {
     static const char *const words[] = {

@@ -23,5 +23,7 @@ bool call_sent_on(struct call *call, struct account *by, const char *to, enum fo
                   size_t words_size);
 
 const char *forward_why_name(enum forward_why why); /* "always", "busy", … */
+/* Which forward is meant when an attempt failed so (CAUSE_NONE: before anything was tried). False: none. */
+bool forward_why_of(enum cause cause, enum forward_why *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* Hold music: which class is due to whom, and the classes that the media process knows. A class is read when somebody
- * is to hear it first, and again when its row has changed. Signalling thread; the media process mixes and encodes. */
+ * is to hear it first, and again when its row has changed; it is forgotten with its row. Signalling thread; the media
+ * process mixes and encodes. */
 #include "call/hold_music.h"
 
 #include <stdlib.h>
@@ -27,16 +28,8 @@ struct known {
 struct hold_music {
     struct pbx *pbx;
     struct list known;
+    struct bus_subscription *configured;
 };
-
-void hold_music_open(struct pbx *pbx)
-{
-    struct hold_music *music = mem_new(sizeof *music);
-
-    music->pbx = pbx;
-    list_init(&music->known);
-    pbx->hold_music = music;
-}
 
 static void forget_row(struct known *known)
 {
@@ -47,18 +40,55 @@ static void forget_row(struct known *known)
     known->row = NULL;
 }
 
+static void forget(struct known *known)
+{
+    forget_row(known);
+    list_unlink(&known->node);
+    free(known);
+}
+
+static void forget_in_media(const struct known *known)
+{
+    struct media *media = known->music->pbx->media;
+
+    if (known->process == media_up_count(media))
+        media_music_forget(media, known->id);
+}
+
+/* Who hears a class that is no more hears it to the end of his waiting. */
+static void configured(void *arg, const struct event *event)
+{
+    struct hold_music *music = arg;
+    const struct snapshot *snapshot = db_snapshot(music->pbx->db);
+    struct known *known, *next;
+
+    LIST_FOR_EACH_SAFE(known, next, &music->known, node)
+    {
+        if (snapshot_music(snapshot, known->name))
+            continue;
+        forget_in_media(known);
+        forget(known);
+    }
+}
+
+void hold_music_open(struct pbx *pbx)
+{
+    struct hold_music *music = mem_new(sizeof *music);
+
+    music->pbx = pbx;
+    list_init(&music->known);
+    music->configured = bus_subscribe(pbx->bus, EVENT_BIT(EVENT_CONFIG), configured, music);
+    pbx->hold_music = music;
+}
+
 void hold_music_close(struct hold_music *music)
 {
     if (!music)
         return;
     music->pbx->hold_music = NULL;
-    while (!list_empty(&music->known)) {
-        struct known *known = LIST_ENTRY(music->known.next, struct known, node);
-
-        forget_row(known);
-        list_unlink(&known->node);
-        free(known);
-    }
+    bus_unsubscribe(music->configured);
+    while (!list_empty(&music->known))
+        forget(LIST_ENTRY(music->known.next, struct known, node));
     free(music);
 }
 
@@ -106,8 +136,7 @@ static void begin_to_read(struct known *known, const struct music_class *row)
     struct pbx *pbx = known->music->pbx;
     char *paths = str_dup(row->paths), *rest = paths, *path;
 
-    if (known->process == media_up_count(pbx->media))
-        media_music_forget(pbx->media, known->id);
+    forget_in_media(known);
     forget_row(known);
     known->id = 0;
     known->process = media_up_count(pbx->media);

@@ -23,6 +23,7 @@ enum hook_point {
     HOOK_FORWARD, /* subject struct forward_wish * (forward.h): does somebody send the call elsewhere? May not defer */
     HOOK_PICKUP,  /* subject struct pickup_wish *: an account wants the call that rings at another one's phone. HANDLED:
                      it may have it. May not defer. PASS: it may not (403) */
+    HOOK_FACTS, /* subject struct facts_wish * (facts.h): what would become of a call? May not defer, changes nothing */
     HOOK_POINTS,
 };
 

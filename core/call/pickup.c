@@ -186,10 +186,9 @@ static void connect_with(struct leg *by, struct leg *waiting)
         leg_end(waiting, CAUSE_NO_MEDIA, WHO_SWITCH, NULL);
         return;
     }
-    call_answered(call);
     if (!call->answered_by[0])
         str_copy(call->answered_by, sizeof call->answered_by, by->number);
-    call_set_state(call, CALL_TALKING);
+    call_answered(call);
     leg_show(waiting, by);
     leg_show(by, waiting);
     legs_introduce(waiting);
@@ -213,11 +212,13 @@ int call_fetch(struct leg *by, struct leg *waiting)
     obj_ref(call, "pickup");
     obj_ref(by, "pickup");
     snprintf(words, sizeof words, "%.50s fetches %.50s", by->number, waiting->number);
+    if (waiting->waits)
+        call_talks_by(call, "park", waiting->waits_by ? waiting->waits_by->name : NULL);
+    move(by, call, words);
+    leg_publish(by, EVENT_PICKUP, words);
     if (call->script)
         call->pbx->script_ops->hangup(call->pbx->script, call);
     call->dial_cause = CAUSE_NONE;
-    move(by, call, words);
-    leg_publish(by, EVENT_PICKUP, words);
     if (leg_is_alive(by) && leg_is_alive(waiting))
         connect_with(by, waiting);
     else

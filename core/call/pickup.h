@@ -26,7 +26,7 @@ enum cause leg_pickup_asked(const struct account *by, const struct leg *ringing,
  * -EAGAIN (no media port). Whenever it fails, what rings goes on to ring. */
 int call_pickup(struct leg *by, struct leg *ringing);
 /* The same for who waits alone in his call, as its caller: answered, heard by nobody, and not dialling. Its dialplan
- * ends. Errors as above, -ENOENT: it does not wait (any more). */
+ * ends once EVENT_PICKUP has been told. Errors as above, -ENOENT: it does not wait (any more). */
 int call_fetch(struct leg *by, struct leg *waiting);
 /* What these errors mean for who wanted it. */
 enum cause pickup_refusal(int error);

@@ -50,6 +50,16 @@ bool verb_exists(const struct pbx *pbx, const char *name)
     return find(pbx, name) != NULL;
 }
 
+void verb_each(const struct pbx *pbx, void (*fn)(void *arg, const char *name, const char *summary), void *arg)
+{
+    const struct verb *verb;
+
+    LIST_FOR_EACH(verb, &pbx->verbs, node)
+    {
+        fn(arg, verb->name, verb->summary);
+    }
+}
+
 static bool is_name(const char *name)
 {
     if (!isalpha((unsigned char)*name))
@@ -193,16 +203,51 @@ void verb_run_cancel(struct verb_run *run)
     run->cancelled(run->cancelled_arg);
 }
 
+/* --- its module has stopped --------------------------------------------------------------------------------------- */
+
+json_t *verb_dial_value(const struct dial_result *result)
+{
+    json_t *json = json_pack("{s:s,s:s,s:s,s:f}", "status", dial_status_name(result->status), "cause",
+                             cause_info(result->cause)->id, "detail", result->detail ? result->detail : "", "talk",
+                             (double)result->talk_ms / 1000);
+
+    if (result->answered_by)
+        json_object_set_new(json, "answered_by", json_string(result->answered_by));
+    return json;
+}
+
+static void have_talked(void *arg, const struct dial_result *result)
+{
+    verb_run_done(arg, verb_dial_value(result));
+}
+
+static void talk_no_more(void *arg)
+{
+    const struct verb_run *run = arg;
+
+    dial_give_up(run->call, run);
+}
+
+static void stop(struct verb_run *run)
+{
+    loop_fn cancelled = run->cancelled;
+    void *arg = run->cancelled_arg;
+
+    if (dial_take_over(run->call, have_talked, run)) {
+        list_unlink(&run->node);
+        verb_run_on_cancel(run, talk_no_more, run);
+    } else {
+        verb_run_fail(run, "the module that does this has stopped");
+    }
+    cancelled(arg);
+}
+
 void verb_remove(struct verb *verb)
 {
     if (!verb)
         return;
-    while (!list_empty(&verb->runs)) {
-        struct verb_run *run = LIST_ENTRY(verb->runs.next, struct verb_run, node);
-
-        verb_run_fail(run, "the module that does this has stopped");
-        run->cancelled(run->cancelled_arg);
-    }
+    while (!list_empty(&verb->runs))
+        stop(LIST_ENTRY(verb->runs.next, struct verb_run, node));
     list_unlink(&verb->node);
     free(verb->summary);
     free(verb);

@@ -8,6 +8,7 @@
 #include "call/pbx.h"
 
 struct call;
+struct dial_result;
 struct verb;
 struct verb_run;
 
@@ -17,9 +18,11 @@ typedef void (*verb_fn)(void *arg, struct verb_run *run, struct call *call, cons
 
 /* 0, -EEXIST, -EINVAL: not a name of letters, digits and underscores. name and summary are copied. */
 int verb_add(struct pbx *pbx, const char *name, const char *summary, verb_fn fn, void *arg, struct verb **out);
-/* Those that run are called off, and end as failed. NULL allowed. */
+/* Those that run are called off, and end as failed; where two talk by a dial of one, they talk on, and it ends when
+ * they have finished. NULL allowed. */
 void verb_remove(struct verb *verb);
 bool verb_exists(const struct pbx *pbx, const char *name);
+void verb_each(const struct pbx *pbx, void (*fn)(void *arg, const char *name, const char *summary), void *arg);
 
 /* --- for the module: each ends the run, which is not to be touched after it --- */
 
@@ -35,8 +38,11 @@ void verb_run_refuse(struct verb_run *run, enum cause cause, const char *why);
 /* Whose wish it is: the account of the caller, who has dialled this himself. NULL: he has none, or somebody else
  * brought him here, by a forward or a transfer; then the run has ended, refused in words. */
 const struct account *verb_run_account(struct verb_run *run, const struct call *call);
-/* The call has ended, its caller has been handed over, or the verb is removed: fn runs, and the run is gone. */
+/* The call has ended, its caller has been handed over, or the verb is removed: fn runs, and the run is gone. Who has
+ * dialled in the call says dial_give_up() then, with the arg of that dial. */
 void verb_run_on_cancel(struct verb_run *run, loop_fn fn, void *arg);
+/* What a script gets of a dial: {status, cause, detail, talk, answered_by}. */
+json_t *verb_dial_value(const struct dial_result *result);
 
 /* --- for the script --- */
 

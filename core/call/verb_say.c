@@ -58,17 +58,6 @@ static void said(void *arg, const struct play_result *result)
     finish(saying);
 }
 
-/* As call:answer() of the dialplan. False: it cannot be had. */
-static bool answer(struct call *call, struct leg *leg)
-{
-    if (leg->state != LEG_UP && leg_answer(leg, NULL) < 0)
-        return false;
-    call_answered(call);
-    if (call->state != CALL_TALKING)
-        call_set_state(call, CALL_TALKING);
-    return true;
-}
-
 void verb_run_say(struct verb_run *run, struct call *call, const char *const *prompts, json_t *value)
 {
     struct play_item items[SAY_MAX];
@@ -77,10 +66,11 @@ void verb_run_say(struct verb_run *run, struct call *call, const char *const *pr
 
     for (; prompts[count] && count < SAY_MAX; count++)
         items[count] = (struct play_item){.what = PLAY_FILE, .name = prompts[count]};
-    if (!call->caller || !leg_is_alive(call->caller) || !answer(call, call->caller)) {
+    if (!call->caller || !leg_is_alive(call->caller) || call_answer(call)) {
         verb_run_done(run, value);
         return;
     }
+    call_answered(call);
     saying = mem_new(sizeof *saying);
     saying->run = run;
     saying->leg = call->caller;

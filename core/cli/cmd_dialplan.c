@@ -7,15 +7,16 @@
 #include "script/site_test.h"
 
 #define LIBRARY TANDEM_DATADIR "/dialplan"
+#define CAN_BE_LOADED "The dialplan can be loaded"
 
-static void print_warnings(const struct cli *cli, const json_t *result)
+static void print_list(const struct cli *cli, const json_t *list, const char *what, enum colour code)
 {
     json_t *item;
     size_t i;
 
-    json_array_foreach(json_object_get(result, "warnings"), i, item)
+    json_array_foreach(list, i, item)
     {
-        fprintf(cli->out, "%swarning:%s ", colour(cli, YELLOW), colour(cli, PLAIN));
+        fprintf(cli->out, "%s%s:%s ", colour(cli, code), what, colour(cli, PLAIN));
         print_clean(cli->out, json_string_value(item));
         putc('\n', cli->out);
     }
@@ -28,21 +29,32 @@ static void print_summary(const struct cli *cli, const char *words, const json_t
             (long long)json_num(summary, "files"));
 }
 
-/* reload and check: the mistake itself is told by cli_ask(). */
-static enum cli_exit load(struct cli *cli, const char *cmd, const char *words)
+/* A dialplan that calls what there is not can be loaded, and fails in a call. */
+static enum cli_exit print_loaded(const struct cli *cli, const char *words, const json_t *result, bool checks)
 {
+    const json_t *unserved = json_object_get(result, "unserved");
+
+    if (cli->json) {
+        print_json(cli, result);
+    } else {
+        print_list(cli, json_object_get(result, "warnings"), "warning", YELLOW);
+        print_list(cli, unserved, "mistake", RED);
+        print_summary(cli, words, result);
+    }
+    return checks && json_array_size(unserved) ? CLI_FAILED : CLI_OK;
+}
+
+/* reload and check: the mistake itself is told by cli_ask(). */
+static enum cli_exit load(struct cli *cli, const char *cmd, const char *words, bool checks)
+{
+    enum cli_exit status;
     json_t *result;
 
     if (cli_ask(cli, cmd, NULL, &result) != CLI_OK)
         return CLI_FAILED;
-    if (cli->json) {
-        print_json(cli, result);
-    } else {
-        print_warnings(cli, result);
-        print_summary(cli, words, result);
-    }
+    status = print_loaded(cli, words, result, checks);
     json_decref(result);
-    return CLI_OK;
+    return status;
 }
 
 static void print_context(const struct cli *cli, const json_t *context)
@@ -101,6 +113,7 @@ static enum cli_exit show(struct cli *cli, const char *wanted)
 
 static enum cli_exit check_directory(struct cli *cli, const char *dir, const char *library)
 {
+    enum cli_exit status;
     json_t *summary;
     char why[600];
 
@@ -108,12 +121,9 @@ static enum cli_exit check_directory(struct cli *cli, const char *dir, const cha
         cli_error("%s", why);
         return CLI_FAILED;
     }
-    if (cli->json)
-        print_json(cli, summary);
-    else
-        print_summary(cli, "The dialplan can be loaded", summary);
+    status = print_loaded(cli, CAN_BE_LOADED, summary, true);
     json_decref(summary);
-    return CLI_OK;
+    return status;
 }
 
 struct testing {
@@ -190,9 +200,9 @@ static enum cli_exit run_dialplan(struct cli *cli, int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
 
     if (strcmp(what, "reload") == 0 && argc == 2)
-        return load(cli, "dialplan.reload", "New calls use the dialplan as it is now");
+        return load(cli, "dialplan.reload", "New calls use the dialplan as it is now", false);
     if (strcmp(what, "check") == 0 && argc == 2)
-        return load(cli, "dialplan.check", "The dialplan can be loaded");
+        return load(cli, "dialplan.check", CAN_BE_LOADED, true);
     if (strcmp(what, "check") == 0)
         return in_directory(cli, argc, argv, check_directory);
     if (strcmp(what, "test") == 0)
@@ -206,8 +216,9 @@ const struct cli_command cmd_dialplan = {
     "dialplan", "dialplan reload | check [DIR] | show [CONTEXT] | test DIR", "looks at the dialplan, or reads it again",
     "  reload          new calls use the files as they are now; when there is a mistake in them, it is shown\n"
     "                  with file and line, and the old dialplan stays in force\n"
-    "  check           reads the files and says what is wrong; nothing changes\n"
-    "  check DIR       the same with the files of a directory, without a switch\n"
+    "  check           reads the files and says what is wrong; nothing changes. The status is 1 for a broken one, and\n"
+    "                  when it calls a verb (call:NAME) that neither Tandem nor a module of the switch has\n"
+    "  check DIR       the same with the files of a directory, without a switch: every module of Tandem counts\n"
     "  show [CONTEXT]  contexts and extensions of the dialplan in force, and where each is defined\n"
     "  test DIR        runs the tests of a dialplan, DIR/tests/*.lua, without a switch; the status is 1 when one "
     "fails\n"

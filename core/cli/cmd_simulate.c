@@ -14,7 +14,7 @@ struct asked {
     struct simulate_config config;
     json_t *assume, *world, *steps;
     bool at_given;
-    const struct cli *cli;
+    struct cli *cli;
 };
 
 static void print_step(void *arg, double seconds, const char *words)
@@ -93,7 +93,20 @@ static enum cli_exit run_it(struct cli *cli, struct asked *asked)
     return status;
 }
 
-/* What the running switch knows: dialplan, accounts and phones, settings, store. */
+/* Of what its modules would do, when they are asked. */
+static json_t *ask_facts(void *arg, const json_t *question)
+{
+    struct asked *asked = arg;
+    json_t *result, *facts;
+
+    if (cli_ask(asked->cli, "dialplan.facts", json_incref((json_t *)(uintptr_t)question), &result) != CLI_OK)
+        return NULL;
+    facts = json_incref(json_object_get(result, "facts"));
+    json_decref(result);
+    return facts;
+}
+
+/* What the running switch knows: dialplan, accounts and phones, settings, store, verbs. */
 static enum cli_exit ask_switch(struct cli *cli, struct asked *asked)
 {
     json_t *item;
@@ -107,6 +120,9 @@ static enum cli_exit ask_switch(struct cli *cli, struct asked *asked)
     asked->config.accounts = json_object_get(asked->world, "accounts");
     asked->config.settings = json_object_get(asked->world, "settings");
     asked->config.store = json_object_get(asked->world, "store");
+    asked->config.groups = json_object_get(asked->world, "groups");
+    asked->config.verbs = json_object_get(asked->world, "verbs");
+    asked->config.facts = ask_facts;
     json_array_foreach(asked->config.accounts, i, item)
     {
         if (asked->at_given) /* which phones are on then, nobody knows */
@@ -172,12 +188,14 @@ static enum cli_exit read_options(struct asked *asked, int argc, char **argv)
             if (str_to_u64(value, 86400, &seconds) < 0 || !seconds)
                 return cli_usage(&cmd_simulate, "\"%s\" is not a time in seconds", value);
             config->patience_s = (unsigned)seconds;
+        } else if (argv[i][0] != '-' && !config->to) { /* CALLER NUMBER */
+            *(config->from ? &config->to : &config->from) = argv[i];
         } else {
             return cli_usage(&cmd_simulate, "simulate does not know \"%s\", or it needs a value", argv[i]);
         }
     }
     if (!config->from || !config->to)
-        return cli_usage(&cmd_simulate, "who calls (--from), and what is dialled (--to)?");
+        return cli_usage(&cmd_simulate, "who calls, and what is dialled?");
     return CLI_OK;
 }
 
@@ -196,12 +214,12 @@ static enum cli_exit run_simulate(struct cli *cli, int argc, char **argv)
 }
 
 const struct cli_command cmd_simulate = {
-    "simulate", "simulate --from WHO --to NUMBER [--at TIME] [--assume WHO=WHAT]... [--dir DIR]",
+    "simulate", "simulate WHO NUMBER [--at TIME] [--assume WHO=WHAT]... [--dir DIR]",
     "shows what the dialplan would do with a call",
     "Runs the dialplan with phones that do not exist and a clock that jumps, and prints each step. Nobody is called,\n"
     "nothing is kept; db.query() finds no database.\n\n"
-    "  --from WHO         an account, or a number\n"
-    "  --to NUMBER        what is dialled\n"
+    "  WHO, --from WHO    an account, or a number\n"
+    "  NUMBER, --to NUMBER  what is dialled\n"
     "  --context CONTEXT  where the call enters the dialplan; that of the account when it is missing\n"
     "  --at TIME          when: \"2026-12-25 10:00\", in the local time zone; now when it is missing\n"
     "  --assume WHO=WHAT  what a phone does: answered (and hangs up after a minute), answered:SECONDS, busy,\n"
@@ -211,5 +229,6 @@ const struct cli_command cmd_simulate = {
     "  --dir DIR          without a switch: a directory with a dialplan; then every account exists and answers\n"
     "  --library DIR      Tandem's own Lua library (" LIBRARY ")\n\n"
     "Without --dir the dialplan, the accounts and the store are those of the running switch; a phone that is busy or\n"
-    "not registered now counts as that, unless --at is given.",
+    "not registered now counts as that, unless --at is given. Forwards, do-not-disturb, blocked callers, groups and\n"
+    "follow-me count as they are now; other verbs of modules are named, and do nothing.",
     run_simulate};

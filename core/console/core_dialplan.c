@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "call/facts.h"
 #include "call/state.h"
+#include "call/verb.h"
 #include "console/core.h"
 #include "db/store.h"
 #include "script/script.h"
@@ -12,7 +14,7 @@
 
 struct loading {
     struct console_request *request;
-    const struct pbx *pbx;
+    struct pbx *pbx;
     bool keep;
 };
 
@@ -42,6 +44,20 @@ static json_t *look_at_accounts(const struct pbx *pbx, const struct script_summa
     return warnings;
 }
 
+static void is_unserved(void *arg, const char *words)
+{
+    if (json_array_size(arg) < WARNINGS_MAX)
+        json_array_append_new(arg, json_text(words));
+}
+
+static json_t *look_at_verbs(const struct pbx *pbx, const struct script_summary *summary)
+{
+    json_t *unserved = json_array();
+
+    script_summary_unserved(summary, pbx, is_unserved, unserved);
+    return unserved;
+}
+
 static void loaded(void *arg, const struct script_summary *summary)
 {
     struct loading *loading = arg;
@@ -51,9 +67,10 @@ static void loaded(void *arg, const struct script_summary *summary)
                      loading->keep ? ". The old dialplan stays in force" : "");
     else
         console_reply(loading->request,
-                      json_pack("{s:b,s:I,s:I,s:I,s:o}", "reloaded", loading->keep, "files", (json_int_t)summary->files,
-                                "contexts", (json_int_t)summary->contexts, "extensions",
-                                (json_int_t)summary->extensions, "warnings", look_at_accounts(loading->pbx, summary)));
+                      json_pack("{s:b,s:I,s:I,s:I,s:o,s:o}", "reloaded", loading->keep, "files",
+                                (json_int_t)summary->files, "contexts", (json_int_t)summary->contexts, "extensions",
+                                (json_int_t)summary->extensions, "warnings", look_at_accounts(loading->pbx, summary),
+                                "unserved", look_at_verbs(loading->pbx, summary)));
     free(loading);
 }
 
@@ -173,26 +190,73 @@ static json_t *accounts_json(struct pbx *pbx)
     return list;
 }
 
+/* Ring groups by name, with their numbers. */
+static json_t *groups_json(const struct pbx *pbx)
+{
+    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
+    json_t *groups = json_object();
+
+    for (size_t i = 0; snapshot && i < snapshot_feature_count(snapshot); i++) {
+        const struct feature *feature = snapshot_feature_at(snapshot, i);
+        json_t *value = strcmp(feature->kind, "ring_group") == 0 ? json_loads(feature->value, 0, NULL) : NULL;
+        const char *number = json_string_value(json_object_get(value, "number"));
+
+        if (value)
+            json_object_set_new(groups, feature->name, json_text(number ? number : ""));
+        json_decref(value);
+    }
+    return groups;
+}
+
+static void add_verb(void *arg, const char *name, const char *summary)
+{
+    json_array_append_new(arg, json_string(name));
+}
+
 static void run_snapshot(struct core_part *core, struct console_request *request, json_t *params)
 {
     struct pbx *pbx = core->core.pbx;
     const struct script_visitor visitor = {.arg = json_object(), .file = add_file};
     const char *fallback = pbx->db ? snapshot_setting(db_snapshot(pbx->db), "script_fallback", NULL) : NULL;
-    json_t *settings = json_object();
+    json_t *settings = json_object(), *verbs = json_array();
 
     if (pbx->script)
         script_visit(pbx->script, &visitor);
     if (fallback)
         json_object_set_new(settings, "script_fallback", json_text(fallback));
-    console_reply(request,
-                  json_pack("{s:o,s:o,s:o,s:o}", "files", visitor.arg, "accounts", accounts_json(pbx), "settings",
-                            settings, "store", pbx->store ? store_all(pbx->store) : json_object()));
+    verb_each(pbx, add_verb, verbs);
+    console_reply(request, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "files", visitor.arg, "accounts", accounts_json(pbx),
+                                     "groups", groups_json(pbx), "settings", settings, "store",
+                                     pbx->store ? store_all(pbx->store) : json_object(), "verbs", verbs));
+}
+
+/* What modules would do with a call of `from`: to an account, or by a verb. */
+static void run_facts(struct core_part *core, struct console_request *request, json_t *params)
+{
+    struct pbx *pbx = core->core.pbx;
+    const struct snapshot *snapshot = pbx->db ? db_snapshot(pbx->db) : NULL;
+    const char *account = param_text(params, "account");
+    struct facts_wish wish = {.from = param_text(params, "from"),
+                              .verb = param_text(params, "verb"),
+                              .argument = json_object_get(params, "argument")};
+
+    if (!snapshot || !wish.from || !account == !wish.verb) {
+        console_fail(request, "bad-request", "Who calls (from), and either an account or a verb?");
+        return;
+    }
+    wish.caller = snapshot_account(snapshot, wish.from);
+    wish.account = account ? snapshot_account(snapshot, account) : NULL;
+    wish.facts = json_object();
+    if (wish.account || wish.verb)
+        hook_ask(pbx->hooks, HOOK_FACTS, &wish, NULL, NULL, 0);
+    console_reply(request, json_pack("{s:o}", "facts", wish.facts));
 }
 
 const struct core_command core_dialplan_commands[] = {
     {"dialplan.reload", "reads the dialplan again; a broken one is refused", run_reload},
     {"dialplan.check", "reads the dialplan and says what is wrong, without using it", run_check},
-    {"dialplan.snapshot", "what a simulation needs: dialplan, accounts and their phones, store", run_snapshot},
+    {"dialplan.snapshot", "what a simulation needs: dialplan, accounts and their phones, verbs, store", run_snapshot},
+    {"dialplan.facts", "from, and account, or verb and argument: what modules would do with such a call", run_facts},
     {"dialplan.show", "contexts and extensions of the dialplan in force", run_show},
     {NULL, NULL, NULL},
 };

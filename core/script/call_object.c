@@ -171,14 +171,22 @@ static void new_type(lua_State *L, const char *type, const luaL_Reg *functions)
     lua_setfield(L, -2, "__metatable");
 }
 
+static const char *const fields[] = {"account", "anonymous", "context", "extension", "forwarded_by", "forwarded_why",
+                                     "from",    "from_name", "id",      "to",        "vars"};
+
+bool call_object_has(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        if (strcmp(fields[i], name) == 0)
+            return true;
+    return strcmp(name, "log") == 0 || verbs_have(name);
+}
+
 void call_object_add(lua_State *L)
 {
     static const luaL_Reg object[] = {{"__newindex", call_newindex}, {"__tostring", call_tostring}, {NULL, NULL}};
     static const luaL_Reg vars[] = {
         {"__index", vars_index}, {"__newindex", vars_newindex}, {"__pairs", vars_pairs}, {NULL, NULL}};
-    static const char *const fields[] = {"account",       "anonymous", "context",   "extension", "forwarded_by",
-                                         "forwarded_why", "from",      "from_name", "id",        "to",
-                                         "vars"};
 
     lua_getfield(L, -1, "next");
     lua_setglobal(L, "next"); /* of the state, not of scripts: for vars_pairs() */

@@ -1,5 +1,5 @@
-/* A scanner for Lua's string literals: short ones with their escapes, long ones, and comments, which hold none. Pure;
- * any thread. Knows nothing else of Lua. */
+/* A scanner for Lua's string literals: short ones with their escapes, long ones, and comments, which hold none; and for
+ * calls of methods outside of them. Pure; any thread. Knows nothing else of Lua. */
 #include "script/literals.h"
 
 #include <ctype.h>
@@ -130,30 +130,118 @@ static void skip_comment(struct scan *s)
     s->len = 0;
 }
 
+enum piece { CODE, COMMENT, LITERAL, BROKEN };
+
+/* What begins here. Code is left where it is; all else is taken, a literal's value into s->out. */
+static enum piece take_piece(struct scan *s)
+{
+    int level = long_bracket(s);
+    bool whole;
+
+    s->len = 0;
+    if (s->p[0] == '-' && peek(s, 1) == '-') {
+        skip_comment(s);
+        return COMMENT;
+    }
+    if (level >= 0)
+        whole = take_long(s, (size_t)level);
+    else if (*s->p == '"' || *s->p == '\'')
+        whole = take_short(s);
+    else
+        return CODE;
+    s->out[s->len] = '\0';
+    return whole ? LITERAL : BROKEN;
+}
+
 void literals_each(const char *source, size_t len, void (*found)(void *arg, const char *text, size_t len), void *arg)
 {
     struct scan s = {.p = source, .end = source + len, .out = mem_new(len + 8)};
 
     while (s.p < s.end) {
-        int level = long_bracket(&s);
-        bool whole;
+        enum piece piece = take_piece(&s);
 
-        s.len = 0;
-        if (s.p[0] == '-' && peek(&s, 1) == '-') {
-            skip_comment(&s);
-            continue;
-        }
-        if (level >= 0) {
-            whole = take_long(&s, (size_t)level);
-        } else if (*s.p == '"' || *s.p == '\'') {
-            whole = take_short(&s);
-        } else {
+        if (piece == CODE)
             s.p++;
-            continue;
-        }
-        s.out[s.len] = '\0';
-        if (whole)
+        else if (piece == LITERAL)
             found(arg, s.out, s.len);
+    }
+    free(s.out);
+}
+
+/* --- calls of methods --------------------------------------------------------------------------------------------- */
+
+static bool is_word(int c)
+{
+    return c == '_' || isalnum(c);
+}
+
+static void skip_space(struct scan *s)
+{
+    while (isspace(peek(s, 0)))
+        s->p++;
+}
+
+/* A name or number; its length, 0: something else stands here. */
+static size_t take_word(struct scan *s)
+{
+    const char *from = s->p;
+
+    while (is_word(peek(s, 0)))
+        s->p++;
+    return (size_t)(s->p - from);
+}
+
+static unsigned lines_between(const char *from, const char *to)
+{
+    unsigned lines = 0;
+
+    for (; from < to; from++)
+        lines += *from == '\n';
+    return lines;
+}
+
+/* Behind the object: ":name" and what begins an argument. */
+static bool take_method(struct scan *s, char *name, size_t size)
+{
+    const char *at;
+    size_t len;
+    int next;
+
+    skip_space(s);
+    if (peek(s, 0) != ':' || peek(s, 1) == ':') /* not a label */
+        return false;
+    s->p++;
+    skip_space(s);
+    at = s->p;
+    len = take_word(s);
+    str_copy_n(name, size, at, len);
+    skip_space(s);
+    next = peek(s, 0);
+    return len > 0 && len < size && (next == '(' || next == '{' || next == '"' || next == '\'' || next == '[');
+}
+
+void methods_each(const char *source, size_t len, const char *object,
+                  void (*found)(void *arg, const char *name, unsigned line), void *arg)
+{
+    struct scan s = {.p = source, .end = source + len, .out = mem_new(len + 8)};
+    bool field = false; /* a dot or a colon stands before: no variable */
+    char name[64];
+
+    while (s.p < s.end) {
+        const char *from = s.p;
+        size_t word;
+
+        if (take_piece(&s) != CODE)
+            continue;
+        word = take_word(&s);
+        if (word == strlen(object) && memcmp(from, object, word) == 0 && !field && take_method(&s, name, sizeof name))
+            found(arg, name, 1 + lines_between(source, from));
+        else if (!word)
+            s.p++;
+        if (word)
+            field = false;
+        else if (!isspace((unsigned char)*from))
+            field = (*from == '.' && !(from > source && from[-1] == '.')) || *from == ':';
     }
     free(s.out);
 }

@@ -5,9 +5,15 @@
 
 #include "base/base.h"
 
-/* Calls found for the value of each string literal in a source (Lua 5.4, §3.1), in order; `text` is valid inside the call
- * and has a NUL behind it. What is no Lua gives any literals or none, but nothing worse. */
+/* Calls found for the value of each string literal in a source (Lua 5.4, §3.1), in order; `text` is valid inside the
+ * call and has a NUL behind it. What is no Lua gives any literals or none, but nothing worse. */
 void literals_each(const char *source, size_t len, void (*found)(void *arg, const char *text, size_t len), void *arg);
+
+/* Calls found for each object:NAME that is called in a source ("call:dial{", but not "x.call:dial{"). Lines count
+ * from 1.
+ */
+void methods_each(const char *source, size_t len, const char *object,
+                  void (*found)(void *arg, const char *name, unsigned line), void *arg);
 
 /* A set of literals that look like SQL. Zeroed memory is the empty set. */
 struct literal_set {

@@ -3,6 +3,8 @@
 #ifndef SCRIPT_SCRIPT_H
 #define SCRIPT_SCRIPT_H
 
+#include <jansson.h>
+
 #include "call/pbx.h"
 
 struct script;
@@ -28,6 +30,10 @@ struct script_pretence {
     const char *(*keys)(void *arg);
     /* The text of a file instead of what is on disk (borrowed until the dialplan is loaded); NULL: there is none. */
     const char *(*file)(void *arg, const char *name);
+    /* Is this verb of a module there? */
+    bool (*has_verb)(void *arg, const char *name);
+    /* What the verb would do, as facts.h has it; NULL: nobody knows. The caller owns it. */
+    json_t *(*verb)(void *arg, const struct call *call, const char *name, const json_t *argument);
 };
 
 struct script_config {
@@ -59,6 +65,11 @@ const char *script_problem(const struct script *script);
 struct script_summary script_summary(const struct script *script);
 /* Is there anything in this context of it? */
 bool script_summary_has(const struct script_summary *summary, const char *context);
+/* Calls fn with words for each place where it calls a verb that neither a call has nor a module of this switch serves
+ * (pbx NULL: nor any of Tandem's). One that a file asks for by name (pbx.has_verb) is none. */
+typedef void (*script_unserved_fn)(void *arg, const char *words);
+void script_summary_unserved(const struct script_summary *summary, const struct pbx *pbx, script_unserved_fn fn,
+                             void *arg);
 typedef void (*script_loaded_fn)(void *arg, const struct script_summary *summary);
 /* Loads anew on a worker; done runs once. keep: for later calls from then on, when
  * all is well (running ones keep what they have, and on error the old one stays); else it is only looked at. -EBUSY:

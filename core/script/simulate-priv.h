@@ -24,6 +24,8 @@ struct simulation {
     struct pbx *pbx;
     struct script *script;
     struct bus_subscription *subscription;
+    struct hook *refuses, *forwards;
+    json_t *facts; /* of accounts, by name */
     struct list kinds, phones;
     struct call *call; /* ref "simulation" */
     uint64_t start_s, began_us, acted_us;
@@ -44,6 +46,12 @@ void simulate_hang_up(struct leg *caller);
 void simulate_kind(struct simulation *sim, const char *kind);
 void simulate_kinds_free(struct simulation *sim);
 void simulate_phones_free(struct simulation *sim);
+
+/* simulate_facts.c: what modules of a switch would do. */
+void simulate_facts_open(struct simulation *sim);
+void simulate_facts_close(struct simulation *sim);
+bool simulate_has_verb(void *arg, const char *name);
+json_t *simulate_verb(void *arg, const struct call *call, const char *name, const json_t *argument);
 
 /* simulate.c */
 void simulate_step(struct simulation *sim, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -194,6 +194,9 @@ static void happened(void *arg, const struct event *event)
         if (callee)
             simulate_step(sim, "  %s: %s", leg->number, cause_info(event->cause)->words);
         break;
+    case EVENT_FORWARDED:
+        simulate_step(sim, "  %s", event->detail);
+        break;
     case EVENT_SCRIPT:
         if (event->cause == CAUSE_SCRIPT_ERROR) {
             simulate_step(sim, "the script failed: %s", event->detail);
@@ -231,6 +234,16 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+static void put_group(struct snapshot *snapshot, const char *name, const char *number)
+{
+    json_t *value = json_pack("{s:s}", "number", number ? number : "");
+    char *text = json_dumps(value, JSON_COMPACT);
+
+    snapshot_put_feature(snapshot, feature_new("ring_group", name, text));
+    free(text);
+    json_decref(value);
+}
+
 static void fill_snapshot(struct simulation *sim)
 {
     const struct simulate_config *config = sim->config;
@@ -252,6 +265,10 @@ static void fill_snapshot(struct simulation *sim)
         if (!config->accounts && !strchr(key, ':') && !snapshot_account(snapshot, key) &&
             simulate_assumed(sim, key).kind != ASSUME_UNKNOWN)
             add_account(snapshot, key, "", NULL, true);
+    }
+    json_object_foreach((json_t *)(uintptr_t)config->groups, key, item)
+    {
+        put_group(snapshot, key, json_string_value(item));
     }
     json_object_foreach((json_t *)(uintptr_t)config->settings, key, item)
     {
@@ -287,6 +304,8 @@ static int open_world(struct simulation *sim, char *why, size_t why_size)
                                              .step = stepped,
                                              .keys = typed,
                                              .look = look,
+                                             .has_verb = simulate_has_verb,
+                                             .verb = simulate_verb,
                                              .file = config->files ? given_file : NULL};
     struct script_config script = {
         .dir = config->dir ? config->dir : "", .library_dir = config->library_dir, .pretence = &pretence};
@@ -301,6 +320,7 @@ static int open_world(struct simulation *sim, char *why, size_t why_size)
     sim->pbx = pbx_new(sim->loop, sim->media, sim->db, 1);
     sim->pbx->leg_ops = &simulate_leg_ops;
     sim->pbx->sip = sim;
+    simulate_facts_open(sim);
     simulate_kind(sim, "account");
     fill_snapshot(sim);
     fill_store(sim);
@@ -311,6 +331,7 @@ static int open_world(struct simulation *sim, char *why, size_t why_size)
 static void close_world(struct simulation *sim)
 {
     bus_unsubscribe(sim->subscription);
+    simulate_facts_close(sim);
     script_close(sim->script);
     if (sim->call)
         obj_unref(sim->call, "simulation");
@@ -456,6 +477,11 @@ int simulate(const struct simulate_config *config, json_t **result, char *why, s
 
 /* --- beside it --------------------------------------------------------------------------------------------------- */
 
+static void is_unserved(void *arg, const char *words)
+{
+    json_array_append_new(arg, json_string(words));
+}
+
 int simulate_check(const char *dir, const char *library_dir, json_t **summary, char *why, size_t why_size)
 {
     struct loop *loop = loop_new_fake();
@@ -467,8 +493,9 @@ int simulate_check(const char *dir, const char *library_dir, json_t **summary, c
     if (!err && summary) {
         struct script_summary has = script_summary(script);
 
-        *summary = json_pack("{s:I,s:I,s:I}", "files", (json_int_t)has.files, "contexts", (json_int_t)has.contexts,
-                             "extensions", (json_int_t)has.extensions);
+        *summary = json_pack("{s:I,s:I,s:I,s:[]}", "files", (json_int_t)has.files, "contexts", (json_int_t)has.contexts,
+                             "extensions", (json_int_t)has.extensions, "unserved");
+        script_summary_unserved(&has, NULL, is_unserved, json_object_get(*summary, "unserved"));
     }
     script_close(script);
     pbx_free(pbx);

@@ -103,23 +103,15 @@ static int verb_header(lua_State *L)
 void verb_answer_first(lua_State *L, struct script_run *run, struct leg *leg)
 {
     struct call *call = run->call;
-    int result;
+    enum cause cause;
 
     if (leg->state == LEG_UP && call->answered_us && !call->transfer)
         return;
-    result = leg->state == LEG_UP ? 0 : leg_answer(leg, NULL); /* up before: we had called it (originate) */
+    cause = call_answer(call);
     guard_check(L);
-    if (result < 0) {
-        enum cause cause = result == -ENOENT   ? CAUSE_NO_COMMON_CODEC
-                           : result == -EAGAIN ? CAUSE_NO_MEDIA
-                           : result == -EACCES ? CAUSE_NO_ENCRYPTION
-                                               : CAUSE_INTERNAL;
-
+    if (cause)
         verb_end_call(L, run, cause, WHO_SWITCH, NULL);
-    }
     call_answered(call);
-    if (call->state != CALL_TALKING)
-        call_set_state(call, CALL_TALKING);
     run_step(run, "answer");
 }
 
@@ -243,31 +235,39 @@ static int verb_on_hangup(lua_State *L)
     return 0;
 }
 
+static const luaL_Reg verbs[] = {
+    {"answer", verb_answer},
+    {"dial", verb_dial},
+    {"echo", verb_echo},
+    {"goto_", verb_goto},
+    {"hangup", verb_hangup},
+    {"header", verb_header},
+    {"on_hangup", verb_on_hangup},
+    {"ring", verb_ring},
+    {"play", verb_play},
+    {"sleep", verb_sleep},
+    {"gather", verb_gather},
+    {"send_keys", verb_send_keys},
+    {"say", verb_say},
+    {"tone", verb_tone},
+    {"conference", verb_conference},
+    {"record", verb_record},
+    {"record_pause", verb_record_pause},
+    {"record_resume", verb_record_resume},
+    {"record_start", verb_record_start},
+    {"record_stop", verb_record_stop},
+    {NULL, NULL},
+};
+
 void verbs_push(lua_State *L)
 {
-    static const luaL_Reg verbs[] = {
-        {"answer", verb_answer},
-        {"dial", verb_dial},
-        {"echo", verb_echo},
-        {"goto_", verb_goto},
-        {"hangup", verb_hangup},
-        {"header", verb_header},
-        {"on_hangup", verb_on_hangup},
-        {"ring", verb_ring},
-        {"play", verb_play},
-        {"sleep", verb_sleep},
-        {"gather", verb_gather},
-        {"send_keys", verb_send_keys},
-        {"say", verb_say},
-        {"tone", verb_tone},
-        {"conference", verb_conference},
-        {"record", verb_record},
-        {"record_pause", verb_record_pause},
-        {"record_resume", verb_record_resume},
-        {"record_start", verb_record_start},
-        {"record_stop", verb_record_stop},
-        {NULL, NULL},
-    };
-
     luaL_newlib(L, verbs);
+}
+
+bool verbs_have(const char *name)
+{
+    for (const luaL_Reg *verb = verbs; verb->name; verb++)
+        if (strcmp(verb->name, name) == 0)
+            return true;
+    return false;
 }

@@ -19,6 +19,9 @@ void store_add(lua_State *L);
 void originate_add(lua_State *L);
 /* Pushes a table of the verbs of verbs.c. */
 void verbs_push(lua_State *L);
+bool verbs_have(const char *name);
+/* A field or a function that every call has. */
+bool call_object_has(const char *name);
 
 /* The run of the call object at index 1. Raises when that is another call's. */
 struct script_run *verb_run(lua_State *L);

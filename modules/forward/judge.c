@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/obj.h"
+#include "call/facts.h"
 #include "call/route.h"
 
 static bool is_account(const struct account *account, const char *name)
@@ -38,34 +39,43 @@ static enum verdict refuse(struct hook_walk *walk, enum cause cause, const char 
     return VERDICT_REJECT;
 }
 
+/* Why the account takes no call now; CAUSE_NONE: it does. */
+static enum cause refuses(const struct forward *f, const struct account *account, char *words, size_t size)
+{
+    unsigned calls;
+
+    if (dnd_is_on(f, account->name)) {
+        snprintf(words, size, "%s does not want to be disturbed", account->name);
+        return CAUSE_DO_NOT_DISTURB;
+    }
+    if (waiting_is_on(f, account->name) && !account->max_calls)
+        return CAUSE_NONE;
+    calls = calls_of(f->pbx, account->name, NULL);
+    if (calls && !waiting_is_on(f, account->name)) {
+        snprintf(words, size, "%s has a call, and its call waiting is off", account->name);
+        return CAUSE_TOO_MANY_CALLS;
+    }
+    if (account->max_calls && calls >= account->max_calls) {
+        snprintf(words, size, "%s has %u %s, as many as it may have (max_calls)", account->name, calls,
+                 calls == 1 ? "call" : "calls");
+        return CAUSE_TOO_MANY_CALLS;
+    }
+    return CAUSE_NONE;
+}
+
 /* One of its phones is about to be called. */
 static enum verdict is_called(void *arg, struct hook_walk *walk, void *subject)
 {
     const struct forward *f = arg;
     const struct attempt *attempt = subject;
     const struct account *account = route_account(f->pbx, attempt->target);
-    unsigned calls;
+    enum cause cause;
     char words[128];
 
     if (!account || attempt->emergency || attempt_is_own(attempt, account))
         return VERDICT_PASS;
-    if (dnd_is_on(f, account->name)) {
-        snprintf(words, sizeof words, "%s does not want to be disturbed", account->name);
-        return refuse(walk, CAUSE_DO_NOT_DISTURB, words);
-    }
-    if (waiting_is_on(f, account->name) && !account->max_calls)
-        return VERDICT_PASS;
-    calls = calls_of(f->pbx, account->name, NULL);
-    if (calls && !waiting_is_on(f, account->name)) {
-        snprintf(words, sizeof words, "%s has a call, and its call waiting is off", account->name);
-        return refuse(walk, CAUSE_TOO_MANY_CALLS, words);
-    }
-    if (account->max_calls && calls >= account->max_calls) {
-        snprintf(words, sizeof words, "%s has %u %s, as many as it may have (max_calls)", account->name, calls,
-                 calls == 1 ? "call" : "calls");
-        return refuse(walk, CAUSE_TOO_MANY_CALLS, words);
-    }
-    return VERDICT_PASS;
+    cause = refuses(f, account, words, sizeof words);
+    return cause ? refuse(walk, cause, words) : VERDICT_PASS;
 }
 
 /* One of its phones calls. */
@@ -90,36 +100,26 @@ static enum verdict calls(void *arg, struct hook_walk *walk, void *subject)
 
 /* --- where calls go that it does not take ------------------------------------------------------------------------- */
 
+static const enum forward_why reasons[WHEN_COUNT] = {
+    [WHEN_ALWAYS] = FORWARD_ALWAYS,
+    [WHEN_BUSY] = FORWARD_BUSY,
+    [WHEN_NO_ANSWER] = FORWARD_NO_ANSWER,
+    [WHEN_UNREACHABLE] = FORWARD_UNREACHABLE,
+};
+
 static enum forward_when when_of(enum cause cause)
 {
-    switch (cause) {
-    case CAUSE_NONE:
-        return WHEN_ALWAYS;
-    case CAUSE_BUSY:
-    case CAUSE_DO_NOT_DISTURB:
-    case CAUSE_TOO_MANY_CALLS:
-    case CAUSE_REJECTED: /* the key of a phone that rings */
-        return WHEN_BUSY;
-    case CAUSE_NO_ANSWER:
-        return WHEN_NO_ANSWER;
-    case CAUSE_UNREACHABLE:
-    case CAUSE_CONTACT_LOST:
-    case CAUSE_PHONE_SILENT:
-    case CAUSE_UNAVAILABLE:
-        return WHEN_UNREACHABLE;
-    default:
-        return WHEN_COUNT;
-    }
+    enum forward_why why;
+    enum forward_when when = WHEN_COUNT;
+
+    if (forward_why_of(cause, &why))
+        for (when = WHEN_ALWAYS; reasons[when] != why;)
+            when++;
+    return when;
 }
 
 static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
 {
-    static const enum forward_why reasons[WHEN_COUNT] = {
-        [WHEN_ALWAYS] = FORWARD_ALWAYS,
-        [WHEN_BUSY] = FORWARD_BUSY,
-        [WHEN_NO_ANSWER] = FORWARD_NO_ANSWER,
-        [WHEN_UNREACHABLE] = FORWARD_UNREACHABLE,
-    };
     const struct forward *f = arg;
     struct forward_wish *wish = subject;
     const struct account *account = route_account(f->pbx, wish->target);
@@ -141,6 +141,31 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
     return VERDICT_PASS;
 }
 
+/* The same for somebody who only asks. */
+static enum verdict tells(void *arg, struct hook_walk *walk, void *subject)
+{
+    const struct forward *f = arg;
+    struct facts_wish *wish = subject;
+    json_t *forwards;
+    struct forward_to to;
+    char words[128];
+    enum cause cause;
+
+    if (!wish->account)
+        return VERDICT_PASS;
+    cause = is_account(wish->caller, wish->account->name) ? CAUSE_NONE : refuses(f, wish->account, words, sizeof words);
+    if (cause)
+        json_object_set_new(wish->facts, "refuses",
+                            json_pack("{s:s,s:s}", "cause", cause_info(cause)->id, "words", words));
+    forwards = json_object();
+    for (enum forward_when when = WHEN_ALWAYS; when < WHEN_COUNT; when++)
+        if (forward_get(f, wish->account->name, when, &to))
+            json_object_set_new(forwards, forward_why_name(reasons[when]),
+                                json_pack("{s:s,s:i}", "to", to.number, "seconds", (int)to.seconds));
+    json_object_set_new(wish->facts, "forwards", forwards);
+    return VERDICT_PASS;
+}
+
 int judge_open(struct forward *f)
 {
     int err = module_on_hook(f->ctx, HOOK_OUTBOUND, 100, is_called, f);
@@ -149,5 +174,7 @@ int judge_open(struct forward *f)
         err = module_on_hook(f->ctx, HOOK_CALL, 100, calls, f);
     if (!err)
         err = module_on_hook(f->ctx, HOOK_FORWARD, 100, goes_where, f);
+    if (!err)
+        err = module_on_hook(f->ctx, HOOK_FACTS, 100, tells, f);
     return err;
 }

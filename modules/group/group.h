@@ -82,19 +82,35 @@ int order_open(struct groups *g);
 /* --- ring.c --- */
 
 int ring_open(struct groups *g);
-/* What the dialplan gets. */
-json_t *ring_result(const struct dial_result *result);
 /* Is it an account of ours? */
 const struct account *ringer_account(const struct groups *g, const char *name);
 /* "account:201", "number:CONTEXT/BEHALF/0171…", or KIND:VALUE as it is. */
 const char *ringer_target(const struct groups *g, const struct ringer *ringer, const char *context, const char *behalf,
                           char *out, size_t size);
+/* Who rings, and when, as call_dial() takes it. */
+struct ring_plan {
+    struct dial_target targets[MEMBERS_MAX + 1];
+    char texts[MEMBERS_MAX + 1][200];
+    unsigned count, timeout_ms;
+    bool in_order;
+    bool busy;         /* somebody is left out because he is */
+    const char *first; /* the member that comes first; NULL: nobody rings */
+    char words[500];
+};
+/* caller: his account, NULL: none; payer: the account for numbers outside when the group names none; "": nobody. */
+void ring_plan(struct groups *g, const struct group *group, const struct account *caller, const char *payer,
+               struct ring_plan *plan);
+void follow_plan(const struct groups *g, const struct follow *follow, const struct account *account,
+                 struct ring_plan *plan);
 /* Puts a line into the events of the call, for people. */
 void group_say(const struct call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* --- page.c --- */
 
 void page_close(struct groups *g);
+/* Whom a page speaks to: names of accounts, which live as long as the group. words: that, and who is left out. */
+unsigned page_plan(const struct groups *g, const struct group *group, const struct account *caller,
+                   const char *(*names)[MEMBERS_MAX], char *words, size_t size);
 /* The verb `group` for a group that is paged. */
 void page_start(struct groups *g, const struct group *group, struct verb_run *run, struct call *call);
 
@@ -103,6 +119,13 @@ void page_start(struct groups *g, const struct group *group, struct verb_run *ru
 int intercom_open(struct groups *g);
 /* Headers that ask phones to answer by themselves. */
 extern const char group_answer_by_itself[];
+
+/* May he let its phone answer by itself? caller: who answers for the call; NULL: nobody of ours. */
+bool intercom_allowed(const struct groups *g, const struct account *caller, const struct account *account);
+
+/* --- facts.c: what the verbs would do, for simulations --- */
+
+int facts_open(struct groups *g);
 
 /* --- login.c --- */
 

@@ -31,8 +31,7 @@ static void intercom_cancelled(void *arg)
 {
     struct intercom *intercom = arg;
 
-    if (intercom->call->dial)
-        dial_cancel(intercom->call, CAUSE_CANCELLED, WHO_SWITCH);
+    dial_give_up(intercom->call, intercom);
     intercom_free(intercom);
 }
 
@@ -40,14 +39,13 @@ static void intercom_over(void *arg, const struct dial_result *result)
 {
     struct intercom *intercom = arg;
 
-    verb_run_done(intercom->run, ring_result(result));
+    verb_run_done(intercom->run, verb_dial_value(result));
     intercom_free(intercom);
 }
 
-static bool may_speak_to(const struct groups *g, const struct call *call, const struct account *account)
+bool intercom_allowed(const struct groups *g, const struct account *caller, const struct account *account)
 {
     const char *who = snapshot_setting(db_snapshot(g->pbx->db), "intercom", "context");
-    const struct account *caller = call->behalf ? call->behalf : call->caller->account; /* who answers for it */
 
     if (strcmp(who, "off") == 0 || !caller)
         return false;
@@ -61,7 +59,8 @@ static void refuse(struct verb_run *run, struct call *call, enum dial_status sta
     call->dial_who = WHO_SWITCH;
     str_copy(call->dial_detail, sizeof call->dial_detail, detail);
     group_say(call, "intercom: %s", detail);
-    verb_run_done(run, ring_result(&(const struct dial_result){.status = status, .cause = cause, .detail = detail}));
+    verb_run_done(run,
+                  verb_dial_value(&(const struct dial_result){.status = status, .cause = cause, .detail = detail}));
 }
 
 /* call:intercom("202"), or { to = "202" }: nil when there is no such account. */
@@ -91,7 +90,7 @@ static void verb_intercom(void *arg, struct verb_run *run, struct call *call, co
         verb_run_done(run, NULL);
         return;
     }
-    if (!may_speak_to(g, call, account)) {
+    if (!intercom_allowed(g, call->behalf ? call->behalf : call->caller->account, account)) {
         snprintf(words, sizeof words, "%s may not let %.60s's phone answer by itself (setting intercom)",
                  call->caller->account ? call->caller->account->name : "a caller from outside", name);
         refuse(run, call, DIAL_REJECTED, CAUSE_FORBIDDEN, words);

@@ -35,7 +35,7 @@ static int open_parts(struct groups *g)
     if (!g->logouts)
         return -EEXIST;
     if ((result = order_open(g)) < 0 || (result = ring_open(g)) < 0 || (result = intercom_open(g)) < 0 ||
-        (result = login_open(g)) < 0)
+        (result = login_open(g)) < 0 || (result = facts_open(g)) < 0)
         return result;
     return module_add_status(g->ctx, "groups", status, g);
 }

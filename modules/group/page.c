@@ -70,6 +70,7 @@ static void page_free(struct page *page)
     }
     while (page->leg_count)
         end_listener(page, page->legs[0], CAUSE_NORMAL, "the page is over");
+    conference_leave(page->caller, CONFERENCE_GONE); /* whatever the dialplan does with him next */
     list_unlink(&page->node);
     loop_unref_later(loop, page->caller, "page");
     loop_unref_later(loop, page->call, "page");
@@ -80,26 +81,36 @@ static void cancelled(void *arg)
 {
     struct page *page = arg;
 
-    page->run = NULL;
     group_say(page->call, "page %s: is over, %u phone%s heard it", page->name, page->heard,
               page->heard == 1 ? "" : "s");
     page_free(page);
 }
 
-/* Nobody listens any more, or nobody ever did. */
-static void end_if_alone(struct page *page)
+static void finish(struct page *page, const char *words)
 {
     struct verb_run *run = page->run;
     bool heard = page->heard > 0;
 
-    if (page->over || page->pending || page->leg_count)
-        return;
     page->over = true;
-    group_say(page->call, heard ? "page %s: nobody listens any more" : "page %s: no phone answered", page->name);
-    conference_leave(page->caller, CONFERENCE_GONE);
+    group_say(page->call, "page %s: %s", page->name, words);
     page_free(page);
     verb_run_done(run, json_pack("{s:s,s:s,s:s,s:i}", "status", heard ? "answered" : "no-answer", "cause",
                                  cause_info(heard ? CAUSE_NORMAL : CAUSE_NO_ANSWER)->id, "detail", "", "talk", 0));
+}
+
+static void end_if_alone(struct page *page)
+{
+    if (!page->over && !page->pending && !page->leg_count)
+        finish(page, page->heard ? "nobody listens any more" : "no phone answered");
+}
+
+/* An operator did that. */
+static void speaks_no_more(void *arg, enum conference_why why)
+{
+    struct page *page = arg;
+
+    if (!page->over)
+        finish(page, "is over, who spoke was taken out of it");
 }
 
 /* --- listeners ---------------------------------------------------------------------------------------------------- */
@@ -183,7 +194,7 @@ static void routed(void *arg, enum cause refused, const char *detail, struct leg
 
 /* Is it called? False: why not stands in words. */
 static bool is_paged(const struct groups *g, const struct group *group, const struct ringer *member,
-                     const struct call *call, const char **why)
+                     const struct account *caller, const char **why)
 {
     const struct account *account = ringer_account(g, member->name);
 
@@ -192,34 +203,50 @@ static bool is_paged(const struct groups *g, const struct group *group, const st
         *why = "is outside";
     else if (module_live_get(g->logouts, member->name, group->name))
         *why = "is logged out";
-    else if (call->caller->account && strcmp(call->caller->account->name, member->name) == 0)
+    else if (caller && strcmp(caller->name, member->name) == 0)
         *why = "is the caller";
     else if (account_state(g->pbx, member->name) == ACCOUNT_BUSY)
         *why = "is busy";
     return !*why;
 }
 
-static void call_members(struct page *page, const struct group *group)
+unsigned page_plan(const struct groups *g, const struct group *group, const struct account *caller,
+                   const char *(*names)[MEMBERS_MAX], char *words, size_t size)
 {
-    struct call *call = page->call;
-    const struct account *payer = call->behalf ? call->behalf : page->caller->account;
-    char targets[MEMBERS_MAX][80], names[200] = "", not [200] = "";
-    size_t names_used = 0, not_used = 0;
+    char list[200] = "", not [200] = "";
+    size_t list_used = 0, not_used = 0;
+    unsigned count = 0;
     const char *why;
 
     for (unsigned i = 0; i < group->count; i++) {
         const struct ringer *member = &group->members[i];
 
-        if (!is_paged(page->g, group, member, call, &why)) {
+        if (!is_paged(g, group, member, caller, &why)) {
             str_append(not, sizeof not, &not_used, "; %s %s", member->name, why);
             continue;
         }
-        snprintf(targets[page->asked_count], sizeof targets[0], "account:%s", member->name);
-        str_append(names, sizeof names, &names_used, "%s%s", page->asked_count ? ", " : "", member->name);
-        page->asked[page->asked_count++] = (struct listener){.page = page, .pending = true};
+        str_append(list, sizeof list, &list_used, "%s%s", count ? ", " : "", member->name);
+        (*names)[count++] = member->name;
+    }
+    snprintf(words, size, "page %s: %s%s%s", group->name, count ? "speaks to " : "there is nobody to speak to", list,
+             not );
+    return count;
+}
+
+static void call_members(struct page *page, const struct group *group)
+{
+    struct call *call = page->call;
+    const struct account *payer = call->behalf ? call->behalf : page->caller->account;
+    const char *names[MEMBERS_MAX];
+    char targets[MEMBERS_MAX][80], words[500];
+
+    page->asked_count = page_plan(page->g, group, page->caller->account, &names, words, sizeof words);
+    for (unsigned i = 0; i < page->asked_count; i++) {
+        snprintf(targets[i], sizeof targets[0], "account:%s", names[i]); /* the group may change under us */
+        page->asked[i] = (struct listener){.page = page, .pending = true};
         page->pending++;
     }
-    group_say(call, "page %s: %s%s%s", page->name, *names ? "speaks to " : "there is nobody to speak to", names, not );
+    group_say(call, "%s", words);
     for (unsigned i = 0; i < page->asked_count && !page->over; i++) {
         struct listener *asked = &page->asked[i];
         struct attempt_run *run = route_out(call, targets[i], payer, false, routed, asked);
@@ -231,17 +258,14 @@ static void call_members(struct page *page, const struct group *group)
     }
 }
 
-static int join(struct page *page)
+static bool join(struct page *page)
 {
     const struct conference_request request = {.leg = page->caller, .room = page->room, .terms = &terms};
-    int result = page->caller->state == LEG_UP ? 0 : leg_answer(page->caller, NULL);
 
-    if (result < 0)
-        return result;
+    if (call_answer(page->call))
+        return false;
     call_answered(page->call);
-    if (page->call->state != CALL_TALKING)
-        call_set_state(page->call, CALL_TALKING);
-    return conference_join(&request, NULL, NULL);
+    return conference_join(&request, speaks_no_more, page) == 0;
 }
 
 void page_start(struct groups *g, const struct group *group, struct verb_run *run, struct call *call)
@@ -255,7 +279,7 @@ void page_start(struct groups *g, const struct group *group, struct verb_run *ru
     str_copy(page->name, sizeof page->name, group->name);
     snprintf(page->room, sizeof page->room, "page-%.40s-%u", group->name, ++g->page_number);
     list_append(&g->pages, &page->node);
-    if (join(page) < 0) {
+    if (!join(page)) {
         page_free(page);
         verb_run_fail(run, "the caller cannot speak: there is no audio to its phone");
         return;

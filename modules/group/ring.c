@@ -20,7 +20,6 @@ struct ring {
     struct verb_run *run;
     char what[80];                   /* "ring group sales" */
     char context[64], no_answer[64]; /* "": none */
-    char targets[MEMBERS_MAX + 1][200];
 };
 
 void group_say(const struct call *call, const char *fmt, ...)
@@ -69,20 +68,8 @@ static void cancelled(void *arg)
 {
     struct ring *ring = arg;
 
-    if (ring->call->dial)
-        dial_cancel(ring->call, CAUSE_CANCELLED, WHO_SWITCH);
+    dial_give_up(ring->call, ring);
     ring_free(ring);
-}
-
-json_t *ring_result(const struct dial_result *result)
-{
-    json_t *json = json_pack("{s:s,s:s,s:s,s:f}", "status", dial_status_name(result->status), "cause",
-                             cause_info(result->cause)->id, "detail", result->detail ? result->detail : "", "talk",
-                             (double)result->talk_ms / 1000);
-
-    if (result->answered_by)
-        json_object_set_new(json, "answered_by", json_string(result->answered_by));
-    return json;
 }
 
 static bool nobody_answered(enum dial_status status)
@@ -103,7 +90,7 @@ static void over(struct ring *ring, const struct dial_result *result)
     else if (nobody_answered(result->status) && ring->no_answer[0])
         verb_run_go(run, ring->context, ring->no_answer);
     else
-        verb_run_done(run, ring_result(result));
+        verb_run_done(run, verb_dial_value(result));
     ring_free(ring);
 }
 
@@ -153,14 +140,13 @@ static void begin(struct ring *ring, const struct dial_request *request)
 
 /* Why a member does not ring; NULL: it does. */
 static const char *left_out(const struct groups *g, const struct group *group, const struct ringer *member,
-                            const struct call *call, bool *busy)
+                            const struct account *caller, bool *busy)
 {
     const struct account *account = ringer_account(g, member->name);
-    const struct leg *caller = call->caller;
 
     if (module_live_get(g->logouts, member->name, group->name))
         return "is logged out";
-    if (caller && caller->account && strcmp(caller->account->name, member->name) == 0)
+    if (caller && strcmp(caller->name, member->name) == 0)
         return "is the caller";
     if (account && !account->enabled)
         return "is disabled";
@@ -169,6 +155,41 @@ static const char *left_out(const struct groups *g, const struct group *group, c
         return "is busy";
     }
     return NULL;
+}
+
+void ring_plan(struct groups *g, const struct group *group, const struct account *caller, const char *payer,
+               struct ring_plan *plan)
+{
+    char rings[200] = "", not [200] = "";
+    size_t rings_used = 0, not_used = 0;
+    unsigned order[MEMBERS_MAX];
+
+    *plan = (struct ring_plan){.timeout_ms = group->ring_ms, .in_order = group->strategy != STRATEGY_ALL};
+    order_now(g, group, order);
+    for (unsigned i = 0; i < group->count; i++) {
+        const struct ringer *member = &group->members[order[i]];
+        const char *why = left_out(g, group, member, caller, &plan->busy);
+        unsigned n = plan->count;
+
+        if (why) {
+            str_append(not, sizeof not, &not_used, "; %s %s", member->name, why);
+            continue;
+        }
+        if (!n)
+            plan->first = member->name;
+        str_append(rings, sizeof rings, &rings_used, "%s%s", n ? ", " : "", member->name);
+        plan->targets[n] = (struct dial_target){
+            .to = ringer_target(g, member, group->context, group->account[0] ? group->account : payer, plan->texts[n],
+                                sizeof plan->texts[n]),
+            .delay_ms = plan->in_order ? 0 : member->delay_ms,
+            .ring_ms = member->ring_ms,
+            .confirm = has_to_confirm(g, member),
+            .skip_busy = group->skip_busy,
+        };
+        plan->count++;
+    }
+    snprintf(plan->words, sizeof plan->words, "ring group %s (%s): %s%s%s", group->name, strategy_name(group->strategy),
+             plan->count ? "rings " : "nobody can be rung", rings, not );
 }
 
 /* Who pays for what the call does; "": nobody of ours. */
@@ -181,51 +202,27 @@ static const char *payer(const struct call *call)
 
 static void ring_group(struct groups *g, const struct group *group, struct verb_run *run, struct call *call)
 {
-    struct dial_target targets[MEMBERS_MAX];
-    struct dial_request request = {.leg = call->caller,
-                                   .targets = targets,
-                                   .timeout_ms = group->ring_ms,
-                                   .label = group->name,
-                                   .in_order = group->strategy != STRATEGY_ALL,
-                                   .no_redirect = true,
-                                   .music = group->music[0] ? group->music : NULL};
     struct ring *ring = ring_new(g, run, call, "ring group", group->name);
-    char rings[200] = "", not [200] = "";
-    size_t rings_used = 0, not_used = 0;
-    unsigned order[MEMBERS_MAX];
-    bool busy = false;
+    struct ring_plan *plan = mem_new(sizeof *plan);
 
     str_copy(ring->context, sizeof ring->context, group->context);
     str_copy(ring->no_answer, sizeof ring->no_answer, group->no_answer);
-    order_now(g, group, order);
-    for (unsigned i = 0; i < group->count; i++) {
-        const struct ringer *member = &group->members[order[i]];
-        const char *why = left_out(g, group, member, call, &busy);
-        unsigned n = request.target_count;
-
-        if (why) {
-            str_append(not, sizeof not, &not_used, "; %s %s", member->name, why);
-            continue;
-        }
-        if (!n)
-            order_took_turn(g, group, member->name);
-        str_append(rings, sizeof rings, &rings_used, "%s%s", n ? ", " : "", member->name);
-        targets[n] = (struct dial_target){
-            .to = ringer_target(g, member, group->context, group->account[0] ? group->account : payer(call),
-                                ring->targets[n], sizeof ring->targets[n]),
-            .delay_ms = request.in_order ? 0 : member->delay_ms,
-            .ring_ms = member->ring_ms,
-            .confirm = has_to_confirm(g, member),
-            .skip_busy = group->skip_busy,
-        };
-        request.target_count++;
+    ring_plan(g, group, call->caller->account, payer(call), plan);
+    group_say(call, "%s", plan->words);
+    if (plan->count) {
+        order_took_turn(g, group, plan->first);
+        begin(ring, &(const struct dial_request){.leg = call->caller,
+                                                 .targets = plan->targets,
+                                                 .target_count = plan->count,
+                                                 .timeout_ms = plan->timeout_ms,
+                                                 .label = group->name,
+                                                 .in_order = plan->in_order,
+                                                 .no_redirect = true,
+                                                 .music = group->music[0] ? group->music : NULL});
+    } else {
+        nobody(ring, plan->busy ? CAUSE_BUSY : CAUSE_UNREACHABLE, "nobody of the group can be rung");
     }
-    group_say(call, "%s (%s): %s%s%s", ring->what, strategy_name(group->strategy),
-              request.target_count ? "rings " : "nobody can be rung", rings, not );
-    if (request.target_count)
-        begin(ring, &request);
-    else
-        nobody(ring, busy ? CAUSE_BUSY : CAUSE_UNREACHABLE, "nobody of the group can be rung");
+    free(plan);
 }
 
 static const char *text_argument(const json_t *argument)
@@ -252,34 +249,46 @@ static void verb_group(void *arg, struct verb_run *run, struct call *call, const
 
 /* --- followme ----------------------------------------------------------------------------------------------------- */
 
-static void ring_follow(struct groups *g, const struct follow *follow, const struct account *account,
-                        struct verb_run *run, struct call *call)
+void follow_plan(const struct groups *g, const struct follow *follow, const struct account *account,
+                 struct ring_plan *plan)
 {
-    struct dial_target targets[MEMBERS_MAX + 1];
-    struct dial_request request = {
-        .leg = call->caller, .targets = targets, .timeout_ms = OWN_MS, .first_forwards = true};
-    struct ring *ring = ring_new(g, run, call, "follow-me of", follow->account);
     char words[200] = "";
     size_t used = 0;
 
-    snprintf(ring->targets[0], sizeof ring->targets[0], "account:%s", follow->account);
-    targets[request.target_count++] = (struct dial_target){.to = ring->targets[0]};
+    *plan = (struct ring_plan){.timeout_ms = OWN_MS, .count = 1};
+    snprintf(plan->texts[0], sizeof plan->texts[0], "account:%s", follow->account);
+    plan->targets[0] = (struct dial_target){.to = plan->texts[0]};
     for (unsigned i = 0; i < follow->count; i++) {
         const struct ringer *ringer = &follow->ringers[i];
-        unsigned n = request.target_count++;
+        unsigned n = plan->count++;
 
-        targets[n] = (struct dial_target){
-            .to = ringer_target(g, ringer, account->context, account->name, ring->targets[n], sizeof ring->targets[n]),
+        plan->targets[n] = (struct dial_target){
+            .to = ringer_target(g, ringer, account->context, account->name, plan->texts[n], sizeof plan->texts[n]),
             .delay_ms = ringer->delay_ms,
             .ring_ms = ringer->ring_ms,
             .confirm = has_to_confirm(g, ringer),
         };
-        if (ringer->delay_ms + ringer->ring_ms + FOLLOW_SPARE_MS > request.timeout_ms)
-            request.timeout_ms = ringer->delay_ms + ringer->ring_ms + FOLLOW_SPARE_MS;
+        if (ringer->delay_ms + ringer->ring_ms + FOLLOW_SPARE_MS > plan->timeout_ms)
+            plan->timeout_ms = ringer->delay_ms + ringer->ring_ms + FOLLOW_SPARE_MS;
         str_append(words, sizeof words, &used, ", %s after %u s", ringer->name, ringer->delay_ms / 1000);
     }
-    group_say(call, "%s: rings %s%s", ring->what, follow->account, words);
-    begin(ring, &request);
+    snprintf(plan->words, sizeof plan->words, "follow-me of %s: rings %s%s", follow->account, follow->account, words);
+}
+
+static void ring_follow(struct groups *g, const struct follow *follow, const struct account *account,
+                        struct verb_run *run, struct call *call)
+{
+    struct ring *ring = ring_new(g, run, call, "follow-me of", follow->account);
+    struct ring_plan *plan = mem_new(sizeof *plan);
+
+    follow_plan(g, follow, account, plan);
+    group_say(call, "%s", plan->words);
+    begin(ring, &(const struct dial_request){.leg = call->caller,
+                                             .targets = plan->targets,
+                                             .target_count = plan->count,
+                                             .timeout_ms = plan->timeout_ms,
+                                             .first_forwards = true});
+    free(plan);
 }
 
 /* call:followme("201"): nil when nothing rings beside that account. */

@@ -8,7 +8,6 @@
 
 #include "base/obj.h"
 #include "call/pickup.h"
-#include "call/talk.h"
 
 /* --- slots -------------------------------------------------------------------------------------------------------- */
 
@@ -234,17 +233,15 @@ static const char *read_wish(struct wish *wish, const json_t *argument)
 
 /* --- what it means ------------------------------------------------------------------------------------------------ */
 
-/* As call:answer() of the dialplan. */
-static bool answer(struct leg *leg)
+/* False: it has ended. */
+static bool answer(struct call *call)
 {
-    enum cause cause;
-    int result = leg->state == LEG_UP ? 0 : leg_answer(leg, NULL);
+    struct leg *leg = call->caller;
+    enum cause cause = call_answer(call);
 
-    if (result < 0) {
-        cause = result == -ENOENT ? CAUSE_NO_COMMON_CODEC : result == -EAGAIN ? CAUSE_NO_MEDIA : CAUSE_INTERNAL;
+    if (cause)
         leg_end(leg, cause, WHO_SWITCH, NULL);
-    }
-    return result == 0 && leg_is_alive(leg);
+    return leg_is_alive(leg);
 }
 
 static void own(struct slot *slot, const struct wish *wish)
@@ -282,7 +279,7 @@ static void park_caller(struct wish *wish)
         return;
     }
     verb_run_on_cancel(wish->run, called_off, NULL);
-    if (!answer(leg))
+    if (!answer(wish->call))
         return;
     slot = take_slot(wish, &told);
     if (!slot) {
@@ -320,7 +317,7 @@ static void promise(struct wish *wish)
         return;
     }
     verb_run_on_cancel(wish->run, called_off, NULL);
-    if (!answer(leg))
+    if (!answer(wish->call))
         return;
     slot = take_slot(wish, &told);
     if (!slot) {
@@ -329,8 +326,6 @@ static void promise(struct wish *wish)
     }
     own(slot, wish);
     call_answered(wish->call);
-    if (wish->call->state != CALL_TALKING)
-        call_set_state(wish->call, CALL_TALKING);
     slot_promise(slot, wish->run, leg);
 }
 
@@ -346,21 +341,19 @@ static struct leg *ringing_for(const struct leg *who)
     return NULL;
 }
 
+/* The slot hears of it as everybody does, and may be gone when this has been tried. */
 static void fetch(struct wish *wish, struct slot *slot)
 {
     struct leg *by = wish->call->caller, *ringing = slot->state == SLOT_RECALLS ? ringing_for(slot->leg) : NULL;
     int result = -ENOENT;
 
     verb_run_on_cancel(wish->run, called_off, NULL);
-    snprintf(slot->taker, sizeof slot->taker, "%.60s fetches him", by->number);
-    call_talks_by(slot->leg->call, "park", slot->by ? slot->by->name : NULL);
     if (slot->state == SLOT_WAITS)
         result = call_fetch(by, slot->leg);
     else if (ringing)
         result = call_pickup(by, ringing);
-    if (result == 0) /* the slot has seen to itself */
+    if (result == 0)
         return;
-    slot->taker[0] = '\0';
     if (result == -ENOENT)
         refuse(wish, "nobody-there", "park/nobody-there");
     else if (result == -EBUSY) /* he is with somebody, who waits */
@@ -398,7 +391,7 @@ static void happened(void *arg, const struct event *event)
 
     if (!slot)
         return;
-    if (event->kind == EVENT_PICKUP && !*slot->taker)
+    if (event->kind == EVENT_PICKUP)
         snprintf(slot->taker, sizeof slot->taker, "%.60s fetches him", event->leg->number);
     else if (event->kind == EVENT_BRIDGE_JOINED && event->leg == slot->leg)
         slot_left(slot);

@@ -32,7 +32,6 @@ struct slot {
     struct verb_run *run; /* of who is told or waits; NULL: over */
     struct leg *leg;      /* who is in it; ref "park" */
     struct leg_play *play;
-    bool dialling; /* who parked is being called, or talks to him */
     struct loop_timer timer;
     uint64_t since_us; /* wall clock */
     unsigned timeout_s, ring_s;

@@ -91,8 +91,7 @@ static void called_off(void *arg)
 {
     struct slot *slot = arg;
 
-    if (slot->dialling) /* else the core has seen to it */
-        dial_cancel(slot->leg->call, CAUSE_CANCELLED, WHO_SWITCH);
+    dial_give_up(slot->leg->call, slot);
     if (slot->state != SLOT_FREE && !leg_is_alive(slot->leg))
         call_gave_up(slot->leg);
     slot_release(slot, !leg_is_alive(slot->leg) ? "he has hung up"
@@ -111,6 +110,7 @@ void slot_left(struct slot *slot)
 static void wait_for_somebody(struct slot *slot)
 {
     slot->state = SLOT_WAITS;
+    slot->taker[0] = '\0';
     leg_wait(slot->leg, true, slot->by);
     if (slot->timeout_s && slot->by)
         loop_timer_start(slot->park->pbx->loop, &slot->timer, 1000ull * slot->timeout_s, waited_long, slot);
@@ -131,7 +131,6 @@ static void tell(const struct slot *slot)
 
 void slot_put(struct slot *slot, struct verb_run *run, struct leg *leg, bool tells)
 {
-    struct call *call = leg->call;
     char words[200];
 
     slot->run = run;
@@ -145,9 +144,7 @@ void slot_put(struct slot *slot, struct verb_run *run, struct leg *leg, bool tel
     publish(slot, EVENT_PARKED, words);
     if (tells)
         tell(slot);
-    call_answered(call); /* who transferred him is let go */
-    if (call->state != CALL_TALKING)
-        call_set_state(call, CALL_TALKING);
+    call_answered(leg->call); /* who transferred him is let go */
 }
 
 /* --- the recall --------------------------------------------------------------------------------------------------- */
@@ -181,7 +178,6 @@ static void recalled(void *arg, const struct dial_result *result)
     struct slot *slot = arg;
     struct verb_run *run = slot->run;
 
-    slot->dialling = false;
     if (result->status == DIAL_ANSWERED) { /* and the conversation is over */
         slot_free(slot);
         verb_run_done(run, json_string("recalled"));
@@ -224,7 +220,6 @@ static void waited_long(void *arg)
     slot->state = SLOT_RECALLS;
     leg_wait(slot->leg, false, NULL);
     row(slot, false);
-    slot->dialling = call_dial(call, &request, recalled, slot) == 0;
-    if (!slot->dialling)
-        again(slot, "the call could not be made");
+    if (call_dial(call, &request, recalled, slot) < 0)
+        again(slot, "who parked him could not be called");
 }

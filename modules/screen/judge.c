@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/obj.h"
+#include "call/facts.h"
 #include "call/route.h"
 #include "screen.h"
 
@@ -95,6 +96,26 @@ static enum verdict goes_where(void *arg, struct hook_walk *walk, void *subject)
     return VERDICT_HANDLED;
 }
 
+/* The same for somebody who only asks. */
+static enum verdict tells(void *arg, struct hook_walk *walk, void *subject)
+{
+    const struct screen *s = arg;
+    struct facts_wish *wish = subject;
+    bool hidden = wish->caller && wish->caller->anonymous;
+    struct block block;
+    char words[128];
+
+    if (!wish->account || strcmp(wish->from, wish->account->name) == 0 ||
+        !block_find(s, wish->account->name, wish->from, hidden, &block))
+        return VERDICT_PASS;
+    snprintf(words, sizeof words, "%.60s takes no calls from %.50s", wish->account->name, block.pattern);
+    json_object_set_new(wish->facts, "blocked",
+                        json_pack("{s:s,s:s,s:s*}", "cause",
+                                  cause_info(block.action == BLOCK_BUSY ? CAUSE_BUSY : CAUSE_BLOCKED)->id, "words",
+                                  words, "to", block.action == BLOCK_FORWARD ? block.number : NULL));
+    return VERDICT_PASS;
+}
+
 int judge_open(struct screen *s)
 {
     int err = module_on_hook(s->ctx, HOOK_CALL, 50, call_begins, s);
@@ -103,5 +124,7 @@ int judge_open(struct screen *s)
         err = module_on_hook(s->ctx, HOOK_OUTBOUND, 50, tried, s);
     if (!err)
         err = module_on_hook(s->ctx, HOOK_FORWARD, 50, goes_where, s);
+    if (!err)
+        err = module_on_hook(s->ctx, HOOK_FACTS, 50, tells, s);
     return err;
 }

@@ -130,7 +130,7 @@ START_TEST(the_dialplan_is_checked_read_again_and_shown_by_the_control_socket)
 {
     struct bed *bed = bed_open(NULL, LUA(extension("internal", "600", function(call) call:hangup("busy") end)));
     struct ua *a = bed_registered(bed, "201");
-    json_t *answer;
+    json_t *answer, *unserved;
 
     write_dialplan(bed, "\nextension('internal', '600')");
     answer = bed_ask(bed, "dialplan.check", "{}");
@@ -142,6 +142,14 @@ START_TEST(the_dialplan_is_checked_read_again_and_shown_by_the_control_socket)
     json_decref(answer);
     ua_invite(a, "600", NULL);
     must(ua_wait(a, "486")); /* the old one is in force */
+    write_dialplan(bed, "extension('internal', '600', function(call)\n  call:prak{ slot = 1 }\n  call:park()\nend)\n"
+                        "extension('internal', '601', function(call)\n  return pbx.has_verb('group') and call:group('x')\nend)");
+    answer = bed_ask(bed, "dialplan.check", "{}");
+    unserved = json_object_get(json_object_get(answer, "result"), "unserved");
+    ck_assert_uint_eq(json_array_size(unserved), 2); /* no module is loaded here */
+    ck_assert_str_eq(json_string_value(json_array_get(unserved, 0)), "init.lua:2: there is no call:prak");
+    ck_assert_ptr_nonnull(strstr(json_string_value(json_array_get(unserved, 1)), "init.lua:3: call:park needs the module park"));
+    json_decref(answer);
     write_dialplan(bed, "context('office'):include('more')\nextension('more', '600', function(call) call:hangup('rejected') end)");
     answer = bed_ask(bed, "dialplan.reload", "{}");
     ck_assert(json_is_true(json_object_get(answer, "ok")));

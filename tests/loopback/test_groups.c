@@ -1,128 +1,6 @@
-/* Ring groups, follow-me, intercom and pages between scripted phones: who rings when, who gets the call, what the
+/* Ring groups between scripted phones: who rings when by each strategy, who is left out, who gets the call, what the
  * caller hears of it, and what is said of it for people. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "bed.h"
-#include "sip/agent.h"
-#include "wire.h"
-
-#define GROUP "[module group]\n[module forward]\n"
-
-struct office {
-    struct bed *bed;
-    struct ua *phones[6]; /* 201 … 205 at 1 … 5; NULL: not registered */
-    struct bus_subscription *subscription;
-    char said[4000]; /* events of calls in words, with a line end behind each */
-};
-
-static void said(void *arg, const struct event *event)
-{
-    struct office *o = arg;
-    size_t used = strlen(o->said);
-
-    str_append(o->said, sizeof o->said, &used, "%s\n", event->detail);
-}
-
-/* 201 and so many more are registered. */
-static struct office *office_open(unsigned count, const char *dialplan)
-{
-    struct office *o = mem_new(sizeof *o);
-
-    o->bed = bed_open(GROUP, dialplan);
-    o->subscription = bus_subscribe(o->bed->pbx->bus, EVENT_BIT(EVENT_SCRIPT), said, o);
-    for (unsigned i = 1; i <= count; i++) {
-        char name[8];
-
-        snprintf(name, sizeof name, "%u", 200 + i);
-        o->phones[i] = bed_registered(o->bed, name);
-    }
-    return o;
-}
-
-static void office_close(struct office *o)
-{
-    for (unsigned i = 1; i < 6; i++)
-        if (o->phones[i])
-            ua_close(o->phones[i]);
-    bus_unsubscribe(o->subscription);
-    bed_close(o->bed);
-    free(o);
-}
-
-/* members: JSON objects. more: further properties of the group. */
-static void group(struct office *o, const char *strategy, const char *members, const char *more)
-{
-    char text[1000];
-
-    snprintf(text, sizeof text,
-             "{\"number\":\"600\",\"strategy\":\"%s\",\"ring_time\":20,\"skip_busy\":true,\"context\":\"internal\","
-             "\"members\":[%s]%s%s}",
-             strategy, members, more ? "," : "", more ? more : "");
-    bed_feature(o->bed, "ring_group", "sales", text);
-}
-
-#define MEMBER(name) "{\"member\":\"" name "\",\"delay\":0,\"ring_time\":null,\"confirm\":null}"
-
-static void rings(struct ua *ua)
-{
-    ua_reply(ua, must(ua_wait(ua, "INVITE")), 180, "Ringing", NULL);
-}
-
-static void stops_ringing(struct ua *ua)
-{
-    ua_reply(ua, must(ua_wait(ua, "CANCEL")), 200, "OK", NULL);
-    ua_reply(ua, &ua->invite, 487, "Request Terminated", NULL);
-    must(ua_wait(ua, "ACK"));
-}
-
-static void refuses(struct ua *ua, int status)
-{
-    ua_reply(ua, must(ua_wait(ua, "INVITE")), status, "No", NULL);
-    must(ua_wait(ua, "ACK"));
-}
-
-static void answers(struct ua *ua)
-{
-    ua_reply(ua, &ua->invite, 200, "OK", NULL);
-    must(ua_wait(ua, "ACK"));
-}
-
-static void is_connected(struct ua *caller)
-{
-    ua_ack(caller, must(ua_wait(caller, "200")));
-}
-
-static void hangs_up(struct office *o, struct ua *who, struct ua *other)
-{
-    unsigned before = o->bed->calls_ended;
-
-    ua_bye(who);
-    if (other)
-        ua_reply(other, must(ua_wait(other, "BYE")), 200, "OK", NULL);
-    bed_until(o->bed, o->bed->calls_ended == before + 1);
-}
-
-/* The caller gets this final status. */
-static void is_refused(struct office *o, struct ua *caller, int status)
-{
-    unsigned before = o->bed->calls_ended;
-    char text[8];
-
-    snprintf(text, sizeof text, "%d", status);
-    must(ua_wait(caller, text));
-    bed_until(o->bed, o->bed->calls_ended == before + 1);
-}
-
-static void was_said(const struct office *o, const char *words)
-{
-    ck_assert_msg(strstr(o->said, words), "nobody said \"%s\", but: %s", words, o->said);
-}
-
-static bool nothing_for(struct ua *ua)
-{
-    return ua_wait_ms(ua, "INVITE", 300) == NULL;
-}
+#include "groups_bed.h"
 
 START_TEST(all_members_ring_and_who_answers_first_gets_the_call)
 {
@@ -177,28 +55,6 @@ START_TEST(a_member_that_does_not_answer_gives_way_to_the_next)
     office_close(o);
 }
 END_TEST
-
-/* What a busy machine has sent twice is not taken for another call. */
-static void forget(struct office *o)
-{
-    for (unsigned i = 1; i < 6; i++) {
-        if (!o->phones[i])
-            continue;
-        ua_poll(o->phones[i]);
-        o->phones[i]->in_count = 0;
-    }
-}
-
-/* One call of the group, which this member answers first. */
-static void one_call(struct office *o, struct ua *first)
-{
-    forget(o);
-    ua_invite(o->phones[1], "sales", NULL);
-    rings(first);
-    answers(first);
-    is_connected(o->phones[1]);
-    hangs_up(o, o->phones[1], first);
-}
 
 /* As after a crash. */
 static void restart(struct office *o)
@@ -399,119 +255,6 @@ START_TEST(a_changed_group_is_in_force_for_the_next_call)
 }
 END_TEST
 
-static void presses(struct ua *ua, const char *key)
-{
-    char body[64];
-
-    snprintf(body, sizeof body, "Signal=%s\r\nDuration=160\r\n", key);
-    ck_assert_int_eq(
-        wire_status(ua,
-                    &(struct ask){.method = "INFO", .in_dialog = true, .type = "application/dtmf-relay", .body = body}),
-        200);
-}
-
-START_TEST(a_member_that_has_to_confirm_gets_the_call_when_it_has_pressed_1)
-{
-    struct office *o = office_open(3, NULL);
-
-    bed_dtmf(o->bed, "203", DTMF_INFO);
-    group(o, "all", MEMBER("202") ",{\"member\":\"203\",\"confirm\":true}", NULL);
-    ua_invite(o->phones[1], "sales", NULL);
-    rings(o->phones[2]);
-    rings(o->phones[3]);
-    answers(o->phones[3]);
-    ck_assert_ptr_null(ua_wait_ms(o->phones[1], "200", 300)); /* the caller does not hear of it, and pays nothing */
-    presses(o->phones[3], "1");
-    is_connected(o->phones[1]);
-    stops_ringing(o->phones[2]);
-    hangs_up(o, o->phones[1], o->phones[3]);
-    office_close(o);
-}
-END_TEST
-
-START_TEST(follow_me_rings_other_phones_when_their_time_has_come)
-{
-    struct office *o = office_open(4, NULL);
-    uint64_t began;
-
-    bed_feature(
-        o->bed, "followme", "202",
-        "[{\"number\":\"203\",\"delay\":1,\"ring_time\":20},{\"number\":\"204\",\"delay\":60,\"ring_time\":20}]");
-    ua_invite(o->phones[1], "202", NULL);
-    began = now_ms();
-    rings(o->phones[2]);
-    rings(o->phones[3]);
-    ck_assert_uint_ge(now_ms() - began, 900);
-    was_said(o, "follow-me of 202: rings 202, 203 after 1 s, 204 after 60 s\n");
-    answers(o->phones[3]);
-    is_connected(o->phones[1]);
-    stops_ringing(o->phones[2]);
-    ck_assert(nothing_for(o->phones[4]));
-    hangs_up(o, o->phones[1], o->phones[3]);
-    office_close(o);
-}
-END_TEST
-
-START_TEST(follow_me_does_not_wait_for_an_account_that_cannot_be_reached)
-{
-    struct office *o = office_open(3, NULL);
-
-    bed_feature(o->bed, "followme", "205", "[{\"number\":\"203\",\"delay\":60,\"ring_time\":20}]");
-    ua_invite(o->phones[1], "205", NULL);
-    rings(o->phones[3]);
-    answers(o->phones[3]);
-    is_connected(o->phones[1]);
-    hangs_up(o, o->phones[1], o->phones[3]);
-    office_close(o);
-}
-END_TEST
-
-START_TEST(nobody_is_given_time_to_ring_after_all_have_refused)
-{
-    struct office *o = office_open(3, NULL);
-    size_t before;
-
-    agent_skip_time(o->bed->pbx->sip, 40000); /* more than any timer of RFC 3261 */
-    ck_assert(nothing_for(o->phones[2]));
-    bed_feature(o->bed, "followme", "202", "[{\"number\":\"203\",\"delay\":0,\"ring_time\":600}]");
-    before = loop_timer_count(o->bed->loop);
-    for (unsigned i = 0; i < 5; i++) {
-        ua_invite(o->phones[1], "202", NULL);
-        refuses(o->phones[2], 486);
-        refuses(o->phones[3], 486);
-        is_refused(o, o->phones[1], 486);
-    }
-    agent_skip_time(o->bed->pbx->sip, 40000);
-    bed_until(o->bed, loop_timer_count(o->bed->loop) <= before + 2); /* those of the switch itself come and go */
-    office_close(o);
-}
-END_TEST
-
-static void forward(struct office *o, const char *cmd, const char *params)
-{
-    json_t *answer = bed_ask(o->bed, cmd, params);
-
-    ck_assert_msg(json_is_true(json_object_get(answer, "ok")), "%s %s was refused", cmd, params);
-    json_decref(answer);
-}
-
-START_TEST(where_an_account_forwards_its_calls_its_follow_me_does_not_ring)
-{
-    struct office *o = office_open(4, NULL);
-
-    bed_feature(o->bed, "followme", "202", "[{\"number\":\"203\",\"delay\":0,\"ring_time\":20}]");
-    forward(o, "forward", "{\"account\":\"202\",\"when\":\"always\",\"number\":\"204\"}");
-    ua_invite(o->phones[1], "202", NULL);
-    rings(o->phones[4]);
-    ck_assert(nothing_for(o->phones[3]));
-    ck_assert(nothing_for(o->phones[2]));
-    answers(o->phones[4]);
-    is_connected(o->phones[1]);
-    hangs_up(o, o->phones[1], o->phones[4]);
-    office_close(o);
-}
-END_TEST
-
 START_TEST(members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over)
 {
     struct office *o = office_open(5, NULL);
@@ -527,201 +270,6 @@ START_TEST(members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over)
     answers(o->phones[4]);
     is_connected(o->phones[1]);
     hangs_up(o, o->phones[1], o->phones[4]);
-    office_close(o);
-}
-END_TEST
-
-#define INTERCOM                                                                                                       \
-    "extension('internal', '_*4XXX', function(call)\n"                                                                 \
-    "  local r = call:intercom(call.extension:sub(3))\n"                                                               \
-    "  if not r then call:hangup('unknown-number') end\n"                                                              \
-    "end)\n"                                                                                                           \
-    "extension('internal', '_.', function(call) call:dial{ to = call.extension } end)\n"
-
-START_TEST(an_intercom_call_asks_the_phone_to_answer_by_itself)
-{
-    struct office *o = office_open(2, INTERCOM);
-    const struct message *invite;
-    char value[300];
-
-    ua_invite(o->phones[1], "*4202", NULL);
-    invite = must(ua_wait(o->phones[2], "INVITE"));
-    ck_assert_ptr_nonnull(strstr(message_header(invite, "Call-Info", value, sizeof value), "answer-after=0"));
-    ck_assert_ptr_nonnull(strstr(message_header(invite, "Alert-Info", value, sizeof value), "info=alert-autoanswer"));
-    ck_assert_str_eq(message_header(invite, "Answer-Mode", value, sizeof value), "Auto");
-    ua_reply(o->phones[2], invite, 200, "OK", NULL);
-    must(ua_wait(o->phones[2], "ACK"));
-    is_connected(o->phones[1]);
-    hangs_up(o, o->phones[1], o->phones[2]);
-    office_close(o);
-}
-END_TEST
-
-START_TEST(an_intercom_call_disturbs_nobody_who_may_not_be_called_so)
-{
-    struct office *o = office_open(3, INTERCOM);
-
-    bed_setting(o->bed, "intercom", "off");
-    ua_invite(o->phones[1], "*4202", NULL);
-    is_refused(o, o->phones[1], 403);
-    was_said(o, "201 may not let 202's phone answer by itself");
-    bed_setting(o->bed, "intercom", NULL);
-    ua_invite(o->phones[1], "*4299", NULL);
-    is_refused(o, o->phones[1], 404);
-    ua_invite(o->phones[3], "202", NULL);
-    rings(o->phones[2]);
-    answers(o->phones[2]);
-    is_connected(o->phones[3]);
-    forget(o);
-    ua_invite(o->phones[1], "*4202", NULL);
-    is_refused(o, o->phones[1], 486);
-    ck_assert(nothing_for(o->phones[2]));
-    hangs_up(o, o->phones[3], o->phones[2]);
-    office_close(o);
-}
-END_TEST
-
-static unsigned char heard_by(struct ua *ua, unsigned char mark)
-{
-    unsigned char packet[2048], last = 0;
-    ssize_t n;
-
-    while ((n = recv(ua->rtp_fd, packet, sizeof packet, 0)) > 0)
-        if (n > 12 && packet[12] == mark)
-            last = mark;
-    return last;
-}
-
-START_TEST(a_page_is_heard_on_all_phones_and_nobody_is_heard_back)
-{
-    struct office *o = office_open(3, NULL);
-    struct message to_caller, to_b, to_c;
-    bool b = false, c = false;
-
-    group(o, "page", MEMBER("202") "," MEMBER("203") "," MEMBER("205") "," MEMBER("201"), NULL);
-    ua_invite(o->phones[1], "600", NULL);
-    to_caller = *must(ua_wait(o->phones[1], "200"));
-    ua_ack(o->phones[1], &to_caller);
-    to_b = *must(ua_wait(o->phones[2], "INVITE"));
-    ua_reply(o->phones[2], &to_b, 200, "OK", NULL);
-    must(ua_wait(o->phones[2], "ACK"));
-    to_c = *must(ua_wait(o->phones[3], "INVITE"));
-    ck_assert_ptr_nonnull(strstr(to_c.text, "answer-after=0"));
-    ua_reply(o->phones[3], &to_c, 200, "OK", NULL);
-    must(ua_wait(o->phones[3], "ACK"));
-    was_said(o, "page sales: speaks to 202, 203, 205; 201 is the caller\n");
-    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until && !(b && c);) {
-        ua_talk(o->phones[1], message_body(&to_caller), 1, 0x31);
-        ua_talk(o->phones[2], message_body(&to_b), 1, 0x42);
-        for (uint64_t beat = now_ms() + 20; now_ms() < beat;)
-            loop_turn(o->bed->loop, 2);
-        b = b || heard_by(o->phones[2], 0x31) == 0x31;
-        c = c || heard_by(o->phones[3], 0x31) == 0x31;
-        ck_assert_uint_ne(heard_by(o->phones[1], 0x42), 0x42);
-    }
-    ck_assert(b);
-    ck_assert(c);
-    ua_bye(o->phones[1]);
-    ua_reply(o->phones[2], must(ua_wait(o->phones[2], "BYE")), 200, "OK", NULL);
-    ua_reply(o->phones[3], must(ua_wait(o->phones[3], "BYE")), 200, "OK", NULL);
-    bed_until(o->bed, o->bed->calls_ended == 1);
-    was_said(o, "page sales: is over, 2 phones heard it\n");
-    office_close(o);
-}
-END_TEST
-
-START_TEST(a_page_that_no_phone_takes_ends_and_says_so)
-{
-    struct office *o = office_open(3, NULL);
-
-    group(o, "page", MEMBER("202") "," MEMBER("203") "," MEMBER("0171"), NULL);
-    ua_invite(o->phones[1], "sales", NULL);
-    is_connected(o->phones[1]);
-    refuses(o->phones[2], 486);
-    refuses(o->phones[3], 480);
-    ua_reply(o->phones[1], must(ua_wait(o->phones[1], "BYE")), 200, "OK", NULL);
-    bed_until(o->bed, o->bed->calls_ended == 1);
-    was_said(o, "page sales: speaks to 202, 203; 0171 is outside\n");
-    was_said(o, "page sales: no phone answered\n");
-    office_close(o);
-}
-END_TEST
-
-START_TEST(a_listener_who_hangs_up_leaves_the_others_listening)
-{
-    struct office *o = office_open(3, NULL);
-
-    group(o, "page", MEMBER("202") "," MEMBER("203"), NULL);
-    ua_invite(o->phones[1], "sales", NULL);
-    is_connected(o->phones[1]);
-    for (int i = 2; i <= 3; i++) {
-        ua_reply(o->phones[i], must(ua_wait(o->phones[i], "INVITE")), 200, "OK", NULL);
-        must(ua_wait(o->phones[i], "ACK"));
-    }
-    ua_bye(o->phones[2]);
-    bed_until(o->bed, o->bed->pbx->leg_count == 2);
-    ua_bye(o->phones[3]);
-    ua_reply(o->phones[1], must(ua_wait(o->phones[1], "BYE")), 200, "OK", NULL);
-    bed_until(o->bed, o->bed->calls_ended == 1);
-    was_said(o, "page sales: nobody listens any more\n");
-    office_close(o);
-}
-END_TEST
-
-/* Numbers that begin with 0 are outside: the phone of 203. */
-#define OUTSIDE                                                                                                        \
-    "include('accounts.lua')\n"                                                                                        \
-    "extension('internal', '_0X.', function(call)\n"                                                                   \
-    "  call:log('%s dials %s', call.account or 'nobody', call.extension)\n"                                            \
-    "  call:dial{ to = 'account:203' }\n"                                                                              \
-    "end)\n"                                                                                                           \
-    "extension('internal', '_.', function(call) dial_account(call, call.extension) end)\n"
-
-static bool hears(struct office *o, struct ua *speaker, const struct message *to_speaker, struct ua *listener)
-{
-    for (uint64_t until = now_ms() + UA_WAIT_MS; now_ms() < until;) {
-        ua_talk(speaker, message_body(to_speaker), 1, 0x31);
-        for (uint64_t beat = now_ms() + 20; now_ms() < beat;)
-            loop_turn(o->bed->loop, 2);
-        if (heard_by(listener, 0x31))
-            return true;
-    }
-    return false;
-}
-
-START_TEST(an_outside_member_is_called_through_the_dialplan_and_has_to_confirm)
-{
-    struct office *o = office_open(3, OUTSIDE);
-    struct message to_caller, to_c;
-    char value[200];
-
-    bed_dtmf(o->bed, "203", DTMF_INFO);
-    if (_i == 1) /* what its phones have to do is no matter of such a call */
-        bed_srtp(o->bed, "204", SRTP_REQUIRED, false);
-    group(o, "all", MEMBER("202") "," MEMBER("0171"), "\"account\":\"204\"");
-    ua_invite(o->phones[1], "sales", NULL);
-    rings(o->phones[2]);
-    to_c = *must(ua_wait(o->phones[3], "INVITE"));
-    ck_assert_ptr_nonnull(strstr(message_header(&to_c, "From", value, sizeof value), "201@")); /* shown who calls */
-    was_said(o, "204 dials 0171\n");                                                           /* on whose behalf */
-    ua_reply(o->phones[3], &to_c, 180, "Ringing", NULL);
-    ua_reply(o->phones[3], &o->phones[3]->invite, 200, "OK", NULL);
-    must(ua_wait(o->phones[3], "ACK"));
-    ck_assert_ptr_null(ua_wait_ms(o->phones[1], "200", 300));
-    presses(o->phones[3], "1");
-    to_caller = *must(ua_wait(o->phones[1], "200"));
-    ua_ack(o->phones[1], &to_caller);
-    stops_ringing(o->phones[2]);
-    ck_assert(hears(o, o->phones[1], &to_caller, o->phones[3]));
-    ck_assert(hears(o, o->phones[3], &to_c, o->phones[1]));
-    if (_i == 0) {
-        ua_bye(o->phones[1]);
-        ua_reply(o->phones[3], must(ua_wait(o->phones[3], "BYE")), 200, "OK", NULL);
-    } else {
-        ua_bye(o->phones[3]);
-        ua_reply(o->phones[1], must(ua_wait(o->phones[1], "BYE")), 200, "OK", NULL);
-    }
-    bed_until(o->bed, o->bed->calls_ended == 2);
     office_close(o);
 }
 END_TEST
@@ -761,36 +309,90 @@ START_TEST(a_caller_hears_the_music_of_the_group_until_somebody_answers)
 }
 END_TEST
 
-START_TEST(an_outside_number_that_is_refused_or_called_off_leaves_nothing_behind)
+START_TEST(a_group_that_does_not_skip_busy_members_rings_them_and_each_when_its_time_has_come)
 {
-    struct office *o = office_open(3, OUTSIDE);
+    struct office *o = office_open(4, NULL);
+    uint64_t began;
 
-    group(o, "all", MEMBER("0171"), NULL);
-    ua_invite(o->phones[1], "sales", NULL);
-    refuses(o->phones[3], 486);
-    must(ua_wait(o->phones[1], "486"));
-    bed_until(o->bed, o->bed->calls_ended == 2);
+    bed_feature(
+        o->bed, "ring_group", "sales",
+        "{\"number\":\"600\",\"strategy\":\"all\",\"ring_time\":20,\"skip_busy\":false,\"context\":\"internal\","
+        "\"members\":[{\"member\":\"202\"},{\"member\":\"203\",\"delay\":1}]}");
+    ua_invite(o->phones[4], "202", NULL);
+    rings(o->phones[2]);
+    answers(o->phones[2]);
+    is_connected(o->phones[4]);
     forget(o);
     ua_invite(o->phones[1], "sales", NULL);
+    began = now_ms();
+    rings(o->phones[2]); /* on its second line */
     rings(o->phones[3]);
-    must(ua_wait(o->phones[1], "180"));
-    ua_cancel(o->phones[1]);
+    ck_assert_uint_ge(now_ms() - began, 900);
+    was_said(o, "ring group sales (all): rings 202, 203\n");
+    answers(o->phones[3]);
+    is_connected(o->phones[1]);
+    stops_ringing(o->phones[2]);
+    hangs_up(o, o->phones[1], o->phones[3]);
+    hangs_up(o, o->phones[4], o->phones[2]);
+    office_close(o);
+}
+END_TEST
+
+/* A colleague who is no member takes the call of the group, by the account of one or by what was dialled. */
+START_TEST(a_call_that_rings_for_a_group_can_be_picked_up_and_all_stop_ringing)
+{
+    static const char *const codes[] = {"*8", "*8203", "*8600"};
+    struct office *o = office_open_with(GROUP "[module pickup]\n", 4, NULL);
+    struct message to_caller, to_colleague;
+
+    group(o, "all", MEMBER("202") "," MEMBER("203"), "\"no_answer\":\"205\"");
+    ua_invite(o->phones[1], "600", NULL);
+    rings(o->phones[2]);
+    rings(o->phones[3]);
+    ua_invite(o->phones[4], codes[_i], NULL);
+    to_colleague = *must(ua_wait(o->phones[4], "200"));
+    ua_ack(o->phones[4], &to_colleague);
+    to_caller = *must(ua_wait(o->phones[1], "200"));
+    ua_ack(o->phones[1], &to_caller);
+    stops_ringing(o->phones[2]);
     stops_ringing(o->phones[3]);
-    bed_until(o->bed, o->bed->calls_ended == 4);
-    group(o, "all", MEMBER("600"), NULL); /* itself: a circle */
+    ck_assert(hears(o, o->phones[1], &to_caller, o->phones[4]));
+    ck_assert(hears(o, o->phones[4], &to_colleague, o->phones[1]));
+    hangs_up(o, o->phones[4], o->phones[1]);
+    ck_assert_str_eq(o->bed->last_cause, "normal");
+    ck_assert_ptr_null(strstr(o->said, "nobody answered"));
+    office_close(o);
+}
+END_TEST
+
+START_TEST(who_was_brought_together_by_a_group_talks_on_when_the_module_stops)
+{
+    struct office *o = office_open_with(NULL, 2, NULL);
+    struct module_set *set = office_add_groups(o);
+    struct message to_caller, to_member;
+
+    group(o, "all", MEMBER("202"), "\"no_answer\":\"203\"");
     ua_invite(o->phones[1], "sales", NULL);
-    bed_until(o->bed, o->bed->calls_ended > 4 && o->bed->pbx->call_count == 0);
-    ck_assert_str_eq(o->bed->last_cause, "loop");
-    must(ua_wait(o->phones[1], "483"));
-    ck_assert_uint_le(o->bed->calls_ended, 8);
+    to_member = *must(ua_wait(o->phones[2], "INVITE"));
+    ua_reply(o->phones[2], &to_member, 200, "OK", NULL);
+    must(ua_wait(o->phones[2], "ACK"));
+    to_caller = *must(ua_wait(o->phones[1], "200"));
+    ua_ack(o->phones[1], &to_caller);
+    modules_stop(set);
+    ck_assert_ptr_null(ua_wait_ms(o->phones[2], "BYE", 300));
+    ck_assert(hears(o, o->phones[1], &to_caller, o->phones[2]));
+    ck_assert(hears(o, o->phones[2], &to_member, o->phones[1]));
+    hangs_up(o, o->phones[2], o->phones[1]);
+    ck_assert_str_eq(o->bed->last_cause, "normal");
+    ck_assert_str_eq(o->bed->last_who, "callee");
     office_close(o);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("groups");
-    TCase *tc = tcase_create("groups");
+    Suite *suite = suite_create("ring groups");
+    TCase *tc = tcase_create("ring groups");
     SRunner *runner;
     int failed;
 
@@ -808,20 +410,11 @@ int main(void)
     tcase_add_test(tc, the_caller_gives_up_and_everybody_stops_ringing);
     tcase_add_test(tc, members_log_out_and_in_by_phone);
     tcase_add_test(tc, a_changed_group_is_in_force_for_the_next_call);
-    tcase_add_test(tc, a_member_that_has_to_confirm_gets_the_call_when_it_has_pressed_1);
-    tcase_add_loop_test(tc, an_outside_member_is_called_through_the_dialplan_and_has_to_confirm, 0, 2);
-    tcase_add_test(tc, a_caller_hears_the_music_of_the_group_until_somebody_answers);
-    tcase_add_test(tc, an_outside_number_that_is_refused_or_called_off_leaves_nothing_behind);
-    tcase_add_test(tc, follow_me_rings_other_phones_when_their_time_has_come);
-    tcase_add_test(tc, follow_me_does_not_wait_for_an_account_that_cannot_be_reached);
-    tcase_add_test(tc, nobody_is_given_time_to_ring_after_all_have_refused);
-    tcase_add_test(tc, where_an_account_forwards_its_calls_its_follow_me_does_not_ring);
     tcase_add_test(tc, members_who_do_not_want_to_be_disturbed_or_forward_are_passed_over);
-    tcase_add_test(tc, an_intercom_call_asks_the_phone_to_answer_by_itself);
-    tcase_add_test(tc, an_intercom_call_disturbs_nobody_who_may_not_be_called_so);
-    tcase_add_test(tc, a_page_is_heard_on_all_phones_and_nobody_is_heard_back);
-    tcase_add_test(tc, a_page_that_no_phone_takes_ends_and_says_so);
-    tcase_add_test(tc, a_listener_who_hangs_up_leaves_the_others_listening);
+    tcase_add_test(tc, a_caller_hears_the_music_of_the_group_until_somebody_answers);
+    tcase_add_test(tc, a_group_that_does_not_skip_busy_members_rings_them_and_each_when_its_time_has_come);
+    tcase_add_loop_test(tc, a_call_that_rings_for_a_group_can_be_picked_up_and_all_stop_ringing, 0, 3);
+    tcase_add_test(tc, who_was_brought_together_by_a_group_talks_on_when_the_module_stops);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

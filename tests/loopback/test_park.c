@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/obj.h"
+#include "call/talk.h"
 #include "wav_bytes.h"
 #include "pickup_bed.h"
 
@@ -171,6 +172,47 @@ START_TEST(the_text_of_the_slot_names_nobody_who_does_not_want_to_be_shown)
     ck_assert_msg(strstr(message_body(&text), "Somebody is parked in slot 1"), "%s", text.text);
     ua_reply(s.b, &text, 200, "OK", NULL);
     ua_bye(s.a);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(who_has_called_parks_whom_he_called_and_is_called_back)
+{
+    struct scene s = scene_open();
+    struct message to_b = s.b->invite, to_a;
+
+    bed_setting(s.bed, "park_timeout", "1");
+    ck_assert_int_eq(refer(s.a, "*74"), 202);
+    ck_assert_int_eq(told(s.a), 100);
+    ck_assert_int_eq(told(s.a), 200);
+    ua_reply(s.a, must(ua_wait(s.a, "BYE")), 200, "OK", NULL);
+    bed_until(s.bed, slot_in_use(s.bed) == 4);
+    to_a = *must(ua_wait(s.a, "INVITE"));
+    ua_reply(s.a, &to_a, 200, "OK", NULL);
+    must(ua_wait(s.a, "ACK"));
+    hear_each_other(s.b, &to_b, s.a, &to_a);
+    hangs_up(s.a, s.b);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(a_member_of_a_group_parks_who_called_it)
+{
+    struct bed *bed = bed_open("[module transfer]\n[module pickup]\n[module park]\n[module group]\n", NULL);
+    struct scene s = {.bed = bed, .a = bed_registered(bed, "201"), .b = bed_registered(bed, "202")};
+
+    s.c = bed_registered(bed, "203");
+    s.d = bed_registered(bed, "204");
+    bed_feature(bed, "ring_group", "sales",
+                "{\"number\":\"600\",\"strategy\":\"all\",\"ring_time\":20,\"skip_busy\":true,\"context\":\"internal\","
+                "\"no_answer\":\"204\",\"members\":[{\"member\":\"202\"}]}");
+    ua_invite(s.a, "600", NULL);
+    ua_reply(s.b, must(ua_wait(s.b, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(s.b, "ACK"));
+    s.to_a = *must(ua_wait(s.a, "200"));
+    ua_ack(s.a, &s.to_a);
+    parks(&s, "*73");
+    is_fetched(&s, "*73");
     scene_close(&s);
 }
 END_TEST
@@ -490,6 +532,71 @@ START_TEST(who_hangs_up_while_he_is_being_given_back_leaves_nothing)
 }
 END_TEST
 
+static void notes_talk(void *arg, const struct event *event)
+{
+    if (!event->talk->until_us)
+        str_copy(arg, 200, event->detail);
+}
+
+START_TEST(who_could_not_fetch_him_is_not_named_when_who_parked_takes_him_back)
+{
+    struct scene s = scene_open();
+    char talk_words[200] = "";
+    struct bus_subscription *subscription;
+    struct message to_b;
+
+    bed_dtmf(s.bed, "203", DTMF_INFO);
+    ua_invite(s.c, "204", NULL);
+    ua_reply(s.d, must(ua_wait(s.d, "INVITE")), 200, "OK", NULL);
+    must(ua_wait(s.d, "ACK"));
+    ua_ack(s.c, must(ua_wait(s.c, "200")));
+    bed_setting(s.bed, "park_timeout", "1");
+    parks(&s, "*74");
+    to_b = is_recalled(&s);
+    types(s.c, "*2*74#"); /* while somebody waits for him */
+    s.c->packets_heard = 0;
+    ck_assert_uint_ge(ua_hear(s.c, 5), 5); /* words */
+    subscription = bus_subscribe(s.bed->pbx->bus, EVENT_BIT(EVENT_TALK), notes_talk, talk_words);
+    ua_reply(s.b, &s.b->invite, 200, "OK", NULL);
+    must(ua_wait(s.b, "ACK"));
+    hear_each_other(s.a, &s.to_a, s.b, &to_b);
+    ck_assert_str_eq(talk_words, "201 talks to 202 (by recall from parking of 202)");
+    bus_unsubscribe(subscription);
+    hangs_up(s.b, s.a);
+    hangs_up(s.d, s.c);
+    scene_close(&s);
+}
+END_TEST
+
+/* Whoever is parked has had enough in the moment in which he is about to be fetched. */
+static void hangs_up_when_203_is_answered(void *arg, const struct event *event)
+{
+    struct scene *s = arg;
+    struct leg *leg;
+
+    if (strcmp(event->leg->number, "203") != 0)
+        return;
+    leg = LIST_ENTRY(s->bed->pbx->calls.next, struct call, in_pbx)->caller;
+    ck_assert_str_eq(leg->number, "201");
+    leg_end(leg, CAUSE_NORMAL, WHO_OPERATOR, NULL);
+}
+
+START_TEST(who_is_gone_in_the_moment_of_being_fetched_leaves_an_empty_slot)
+{
+    struct scene s = scene_open();
+    struct bus_subscription *subscription;
+
+    parks(&s, "*73");
+    bed_until(s.bed, s.bed->pbx->call_count == 1);
+    subscription = bus_subscribe(s.bed->pbx->bus, EVENT_BIT(EVENT_LEG_ANSWERED), hangs_up_when_203_is_answered, &s);
+    hears_words(s.c, "*73");
+    ua_reply(s.a, must(ua_wait(s.a, "BYE")), 200, "OK", NULL);
+    ck_assert_int_eq(slot_in_use(s.bed), 0);
+    bus_unsubscribe(subscription);
+    scene_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("park");
@@ -500,6 +607,8 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, who_is_handed_over_hears_music_and_whoever_dials_the_slot_talks_to_him);
     tcase_add_test(tc, the_text_of_the_slot_names_nobody_who_does_not_want_to_be_shown);
+    tcase_add_test(tc, who_has_called_parks_whom_he_called_and_is_called_back);
+    tcase_add_test(tc, a_member_of_a_group_parks_who_called_it);
     tcase_add_test(tc, a_slot_can_be_named_and_is_free_at_once_when_who_is_in_it_hangs_up);
     tcase_add_test(tc, who_is_handed_over_to_a_slot_that_is_taken_comes_back);
     tcase_add_test(tc, who_is_about_to_park_hears_the_number_and_has_it);
@@ -509,6 +618,7 @@ int main(void)
     tcase_add_test(tc, the_number_that_was_said_is_kept_a_while_for_the_transfer);
     tcase_add_test(tc, only_accounts_of_the_context_fetch);
     tcase_add_test(tc, of_two_who_fetch_at_once_one_has_him);
+    tcase_add_test(tc, who_is_gone_in_the_moment_of_being_fetched_leaves_an_empty_slot);
     suite_add_tcase(suite, tc);
     tc = tcase_create("recall");
     tcase_set_timeout(tc, 120);
@@ -517,6 +627,7 @@ int main(void)
     tcase_add_test(tc, who_is_not_taken_back_goes_to_a_number_when_there_is_one);
     tcase_add_test(tc, while_he_is_being_given_back_he_can_still_be_fetched);
     tcase_add_test(tc, who_hangs_up_while_he_is_being_given_back_leaves_nothing);
+    tcase_add_test(tc, who_could_not_fetch_him_is_not_named_when_who_parked_takes_him_back);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

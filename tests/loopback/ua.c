@@ -564,10 +564,15 @@ void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned ch
         return;
     memset(packet + 12, mark, 160);
     packet[8] = mark; /* an SSRC of its own */
-    for (unsigned i = 0; i < count; i++) {
-        packet[3] = (unsigned char)(i + 1);
-        packet[6] = (unsigned char)(i * 160 >> 8);
-        packet[7] = (unsigned char)(i * 160);
+    if (ua->talk_mark != mark)
+        ua->talked = 0;
+    ua->talk_mark = mark;
+    for (unsigned i = 0; i < count; i++, ua->talked++) {
+        packet[2] = (unsigned char)((ua->talked + 1) >> 8);
+        packet[3] = (unsigned char)(ua->talked + 1);
+        packet[5] = (unsigned char)(ua->talked * 160 >> 16);
+        packet[6] = (unsigned char)(ua->talked * 160 >> 8);
+        packet[7] = (unsigned char)(ua->talked * 160);
         if (sendto(ua->rtp_fd, packet, sizeof packet, 0, &to.sa, addr_len(&to)) < 0)
             perror("ua: rtp");
         for (int k = 0; k < 5; k++)

@@ -56,6 +56,8 @@ struct ua {
     struct message invite;      /* received INVITE, or our own last one */
     char *heard;                /* after ua_record(): every message that came, one behind the other */
     size_t heard_len;
+    unsigned talked; /* packets of its stream of talk_mark so far */
+    unsigned char talk_mark;
     unsigned packets_heard;
     unsigned char last_payload;
 };
@@ -117,7 +119,8 @@ void ua_bye(struct ua *ua); /* and expects 200 */
 /* Default SDP of this phone: PCMU, PCMA, telephone-event on its RTP port. */
 const char *ua_sdp(struct ua *ua, char *out, size_t size);
 
-/* Sends count RTP packets of payload byte `mark` to where the last SDP of the other side said. */
+/* Sends count RTP packets of payload byte `mark` to where the last SDP of the other side said. With the same mark
+ * again, the stream goes on: the other side would take a packet that it has had already for one that was sent twice. */
 void ua_talk(struct ua *ua, const char *sdp_of_peer, unsigned count, unsigned char mark);
 /* Waits until at least count RTP packets came; checks nothing else. Returns how many; last_payload has their first
  * byte. */

@@ -241,6 +241,8 @@ uint64_t media_music_new(struct media *media, const struct media_piece *pieces, 
 
 void media_music_forget(struct media *media, uint64_t music)
 {
+    if (music)
+        note("music-forgotten");
 }
 
 unsigned media_up_count(const struct media *media)

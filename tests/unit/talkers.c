@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +24,8 @@
 #define RATE 16000u
 #define FRAME (RATE / 50)
 #define HEARD_FRAMES 20u
+#define STILL_MS 60 /* what comes so late is not heard */
+#define RUNS_MAX 6  /* of a test, on a machine that stands still each time */
 #define TALKER_SSRC 7919u
 #define PADDING 4u /* behind each packet of a talker: by this another one knows it */
 
@@ -34,6 +37,15 @@ static struct {
     pid_t process;
     unsigned count;
 } t;
+
+/* Shared with the process of a test: how long anything stood still at most. */
+static unsigned *still_ms;
+
+static void note_still(uint64_t ms)
+{
+    if (still_ms && ms > *still_ms)
+        *still_ms = (unsigned)ms;
+}
 
 struct talker {
     struct media_port *port;
@@ -69,6 +81,8 @@ struct talker {
     struct event_reader key_reader;
     int16_t heard[HEARD_FRAMES * FRAME];
     unsigned frames;
+    uint64_t came_ms; /* the last packet, with this number */
+    uint16_t came_seq;
     struct talker_count count;
     struct talker_events events;
     bool released, twice;
@@ -133,6 +147,59 @@ void talkers_stop(void)
     snprintf(lock, sizeof lock, "%s.lock", t.path);
     unlink(lock);
     ck_assert_int_eq(rmdir(t.dir), 0);
+}
+
+static void setup(void)
+{
+    talkers_start();
+}
+
+/* The i-th of a test, alone. Failures are printed unless `quiet`. */
+static bool passes(const char *name, const TTest *test, int i, bool quiet)
+{
+    Suite *suite = suite_create(name);
+    TCase *tc = tcase_create(name);
+    SRunner *runner;
+    bool passed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, talkers_stop);
+    tcase_add_loop_test(tc, test, i, i + 1);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    *still_ms = 0;
+    srunner_run_all(runner, CK_SILENT);
+    passed = srunner_ntests_failed(runner) == 0;
+    if (!passed && (!quiet || *still_ms < STILL_MS))
+        srunner_print(runner, CK_NORMAL);
+    srunner_free(runner);
+    return passed;
+}
+
+int talkers_run(const char *name, const struct talkers_test *tests, size_t count)
+{
+    unsigned run = 0, failed = 0, again = 0;
+
+    still_ms = mmap(NULL, sizeof *still_ms, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (still_ms == MAP_FAILED)
+        abort();
+    for (size_t n = 0; n < count; n++)
+        for (int i = 0; i == 0 || i < tests[n].loops; i++) {
+            unsigned runs = 1;
+
+            while (!passes(name, tests[n].test, i, runs < RUNS_MAX)) {
+                if (*still_ms < STILL_MS || runs == RUNS_MAX) {
+                    failed++;
+                    break;
+                }
+                runs++;
+            }
+            again += runs - 1;
+            run++;
+        }
+    printf("%s: %u tests, %u failed; %u runs again, because the machine stood still\n", name, run, failed, again);
+    munmap(still_ms, sizeof *still_ms);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* --- speaking ----------------------------------------------------------------------------------------------------- */
@@ -292,6 +359,10 @@ static void hear_packet(struct talker *talker, const uint8_t *packet, size_t len
 
     if (packet_kind(packet, len) != PACKET_RTP || rtp_parse(packet, len, &head) < 0)
         return;
+    if (head.seq == (uint16_t)(talker->came_seq + 1)) /* it was not lost on the way, but waited */
+        note_still(talkers_clock_ms() - talker->came_ms);
+    talker->came_ms = talkers_clock_ms();
+    talker->came_seq = head.seq;
     in = (struct jitter_packet){.ssrc = head.ssrc, .timestamp = head.timestamp, .seq = head.seq, .pt = head.pt};
     in.payload = rtp_payload(packet, len, &in.len);
     ear_packet(talker->ear, &in, talkers_clock_ms() * 1000);
@@ -328,6 +399,7 @@ static void beat(void *arg)
     struct talker *talker = arg;
 
     if (talkers_clock_ms() >= talker->due_ms) {
+        note_still(talkers_clock_ms() - talker->due_ms);
         speak(talker);
         hear(talker);
         talker->due_ms += 20;

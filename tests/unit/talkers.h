@@ -21,6 +21,15 @@ void talkers_stop(void);
 
 uint64_t talkers_clock_ms(void);
 
+/* Runs each of these tests alone (from 0 to `loops` of it, at least once) with a media process of its own. What phones
+ * hear in time depends on the machine: a test that failed while this process or that of the media stood still says
+ * nothing, and runs again, a few times at most. EXIT_SUCCESS or EXIT_FAILURE. */
+struct talkers_test {
+    const TTest *test;
+    int loops;
+};
+int talkers_run(const char *name, const struct talkers_test *tests, size_t count);
+
 #define TALKERS_DEADLINE_MS 15000
 
 /* Turns the loop until it is so. */

@@ -312,6 +312,32 @@ START_TEST(a_hold_that_ends_while_the_music_is_read_stays_silent)
 }
 END_TEST
 
+START_TEST(music_that_is_configured_no_more_is_forgotten_and_read_anew_when_it_comes_back)
+{
+    const struct event event = {.kind = EVENT_CONFIG};
+    struct leg *callee, *caller = connected(&callee);
+
+    offers(caller, DIR_SEND, callee, DIR_RECV);
+    wait_until_playing(1);
+    (void)noted();
+    bus_publish(fx.pbx->bus, &event); /* nothing of it has changed */
+    snapshot_drop_music(fx.snapshot, "sales");
+    bus_publish(fx.pbx->bus, &event); /* nobody ever heard it */
+    ck_assert_str_eq(noted(), "");
+    snapshot_drop_music(fx.snapshot, "default");
+    bus_publish(fx.pbx->bus, &event);
+    ck_assert_str_eq(noted(), "music-forgotten");
+    ck_assert_uint_eq(playing(), 1); /* who hears it is not left in silence */
+    offers(caller, DIR_SENDRECV, callee, DIR_SENDRECV);
+    snapshot_put_music(fx.snapshot, music_class_new("default", false, file, false));
+    bus_publish(fx.pbx->bus, &event);
+    offers(caller, DIR_SEND, callee, DIR_RECV);
+    ck_assert_uint_eq(playing(), 0);
+    wait_until_playing(1);
+    over(caller);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hearing us");
@@ -333,6 +359,7 @@ int main(void)
     tcase_add_test(hold, music_that_cannot_be_played_is_none);
     tcase_add_test(hold, a_phone_that_has_never_sent_holds_nobody_by_listening);
     tcase_add_test(hold, an_account_may_have_no_music);
+    tcase_add_test(hold, music_that_is_configured_no_more_is_forgotten_and_read_anew_when_it_comes_back);
     tcase_add_test(hold, a_hold_that_ends_while_the_music_is_read_stays_silent);
     suite_add_tcase(suite, ringing);
     suite_add_tcase(suite, hold);

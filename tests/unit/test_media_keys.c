@@ -5,16 +5,6 @@
 
 #include "talkers.h"
 
-static void setup(void)
-{
-    talkers_start();
-}
-
-static void teardown(void)
-{
-    talkers_stop();
-}
-
 #define A_HZ 600
 #define B_HZ 1000
 
@@ -287,35 +277,21 @@ START_TEST(a_flood_of_keys_is_cut_to_what_fingers_do)
 }
 END_TEST
 
-static Suite *suite(void)
-{
-    Suite *s = suite_create("media keys");
-    TCase *tc = tcase_create("bridge");
-
-    tcase_set_timeout(tc, 60);
-    tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, keys_go_over_a_bridge_as_the_other_side_wants_them, 0, COUNT_OF(pairs));
-    tcase_add_test(tc, keys_that_are_kept_are_told_of_and_do_not_go_over);
-    tcase_add_test(tc, keys_in_packets_do_not_touch_the_packets_of_a_relay);
-    tcase_add_test(tc, sound_is_decoded_only_where_tones_have_to_be_taken_out_of_it);
-    tcase_add_test(tc, a_long_key_is_as_long_as_it_was_pressed);
-    tcase_add_loop_test(tc, keys_are_pressed_for_somebody_else_in_and_out_of_a_bridge, 0, 2);
-    tcase_add_test(tc, a_phone_with_events_of_8000_beside_opus_gets_keys_of_the_right_length);
-    tcase_add_test(tc, a_bridge_that_ends_in_a_key_leaves_no_key_behind);
-    tcase_add_test(tc, a_phone_that_leaves_while_the_other_is_pressed_keys_is_forgotten);
-    tcase_add_test(tc, keys_survive_the_loss_of_packets);
-    tcase_add_test(tc, a_flood_of_keys_is_cut_to_what_fingers_do);
-    suite_add_tcase(s, tc);
-    return s;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
+    const struct talkers_test tests[] = {
+        {keys_go_over_a_bridge_as_the_other_side_wants_them, COUNT_OF(pairs)},
+        {keys_that_are_kept_are_told_of_and_do_not_go_over, 1},
+        {keys_in_packets_do_not_touch_the_packets_of_a_relay, 1},
+        {sound_is_decoded_only_where_tones_have_to_be_taken_out_of_it, 1},
+        {a_long_key_is_as_long_as_it_was_pressed, 1},
+        {keys_are_pressed_for_somebody_else_in_and_out_of_a_bridge, 2},
+        {a_phone_with_events_of_8000_beside_opus_gets_keys_of_the_right_length, 1},
+        {a_bridge_that_ends_in_a_key_leaves_no_key_behind, 1},
+        {a_phone_that_leaves_while_the_other_is_pressed_keys_is_forgotten, 1},
+        {keys_survive_the_loss_of_packets, 1},
+        {a_flood_of_keys_is_cut_to_what_fingers_do, 1},
+    };
 
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return talkers_run("media keys", tests, COUNT_OF(tests));
 }

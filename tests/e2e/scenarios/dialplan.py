@@ -393,6 +393,28 @@ def a_simulation_ends_where_the_call_ends(t):
     assert t.call_record(a.user)["answered_by"] == b.user == simulated["answered_by"]
 
 
+def a_simulation_knows_what_modules_would_do_and_the_check_which_verbs_there_are(t):
+    tandem = _tandem(t, "include('accounts.lua') extension('internal', '_X.', "
+                        "function(call) dial_account(call, call.extension) end)",
+                     modules="[module forward]\n[module group]\n").start()
+    a, b, c = (t.account()[0] for _ in range(3))
+    tandem.cli("forward", b, "always", c)
+    tandem.cli("group", "add", "sales", "--number", "600")
+    for member in (b, c):
+        tandem.cli("group", "member", "add", "sales", member)
+    tandem.sql("SELECT wait_applied()")
+    awake = ("--assume", f"{c}=answered")
+    said = tandem.cli("simulate", a, b, *awake).stdout
+    assert f"{b} forwards all calls to {c}" in said and f"Answered by {c}" in said, said
+    said = tandem.cli("simulate", a, "600", *awake).stdout
+    assert f"ring group sales (all): rings {b}, {c}" in said and f"Answered by {c}" in said, said
+    _write(tandem.dialplan_directory, "init.lua", "extension('internal', '7', function(call)\n  call:prak{}\nend)")
+    said = tandem.cli("dialplan", "check", check=False)
+    assert said.returncode == 1 and "init.lua:2: there is no call:prak" in said.stdout, said.stdout
+    said = tandem.cli("dialplan", "check", tandem.dialplan_directory, check=False)
+    assert said.returncode == 1 and "init.lua:2: there is no call:prak" in said.stdout, said.stdout
+
+
 def simulations_and_tests_of_a_dialplan_need_no_switch(t):
     tandem = t.own_tandem()  # for its programs; it is never started
     library = os.path.join(t.world.source, "dialplan")
