@@ -139,7 +139,7 @@ void slot_put(struct slot *slot, struct verb_run *run, struct leg *leg, bool tel
     verb_run_on_cancel(run, called_off, slot);
     snprintf(words, sizeof words, "%.50s is parked in slot %u%s%.60s", leg->number, slot->number,
              slot->by ? " by " : "", account_of(slot));
-    call_left_alone(call, "parked in slot %u%s%.60s", slot->number, slot->by ? " by " : "", account_of(slot));
+    call_left_alone(leg->call, "parked in slot %u%s%.60s", slot->number, slot->by ? " by " : "", account_of(slot));
     wait_for_somebody(slot);
     publish(slot, EVENT_PARKED, words);
     if (tells)
@@ -221,5 +221,5 @@ static void waited_long(void *arg)
     leg_wait(slot->leg, false, NULL);
     row(slot, false);
     if (call_dial(call, &request, recalled, slot) < 0)
-        again(slot, "who parked him could not be called");
+        again(slot, "the call could not be made");
 }
