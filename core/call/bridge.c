@@ -122,7 +122,7 @@ void bridge_leave(struct leg *leg)
 
     if (!leg->bridge)
         return;
-    leg_talk_ends(leg, alone);
+    leg_talk_ends(leg);
     take_out(leg);
     if (!alone)
         return;

@@ -193,8 +193,8 @@ void consult_leg_ended(struct call *call, struct leg *leg);
 void leg_talk_update(struct leg *leg);
 /* It has joined this conference. */
 void leg_talk_conference(struct leg *leg, const char *room);
-/* It talks no more, to other (NULL: a conference). Nothing, when it did not. */
-void leg_talk_ends(struct leg *leg, struct leg *other);
+/* It talks no more. Nothing, when it did not. */
+void leg_talk_ends(struct leg *leg);
 
 /* pickup.c: an INVITE that is to take the place of a phone that rings (RFC 3891): its leg in that phone's call,
  * OFFERED; it takes the call at the end of this turn. NULL with *refused: nothing has changed. */

@@ -263,9 +263,13 @@ struct leg *call_incoming(struct pbx *pbx, const struct call_incoming *in, enum 
     call->anonymous = in->anonymous;
     call->hops = in->hops;
     call->secure = in->secure;
+    if (in->part_of)
+        str_copy(call->made_by, sizeof call->made_by, CALL_MADE_BY_ANOTHER);
     leg = call_incoming_leg(call, in);
     call->caller = obj_ref(leg, "caller");
     call_publish(call, EVENT_CALL_NEW, NULL);
+    if (in->part_of)
+        call_joins(call, in->part_of);
     leg_publish(leg, EVENT_LEG_NEW, NULL);
     call_start(call);
     return leg;

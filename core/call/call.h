@@ -27,6 +27,7 @@ struct call_forward {
     char by[64], to[64]; /* an account; a number in its context */
     enum forward_why why;
 };
+#define CALL_MADE_BY_ANOTHER "another call"
 #define TALK_HOW_MAX 32
 #define TALK_BY_MAX 200
 
@@ -42,6 +43,8 @@ struct call {
     bool first_gone;    /* who made it is gone, and the caller is somebody else (a call that was restored) */
     char context[64], dialled[64];
     char dialplan[17]; /* that was in force when it came */
+    char made_by[24];  /* who had the switch make it: "wake-up", "call-back" …, or CALL_MADE_BY_ANOTHER: it is part of
+                          that, and rings a number for it; "": somebody calls */
     char from_number[64], from_name[128];
     bool anonymous;    /* the caller does not want to be shown (RFC 3323); who he is stands above all the same */
     struct dial *dial; /* running dial, or NULL */
@@ -50,8 +53,9 @@ struct call {
     unsigned transfers;        /* begun so far */
     struct uuid conversation;  /* talk.h; nil: its own */
     char talk_how[TALK_HOW_MAX], talk_by[TALK_BY_MAX]; /* how its next talk comes about; "": as dialled */
-    struct loop_timer limit;                           /* the longest it may last; limit.c */
-    struct script_run *script;                         /* its coroutine, or NULL */
+    char at_last[128]; /* talk.h: what became of its caller, who talks to nobody; "": he does, or has yet to begin */
+    struct loop_timer limit;   /* the longest it may last; limit.c */
+    struct script_run *script; /* its coroutine, or NULL */
     void *hook_walk;
     uint64_t started_us, ringing_us, answered_us, ended_us; /* monotonic */
     uint64_t started_wall_us;
@@ -88,6 +92,7 @@ struct call_incoming {
     bool secure;
     bool secure_flow; /* its signalling is encrypted (TLS) */
     bool anonymous;
+    struct call *part_of; /* it rings a number for this call; NULL: it is none of ours */
 };
 
 /* A new inbound call in state ROUTING with its first leg OFFERED; the dialplan starts at the end of this loop turn.

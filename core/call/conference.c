@@ -278,7 +278,7 @@ static void leave(struct leg *leg, enum conference_why why, const char *by)
         leg_music_update(leg);
     }
     update_music(conference);
-    leg_talk_ends(leg, NULL);
+    leg_talk_ends(leg);
     publish(member, EVENT_CONFERENCE_LEFT, "member %u %s%s%s after %llu s", member->number, words[why],
             by ? " by " : "", by ? by : "", (unsigned long long)seconds);
     tell_later(member, why);

@@ -119,7 +119,7 @@ static void back(struct consult *c, enum cause cause)
     obj_ref(call, "back");
     leg_wait(who, false, NULL);
     call_answers(call, c->before);
-    call_talks_by(call, "return", c->by->number);
+    call_talks_by(call, "return", NULL);
     result = bridge_join(by, who);
     finish(c, CONSULT_BACK, cause);
     if (bug_if(result < 0)) {
@@ -209,7 +209,7 @@ void consult_call(struct call *call, const char *context, const char *extension,
     snprintf(words, sizeof words, "%.50s asks %.60s while %.50s waits", c->by->number, extension, c->who->number);
     leg_publish(c->by, EVENT_TRANSFER, words);
     call_let_alone(call);
-    call_talks_by(call, "consultation", c->by->number);
+    call_talks_by(call, "consultation", NULL);
     call_serve(call, c->by, behalf);
     loop_later(call->pbx->loop, start, c);
 }

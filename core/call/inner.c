@@ -188,6 +188,7 @@ static int dial(struct leg *leg, const struct endpoint *to, const struct media_d
         .secure = leg->call->secure,
         .secure_flow = true,
         .anonymous = leg_is_withheld(leg),
+        .part_of = leg->call,
     };
     enum cause refused;
 
@@ -198,8 +199,10 @@ static int dial(struct leg *leg, const struct endpoint *to, const struct media_d
     obj_ref(inner, "leg");
     inner->legs[1] = call_incoming(leg->pbx, &in, &refused);
     desc_free(crossed);
-    if (inner->legs[1])
+    if (inner->legs[1]) {
+        str_copy(inner->legs[1]->peer, sizeof inner->legs[1]->peer, leg->peer);
         return 0;
+    }
     obj_unref(in.account, "leg");
     obj_unref(inner, "leg");
     return -ENETDOWN;
@@ -253,7 +256,7 @@ static void end(struct leg *leg, enum cause cause, const char *detail)
     } else { /* a refusal, or it is called off */
         struct message *m = tell_other(leg, NEWS_ENDED);
 
-        m->cause = leg->inbound ? cause : CAUSE_CANCELLED;
+        m->cause = leg->inbound || cause == CAUSE_ANSWERED_ELSEWHERE ? cause : CAUSE_CANCELLED;
         m->status = cause_info(m->cause)->sip_status;
         str_copy(m->detail, sizeof m->detail, detail);
     }
@@ -299,6 +302,18 @@ static const struct leg_ops inner_ops = {
     .note = note,
     .key = key,
 };
+
+bool leg_is_inner(const struct leg *leg)
+{
+    return leg->ops == &inner_ops;
+}
+
+struct leg *inner_other(const struct leg *leg)
+{
+    const struct inner *inner = leg_is_inner(leg) ? leg->usage : NULL;
+
+    return inner ? inner->legs[!side_of(inner, leg)] : NULL;
+}
 
 /* --- the kind of destination -------------------------------------------------------------------------------------- */
 

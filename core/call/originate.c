@@ -221,6 +221,7 @@ struct call *call_originate_to(struct pbx *pbx, const struct originate_call *wan
     str_copy(call->dialled, sizeof call->dialled, wanted->to);
     str_copy(call->from_number, sizeof call->from_number, wanted->account->name);
     str_copy(call->from_name, sizeof call->from_name, wanted->account->display_name);
+    str_copy(call->made_by, sizeof call->made_by, wanted->made_by);
     call->behalf = obj_ref(wanted->account, "call");
     o->call = call;
     o->account = obj_ref(wanted->account, "originate");

@@ -19,6 +19,7 @@ struct originate_call {
     const char *to, *context;
     unsigned timeout_ms; /* of ringing the account */
     const char *headers; /* headers.h: of the INVITEs to it; NULL: none */
+    const char *made_by; /* who wants it */
 };
 /* Returns the call (borrowed; it may end at any turn). fn is called while the call lives; how it ends is published
  * (EVENT_CALL_ENDED). */

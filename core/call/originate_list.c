@@ -246,7 +246,8 @@ static void make_call(struct request *r)
                                                : account     ? account->context
                                                              : "",
                                     .timeout_ms = r->timeout_s * 1000,
-                                    .headers = r->headers};
+                                    .headers = r->headers,
+                                    .made_by = r->origin};
     char id[UUID_TEXT], words[200];
     struct call *call;
 

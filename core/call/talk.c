@@ -2,11 +2,13 @@
  * whom and which calls belong together. Signalling thread. Knows no database: main/records.c makes rows of it. */
 #include "call/talk.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "call/call-priv.h"
 #include "call/conference.h"
+#include "call/inner.h"
 
 /* --- how ---------------------------------------------------------------------------------------------------------- */
 
@@ -26,6 +28,23 @@ void call_talks_forwarded(struct call *call, const char *by)
         str_append(call->talk_by, sizeof call->talk_by, &used, ", %s", by);
     else
         str_append(call->talk_by, sizeof call->talk_by, &used, "%sforward of %s", used ? ", " : "", by);
+}
+
+void call_left_alone(struct call *call, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(call->at_last, sizeof call->at_last, fmt, ap);
+    va_end(ap);
+}
+
+void call_gave_up(const struct leg *leg)
+{
+    size_t used = strlen(leg->call->at_last);
+
+    if (used && (leg->who == WHO_CALLER || leg->who == WHO_CALLEE))
+        str_append(leg->call->at_last, sizeof leg->call->at_last, &used, ", and gave up");
 }
 
 /* --- talks -------------------------------------------------------------------------------------------------------- */
@@ -60,6 +79,14 @@ static void publish(struct leg *leg, struct talk *talk)
     bus_publish(leg->pbx->bus, &event);
 }
 
+static void talk_takes(struct talk *talk, struct leg *leg)
+{
+    if (leg->talk)
+        return;
+    leg->talk = talk;
+    talk->legs[talk->leg_count++] = leg;
+}
+
 static struct talk *begin(struct leg *a, const struct leg *b, const char *how)
 {
     struct talk *talk = mem_new(sizeof *talk);
@@ -79,6 +106,10 @@ static struct talk *begin(struct leg *a, const struct leg *b, const char *how)
     str_copy(talk->how, sizeof talk->how, told->talk_how[0] ? told->talk_how : how);
     str_copy(talk->by, sizeof talk->by, told->talk_by);
     told->talk_how[0] = told->talk_by[0] = '\0';
+    call->at_last[0] = '\0';
+    if (b)
+        b->call->at_last[0] = '\0';
+    talk_takes(talk, a);
     list_append(&a->pbx->talks, &talk->node);
     return talk;
 }
@@ -91,41 +122,75 @@ static bool leads(const struct leg *leg, const struct leg *other)
     return mine != its ? mine : leg->inbound != other->inbound ? leg->inbound : leg->started_us <= other->started_us;
 }
 
+/* The legs from this one to whom people would name: who rings a number for another call is seen through, unless nobody
+ * is there but the dialplan. Returns how many; 0: the other call has not heard of the answer, or is not connected. */
+static unsigned path(struct leg *leg, struct leg *out[], unsigned most)
+{
+    unsigned count = 0;
+
+    while (leg && leg->state == LEG_UP && count < most) {
+        struct leg *other = inner_other(leg), *next = other && other->state == LEG_UP ? bridge_peer(other) : NULL;
+
+        out[count++] = leg;
+        if (!leg_is_inner(leg) || (!leg->inbound && !next))
+            return count;
+        if (!next || count == most)
+            return 0;
+        out[count++] = other;
+        leg = next;
+    }
+    return 0;
+}
+
 void leg_talk_update(struct leg *leg)
 {
-    struct leg *peer = bridge_peer(leg), *a, *b;
+    struct leg *peer = bridge_peer(leg), *mine[TALK_LEGS_MAX / 2], *its[TALK_LEGS_MAX / 2], *a, *b;
+    unsigned mine_count = peer ? path(leg, mine, COUNT_OF(mine)) : 0;
+    unsigned its_count = mine_count ? path(peer, its, COUNT_OF(its)) : 0;
+    struct talk *talk;
 
-    if (!peer || leg->talk || peer->talk || leg->state != LEG_UP || peer->state != LEG_UP)
+    if (!its_count || mine[mine_count - 1] == its[its_count - 1])
         return;
-    a = leads(leg, peer) ? leg : peer;
-    b = a == leg ? peer : leg;
+    a = mine[mine_count - 1];
+    b = its[its_count - 1];
+    if (!leads(a, b)) {
+        b = a;
+        a = its[its_count - 1];
+    }
+    if (a->talk && a->talk == b->talk)
+        return;
+    leg_talk_ends(a); /* with the dialplan, until now */
+    leg_talk_ends(b);
     if (a->call != b->call)
         call_joins(a->call, b->call);
-    leg->talk = peer->talk = begin(a, b, "dialled");
-    publish(a, leg->talk);
+    talk = begin(a, b, "dialled");
+    for (unsigned i = 0; i < mine_count; i++)
+        talk_takes(talk, mine[i]);
+    for (unsigned i = 0; i < its_count; i++)
+        talk_takes(talk, its[i]);
+    publish(a, talk);
 }
 
 void leg_talk_conference(struct leg *leg, const char *room)
 {
     if (bug_if(leg->talk))
         return;
-    leg->talk = begin(leg, NULL, "conference");
+    begin(leg, NULL, "conference");
     str_copy(leg->talk->party_b, sizeof leg->talk->party_b, room);
     publish(leg, leg->talk);
 }
 
-void leg_talk_ends(struct leg *leg, struct leg *other)
+void leg_talk_ends(struct leg *leg)
 {
     struct talk *talk = leg->talk;
 
     if (!talk)
         return;
-    leg->talk = NULL;
-    if (other)
-        other->talk = NULL;
+    for (unsigned i = 0; i < talk->leg_count; i++)
+        talk->legs[i]->talk = NULL;
     list_unlink(&talk->node);
     talk->until_us = loop_now_us(leg->pbx->loop);
-    publish(leg, talk);
+    publish(talk->legs[0], talk);
     free(talk);
 }
 

@@ -7,12 +7,16 @@
 
 #include "call/call.h"
 
+#define TALK_LEGS_MAX 8
+
 /* From its begin to its end, by EVENT_TALK both times. */
 struct talk {
     struct list node; /* pbx->talks, in the order in which they began */
     struct pbx *pbx;
     struct uuid id, call_id, leg_a, leg_b; /* leg_b nil: a conference */
-    char party_a[64], party_b[64];         /* a: whom the dialplan serves, or who called; b: a conference's name */
+    struct leg *legs[TALK_LEGS_MAX];       /* from one party to the other, over calls of the switch to itself */
+    unsigned leg_count;
+    char party_a[64], party_b[64]; /* a: whom the dialplan serves, or who called; b: a conference's name */
     char how[TALK_HOW_MAX], by[TALK_BY_MAX];
     uint64_t since_us, until_us; /* monotonic; until_us 0: it goes on */
     uint64_t since_wall_us;
@@ -25,6 +29,12 @@ struct talk {
 void call_talks_by(struct call *call, const char *how, const char *by);
 /* The account forwards the call: as call_talks_by(), beside what has brought it to the account. */
 void call_talks_forwarded(struct call *call, const char *by);
+
+/* Its caller talks to nobody from now on, in words that stand behind those who talked: "parked in slot 4 by 202". Holds
+ * until a talk begins; at the end it is for the record. */
+void call_left_alone(struct call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* This leg has ended while it was left alone: by itself? */
+void call_gave_up(const struct leg *leg);
 
 /* Two calls are one conversation from now on, with all that are one with them already. By itself when a leg moves from
  * call to call, or legs of both are bridged; others say so when neither happens. */

@@ -201,6 +201,7 @@ static int begin_transfer(struct leg *by, struct leg *who, const char *context, 
     if (!by->anonymous)
         str_copy(t->transferor, sizeof t->transferor, by->account ? by->account->name : by->number);
     snprintf(words, sizeof words, "%.50s hands %.50s over to %.60s", by->number, who->number, extension);
+    call_left_alone(call, "handed over to %.50s by %.50s", extension, t->by_number);
     leg_publish(by, EVENT_TRANSFER, words);
     call_let_alone(call);
     if (by->bridge && by->bridge == who->bridge)
@@ -282,8 +283,10 @@ static void recall(struct call *call, struct leg *who, const struct account *acc
         .leg = who, .targets = &to, .target_count = 1, .timeout_ms = RECALL_MS, .headers = RECALLED, .label = label};
 
     snprintf(label, sizeof label, "Back (%s):", dial_status_name(dial_status_of(cause)));
-    if (account)
+    if (account) {
         snprintf(target, sizeof target, "account:%s", account->name);
+        call_left_alone(call, "alone: %.60s was called back in vain", account->name);
+    }
     if (!account || call_dial(call, &request, recalled, call) < 0)
         leg_end(who, cause, WHO_SWITCH, NULL);
 }
@@ -295,18 +298,22 @@ void transfer_failed(struct call *call, enum cause cause, const char *detail)
     struct account *behalf = t->behalf ? obj_ref(t->behalf, "give back") : NULL;
     struct account *before = t->before ? obj_ref(t->before, "give back") : NULL;
     char words[300];
+    bool returns;
     int status;
 
     if (cause == CAUSE_NONE)
         cause = CAUSE_NORMAL;
     status = cause_info(cause)->sip_status;
-    snprintf(words, sizeof words, "to %.60s failed, %.50s gets %.50s back: %s", t->extension, t->by_number, who->number,
-             detail && *detail ? detail : cause_info(cause)->words);
+    returns = by && leg_is_alive(by);
+    snprintf(words, sizeof words,
+             returns ? "to %.60s failed, %.50s gets %.50s back: %s"
+                     : "to %.60s failed, %.50s is called back for %.50s: %s",
+             t->extension, t->by_number, who->number, detail && *detail ? detail : cause_info(cause)->words);
     leg_publish(who, EVENT_TRANSFER, words);
     tell(t, status >= 300 ? status : 480);
     call_talks_by(call, "recall", NULL);
     finish(t);
-    if (by && leg_is_alive(by) && bridge_join(who, by) == 0) {
+    if (returns && bridge_join(who, by) == 0) {
         call_set_state(call, CALL_TALKING);
         leg_tell_again(who);
     } else {
@@ -329,6 +336,7 @@ void transfer_leg_ended(struct call *call, struct leg *leg)
     }
     if (leg != t->who)
         return;
+    call_gave_up(leg);
     tell(t, 487);
     if (by)
         obj_ref(by, "left");

@@ -148,11 +148,20 @@ void verb_run_refuse(struct verb_run *run, enum cause cause, const char *why)
 const struct account *verb_run_account(struct verb_run *run, const struct call *call)
 {
     const struct account *account = call->caller ? call->caller->account : NULL;
+    const struct call_forward *forward = call->redirect_count ? &call->forwards[call->redirect_count - 1] : NULL;
+    char why[200];
 
     if (account && (!call->behalf || strcmp(call->behalf->name, account->name) == 0))
         return account;
-    verb_run_refuse(run, CAUSE_FORBIDDEN,
-                    account ? "that is done only for who has dialled it himself" : "the caller has no account");
+    if (!account)
+        str_copy(why, sizeof why, "the caller has no account");
+    else if (forward)
+        snprintf(why, sizeof why, "%.50s forwards to %.50s, a feature code, which counts only for who dials it himself",
+                 forward->by, forward->to);
+    else
+        snprintf(why, sizeof why, "%.50s sent the call to a feature code, which counts only for who dials it himself",
+                 call->behalf->name);
+    verb_run_refuse(run, CAUSE_FORBIDDEN, why);
     return NULL;
 }
 

@@ -63,6 +63,15 @@ static const char *state_text(const json_t *call, char *out, size_t size)
     return out;
 }
 
+/* Who called, and who had the switch do that: "955 (by wake-up)". */
+static const char *from_text(const json_t *call, char out[120])
+{
+    const char *by = json_str(call, "made_by");
+
+    snprintf(out, 120, *by ? "%.70s (by %.24s)" : "%.70s", json_str(call, "from"), by);
+    return out;
+}
+
 static void print_live(const struct cli *cli, const json_t *calls)
 {
     static const char *const heads[] = {"ID", "FROM", "TO", "STATE", ">TIME", "CODEC", ">LEGS"};
@@ -74,12 +83,12 @@ static void print_live(const struct cli *cli, const json_t *calls)
     table_init(&table, heads, COUNT_OF(heads));
     json_array_foreach(calls, i, call)
     {
-        char id[64], time[32], legs[16], state[256];
+        char id[64], from[120], time[32], legs[16], state[256];
 
         snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
         snprintf(legs, sizeof legs, "%zu", json_array_size(json_object_get(call, "legs")));
         table_row(&table, (const char *const[]){
-                              id, json_str(call, "from"), json_str(call, "to"), state_text(call, state, sizeof state),
+                              id, from_text(call, from), json_str(call, "to"), state_text(call, state, sizeof state),
                               duration_text(json_num(call, "seconds"), time), json_str(call, "codec"), legs});
     }
     table_print(&table, cli);
@@ -101,16 +110,17 @@ static void print_last(const struct cli *cli, const json_t *calls)
     table_init(&table, heads, COUNT_OF(heads) - (stories ? 0 : 1));
     json_array_foreach(calls, i, call)
     {
-        char id[64], when[32], talk[32];
+        char id[64], from[120], when[32], talk[32];
         bool answered = json_num(call, "answered_us") > 0;
         const char *began =
             *json_str(call, "began") ? json_str(call, "began") : clock_text(json_num(call, "started_us"), when);
 
         snprintf(id, sizeof id, "%.*s", length, json_str(call, "id"));
-        table_row(&table, (const char *const[]){id, began, json_str(call, "from"), json_str(call, "to"),
-                                                answered ? duration_text(json_num(call, "talk_ms") / 1000, talk) : "-",
-                                                json_str(call, "state"), json_str(call, "cause"),
-                                                json_yes(call, "story") ? json_str(call, "who_talked") : ""});
+        table_row(&table,
+                  (const char *const[]){id, began, from_text(call, from), json_str(call, "to"),
+                                        answered ? duration_text((json_num(call, "talk_ms") + 500) / 1000, talk) : "-",
+                                        json_str(call, "state"), json_str(call, "cause"),
+                                        json_yes(call, "story") ? json_str(call, "who_talked") : ""});
     }
     table_print(&table, cli);
 }

@@ -252,6 +252,10 @@ static void print_title(const struct cli *cli, const json_t *call)
         print_clean(out, json_str(call, "from_name"));
         putc('"', out);
     }
+    if (*json_str(call, "made_by")) {
+        fputs(", called by ", out);
+        print_clean(out, json_str(call, "made_by"));
+    }
     fputs(cli->utf8 ? " → " : " -> ", out);
     print_clean(out, json_str(call, "to"));
     fprintf(out, ", %s\n\n", clock_text(json_num(call, "started_us"), when));

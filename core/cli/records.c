@@ -17,8 +17,8 @@
     "1000 * (coalesce(c.setup_ms, 0) + coalesce(c.ring_ms, 0)) ELSE 0 END AS answered_us, c.setup_ms, c.ring_ms, "     \
     "CASE WHEN abs(extract(epoch FROM v.talked) * 1000 - c.talk_ms) <= 500 THEN c.talk_ms ELSE (extract(epoch FROM "   \
     "v.talked) * 1000)::bigint END AS talk_ms, v.result AS state, v.why AS cause, c.cause AS cause_id, c.cause_code, " \
-    "v.ended_by, c.sip_status, c.context, c.dialplan, c.node, v.who_talked, (SELECT count(*) > 1 OR bool_or(t.how <> " \
-    "'dialled') FROM record.talk t WHERE t.conversation_id = c.id) AS story"
+    "v.ended_by, c.sip_status, c.context, c.dialplan, c.node, v.made_by, v.who_talked, c.at_last IS NOT NULL OR "      \
+    "(SELECT count(*) > 1 OR bool_or(t.how <> 'dialled') FROM record.talk t WHERE t.conversation_id = c.id) AS story"
 #define CALLS "tandem.v_call v JOIN record.call c ON c.id = v.id AND c.started_at = v.started_at"
 
 /* Without words: there may be no database, or none for this person, and what the switch remembers is shown then. */
@@ -131,13 +131,19 @@ static void print_line(const struct cli *cli, const char *label, const char *tex
 static void print_head(const struct cli *cli, const json_t *call)
 {
     char text[512], one[32], two[32], three[32];
+    const char *made_by = json_str(call, "made_by");
     size_t used = 0;
 
     fprintf(cli->out, "%sCall %s of %s%s\n", colour(cli, BOLD), json_str(call, "id"), json_str(call, "began"),
             colour(cli, PLAIN));
-    str_append(text, sizeof text, &used, "%s%s%s%s dialled %s", json_str(call, "from"),
+    str_append(text, sizeof text, &used, "%s%s%s%s%s", *made_by ? "the switch called " : "", json_str(call, "from"),
                *json_str(call, "from_name") ? " (" : "", json_str(call, "from_name"),
-               *json_str(call, "from_name") ? ")" : "", json_str(call, "to"));
+               *json_str(call, "from_name") ? ")" : "");
+    if (!*made_by)
+        str_append(text, sizeof text, &used, " dialled %s", json_str(call, "to"));
+    else if (strcmp(made_by, json_str(call, "to")) != 0)
+        str_append(text, sizeof text, &used, " to connect it with %s", json_str(call, "to"));
+    str_append(text, sizeof text, &used, *made_by ? " (%s)" : "%s", made_by);
     if (*json_str(call, "answered_by"))
         str_append(text, sizeof text, &used, ", and %s answered", json_str(call, "answered_by"));
     print_line(cli, "who", text);

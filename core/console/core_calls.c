@@ -106,6 +106,8 @@ static json_t *call_json(const struct call *call)
                      (json_int_t)(call->answered_us ? (now - call->answered_us) / 1000000 : 0), "legs", legs);
     if (call->from_name[0])
         json_object_set_new(json, "from_name", json_text(call->from_name));
+    if (call->made_by[0])
+        json_object_set_new(json, "made_by", json_text(call->made_by));
     if (call->answered_by[0])
         json_object_set_new(json, "answered_by", json_text(call->answered_by));
     if (codec)

@@ -279,6 +279,14 @@ void db_record_call_joins(struct db *db, const struct uuid *conversation, const 
     spool_add(db->spool, bytes.data, bytes.len);
 }
 
+void db_record_call_at_last(struct db *db, const struct uuid *call, const char *words)
+{
+    struct record_bytes bytes;
+
+    record_encode_call_at_last(&bytes, call, words);
+    spool_add(db->spool, bytes.data, bytes.len);
+}
+
 void db_record_recording(struct db *db, const struct record_recording *recording)
 {
     struct record_bytes bytes;

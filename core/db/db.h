@@ -116,6 +116,8 @@ void db_record_call_close(struct db *db, const struct record_call *call);
 /* Variables of a call whose record was closed: a JSON object of at most RECORD_VARS_MAX bytes. */
 #define RECORD_VARS_MAX 1000
 void db_record_call_vars(struct db *db, const struct uuid *call, const char *vars);
+/* What would have become of the caller if the switch stopped now (struct record_call, at_last); NULL: nothing. */
+void db_record_call_at_last(struct db *db, const struct uuid *call, const char *words);
 void db_record_leg(struct db *db, const struct record_leg *leg);
 void db_record_event(struct db *db, const struct record_event *event);
 void db_record_talk(struct db *db, const struct record_talk *talk);

@@ -26,6 +26,9 @@ enum record_kind {
     RECORD_TALK,
     RECORD_CALL_JOINS,   /* calls become part of another conversation, with their talks */
     RECORD_CALL_CLOSE_3, /* as 2, and the conversation */
+    RECORD_CALL_OPEN_3,  /* as 2, and who had the switch make it */
+    RECORD_CALL_CLOSE_4, /* as 3, and that, and what became of its caller at last */
+    RECORD_CALL_AT_LAST, /* that, while the call goes on */
     RECORD_KINDS,
 };
 
@@ -62,6 +65,7 @@ void record_encode_recording_found(struct record_bytes *out, const struct record
                                    const char *path, uint64_t ms, uint64_t bytes);
 void record_encode_event(struct record_bytes *out, const struct record_origin *origin, const struct record_event *e);
 void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, const char *vars);
+void record_encode_call_at_last(struct record_bytes *out, const struct uuid *call, const char *words);
 void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin);
 
 /* Parameters that point into the record. Returns the kind, or 0 when the bytes are not a record of ours. */

@@ -23,7 +23,8 @@
     "excluded.setup_ms, ring_ms = excluded.ring_ms, talk_ms = excluded.talk_ms, cause = excluded.cause, cause_text = " \
     "excluded.cause_text, ended_by = excluded.ended_by, sip_status = excluded.sip_status, cause_code = "               \
     "excluded.cause_code, dialplan = coalesce(excluded.dialplan, c.dialplan), conversation_id = "                      \
-    "coalesce(excluded.conversation_id, c.conversation_id) WHERE c.ended_at IS NULL OR c.cause = 'switch-stopped'"
+    "coalesce(excluded.conversation_id, c.conversation_id), made_by = coalesce(excluded.made_by, c.made_by), at_last " \
+    "= excluded.at_last WHERE c.ended_at IS NULL OR c.cause = 'switch-stopped'"
 #define LEG                                                                                                            \
     "id, call_id, node, started_at, ended_at, inbound, answered, account, number, contact, peer, sip_call_id, "        \
     "ring_ms, talk_ms, cause, cause_text, ended_by, sip_status, codec, rx_packets, tx_packets, lost_packets, "         \
@@ -60,6 +61,15 @@ static const struct record_form forms[RECORD_KINDS] = {
                              ", dialplan, cause_code, conversation_id) VALUES (" CALL_START_VALUES ", " CALL_END_VALUES
                              ", $21, $22, $23)" CALL_COMPLETE,
                              23},
+    [RECORD_CALL_OPEN_3] = {"call_open_3",
+                            "INSERT INTO record.call (" CALL_START ", dialplan, made_by) VALUES (" CALL_START_VALUES
+                            ", $11, $12) ON CONFLICT (id, started_at) DO NOTHING",
+                            12},
+    [RECORD_CALL_CLOSE_4] = {"call_close_4",
+                             "INSERT INTO record.call AS c (" CALL_START ", " CALL_END
+                             ", dialplan, cause_code, conversation_id, made_by, at_last) VALUES (" CALL_START_VALUES
+                             ", " CALL_END_VALUES ", $21, $22, $23, $24, $25)" CALL_COMPLETE,
+                             25},
     [RECORD_LEG_2] = {"leg_2",
                       "INSERT INTO record.leg (" LEG ", cause_code) VALUES (" LEG_VALUES
                       ", $25) ON CONFLICT (id, started_at) DO NOTHING",
@@ -78,17 +88,24 @@ static const struct record_form forms[RECORD_KINDS] = {
                       "INSERT INTO record.event (id, call_id, leg_id, node, at, kind, detail) VALUES ($1, $2, $3, $4, "
                       "$5, $6, $7) ON CONFLICT (id, at) DO NOTHING",
                       7},
-    [RECORD_FINISH_OPEN] = {"finish_open",
-                            "WITH talks AS (UPDATE record.talk t SET ended_at = greatest(t.started_at, (SELECT "
-                            "max(e.at) FROM record.event e WHERE e.call_id = t.call_id), (SELECT max(l.ended_at) FROM "
-                            "record.leg l WHERE l.call_id = t.call_id)) FROM record.call c WHERE t.node = $1 AND "
-                            "t.ended_at IS NULL AND c.id = t.call_id AND c.run <> $2) "
-                            "UPDATE record.call c SET cause = 'switch-stopped', cause_text = 'the switch stopped "
-                            "during the call', ended_by = 'switch', ended_at = greatest(c.started_at, (SELECT "
-                            "max(e.at) FROM record.event e WHERE e.call_id = c.id), (SELECT max(l.ended_at) FROM "
-                            "record.leg l WHERE l.call_id = c.id)) WHERE c.node = $1 AND c.run <> $2 AND c.ended_at IS "
-                            "NULL",
-                            2},
+    [RECORD_FINISH_OPEN] =
+        {"finish_open",
+         "WITH talks AS (UPDATE record.talk t SET ended_at = greatest(t.started_at, (SELECT "
+         "max(e.at) FROM record.event e WHERE e.call_id = t.call_id), (SELECT max(l.ended_at) FROM "
+         "record.leg l WHERE l.call_id = t.call_id)) FROM record.call c WHERE t.node = $1 AND "
+         "t.ended_at IS NULL AND c.id = t.call_id AND c.run <> $2) "
+         "UPDATE record.call c SET cause = 'switch-stopped', cause_text = 'the switch stopped "
+         "during the call', ended_by = 'switch', ended_at = o.ended_at, answered = c.answered OR "
+         "o.talk_at IS NOT NULL, answered_by = coalesce(c.answered_by, o.party), talk_ms = "
+         "extract(epoch FROM o.ended_at - o.talk_at) * 1000 FROM (SELECT b.id, b.started_at, "
+         "greatest(b.started_at, (SELECT max(e.at) FROM record.event e WHERE e.call_id = b.id), "
+         "(SELECT max(l.ended_at) FROM record.leg l WHERE l.call_id = b.id), (SELECT "
+         "max(greatest(t.started_at, t.ended_at)) FROM record.talk t WHERE t.call_id = b.id)) AS "
+         "ended_at, (SELECT min(t.started_at) FROM record.talk t WHERE t.call_id = b.id) AS talk_at, (SELECT "
+         "t.party_b FROM record.talk t WHERE t.call_id = b.id AND t.leg_b IS NOT NULL ORDER BY "
+         "t.started_at, t.id LIMIT 1) AS party FROM record.call b WHERE b.node = $1 AND b.run <> $2 "
+         "AND b.ended_at IS NULL) o WHERE c.id = o.id AND c.started_at = o.started_at",
+         2},
     [RECORD_RECORDING] = {"recording",
                           "INSERT INTO record.recording AS r (id, call_id, leg_id, node, started_at, path, kind, "
                           "channels, ms, bytes, left_out_ms, ended_why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
@@ -111,6 +128,8 @@ static const struct record_form forms[RECORD_KINDS] = {
                            "WITH talks AS (UPDATE record.talk SET conversation_id = $2 WHERE conversation_id = $1) "
                            "UPDATE record.call SET conversation_id = $2 WHERE conversation_id = $1 OR id = $1",
                            2},
+    [RECORD_CALL_AT_LAST] = {"call_at_last", "UPDATE record.call SET at_last = $2 WHERE id = $1 AND ended_at IS NULL",
+                             2},
     [RECORD_CALL_VARS] = {"call_vars", "UPDATE record.call SET vars = $2 WHERE id = $1", 2},
 };
 
@@ -205,6 +224,13 @@ static void put_time(struct record_bytes *out, uint64_t us)
     put_text(out, text);
 }
 
+/* The wall clock may have been set back meanwhile: nothing ends before it has begun. */
+static void put_end(struct record_bytes *out, const struct record_origin *origin, uint64_t started_us,
+                    uint64_t lasted_ms)
+{
+    put_time(out, origin->now_us >= started_us ? origin->now_us : started_us + 1000 * lasted_ms);
+}
+
 static void put_status(struct record_bytes *out, int status)
 {
     if (status > 0)
@@ -231,16 +257,17 @@ static void put_call_start(struct record_bytes *out, const struct record_origin 
 
 void record_encode_call_open(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
 {
-    begin(out, RECORD_CALL_OPEN_2);
+    begin(out, RECORD_CALL_OPEN_3);
     put_call_start(out, origin, c);
     put_text(out, c->dialplan);
+    put_text(out, c->made_by);
 }
 
 void record_encode_call_close(struct record_bytes *out, const struct record_origin *origin, const struct record_call *c)
 {
-    begin(out, RECORD_CALL_CLOSE_3);
+    begin(out, RECORD_CALL_CLOSE_4);
     put_call_start(out, origin, c);
-    put_time(out, origin->now_us);
+    put_end(out, origin, c->started_us, c->setup_ms + c->ring_ms + c->talk_ms);
     put_bool(out, c->answered);
     put_text(out, c->answered_by);
     put_u64(out, c->setup_ms);
@@ -253,6 +280,8 @@ void record_encode_call_close(struct record_bytes *out, const struct record_orig
     put_text(out, c->dialplan);
     put_status(out, c->cause_code);
     put_uuid(out, &c->conversation_id);
+    put_text(out, c->made_by);
+    put_text(out, c->at_last);
 }
 
 void record_encode_talk(struct record_bytes *out, const struct record_origin *origin, const struct record_talk *t)
@@ -264,7 +293,7 @@ void record_encode_talk(struct record_bytes *out, const struct record_origin *or
     put_u64(out, origin->node);
     put_time(out, t->started_us);
     if (t->ended)
-        put_time(out, origin->now_us);
+        put_end(out, origin, t->started_us, t->talk_ms);
     else
         put_text(out, NULL);
     put_uuid(out, &t->leg_a);
@@ -290,7 +319,7 @@ void record_encode_leg(struct record_bytes *out, const struct record_origin *ori
     put_uuid(out, &l->call_id);
     put_u64(out, origin->node);
     put_time(out, l->started_us);
-    put_time(out, origin->now_us);
+    put_end(out, origin, l->started_us, l->ring_ms + l->talk_ms);
     put_bool(out, l->inbound);
     put_bool(out, l->answered);
     put_text(out, l->account);
@@ -366,6 +395,13 @@ void record_encode_call_vars(struct record_bytes *out, const struct uuid *call, 
     begin(out, RECORD_CALL_VARS);
     put_uuid(out, call);
     put_text(out, vars);
+}
+
+void record_encode_call_at_last(struct record_bytes *out, const struct uuid *call, const char *words)
+{
+    begin(out, RECORD_CALL_AT_LAST);
+    put_uuid(out, call);
+    put_text(out, words);
 }
 
 void record_encode_finish_open(struct record_bytes *out, const struct record_origin *origin)

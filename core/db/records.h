@@ -25,6 +25,8 @@ struct record_call {
     int cause_code;              /* Q.850; 0: none */
     const char *dialplan;        /* which one was in force (struct pbx), or NULL */
     struct uuid conversation_id; /* the first call of its conversation; nil: it is that itself */
+    const char *made_by; /* who had the switch make it, "another call": it is part of that; NULL: it was dialled */
+    const char *at_last; /* what became of its caller, left alone at the end, or NULL */
 };
 
 struct record_leg {

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "call/talk.h"
 #include "call/vars.h"
@@ -65,6 +66,8 @@ static void fill_call(const struct call *call, struct record_call *row, char tex
         .cause_code = ended ? cause->q850 : 0,
         .dialplan = call->dialplan[0] ? call->dialplan : NULL,
         .conversation_id = call->conversation,
+        .made_by = call->made_by[0] ? call->made_by : NULL,
+        .at_last = call->at_last[0] ? call->at_last : NULL,
     };
 }
 
@@ -173,10 +176,17 @@ static void write_long_talks(void *arg)
 
 static void talk_changed(struct records *records, const struct event *event)
 {
-    if (event->talk->until_us)
-        write_talk(records, event->talk, call_conversation(event->call));
-    else if (!loop_timer_running(&records->long_talks))
+    struct talk *talk = event->talk;
+
+    if (talk->until_us) {
+        write_talk(records, talk, call_conversation(event->call));
+    } else if (strcmp(talk->how, "dialled") != 0) { /* rare, and worth knowing after a crash */
+        write_talk(records, talk, call_conversation(event->call));
+        talk->recorded = true;
+        db_record_call_at_last(records->pbx->db, &event->call->id, NULL);
+    } else if (!loop_timer_running(&records->long_talks)) {
         loop_timer_start(records->pbx->loop, &records->long_talks, TALK_LONG_MS, write_long_talks, records);
+    }
 }
 
 static void happened(void *arg, const struct event *event)
@@ -202,6 +212,12 @@ static void happened(void *arg, const struct event *event)
     case EVENT_CALL_JOINED:
         write_event(records, event);
         db_record_call_joins(records->pbx->db, event->conversation, call_conversation(event->call));
+        break;
+    case EVENT_TRANSFER:
+    case EVENT_PARKED:
+        write_event(records, event);
+        db_record_call_at_last(records->pbx->db, &event->call->id,
+                               event->call->at_last[0] ? event->call->at_last : NULL);
         break;
     case EVENT_LEG_RECORDED:
         write_leg(records, event->leg);

@@ -112,7 +112,7 @@ void run_look(const struct script_state *state, const char *target)
 
 /* --- is there anything? ------------------------------------------------------------------------------------------- */
 
-#define EXISTS_STEPS 20000
+#define EXISTS_STEPS 100000
 #define EXISTS_CPU_MS 5
 
 struct question {

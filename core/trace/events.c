@@ -143,6 +143,7 @@ static void note_call(struct trace_call *call, struct fact *fact)
     NOTE(call->to, &fact->to);
     NOTE(call->context, &fact->context);
     NOTE(call->answered_by, &fact->answered_by);
+    NOTE(call->made_by, &fact->made_by);
     if (fact->started_us)
         call->started_us = fact->started_us;
     if (fact->answered_us)
@@ -253,6 +254,7 @@ static void fact_of_call(const struct call *call, struct fact *fact)
     fact->to = call->dialled;
     fact->context = call->context;
     fact->answered_by = call->answered_by;
+    fact->made_by = call->made_by;
     fact->started_us = call->started_wall_us;
     if (call->answered_us) /* the monotonic clock measures, the wall clock names */
         fact->answered_us =

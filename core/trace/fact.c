@@ -13,9 +13,10 @@ struct field {
     }
 
 static const struct field texts[] = {
-    FIELD('k', kind),  FIELD('c', cause),       FIELD('w', who),     FIELD('a', account), FIELD('d', detail),
-    FIELD('f', from),  FIELD('n', from_name),   FIELD('t', to),      FIELD('x', context), FIELD('b', answered_by),
-    FIELD('p', party), FIELD('u', leg_account), FIELD('i', call_id), FIELD('o', codec),   FIELD('e', srtp),
+    FIELD('k', kind),    FIELD('c', cause),       FIELD('w', who),       FIELD('a', account),
+    FIELD('d', detail),  FIELD('f', from),        FIELD('n', from_name), FIELD('t', to),
+    FIELD('x', context), FIELD('b', answered_by), FIELD('p', party),     FIELD('u', leg_account),
+    FIELD('i', call_id), FIELD('o', codec),       FIELD('e', srtp),      FIELD('m', made_by),
 };
 static const struct field numbers[] = {
     FIELD('S', started_us),    FIELD('A', answered_us), FIELD('Q', sip_status), FIELD('O', outbound),

@@ -13,7 +13,7 @@ struct fact {
     struct uuid conversation; /* first call of the one that the call has joined */
     const char *kind, *cause, *who, *account, *detail;
     /* The call, as far as it changed since its last fact. */
-    const char *from, *from_name, *to, *context, *answered_by;
+    const char *from, *from_name, *to, *context, *answered_by, *made_by;
     uint64_t started_us, answered_us, sip_status;
     /* The leg, likewise. */
     const char *party, *leg_account, *call_id, *codec;

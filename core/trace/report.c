@@ -67,6 +67,7 @@ json_t *trace_call_head(const struct trace_call *call, uint64_t now_us)
     set_text(json, "from_name", call->from_name);
     set_text(json, "context", call->context);
     set_text(json, "answered_by", call->answered_by);
+    set_text(json, "made_by", call->made_by);
     set_time(json, "started_us", call->started_us);
     set_time(json, "answered_us", call->answered_us);
     set_time(json, "ended_us", call->ended_us);

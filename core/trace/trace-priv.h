@@ -50,6 +50,7 @@ struct trace_call {
     char state[16];
     bool ended;
     char from[64], from_name[64], to[64], context[32], answered_by[64], detail[128];
+    char made_by[24];                           /* who had the switch make it; "": it was dialled */
     uint64_t started_us, answered_us, ended_us; /* wall clock; 0: not yet */
     enum cause cause;
     enum who who;

@@ -33,7 +33,7 @@ void trace_message(void *trace, const struct edge_seen *seen);
 int trace_find(const struct trace *trace, const char *id_prefix, struct uuid *out);
 /* The call by id text or unique prefix, live or finished. NULL: unknown or ambiguous. Caller owns it.
  *   {"id","state","from","from_name","to","context","started_us","answered_us","ended_us","talk_ms","cause","cause_text",
- *    "remedy","ended_by","detail","sip_status","answered_by","left_out",
+ *    "remedy","ended_by","detail","sip_status","answered_by","made_by","left_out",
  *    "legs":[{"id","party","inbound","peer","codec","cause","media":{…}}…],
  *    "calls":["id"…], of its conversation, when there are several,
  *    "lines":[{"at_us","kind":"request"|"response"|"event","from","to","leg","text","event","sdp","again","dropped"}…]}

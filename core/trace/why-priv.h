@@ -3,6 +3,7 @@
 #define TRACE_WHY_PRIV_H
 
 #include "base/base.h"
+#include "call/call.h"
 #include "trace/why.h"
 
 #define SENTENCE_MAX 1200u
@@ -38,6 +39,12 @@ static inline bool why_is(const json_t *object, const char *key, const char *tex
 static inline double why_score(const json_t *leg, const char *key)
 {
     return json_number_value(json_object_get(json_object_get(leg, "media"), key));
+}
+
+/* Another call has made it: it is a part of that. */
+static inline bool why_is_part(const json_t *report)
+{
+    return why_is(report, "made_by", CALL_MADE_BY_ANOTHER);
 }
 
 /* why_audio.c: each says what there is to say, if anything, and returns whether it did. */

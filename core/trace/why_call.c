@@ -1,5 +1,6 @@
 /* Words for calls: who wanted what, what came of it, whose fault it was as far as can be known, what to do. Any thread.
  * The table of causes has the general words; here stands what only this call's messages and counters can add. */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "call/cause.h"
@@ -8,6 +9,20 @@
 static const char *caller_of(const struct why *why)
 {
     return *why_str(why->report, "from") ? why_str(why->report, "from") : "The switch";
+}
+
+/* Who had the switch make it, unless it is part of another call; "": it was dialled. */
+static const char *made_by(const struct why *why)
+{
+    return why_is_part(why->report) ? "" : why_str(why->report, "made_by");
+}
+
+/* Whom nobody could reach: of a call that the switch makes, it may be the one for whom it is. */
+static const char *called_of(const struct why *why)
+{
+    return *made_by(why) && strstr(why_str(why->report, "detail"), "for whom the call was made")
+               ? caller_of(why)
+               : why_str(why->report, "to");
 }
 
 /* The leg to blame: the called one that ended like the call, else any that did, else the last one called. */
@@ -60,10 +75,16 @@ static json_int_t rang_s(const struct why *why)
 
 static void open_words(struct why *why)
 {
+    const char *to = why_str(why->report, "to"), *by = made_by(why);
     char clock[16];
 
-    why_say(why, "%s called %s at %s.", caller_of(why), why_str(why->report, "to"),
-            why_clock(why_num(why->report, "started_us"), clock));
+    why_clock(why_num(why->report, "started_us"), clock);
+    if (!*by)
+        why_say(why, "%s called %s at %s.", caller_of(why), to, clock);
+    else if (strcmp(to, by) == 0)
+        why_say(why, "The switch called %s at %s (%s).", caller_of(why), clock, by);
+    else
+        why_say(why, "The switch called %s at %s, to connect it with %s (%s).", caller_of(why), clock, to, by);
 }
 
 /* --- one cause each -------------------------------------------------------------------------------------------------
@@ -138,19 +159,19 @@ static void phone_silent(struct why *why)
 
 static void unreachable(struct why *why)
 {
-    why_say(why, "It failed because no phone is registered for %s.", why_str(why->report, "to"));
-    why_do(why, "`tandem why register %s` says why not.", why_str(why->report, "to"));
+    why_say(why, "It failed because no phone is registered for %s.", called_of(why));
+    why_do(why, "`tandem why register %s` says why not.", called_of(why));
 }
 
 static void contact_unreachable(struct why *why)
 {
     why_say(why, "It failed at once because the phone of %s is registered, but has stopped answering keep-alives.",
-            why_str(why->report, "to"));
+            called_of(why));
     why_do(why,
            "The phone is off or lost its network, or its router closed the path to it. `tandem why register %s` says "
            "since "
            "when; it is called again as soon as it answers or registers.",
-           why_str(why->report, "to"));
+           called_of(why));
 }
 
 static bool was_sent_on(const struct why *why)
@@ -206,6 +227,27 @@ static void not_taken(struct why *why)
     why_do(why, "%s", cause->remedy);
 }
 
+/* As the table of causes has it. */
+static void in_general(struct why *why)
+{
+    const struct cause_info *cause = cause_info(cause_by_id(why_str(why->report, "cause")));
+
+    why_say(why, "%s", cause->words);
+    if (*why_str(why->report, "detail"))
+        why_say(why, "(%s)", why_str(why->report, "detail"));
+    why_do(why, "%s", *cause->remedy ? cause->remedy : "Nothing is broken.");
+}
+
+static void forbidden(struct why *why)
+{
+    if (!strstr(why_str(why->report, "detail"), "a feature code")) {
+        in_general(why);
+        return;
+    }
+    why_say(why, "It was refused because %s.", why_str(why->report, "detail"));
+    why_do(why, "Forward or transfer to a phone, a group or a number; `tandem forward` shows what is set.");
+}
+
 static void no_answer(struct why *why)
 {
     why_say(why, "The phone of %s rang for %lld seconds, but nobody answered.", why_str(guilty_leg(why), "party"),
@@ -218,8 +260,8 @@ static void cancelled(struct why *why)
     json_int_t rang = rang_s(why);
 
     if (rang)
-        why_say(why, "The caller gave up after it had rung for %lld seconds, before anybody answered.",
-                (long long)rang);
+        why_say(why, "The caller gave up after it had rung for %lld second%s, before anybody answered.",
+                (long long)rang, rang == 1 ? "" : "s");
     else
         why_say(why, "The caller gave up before anybody answered.");
     why_do(why, "Nothing is broken.");
@@ -263,6 +305,7 @@ static const struct {
     {"do-not-disturb", not_taken},
     {"too-many-calls", not_taken},
     {"blocked", not_taken},
+    {"forbidden", forbidden},
     {"no-answer", no_answer},
     {"cancelled", cancelled},
     {"script-error", script_error},
@@ -275,18 +318,12 @@ static const struct {
 
 static void say_cause(struct why *why)
 {
-    const char *cause = why_str(why->report, "cause");
-    const struct cause_info *info = cause_info(cause_by_id(cause));
-
     for (size_t i = 0; i < COUNT_OF(special); i++)
-        if (strcmp(special[i].cause, cause) == 0) {
+        if (why_is(why->report, "cause", special[i].cause)) {
             special[i].say(why);
             return;
         }
-    why_say(why, "%s", info->words);
-    if (*why_str(why->report, "detail"))
-        why_say(why, "(%s)", why_str(why->report, "detail"));
-    why_do(why, "%s", *info->remedy ? info->remedy : "Nothing is broken.");
+    in_general(why);
 }
 
 /* --- facts ----------------------------------------------------------------------------------------------------------
@@ -356,16 +393,18 @@ static void add_facts(struct why *why)
 static void say_end(struct why *why, const json_t *steps)
 {
     const char *by = *why_str(why->report, "ended_by") ? why_str(why->report, "ended_by") : "switch";
-    json_int_t talked = why_num(why->report, "talk_ms") / 1000;
+    json_int_t talked = (why_num(why->report, "talk_ms") + 500) / 1000;
     char clock[16];
 
     if (json_array_size(steps))
         why_say(why, "At %s the %s hung up. Nothing went wrong.", why_clock(why_num(why->report, "ended_us"), clock),
                 by);
+    else if (!*why_str(why->report, "answered_by")) /* nobody else was called */
+        why_say(why, "%s answered, and after %lld second%s the %s hung up. Nothing went wrong.",
+                *made_by(why) ? caller_of(why) : "The switch", (long long)talked, talked == 1 ? "" : "s", by);
     else
-        why_say(why, "%s answered, they talked for %lld seconds, and the %s hung up. Nothing went wrong.",
-                *why_str(why->report, "answered_by") ? why_str(why->report, "answered_by") : "The switch",
-                (long long)talked, by);
+        why_say(why, "%s answered, they talked for %lld second%s, and the %s hung up. Nothing went wrong.",
+                why_str(why->report, "answered_by"), (long long)talked, talked == 1 ? "" : "s", by);
     why_hold(why, true);
     why_do(why, "Nothing is broken.");
 }
@@ -391,17 +430,23 @@ static json_t *finish_call(struct why *why, json_t *reports, json_t *steps, cons
     return answer;
 }
 
-/* Who rang for a group, in the words of the module. */
-static void group_words(struct why *why)
+/* What modules have said: who rang for a group, why nobody could be picked up. */
+static void module_words(struct why *why)
 {
-    static const char *const begins[] = {"dialplan: ring group ", "dialplan: page ", "dialplan: follow-me of "};
+    static const struct {
+        const char *begin;
+        unsigned left_out; /* characters of it */
+    } words[] = {
+        {"dialplan: ring group ", 10}, {"dialplan: page ", 10},     {"dialplan: follow-me of ", 10},
+        {"dialplan: pickup: ", 18},    {"dialplan: parking: ", 19},
+    };
 
     for (size_t i = 0; i < json_array_size(why->lines); i++) {
         const char *text = why_str(json_array_get(why->lines, i), "text");
 
-        for (size_t k = 0; k < COUNT_OF(begins); k++)
-            if (strncmp(text, begins[k], strlen(begins[k])) == 0)
-                why_say(why, "%c%s.", text[10] - ('a' - 'A'), text + 11);
+        for (size_t k = 0; k < COUNT_OF(words); k++)
+            if (strncmp(text, words[k].begin, strlen(words[k].begin)) == 0)
+                why_say(why, "%c%s.", toupper((unsigned char)text[words[k].left_out]), text + words[k].left_out + 1);
     }
 }
 
@@ -418,7 +463,7 @@ json_t *why_call(json_t *reports)
     story = story_is_one(steps);
     why_init(&why, json_array_get(reports, 0));
     open_words(&why);
-    group_words(&why);
+    module_words(&why);
     report = story_last(reports);
     why.report = report;
     why.legs = json_object_get(report, "legs");
@@ -439,7 +484,7 @@ json_t *why_call(json_t *reports)
     poor = fine && why_quality(&why);
     if (ended && fine && poor)
         why_say(&why, "They talked for %lld seconds, and the %s hung up.",
-                (long long)(why_num(report, "talk_ms") / 1000),
+                (long long)(why_num(report, "talk_ms") + 500) / 1000,
                 *why_str(report, "ended_by") ? why_str(report, "ended_by") : "switch");
     else if (ended && fine && why_num(report, "answered_us"))
         say_end(&why, story ? steps : NULL);

@@ -17,6 +17,14 @@ static bool is_step(const json_t *line)
     return false;
 }
 
+/* Of one moment, what brought a talk about comes first, whichever call tells of it. */
+static bool comes_after(const json_t *line, const json_t *other)
+{
+    json_int_t at_us = why_num(line, "at_us"), other_us = why_num(other, "at_us");
+
+    return at_us > other_us || (at_us == other_us && why_is(line, "event", "talk") && !why_is(other, "event", "talk"));
+}
+
 #define SAME_US 20000 /* of one turn of the loop */
 
 static bool is_same(const json_t *line, const json_t *other)
@@ -39,7 +47,7 @@ json_t *story_of(const json_t *reports)
 
             if (!is_step(line))
                 continue;
-            while (at && why_num(json_array_get(steps, at - 1), "at_us") > why_num(line, "at_us"))
+            while (at && comes_after(json_array_get(steps, at - 1), line))
                 at--;
             for (size_t n = 0; n < json_array_size(steps) && !known; n++)
                 known = is_same(line, json_array_get(steps, n));
@@ -77,9 +85,10 @@ void story_tell(struct why *why, const json_t *steps)
     }
 }
 
+/* Its end is not that of the conversation. */
 static bool is_let_go(const json_t *report)
 {
-    return why_is(report, "cause", "transferred") || why_is(report, "cause", "picked-up");
+    return why_is_part(report) || why_is(report, "cause", "transferred") || why_is(report, "cause", "picked-up");
 }
 
 json_t *story_last(json_t *reports)

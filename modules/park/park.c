@@ -118,10 +118,34 @@ static void called_off(void *arg)
 {
 }
 
+/* For `tandem why`, since a prompt is all that the caller gets. */
+static void say_why(const struct wish *wish, const char *word)
+{
+    const char *who = wish->call->caller->number;
+    char words[200];
+    const struct event event = {.kind = EVENT_SCRIPT, .call = wish->call, .who = WHO_MODULE, .detail = words};
+
+    if (strcmp(word, "busy") == 0)
+        snprintf(words, sizeof words, "parking: %.50s talks to somebody already", who);
+    else if (strcmp(word, "full") == 0)
+        snprintf(words, sizeof words, "parking: all slots are taken");
+    else if (strcmp(word, "nobody-there") == 0 && !wish->number)
+        snprintf(words, sizeof words, "parking: %.50s talks to nobody whom it could park", who);
+    else
+        snprintf(words, sizeof words, "parking: %s slot %u%s",
+                 strcmp(word, "nobody-there") == 0   ? "nobody waits in"
+                 : strcmp(word, "no-such-slot") == 0 ? "there is no"
+                                                     : "somebody is in",
+                 wish->number, strcmp(word, "taken") == 0 ? " already" : "");
+    bus_publish(wish->call->pbx->bus, &event);
+}
+
 /* Whoever is handed over goes back to who did it, and that one is told. */
 static void refuse(struct wish *wish, const char *word, const char *prompt)
 {
     const char *const prompts[] = {prompt, NULL};
+
+    say_why(wish, word);
 
     if (wish->call->transfer)
         verb_run_done(wish->run, json_string(word));

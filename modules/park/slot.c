@@ -92,6 +92,8 @@ static void called_off(void *arg)
     struct slot *slot = arg;
 
     dial_give_up(slot->leg->call, slot);
+    if (slot->state != SLOT_FREE && !leg_is_alive(slot->leg))
+        call_gave_up(slot->leg);
     slot_release(slot, !leg_is_alive(slot->leg) ? "he has hung up"
                        : *slot->taker           ? slot->taker
                                                 : "he was handed over to somebody else");
@@ -137,6 +139,7 @@ void slot_put(struct slot *slot, struct verb_run *run, struct leg *leg, bool tel
     verb_run_on_cancel(run, called_off, slot);
     snprintf(words, sizeof words, "%.50s is parked in slot %u%s%.60s", leg->number, slot->number,
              slot->by ? " by " : "", account_of(slot));
+    call_left_alone(leg->call, "parked in slot %u%s%.60s", slot->number, slot->by ? " by " : "", account_of(slot));
     wait_for_somebody(slot);
     publish(slot, EVENT_PARKED, words);
     if (tells)
@@ -150,7 +153,8 @@ static void again(struct slot *slot, const char *why)
 {
     char words[200];
 
-    snprintf(words, sizeof words, "%.50s waits in slot %u again: %.100s", slot->leg->number, slot->number, why);
+    snprintf(words, sizeof words, "%.50s waits in slot %u again, %.50s was called back in vain: %.60s",
+             slot->leg->number, slot->number, account_of(slot), why);
     wait_for_somebody(slot);
     publish(slot, EVENT_PARKED, words);
 }
@@ -163,6 +167,7 @@ static void go(struct slot *slot, const char *context, const char *number)
     snprintf(words, sizeof words, "he goes on to %.60s", number);
     str_copy(lot, sizeof lot, context);
     str_copy(to, sizeof to, number);
+    call_left_alone(slot->leg->call, "sent on to %.50s from slot %u", to, slot->number);
     slot_release(slot, words);
     slot_free(slot);
     verb_run_go(run, lot, to);
@@ -179,9 +184,10 @@ static void recalled(void *arg, const struct dial_result *result)
     } else if (result->status == DIAL_REDIRECTED) {
         go(slot, result->redirect_context, result->redirect);
     } else if (*slot->back) {
+        call_talks_by(slot->leg->call, "park timeout", slot->by->name);
         go(slot, slot->lot, slot->back);
     } else {
-        again(slot, cause_info(result->cause)->words);
+        again(slot, dial_status_name(result->status));
     }
 }
 
@@ -210,10 +216,10 @@ static void waited_long(void *arg)
 
     snprintf(label, sizeof label, "Park %u", slot->number);
     charge(call, slot->by);
-    call_talks_by(call, "recall from parking", slot->by->name);
+    call_talks_by(call, "recall from parking", NULL);
     slot->state = SLOT_RECALLS;
     leg_wait(slot->leg, false, NULL);
     row(slot, false);
     if (call_dial(call, &request, recalled, slot) < 0)
-        again(slot, "who parked him could not be called");
+        again(slot, "the call could not be made");
 }

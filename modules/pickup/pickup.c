@@ -131,17 +131,48 @@ static void called_off(void *arg)
 {
 }
 
-static void refuse(struct verb_run *run, struct call *call, const char *word, const char *prompt)
+/* Who has the call that rang there a moment ago; "": nobody. */
+static const char *answered_by(const struct call *own, const char *of)
+{
+    const struct call *call;
+
+    LIST_FOR_EACH(call, &own->pbx->calls, in_pbx)
+    {
+        if (call != own && call->answered_us && *call->answered_by && strcmp(call->dialled, of) == 0)
+            return call->answered_by;
+    }
+    return "";
+}
+
+/* For `tandem why`, since a prompt is all that the caller gets. */
+static void say_why(struct call *call, const char *word, const char *of)
+{
+    const char *by = call->caller->number, *had = of ? answered_by(call, of) : "";
+    char words[200];
+    const struct event event = {.kind = EVENT_SCRIPT, .call = call, .who = WHO_MODULE, .detail = words};
+
+    if (strcmp(word, "not-allowed") == 0)
+        snprintf(words, sizeof words, "pickup: %.50s may not take calls of %.50s", by, of ? of : "anybody");
+    else if (strcmp(word, "busy") == 0)
+        snprintf(words, sizeof words, "pickup: %.50s talks to somebody already", by);
+    else
+        snprintf(words, sizeof words, "pickup: nothing rings%s%.50s that %.50s could take%s%.50s", of ? " at " : "",
+                 of ? of : "", by, *had ? "; the call was answered by " : "", had);
+    bus_publish(call->pbx->bus, &event);
+}
+
+static void refuse(struct verb_run *run, struct call *call, const char *word, const char *prompt, const char *of)
 {
     const char *const prompts[] = {prompt, NULL};
 
+    say_why(call, word, of);
     if (call->transfer) /* who is handed over to it goes back */
         verb_run_done(run, json_string(word));
     else
         verb_run_say(run, call, prompts, json_string(word));
 }
 
-static void take(struct verb_run *run, struct call *call, struct leg *ringing)
+static void take(struct verb_run *run, struct call *call, struct leg *ringing, const char *of)
 {
     struct leg *by = call->caller;
     int result;
@@ -149,9 +180,9 @@ static void take(struct verb_run *run, struct call *call, struct leg *ringing)
     verb_run_on_cancel(run, called_off, NULL);
     result = call_pickup(by, ringing);
     if (result == -ENOENT)
-        refuse(run, call, "nothing-rings", "pickup/nothing-rings");
+        refuse(run, call, "nothing-rings", "pickup/nothing-rings", of);
     else if (result == -EBUSY) /* he is with somebody, who waits */
-        refuse(run, call, "busy", "call/not-allowed");
+        refuse(run, call, "busy", "call/not-allowed", of);
     else if (result < 0)
         leg_end(by, pickup_refusal(result), WHO_SWITCH, "the call that rings could not be taken");
 }
@@ -179,11 +210,11 @@ static void pickup(void *arg, struct verb_run *run, struct call *call, const jso
     else
         search.forbidden = true; /* a far side has no rights here */
     if (search.found)
-        take(run, call, search.found);
+        take(run, call, search.found, search.of);
     else if (search.forbidden && (search.of || !search.by))
-        refuse(run, call, "not-allowed", "call/not-allowed");
+        refuse(run, call, "not-allowed", "call/not-allowed", search.of);
     else
-        refuse(run, call, "nothing-rings", "pickup/nothing-rings");
+        refuse(run, call, "nothing-rings", "pickup/nothing-rings", search.of);
 }
 
 static int start(struct module_ctx *ctx, void **state)

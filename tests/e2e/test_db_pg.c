@@ -1018,6 +1018,83 @@ START_TEST(a_conversation_of_several_calls_is_one_row)
 }
 END_TEST
 
+START_TEST(a_call_that_the_switch_made_and_one_that_rang_for_another_read_so)
+{
+    static const char row[] = "SELECT concat_ws('|', caller, dialled, answered_by, result, why, talked, who_talked, "
+                              "made_by) FROM v_call WHERE right(id::text, 1) = ";
+    struct record_call wakeup = call_of(1, "205", "wake-up"), back = call_of(2, "201", "202"),
+                       group = call_of(3, "201", "600"), outside = call_of(4, "204", "0171"),
+                       quiet = call_of(5, "201", "600"), mailbox = call_of(6, "204", "0172");
+    char query[400];
+
+    open_ready();
+    wakeup.answered_by = NULL;
+    wakeup.made_by = "wake-up";
+    back.made_by = "call-back";
+    group.talk_ms = 5000;
+    outside.made_by = mailbox.made_by = "another call";
+    outside.conversation_id = numbered(3);
+    outside.cause_text = "not what people ask for"; /* it ends behind the call for which it rang */
+    quiet.answered = false;
+    quiet.answered_by = NULL;
+    quiet.cause_text = "nobody answered";
+    mailbox.conversation_id = numbered(5);
+    db_record_call_open(db, &wakeup);
+    db_record_call_open(db, &outside); /* whatever of it comes first */
+    db_record_call_close(db, &wakeup);
+    db_record_call_close(db, &back);
+    db_record_call_close(db, &group);
+    talk_of(3, "201", "0171", 31, "dialled", NULL);
+    db_record_call_close(db, &outside);
+    db_record_call_close(db, &quiet);
+    db_record_call_close(db, &mailbox);
+    wait_for(status().records_waiting == 0);
+    snprintf(query, sizeof query, "%s'1'", row);
+    ck_assert_str_eq(sql(query), "205, called by the switch (wake-up)|wake-up|205|answered|the caller hung up|00:00:00|"
+                                 "the switch → 205|wake-up");
+    snprintf(query, sizeof query, "%s'2'", row);
+    ck_assert_str_eq(sql(query), "201, called by the switch (call-back)|202|202|answered|the caller hung up|00:00:00|"
+                                 "201 → 202|call-back");
+    snprintf(query, sizeof query, "%s'3'", row);
+    ck_assert_str_eq(sql(query), "201|600|600|answered|the caller hung up|00:00:05|201 → 0171");
+    snprintf(query, sizeof query, "%s'5'", row); /* what answered outside took no call */
+    ck_assert_str_eq(sql(query), "201|600|not answered|nobody answered|00:00:00");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_call"), "4");
+    ck_assert_str_eq(sql("SELECT string_agg(coalesce(made_by, '-'), ' ' ORDER BY id) FROM v_call_export"),
+                     "wake-up call-back - another call - another call");
+}
+END_TEST
+
+START_TEST(who_was_left_alone_at_the_end_reads_so_after_a_crash_too)
+{
+    struct record_call parked = call_of(1, "201", "202"), crashed = call_of(2, "201", "203");
+
+    ck_assert_int_gt(migrate_with(migrations), 0);
+    open_db(); /* a run that does not end properly */
+    wait_for(state == DB_READY);
+    db_record_call_open(db, &parked);
+    db_record_call_at_last(db, &parked.id, "handed over to 203 by 202");
+    talk_of(1, "201", "202", 11, "dialled", NULL);
+    parked.at_last = "parked in slot 4 by 202, and gave up";
+    db_record_call_close(db, &parked);
+    db_record_call_open(db, &crashed);
+    talk_of(2, "201", "203", 22, "dialled", NULL);
+    db_record_call_at_last(db, &crashed.id, "parked in slot 5 by 203");
+    wait_for(status().records_waiting == 0);
+    ck_assert_str_eq(sql("SELECT result FROM v_call LIMIT 1"), "running");
+    db_close(db, 0);
+    db = NULL;
+    open_db();
+    wait_for(state == DB_READY && status().records_waiting == 0 && status().records_delivered >= 1);
+    ck_assert_str_eq(sql("SELECT who_talked FROM v_call OFFSET 1"),
+                     "201 → 202, then parked in slot 4 by 202, and gave up");
+    ck_assert_str_eq(sql("SELECT concat_ws('|', result, answered_by, who_talked, talked > interval '0', ended_at >= "
+                         "started_at) FROM v_call LIMIT 1"),
+                     "cut off|203|201 → 203, then parked in slot 5 by 203|t|t");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_talk WHERE ended_at < started_at OR ended_at IS NULL"), "0");
+}
+END_TEST
+
 START_TEST(a_talk_that_a_crash_cut_off_has_ended_with_the_last_that_is_known)
 {
     ck_assert_int_gt(migrate_with(migrations), 0);
@@ -1259,6 +1336,8 @@ int main(int argc, char **argv)
     tcase_add_test(tc, a_frozen_database_holds_nobody_up);
     tcase_add_test(tc, records_arrive_and_read_well);
     tcase_add_test(tc, a_conversation_of_several_calls_is_one_row);
+    tcase_add_test(tc, a_call_that_the_switch_made_and_one_that_rang_for_another_read_so);
+    tcase_add_test(tc, who_was_left_alone_at_the_end_reads_so_after_a_crash_too);
     tcase_add_test(tc, a_talk_that_a_crash_cut_off_has_ended_with_the_last_that_is_known);
     tcase_add_test(tc, what_happened_in_words_of_a_transfer_a_recall_and_a_conference);
     tcase_add_test(tc, records_are_delivered_once_across_a_restart_of_the_database);

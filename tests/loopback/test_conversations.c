@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bed.h"
+#include "call/originate.h"
 #include "call/talk.h"
 #include "pickup_bed.h"
 
@@ -15,6 +16,7 @@ static struct party {
     char story[2000];           /* talks that began */
     char first[40], latest[40]; /* ids of calls */
     unsigned joined;            /* calls that became part of another one's conversation */
+    char at_last[128];          /* of the last call that ended with somebody left alone */
 } p;
 
 static void heard(void *arg, const struct event *event)
@@ -27,6 +29,9 @@ static void heard(void *arg, const struct event *event)
             str_copy(p.first, sizeof p.first, p.latest);
     } else if (event->kind == EVENT_CALL_JOINED) {
         p.joined++;
+    } else if (event->kind == EVENT_CALL_ENDED) {
+        if (event->call->at_last[0])
+            str_copy(p.at_last, sizeof p.at_last, event->call->at_last);
     } else if (!event->talk->until_us) {
         str_append(p.story, sizeof p.story, &used, "%s%s", used ? "; " : "", event->detail);
     }
@@ -47,8 +52,10 @@ static void open_phones(const char *dialplan)
 {
     memset(&p, 0, sizeof p);
     p.bed = bed_open(pickup_modules, dialplan);
-    p.subscription = bus_subscribe(
-        p.bed->pbx->bus, EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_TALK) | EVENT_BIT(EVENT_CALL_JOINED), heard, NULL);
+    p.subscription = bus_subscribe(p.bed->pbx->bus,
+                                   EVENT_BIT(EVENT_CALL_NEW) | EVENT_BIT(EVENT_CALL_ENDED) | EVENT_BIT(EVENT_TALK) |
+                                       EVENT_BIT(EVENT_CALL_JOINED),
+                                   heard, NULL);
     p.a = bed_registered(p.bed, "201");
     p.b = bed_registered(p.bed, "202");
     p.b2 = bed_phone(p.bed, "202");
@@ -97,6 +104,11 @@ static void answers(struct ua *ua)
 
     ua_reply(ua, &m, 200, "OK", NULL);
     must(ua_wait(ua, "ACK"));
+}
+
+static void rings(struct ua *ua)
+{
+    ua_reply(ua, must(ua_wait(ua, "INVITE")), 180, "Ringing", NULL);
 }
 
 static void is_let_go(struct ua *ua)
@@ -343,6 +355,202 @@ START_TEST(who_comes_into_a_conference_by_transfer_reads_so)
 }
 END_TEST
 
+START_TEST(who_gave_up_while_he_was_parked_reads_so)
+{
+    open_phones(pickup_dialplan);
+    connects(p.a, p.b);
+    refer(p.b, "*74@tandem");
+    is_let_go(p.b);
+    bed_until(p.bed, p.bed->pbx->leg_count == 1);
+    ua_bye(p.a);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    ck_assert_str_eq(p.story, "201 talks to 202");
+    ck_assert_str_eq(p.at_last, "parked in slot 4 by 202, and gave up");
+    READS(why(p.first), ": 201 is parked in slot 4 by 202; ", ": 201 leaves slot 4: he has hung up. ");
+    close_party();
+}
+END_TEST
+
+START_TEST(who_is_called_back_from_parking_talks_again_and_in_vain_it_reads_so)
+{
+    for (int takes = 0; takes < 2; takes++) {
+        open_phones(pickup_dialplan);
+        bed_setting(p.bed, "park_timeout", "1");
+        connects(p.a, p.b);
+        refer(p.b, "*74@tandem");
+        is_let_go(p.b);
+        if (takes) {
+            answers(p.b);
+            bed_until(p.bed, strstr(p.story, "recall") != NULL);
+            ends(p.a, p.b, 1);
+            ck_assert_str_eq(p.story, "201 talks to 202; 201 talks to 202 (recall from parking)");
+            ck_assert_str_eq(p.at_last, "");
+        } else {
+            ua_reply(p.b, must(ua_wait(p.b, "INVITE")), 603, "Decline", NULL);
+            must(ua_wait(p.b, "ACK"));
+            bed_until(p.bed, strstr(why(p.first), "waits in slot 4 again") != NULL);
+            ua_bye(p.a);
+            bed_until(p.bed, p.bed->calls_ended == 1);
+            ck_assert_str_eq(p.at_last, "parked in slot 4 by 202, and gave up");
+            READS(why(p.first), ": 201 waits in slot 4 again, 202 was called back in vain: rejected; ");
+        }
+        close_party();
+    }
+}
+END_TEST
+
+START_TEST(a_transfer_that_nobody_takes_and_a_recall_that_nobody_takes_leave_the_caller_alone)
+{
+    open_party();
+    refer(p.b, "203@tandem");
+    rings(p.c);
+    ua_bye(p.b);
+    ua_reply(p.c, &p.c->invite, 486, "Busy Here", NULL);
+    must(ua_wait(p.c, "ACK"));
+    ua_reply(p.b, must(ua_wait(p.b, "INVITE")), 486, "Busy Here", NULL);
+    must(ua_wait(p.b, "ACK"));
+    is_let_go(p.a);
+    bed_until(p.bed, p.bed->calls_ended == 1);
+    ck_assert_str_eq(p.at_last, "alone: 202 was called back in vain");
+    READS(why(p.first), ": 202 hands 201 over to 203; ",
+          "to 203 failed, 202 is called back for 201: ", "The phone of 202 said that it is busy.");
+    close_party();
+}
+END_TEST
+
+/* 600 is a number that rings beside 202's phone, as a member of a group outside would. */
+static const char ring_dialplan[] =
+    "extension('internal', '600', function(call)\n"
+    "  call:dial{ to = { '202', 'number:internal//0203' } }\n"
+    "end)\n"
+    "extension('internal', '601', function(call)\n"
+    "  call:dial{ to = { { 'number:internal//0203', confirm = true } } }\n"
+    "end)\n"
+    "extension('internal', '_0X.', function(call) call:dial{ to = call.extension:sub(2) } end)\n"
+    "extension('internal', '_X.', function(call) call:dial{ to = call.extension } end)\n";
+
+static void rings_outside(const char *number)
+{
+    open_phones(ring_dialplan);
+    ua_invite(p.a, number, NULL);
+    rings(p.c);
+}
+
+static void takes_it(struct ua *ua)
+{
+    ua_reply(ua, &ua->invite, 200, "OK", NULL);
+    must(ua_wait(ua, "ACK"));
+}
+
+START_TEST(a_number_that_rings_for_another_call_is_part_of_it)
+{
+    rings_outside("600");
+    rings(p.b);
+    takes_it(p.c);
+    ua_ack(p.a, must(ua_wait(p.a, "200")));
+    stops_ringing(p.b);
+    ck_assert_uint_eq(p.joined, 1);
+    ends(p.a, p.c, 2);
+    ck_assert_str_eq(p.story, "201 talks to 203");
+    for (int which = 0; which < 2; which++)
+        READS(why(which ? p.latest : p.first), "201 called 600 at ",
+              "0203 answered, they talked for 0 seconds, and the caller hung up.");
+    close_party();
+}
+END_TEST
+
+START_TEST(who_answers_at_a_number_that_rings_for_another_call_may_hand_the_caller_over)
+{
+    rings_outside("600");
+    rings(p.b);
+    takes_it(p.c);
+    ua_ack(p.a, must(ua_wait(p.a, "200")));
+    stops_ringing(p.b);
+    ck_assert_uint_eq(p.joined, 1);
+    bed_until(p.bed, strcmp(p.story, "201 talks to 203") == 0);
+    refer(p.c, "202@tandem");
+    answers(p.b);
+    is_let_go(p.c);
+    bed_until(p.bed, strstr(p.story, "transfer") != NULL);
+    ends(p.b, p.a, 2);
+    ck_assert_str_eq(p.story, "201 talks to 203; 201 talks to 202 (by transfer of 203)");
+    READS(why(p.first), "201 called 600 at ", ": 201 talks to 203; ", ": 203 hands 201 over to 202; ",
+          ": 201 talks to 202 (by transfer of 203). ", "the callee hung up.");
+    close_party();
+}
+END_TEST
+
+START_TEST(the_other_phones_are_told_that_somebody_else_took_the_call)
+{
+    rings_outside("600");
+    rings(p.b);
+    takes_it(p.b);
+    ua_ack(p.a, must(ua_wait(p.a, "200")));
+    stops_ringing(p.c); /* which says so */
+    ends(p.a, p.b, 2);
+    ck_assert_str_eq(p.story, "201 talks to 202");
+    READS(why(p.latest), "201 called 600 at ", "202 answered, they talked for 0 seconds, and the caller hung up.");
+    close_party();
+}
+END_TEST
+
+START_TEST(who_answers_and_does_not_take_the_call_has_not_talked)
+{
+    rings_outside("601");
+    takes_it(p.c);
+    bed_until(p.bed, p.joined == 1);
+    ua_cancel(p.a);
+    ua_ack(p.a, must(ua_wait(p.a, "487")));
+    is_let_go(p.c);
+    bed_until(p.bed, p.bed->calls_ended == 2);
+    ck_assert_str_eq(p.story, "");
+    READS(why(p.first), "201 called 601 at ", "The caller gave up ");
+    close_party();
+}
+END_TEST
+
+START_TEST(who_comes_too_late_to_pick_up_or_to_fetch_reads_why)
+{
+    static const struct {
+        const char *dialled, *words;
+    } late[] = {
+        {"*8202", "Nothing rings at 202 that 203 could take; the call was answered by 202."},
+        {"*8", "Nothing rings that 203 could take."},
+        {"*79", "Nobody waits in slot 9."},
+    };
+
+    open_phones(pickup_dialplan);
+    connects(p.a, p.b);
+    for (unsigned i = 0; i < COUNT_OF(late); i++) {
+        gets_through(p.c, late[i].dialled);
+        is_let_go(p.c);
+        bed_until(p.bed, p.bed->calls_ended == i + 1);
+        READS(why(p.latest), "203 called ", late[i].words);
+    }
+    ends(p.a, p.b, COUNT_OF(late) + 1);
+    close_party();
+}
+END_TEST
+
+START_TEST(a_call_that_the_switch_makes_reads_as_its)
+{
+    const struct originate_wish wish = {.account = "201", .to = "202", .origin = "call-back"};
+    struct uuid id;
+    char refused[100];
+
+    open_phones(NULL);
+    ck_assert_int_eq(originate(p.bed->pbx, &wish, NULL, NULL, &id, refused, sizeof refused), 0);
+    answers(p.a);
+    answers(p.b);
+    bed_until(p.bed, strstr(p.story, "talks") != NULL);
+    ends(p.b, p.a, 1);
+    ck_assert_str_eq(p.story, "201 talks to 202");
+    READS(why(p.first), "The switch called 201 at ", ", to connect it with 202 (call-back). 202 answered, ",
+          "the callee hung up.");
+    close_party();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conversations");
@@ -362,6 +570,15 @@ int main(void)
     tcase_add_test(tc, a_call_that_was_picked_up_is_one_conversation);
     tcase_add_test(tc, who_was_parked_and_fetched_reads_so);
     tcase_add_test(tc, who_comes_into_a_conference_by_transfer_reads_so);
+    tcase_add_test(tc, who_gave_up_while_he_was_parked_reads_so);
+    tcase_add_test(tc, who_is_called_back_from_parking_talks_again_and_in_vain_it_reads_so);
+    tcase_add_test(tc, a_transfer_that_nobody_takes_and_a_recall_that_nobody_takes_leave_the_caller_alone);
+    tcase_add_test(tc, a_number_that_rings_for_another_call_is_part_of_it);
+    tcase_add_test(tc, who_answers_at_a_number_that_rings_for_another_call_may_hand_the_caller_over);
+    tcase_add_test(tc, the_other_phones_are_told_that_somebody_else_took_the_call);
+    tcase_add_test(tc, who_answers_and_does_not_take_the_call_has_not_talked);
+    tcase_add_test(tc, who_comes_too_late_to_pick_up_or_to_fetch_reads_why);
+    tcase_add_test(tc, a_call_that_the_switch_makes_reads_as_its);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -84,7 +84,7 @@ START_TEST(a_forward_to_a_code_changes_nothing_for_who_calls)
         ua_invite(a, "202", NULL);
         ua_ack(a, must(ua_wait(a, "403")));
         bed_until(bed, bed->calls_ended == 2 * (i + 1));
-        ck_assert_msg(strstr(bed->last_detail, "dialled it himself"), "%s: %s", codes[i], bed->last_detail);
+        ck_assert_msg(strstr(bed->last_detail, "dials it himself"), "%s: %s", codes[i], bed->last_detail);
     }
     hears_and_is_let_go(bed, b, "#21");
     leads_to(bed, b, "201", a); /* as ever */

@@ -34,7 +34,6 @@ static struct party talk_to(void (*callee)(struct account *account))
         snprintf(name, sizeof name, "%d", i);
         bed_change(p.bed, name, i == 202 ? callee : keys_by_info);
     }
-    bed_setting(p.bed, "transfer_pause", "1");
     party_talk(&p, NULL);
     return p;
 }
@@ -89,6 +88,7 @@ START_TEST(a_pause_ends_the_number_and_the_caller_may_transfer_too)
 {
     struct party p = talk();
 
+    bed_setting(p.bed, "transfer_pause", "1");
     types(p.a, "*1203");
     party_answers(p.c, &p.to_c);
     party_let_go(p.a);
@@ -129,7 +129,7 @@ START_TEST(the_codes_are_what_the_settings_say)
 {
     struct party p = talk();
 
-    bed_setting(p.bed, "transfer_code_blind", "##7");
+    bed_setting(p.bed, "transfer_code_blind", "#7");
     bed_setting(p.bed, "transfer_code_attended", "A");
     types(p.b, "*1");
     hears_keys(p.a, "*1");
@@ -138,7 +138,7 @@ START_TEST(the_codes_are_what_the_settings_say)
     party_hear(p.b, &p.to_b, p.c, &p.to_c);
     types(p.b, "A");
     party_let_go(p.c);
-    types(p.b, "##7203#");
+    types(p.b, "#7203#");
     party_answers(p.c, &p.to_c);
     party_let_go(p.b);
     hears_keys(p.a, "");

@@ -655,8 +655,12 @@ static const struct record_origin origin = {.node = 3, .run = {{1}}, .now_us = 1
 
 START_TEST(every_record_survives_the_way_through_bytes)
 {
-    struct record_call call = {
-        .id = uuid_new(), .started_us = 1700000000000001, .from_name = "Anna", .sip_status = 486};
+    struct record_call call = {.id = uuid_new(),
+                               .started_us = 1700000000000001,
+                               .from_name = "Anna",
+                               .sip_status = 486,
+                               .made_by = "wake-up",
+                               .at_last = "parked in slot 4"};
     struct record_leg leg = {
         .id = uuid_new(), .call_id = call.id, .rx_packets = UINT64_MAX, .mos_in = 405, .rtt_us = 80600};
     struct record_event event = {.id = uuid_new(), .call_id = call.id, .kind = "leg-ringing"};
@@ -675,18 +679,21 @@ START_TEST(every_record_survives_the_way_through_bytes)
     uuid_text(&call.id, id);
     record_encode_call_open(&b, &origin, &call);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_OPEN_2);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_OPEN_3);
     ck_assert_str_eq(params[0], id);
     ck_assert_str_eq(params[1], "3");
     ck_assert_str_eq(params[3], "2023-11-14 22:13:20.000001+00");
     ck_assert_str_eq(params[6], "Anna");
     ck_assert_ptr_null(params[4]);
+    ck_assert_str_eq(params[11], "wake-up");
     record_encode_call_close(&b, &origin, &call);
     r = (struct spool_record){.data = b.data, .len = b.len};
-    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_CLOSE_3);
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_CLOSE_4);
     ck_assert_str_eq(params[10], "2023-11-14 22:13:32.345678+00");
     ck_assert_str_eq(params[19], "486");
     ck_assert_ptr_null(params[22]); /* the first call of its conversation */
+    ck_assert_str_eq(params[23], "wake-up");
+    ck_assert_str_eq(params[24], "parked in slot 4");
     record_encode_talk(&b, &origin, &talk);
     r = (struct spool_record){.data = b.data, .len = b.len};
     ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_TALK);
@@ -722,12 +729,39 @@ START_TEST(every_record_survives_the_way_through_bytes)
 }
 END_TEST
 
+START_TEST(nothing_ends_before_it_has_begun_even_when_the_clock_is_set_back)
+{
+    struct record_talk talk = {.id = uuid_new(), .started_us = origin.now_us + 3000000, .talk_ms = 7500, .ended = true};
+    struct record_call call = {.id = uuid_new(), .started_us = talk.started_us, .setup_ms = 100, .talk_ms = 7500};
+    struct record_leg leg = {.id = uuid_new(), .started_us = talk.started_us, .talk_ms = 7500};
+    const char *params[RECORD_FIELDS_MAX];
+    struct record_bytes b;
+    struct spool_record r;
+    unsigned count;
+
+    record_encode_talk(&b, &origin, &talk);
+    r = (struct spool_record){.data = b.data, .len = b.len};
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_TALK);
+    ck_assert_str_eq(params[4], "2023-11-14 22:13:35.345678+00");
+    ck_assert_str_eq(params[5], "2023-11-14 22:13:42.845678+00");
+    ck_assert_str_eq(params[12], "7500");
+    record_encode_call_close(&b, &origin, &call);
+    r = (struct spool_record){.data = b.data, .len = b.len};
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_CALL_CLOSE_4);
+    ck_assert_str_eq(params[10], "2023-11-14 22:13:42.945678+00");
+    record_encode_leg(&b, &origin, &leg);
+    r = (struct spool_record){.data = b.data, .len = b.len};
+    ck_assert_uint_eq(record_decode(&r, params, &count), RECORD_LEG_4);
+    ck_assert_str_eq(params[4], "2023-11-14 22:13:42.845678+00");
+}
+END_TEST
+
 START_TEST(records_of_older_versions_are_still_understood)
 {
     static const struct {
         uint8_t kind, fields;
-    } old[] = {{RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20}, {RECORD_LEG, 24},
-               {RECORD_LEG_2, 25},     {RECORD_LEG_3, 27},      {RECORD_CALL_CLOSE_2, 22}};
+    } old[] = {{RECORD_CALL_OPEN, 10}, {RECORD_CALL_CLOSE, 20},   {RECORD_LEG, 24},         {RECORD_LEG_2, 25},
+               {RECORD_LEG_3, 27},     {RECORD_CALL_CLOSE_2, 22}, {RECORD_CALL_OPEN_2, 11}, {RECORD_CALL_CLOSE_3, 23}};
 
     for (size_t i = 0; i < COUNT_OF(old); i++) {
         uint8_t bytes[64] = {old[i].kind, old[i].fields};
@@ -902,6 +936,7 @@ int main(void)
     tcase_add_test(tc, one_directory_belongs_to_one_switch);
     tcase_add_test(tc, a_directory_that_cannot_be_made_is_an_error_with_words);
     tcase_add_test(tc, every_record_survives_the_way_through_bytes);
+    tcase_add_test(tc, nothing_ends_before_it_has_begun_even_when_the_clock_is_set_back);
     tcase_add_test(tc, records_of_older_versions_are_still_understood);
     tcase_add_test(tc, text_from_phones_becomes_valid_and_short);
     tcase_add_test(tc, a_record_with_the_longest_texts_fits);

@@ -13,6 +13,7 @@ static struct records *records;
 static char rows[4096];
 static struct record_talk last_talk;
 static struct uuid joined[2], closed;
+static char at_last[128]; /* of the call that was closed */
 
 static void row(const char *fmt, ...) PRINTF_LIKE(1, 2);
 static void row(const char *fmt, ...)
@@ -45,11 +46,17 @@ void db_record_call_open(struct db *db, const struct record_call *call)
 void db_record_call_close(struct db *db, const struct record_call *call)
 {
     closed = call->conversation_id;
+    str_copy(at_last, sizeof at_last, call->at_last ? call->at_last : "");
     row("close");
 }
 
 void db_record_call_vars(struct db *db, const struct uuid *call, const char *vars)
 {
+}
+
+void db_record_call_at_last(struct db *db, const struct uuid *call, const char *words)
+{
+    row("at-last:%s", words ? words : "");
 }
 
 void db_record_leg(struct db *db, const struct record_leg *leg)
@@ -142,12 +149,13 @@ START_TEST(after_a_consultation_all_rows_are_of_the_first_call)
     turn();
     written();
     ck_assert_int_eq(call_transfer_to(callee, line, 0), 0);
-    ck_assert_str_eq(written(), "talk:201-202:dialled::12000 talk:201-202:dialled::12000 joins");
+    ck_assert_ptr_nonnull(strstr(written(), "talk:201-202:dialled::12000 talk:201-202:dialled::12000 joins "
+                                            "talking:201-202:attended transfer:202:0")); /* that one at once */
     ck_assert(uuid_same(&joined[0], &second) && uuid_same(&joined[1], &first));
+    ck_assert(uuid_same(&last_talk.conversation_id, &first));
     loop_fake_advance(fx.loop, 10000);
     turn();
-    ck_assert_ptr_nonnull(strstr(written(), "talking:201-202:attended transfer:202:0"));
-    ck_assert(uuid_same(&last_talk.conversation_id, &first));
+    ck_assert_ptr_null(strstr(written(), "talking"));
     phone_hangs_up(caller, WHO_CALLER);
     all_phones_gone();
     ck_assert_ptr_nonnull(strstr(written(), "talk:201-202:attended transfer:202:10000"));
@@ -172,6 +180,32 @@ START_TEST(the_call_that_became_part_of_another_says_so_when_it_is_closed)
 }
 END_TEST
 
+START_TEST(who_is_handed_over_and_gives_up_is_recorded_so_and_who_talks_is_not)
+{
+    struct leg *callee, *caller = connected(&callee);
+
+    written();
+    ck_assert_int_eq(call_transfer(callee, "internal", "203", NULL, 0), 0);
+    ck_assert_str_eq(written(), "at-last:handed over to 203 by 202 talk:201-202:dialled::0"); /* should it crash now */
+    turn();
+    ck_assert_int_eq(dial(caller, "203", 0), 0);
+    phone_answers(leg_of("203"));
+    turn();
+    ck_assert_str_eq(written(), "talking:201-203:transfer:202:0 at-last: leg:202");
+    ck_assert_int_eq(call_transfer(leg_of("203"), "internal", "204", NULL, 0), 0);
+    turn();
+    ck_assert_int_eq(dial(caller, "204", 0), 0);
+    phone_rings(leg_of("204"));
+    phone_hangs_up(caller, WHO_CALLER);
+    all_phones_gone();
+    ck_assert_str_eq(at_last, "handed over to 204 by 203, and gave up");
+    caller = connected(&callee);
+    phone_hangs_up(caller, WHO_CALLER);
+    all_phones_gone();
+    ck_assert_str_eq(at_last, "");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("records");
@@ -183,6 +217,7 @@ int main(void)
     tcase_add_test(tc, a_plain_call_has_one_row_more_for_its_talk);
     tcase_add_test(tc, a_long_talk_has_its_row_while_it_lasts_so_that_a_crash_does_not_lose_it);
     tcase_add_test(tc, after_a_consultation_all_rows_are_of_the_first_call);
+    tcase_add_test(tc, who_is_handed_over_and_gives_up_is_recorded_so_and_who_talks_is_not);
     tcase_add_test(tc, the_call_that_became_part_of_another_says_so_when_it_is_closed);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

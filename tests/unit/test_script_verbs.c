@@ -132,7 +132,7 @@ START_TEST(what_is_personal_is_refused_to_who_was_brought_there_by_another)
     str_copy(call->behalf->name, sizeof call->behalf->name, "101");
     advance_ms(1000);
     ck_assert_int_eq(call->cause, CAUSE_FORBIDDEN);
-    ck_assert_str_eq(call->detail, "that is done only for who has dialled it himself");
+    ck_assert_str_eq(call->detail, "101 sent the call to a feature code, which counts only for who dials it himself");
     call = dial("1");
     advance_ms(1000);
     ck_assert_int_eq(call->cause, CAUSE_FORBIDDEN);

@@ -84,6 +84,14 @@ def a_wakeup_call_comes_again_until_somebody_answers(t):
         phone.send(phone.compose("BYE", f"sip:{phone.server}", 20, again.get("call-id"), answer_to,
                                  headers=[], from_tag="e2e" + again.get("call-id")[:8]))
         phone.response("BYE", 200)
+        row = tandem.wait_record("SELECT * FROM v_call WHERE result = 'answered' AND made_by = 'wake-up'", "its record")
+        assert row["caller"] == f"{phone.user} (Test {phone.user}), called by the switch (wake-up)", row
+        assert (row["answered_by"], row["who_talked"]) == (phone.user, f"the switch → {phone.user}"), row
+        sentence = tandem.json("why", row["id"])["sentence"]
+        assert sentence.startswith(f"The switch called {phone.user} at ") and "(wake-up)" in sentence, sentence
+        said = tandem.cli("call", row["id"]).stdout
+        assert f"the switch called {phone.user} (Test {phone.user}) (wake-up), and {phone.user} answered" in said, said
+        assert f"{phone.user} (by wake-up)" in tandem.cli("calls", "--last", "1").stdout
 
 
 def who_is_free_calls_back(t):
