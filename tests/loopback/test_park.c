@@ -560,7 +560,7 @@ START_TEST(who_could_not_fetch_him_is_not_named_when_who_parked_takes_him_back)
     ua_reply(s.b, &s.b->invite, 200, "OK", NULL);
     must(ua_wait(s.b, "ACK"));
     hear_each_other(s.a, &s.to_a, s.b, &to_b);
-    ck_assert_str_eq(talk_words, "201 talks to 202 (by recall from parking of 202)");
+    ck_assert_str_eq(talk_words, "201 talks to 202 (recall from parking)");
     bus_unsubscribe(subscription);
     hangs_up(s.b, s.a);
     hangs_up(s.d, s.c);
