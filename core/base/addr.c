@@ -49,6 +49,13 @@ socklen_t addr_len(const union addr *a)
     return a->sa.sa_family == AF_INET6 ? sizeof a->in6 : sizeof a->in;
 }
 
+void addr_copy(union addr *out, const union addr *a)
+{
+    memset(out, 0, sizeof *out);
+    if (a->sa.sa_family)
+        memcpy(out, a, addr_len(a));
+}
+
 uint16_t addr_port(const union addr *a)
 {
     return ntohs(a->sa.sa_family == AF_INET6 ? a->in6.sin6_port : a->in.sin_port);

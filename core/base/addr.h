@@ -21,6 +21,8 @@ int addr_parse_ip(const char *ip, uint16_t port, union addr *out);
 /* "192.0.2.1:5060", "[2001:db8::1]:5060"; default_port when none is given. Returns 0 or -EINVAL. */
 int addr_parse(const char *text, uint16_t default_port, union addr *out);
 socklen_t addr_len(const union addr *a);
+/* What stands behind an address in its union may be anything; here it is zeros: for what leaves the process. */
+void addr_copy(union addr *out, const union addr *a);
 uint16_t addr_port(const union addr *a);
 void addr_set_port(union addr *a, uint16_t port);
 bool addr_is_set(const union addr *a);

@@ -74,7 +74,7 @@ static unsigned put_codecs(struct proto_codec out[MEDIA_CODECS_MAX], char fmtps[
     for (; count < stream->codec_count && count < MEDIA_CODECS_MAX; count++) {
         const struct codec *codec = &stream->codecs[count];
 
-        memcpy(out[count].name, codec->name, sizeof out[count].name);
+        str_copy(out[count].name, sizeof out[count].name, codec->name);
         out[count].rate = codec->rate;
         out[count].channels = codec->channels;
         out[count].pt = codec->pt;
@@ -93,10 +93,10 @@ void media_port_remote(struct media_port *port, const struct stream_desc *remote
     m = wire_add(port->media->wire, PROTO_REMOTE);
     m->id = port->id;
     if (!remote->refused)
-        m->rtp = remote->rtp;
-    m->rtcp = remote->rtcp;
+        addr_copy(&m->rtp, &remote->rtp);
+    addr_copy(&m->rtcp, &remote->rtcp);
     if (signalling)
-        m->signalling = *signalling;
+        addr_copy(&m->signalling, signalling);
     m->rtcp_mux = remote->rtcp_mux;
     m->dir = (uint8_t)remote->dir;
     m->ptime = remote->ptime < UINT8_MAX ? (uint8_t)remote->ptime : UINT8_MAX;

@@ -76,10 +76,11 @@ size_t fact_encode(const struct fact *fact, char out[FACT_MAX])
             put(out, &used, numbers[i].tag, number, sizeof *number);
     }
     for (size_t i = 0; i < COUNT_OF(addrs); i++) {
-        const union addr *addr = value(fact, &addrs[i]);
+        union addr addr;
 
-        if (addr_is_set(addr))
-            put(out, &used, addrs[i].tag, addr, sizeof *addr);
+        addr_copy(&addr, value(fact, &addrs[i]));
+        if (addr_is_set(&addr))
+            put(out, &used, addrs[i].tag, &addr, sizeof addr);
     }
     return used;
 }

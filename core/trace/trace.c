@@ -126,12 +126,6 @@ static bool is_wanted(struct trace *trace, const struct edge_seen *seen, const s
     return false;
 }
 
-static void copy_addr(union addr *to, const union addr *from)
-{
-    memset(to, 0, sizeof *to);
-    memcpy(to, from, addr_len(from));
-}
-
 static struct frame *keep_message(struct trace *trace, const struct edge_seen *seen, const struct message_info *info,
                                   uint64_t hash, uint64_t *position)
 {
@@ -144,8 +138,8 @@ static struct frame *keep_message(struct trace *trace, const struct edge_seen *s
     if (len > frame->len - why_len)
         len = frame->len - why_len;
     frame->at_us = loop_wall_us(trace->loop);
-    copy_addr(&frame->peer, seen->peer);
-    copy_addr(&frame->local, seen->local);
+    addr_copy(&frame->peer, seen->peer);
+    addr_copy(&frame->local, seen->local);
     frame->cut = (uint32_t)(seen->len - len);
     frame->cseq = info->cseq;
     frame->why_len = (uint16_t)why_len;

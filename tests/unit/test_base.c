@@ -428,6 +428,27 @@ START_TEST(addresses_survive_text)
 }
 END_TEST
 
+START_TEST(a_copy_of_an_address_has_nothing_behind_it)
+{
+    union addr from, to;
+    const uint8_t *bytes = (const uint8_t *)&to;
+
+    memset(&from, 0xAA, sizeof from);
+    memset(&to, 0x55, sizeof to);
+    memset(&from.in, 0, sizeof from.in);
+    from.in =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(5060), .sin_addr.s_addr = htonl(0xC0000201)};
+    addr_copy(&to, &from);
+    ck_assert(addr_same(&to, &from));
+    for (size_t i = sizeof to.in; i < sizeof to; i++)
+        ck_assert_uint_eq(bytes[i], 0);
+    from.sa.sa_family = AF_UNSPEC;
+    addr_copy(&to, &from);
+    for (size_t i = 0; i < sizeof to; i++)
+        ck_assert_uint_eq(bytes[i], 0);
+}
+END_TEST
+
 START_TEST(addresses_are_compared_with_and_without_port)
 {
     union addr a, b, six;
@@ -489,6 +510,7 @@ int main(void)
     tcase_add_test(values, tokens_are_as_long_as_asked_and_differ);
     tcase_add_test(values, siphash_gives_its_published_vectors);
     tcase_add_test(values, addresses_survive_text);
+    tcase_add_test(values, a_copy_of_an_address_has_nothing_behind_it);
     tcase_add_test(values, addresses_are_compared_with_and_without_port);
     tcase_add_test(values, the_local_address_towards_loopback_is_loopback);
     suite_add_tcase(suite, values);
