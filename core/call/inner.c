@@ -10,6 +10,7 @@
 #include "call/call-priv.h"
 
 #define HOPS_EACH 35 /* of Max-Forwards: a dialplan that calls itself ends soon, however many it calls each time */
+#define HOPS_MOST 70 /* that count, whatever the phone says */
 
 struct inner {
     struct pbx *pbx;
@@ -164,6 +165,12 @@ static int prepare(struct leg *leg, const struct endpoint *to)
     return 0;
 }
 
+static unsigned hops_left(unsigned hops)
+{
+    hops = hops < HOPS_MOST ? hops : HOPS_MOST;
+    return hops > HOPS_EACH ? hops - HOPS_EACH : 0;
+}
+
 /* to->uri is CONTEXT/ACCOUNT/NUMBER. */
 static int dial(struct leg *leg, const struct endpoint *to, const struct media_desc *offer)
 {
@@ -184,7 +191,7 @@ static int dial(struct leg *leg, const struct endpoint *to, const struct media_d
         .usage = inner,
         .media_host = leg->media_host,
         .signalling = leg->signalling,
-        .hops = leg->call->hops > HOPS_EACH ? leg->call->hops - HOPS_EACH : 0,
+        .hops = hops_left(leg->call->hops),
         .secure = leg->call->secure,
         .secure_flow = true,
         .anonymous = leg_is_withheld(leg),

@@ -244,6 +244,31 @@ START_TEST(a_call_that_always_comes_back_as_another_ends_with_its_hops)
 }
 END_TEST
 
+/* RFC 3261 §20.22 lets a phone say 255, and who says more gets no more. */
+START_TEST(a_number_that_calls_itself_ends_soon_whatever_hops_the_phone_gives)
+{
+    static const char *const hops[] = {"70", "255", "4000000000"};
+    struct bed *bed = bed_open(NULL, "extension('internal', '600', function(call)\n"
+                                     "  call:dial{ to = 'number:internal//600' }\n"
+                                     "end)\n");
+    struct ua *a = bed_registered(bed, "201");
+
+    for (unsigned i = 0; i < COUNT_OF(hops); i++) {
+        const struct message *m;
+
+        a->max_forwards = hops[i];
+        ua_invite(a, "600", NULL);
+        a->max_forwards = NULL;
+        m = must(ua_wait(a, "483"));
+        ua_ack(a, m);
+        bed_until(bed, bed->pbx->call_count == 0);
+        ck_assert_uint_eq(bed->calls_ended, 3 * (i + 1));
+    }
+    ua_close(a);
+    bed_close(bed);
+}
+END_TEST
+
 START_TEST(phones_that_redirect_to_each_other_end_at_once_with_words)
 {
     struct bed *bed = bed_open(NULL, NULL);
@@ -287,6 +312,7 @@ int main(void)
     tcase_add_test(tc, a_call_that_comes_back_twice_is_taken_once);
     tcase_add_test(tc, each_leg_has_one_hop_less_and_the_last_one_is_refused);
     tcase_add_test(tc, a_call_that_always_comes_back_as_another_ends_with_its_hops);
+    tcase_add_test(tc, a_number_that_calls_itself_ends_soon_whatever_hops_the_phone_gives);
     tcase_add_test(tc, phones_that_redirect_to_each_other_end_at_once_with_words);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
