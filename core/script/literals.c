@@ -191,15 +191,6 @@ static size_t take_word(struct scan *s)
     return (size_t)(s->p - from);
 }
 
-static unsigned lines_between(const char *from, const char *to)
-{
-    unsigned lines = 0;
-
-    for (; from < to; from++)
-        lines += *from == '\n';
-    return lines;
-}
-
 /* Behind the object: ":name" and what begins an argument. */
 static bool take_method(struct scan *s, char *name, size_t size)
 {
@@ -225,6 +216,8 @@ void methods_each(const char *source, size_t len, const char *object,
 {
     struct scan s = {.p = source, .end = source + len, .out = mem_new(len + 8)};
     bool field = false; /* a dot or a colon stands before: no variable */
+    const char *counted = source;
+    unsigned line = 1; /* in which `counted` is */
     char name[64];
 
     while (s.p < s.end) {
@@ -234,10 +227,13 @@ void methods_each(const char *source, size_t len, const char *object,
         if (take_piece(&s) != CODE)
             continue;
         word = take_word(&s);
-        if (word == strlen(object) && memcmp(from, object, word) == 0 && !field && take_method(&s, name, sizeof name))
-            found(arg, name, 1 + lines_between(source, from));
-        else if (!word)
+        if (word == strlen(object) && memcmp(from, object, word) == 0 && !field && take_method(&s, name, sizeof name)) {
+            for (; counted < from; counted++)
+                line += *counted == '\n';
+            found(arg, name, line);
+        } else if (!word) {
             s.p++;
+        }
         if (word)
             field = false;
         else if (!isspace((unsigned char)*from))

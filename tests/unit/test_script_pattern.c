@@ -223,6 +223,41 @@ START_TEST(the_texts_of_a_source_are_found_as_lua_reads_them)
 }
 END_TEST
 
+static void collect_call(void *arg, const char *name, unsigned line)
+{
+    char *all = arg;
+    size_t used = strlen(all);
+
+    str_append(all, 1000, &used, "%s %u|", name, line);
+}
+
+static void count_calls(void *arg, const char *name, unsigned line)
+{
+    unsigned *last = arg;
+
+    ck_assert_uint_eq(line, *last + 1);
+    *last = line;
+}
+
+START_TEST(calls_of_methods_are_found_with_their_lines)
+{
+    static const char text[] = "call:dial{ to = '1' } -- call:no()\n"
+                               "x.call:no() local s = [[\ncall:no()\n]] call : hangup ()\n"
+                               "\n  call:play'a' if a..call:say(1) then goto call ::no:: end";
+    static const char line[] = "call:x()\n";
+    unsigned lines = 100000, last = 0;
+    char all[1000] = "", *source = mem_new(lines * strlen(line));
+
+    methods_each(text, strlen(text), "call", collect_call, all);
+    ck_assert_str_eq(all, "dial 1|hangup 4|play 6|say 6|");
+    for (unsigned i = 0; i < lines; i++)
+        memcpy(source + i * strlen(line), line, strlen(line));
+    methods_each(source, lines * strlen(line), "call", count_calls, &last); /* the loop waits for it */
+    ck_assert_uint_eq(last, lines);
+    free(source);
+}
+END_TEST
+
 START_TEST(sql_of_a_source_is_what_begins_like_a_statement)
 {
     static const char source[] =
@@ -360,6 +395,7 @@ int main(void)
     tcase_add_test(extensions, what_a_context_includes_is_found_in_it_and_the_most_specific_wins);
     tcase_add_test(extensions, an_included_context_without_extensions_is_a_mistake);
     tcase_add_test(extensions, the_texts_of_a_source_are_found_as_lua_reads_them);
+    tcase_add_test(extensions, calls_of_methods_are_found_with_their_lines);
     tcase_add_test(extensions, sql_of_a_source_is_what_begins_like_a_statement);
     tcase_add_test(extensions, a_dialled_underscore_does_not_name_a_pattern);
     suite_add_tcase(suite, extensions);
