@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 /* The schema this program is written for: the number of the newest file in db/migrations (a unit test compares). */
-#define DB_SCHEMA_VERSION 46
+#define DB_SCHEMA_VERSION 47
 /* All their numbers. A lower one may come later than a higher one, so that the newest alone tells nothing of the others
  * (the test compares these too). */
 #define DB_SCHEMA_NUMBERS                                                                                              \
-    "1,2,3,4,5,6,7,10,11,12,13,14,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,43,44,45,46"
+    "1,2,3,4,5,6,7,10,11,12,13,14,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,43,44,45,46,47"
 /* One row: the newest number that a database has, or 0; those of ours that it has not ("0006, 0012"), or NULL. */
 #define DB_SCHEMA_QUERY                                                                                                \
     "SELECT coalesce(max(version), 0), (SELECT string_agg(to_char(n, 'FM0000'), ', ' ORDER BY n) "                     \

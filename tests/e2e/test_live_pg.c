@@ -312,8 +312,12 @@ START_TEST(views_read_past_rows_that_make_no_sense)
         "\"x\"}'), ('wakeup', '202', 'once', '{\"at\": \"07:30\"}'), ('call_back', '201', '202', '{\"since\": "
         "\"x\"}'), "
         "('last_caller', '201', '', '{\"at\": \"x\"}'), ('speed_dial', '201', '05', '202'), ('dnd', '201', '', "
-        "'banana')");
+        "'banana'), ('speed_dial', '201', 'x', '202'), ('parked', '202', '4', '{\"slot\": \"x\"}')");
     ck_assert_str_eq(sql("SELECT string_agg(account || ' ' || at, ',') FROM v_wakeup"), "202 07:30");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_wakeup WHERE tries = 0"), "1"); /* whatever is asked of them */
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_call_back WHERE until > now()"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_speed_dial WHERE slot = 5"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM v_parked WHERE slot = 4"), "0");
     ck_assert_str_eq(sql("SELECT count(*) FROM v_call_back"), "0");
     ck_assert_str_eq(sql("SELECT count(*) FROM v_speed_dial"), "0");
     ck_assert_str_eq(sql("SELECT count(*) FROM v_last_call"), "0");
