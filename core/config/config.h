@@ -95,7 +95,6 @@ struct config {
     unsigned recorder_size_mb; /* of the flight recorder's files in state_dir; 0: memory only; default 256 */
     unsigned recorder_hours;   /* how long it keeps a message at most; 0: while there is room; default 168 */
     unsigned source_rate; /* messages a second from one address, and twice that at once; 0: no limit; default 2000 */
-    bool never_sheds;     /* nobody is turned away however long messages wait. No key: tests set it */
     struct config_sip_timers sip_timers;
     /* [media] */
     union addr media_address, media_address6; /* unset: the address on which the phone reaches us */

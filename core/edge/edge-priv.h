@@ -132,7 +132,6 @@ struct edge {
     uint8_t key[16];
     size_t max_message;
     unsigned max_headers, source_rate, source_burst;
-    bool never_sheds;
     union addr core, inner; /* NTA, and our own loopback address */
     union addr core_stream; /* where NTA takes connections */
     char core_text[ADDR_TEXT], inner_text[ADDR_TEXT], core_stream_text[ADDR_TEXT];

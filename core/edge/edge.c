@@ -117,7 +117,6 @@ int edge_open(struct loop *loop, const struct edge_config *config, const struct 
     edge->max_message = config->max_message ? config->max_message : 16384;
     edge->max_headers = config->max_headers ? config->max_headers : 128;
     edge->source_rate = config->source_rate;
-    edge->never_sheds = config->never_sheds;
     edge->source_burst = config->source_burst ? config->source_burst : 2000;
     if (edge->source_burst > BUCKETS_BURST_MAX)
         edge->source_burst = BUCKETS_BURST_MAX;

@@ -57,7 +57,6 @@ struct edge_config {
     unsigned max_headers;  /* header lines, folded ones counted (0: 128) */
     unsigned source_rate;  /* datagrams a second from one source address, IPv6: /64 (suggested 500; 0: unlimited) */
     unsigned source_burst; /* bucket size (0: 2000) */
-    bool never_sheds;      /* overload turns nobody away */
     /* Streams. */
     unsigned connections; /* at a time (0: 4096); each costs three descriptors, and the process's limit counts */
     unsigned connections_per_source; /* of one address, IPv6: /64 (0: 256) */

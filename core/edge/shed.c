@@ -139,7 +139,7 @@ const char *edge_shed(struct edge_listener *from, const struct edge_flow *flow, 
     bool was_on = edge->overload.on;
     char retry[40];
 
-    if (edge->never_sheds || overload_load(&edge->overload, &from->queue, edge->waited_us) < OVERLOAD_FIRST ||
+    if (overload_load(&edge->overload, &from->queue, edge->waited_us) < OVERLOAD_FIRST ||
         has_passed(edge, text, via, &flow->peer) ||
         !overload_refuses(&edge->overload, &from->queue, class_of(edge, text, &flow->peer), edge->waited_us,
                           loop_now_us(edge->loop)))

@@ -185,7 +185,6 @@ static int open_edge(struct daemon *daemon, char *why, size_t why_size)
                                .local_count = config->local_count,
                                .source_rate = config->source_rate,
                                .source_burst = 2 * config->source_rate,
-                               .never_sheds = config->never_sheds,
                                .connections = config->connections,
                                .connections_per_source = config->connections_per_source,
                                .idle_s = config->connection_idle_s,

@@ -369,7 +369,6 @@ struct bed *bed_open_with(const struct bed_options *options)
         ck_abort_msg("%s", why);
     bed->config->sip_timers = options->sip_timers;
     bed->config->media_rest_ms = options->media_rest_ms;
-    bed->config->never_sheds = options->never_sheds;
     log_set_level(getenv("TANDEM_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
     bed->loop = loop_new();
     bed_start(bed);

@@ -44,7 +44,6 @@ struct bed_options {
     unsigned media_ports;                /* a multiple of 10; 0: BED_PORTS */
     unsigned media_rest_ms;              /* how long port numbers rest; 0: 5 s */
     struct config_sip_timers sip_timers; /* 0: RFC 3261's */
-    bool never_sheds;                    /* nobody gets 503 because the phones keep the switch from its work */
 };
 struct bed *bed_open_with(const struct bed_options *options);
 /* Checks that nothing is left: no call, no leg, no dialog, no audio port. */
