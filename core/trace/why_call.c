@@ -445,7 +445,7 @@ static void module_words(struct why *why)
         const char *text = why_str(json_array_get(why->lines, i), "text");
 
         for (size_t k = 0; k < COUNT_OF(words); k++)
-            if (strncmp(text, words[k].begin, strlen(words[k].begin)) == 0)
+            if (strncmp(text, words[k].begin, strlen(words[k].begin)) == 0 && text[words[k].left_out])
                 why_say(why, "%c%s.", toupper((unsigned char)text[words[k].left_out]), text + words[k].left_out + 1);
     }
 }

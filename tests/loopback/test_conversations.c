@@ -162,6 +162,21 @@ START_TEST(a_plain_call_is_one_talk_and_reads_as_ever)
 }
 END_TEST
 
+/* A script may log what begins like a module's words, and is none. */
+START_TEST(what_a_script_logs_leaves_the_words_whole)
+{
+    open_phones("extension('internal', '_X.', function(call)\n"
+                "  call:log('pickup: ')\n"
+                "  call:log('parking: ')\n"
+                "  call:dial{ to = call.extension }\n"
+                "end)\n");
+    connects(p.a, p.b);
+    ends(p.a, p.b, 1);
+    READS(why(p.first), "201 called 202 at ", "202 answered, they talked for ");
+    close_party();
+}
+END_TEST
+
 START_TEST(a_transfer_reads_with_its_path)
 {
     open_party();
@@ -560,6 +575,7 @@ int main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_plain_call_is_one_talk_and_reads_as_ever);
+    tcase_add_test(tc, what_a_script_logs_leaves_the_words_whole);
     tcase_add_test(tc, a_transfer_reads_with_its_path);
     tcase_add_test(tc, a_transfer_that_fails_reads_so);
     tcase_add_test(tc, who_transferred_hung_up_and_is_called_back_talks_by_recall);
