@@ -1,6 +1,7 @@
 /* Looks through the sources of a dialplan for call:NAME(…) that nobody serves: a verb is looked for when it is called,
  * so that a misspelt one would be found by a caller. Signalling thread; no Lua runs. */
 #include <stdio.h>
+#include <string.h>
 
 #include "script/known_verbs.h"
 #include "script/verbs.h"
@@ -11,7 +12,7 @@ struct look {
     script_unserved_fn fn;
     void *arg;
     const struct script_file *file;
-    const char *verb; /* that is asked for */
+    char verb[64]; /* that was looked for last, and whether it is asked for */
     bool asked;
 };
 
@@ -26,7 +27,9 @@ static void is_it_asked_for(void *arg, const char *text, size_t len)
 /* Does any file name the verb in a string, as pbx.has_verb("park") does? */
 static bool is_asked_for(struct look *look, const char *verb)
 {
-    look->verb = verb;
+    if (strcmp(look->verb, verb) == 0) /* who writes dialplans by a program has it ten thousand times */
+        return look->asked;
+    str_copy(look->verb, sizeof look->verb, verb);
     look->asked = false;
     for (size_t i = 0; i < look->state->files.count && !look->asked; i++)
         literals_each(look->state->files.items[i].text, look->state->files.items[i].len, is_it_asked_for, look);

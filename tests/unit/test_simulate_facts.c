@@ -247,6 +247,25 @@ START_TEST(a_check_finds_verbs_that_there_are_not_and_where)
 }
 END_TEST
 
+/* The switch does nothing else meanwhile, so that this has to end within the time of a test. */
+START_TEST(a_check_of_a_big_dialplan_is_soon_over)
+{
+    static const char begin[] = "function f(call)\n", line[] = "call:prak()\n";
+    unsigned lines = 20000;
+    char *plan = mem_new(lines * strlen(line) + 100), *at = stpcpy(plan, begin);
+    json_t *unserved;
+
+    for (unsigned i = 0; i < lines; i++)
+        at = stpcpy(at, line);
+    stpcpy(at, "end\n");
+    unserved = check(plan);
+    ck_assert_uint_eq(json_array_size(unserved), lines);
+    ck_assert_str_eq(json_string_value(json_array_get(unserved, lines - 1)), "init.lua:20001: there is no call:prak");
+    json_decref(unserved);
+    free(plan);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("simulate facts");
@@ -263,6 +282,7 @@ int main(void)
     tcase_add_test(tc, a_verb_returns_what_its_module_says_or_nothing);
     tcase_add_test(tc, a_verb_that_there_is_not_fails_as_in_a_call);
     tcase_add_test(tc, a_check_finds_verbs_that_there_are_not_and_where);
+    tcase_add_test(tc, a_check_of_a_big_dialplan_is_soon_over);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
