@@ -6,13 +6,21 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "call/dial-priv.h"
+#include "call/inner.h"
 #include "call/state.h"
 #include "media/negotiate.h"
 #include "media/negotiate_policy.h"
 
+/* A number that the dialplan does not know is nobody who could have been asked, unlike a phone that says 404: it speaks
+ * for none of the others, for who has mistyped one member of a group still has a group. */
+static int rank(enum cause cause, enum who who)
+{
+    return cause == CAUSE_UNKNOWN_NUMBER && who != WHO_CALLEE ? 1 : dial_rank(cause);
+}
+
 void dial_note_failure(struct dial *dial, enum cause cause, enum who who, const char *detail)
 {
-    if (dial->cause != CAUSE_NONE && dial_rank(cause) <= dial_rank(dial->cause))
+    if (dial->cause != CAUSE_NONE && rank(cause, who) <= rank(dial->cause, dial->who))
         return;
     dial->cause = cause;
     dial->who = who;
@@ -124,7 +132,8 @@ static void branch_ended(struct dial *dial, struct leg *leg)
         cause = CAUSE_FAR_FAILURE;
     if (cause == CAUSE_REDIRECTED)
         dial_goes_elsewhere(dial, account, leg->redirect, FORWARD_BY_PHONE);
-    dial_note_failure(dial, cause, leg->who, leg->detail);
+    dial_note_failure(dial, cause, cause == CAUSE_UNKNOWN_NUMBER && leg_is_inner(leg) ? WHO_SWITCH : leg->who,
+                      leg->detail);
     branch_drop(dial, leg);
     for (unsigned i = 0; leg->final_status >= 600 && account && i < dial->branch_count;) {
         struct leg *other = dial->branches[i]->leg;

@@ -20,6 +20,7 @@ struct ring {
     struct verb_run *run;
     char what[80];                   /* "ring group sales" */
     char context[64], no_answer[64]; /* "": none */
+    bool busy;                       /* somebody was left out because he is in a call */
 };
 
 void group_say(const struct call *call, const char *fmt, ...)
@@ -94,11 +95,6 @@ static void over(struct ring *ring, const struct dial_result *result)
     ring_free(ring);
 }
 
-static void dialled(void *arg, const struct dial_result *result)
-{
-    over(arg, result);
-}
-
 static struct ring *ring_new(struct groups *g, struct verb_run *run, struct call *call, const char *kind,
                              const char *name)
 {
@@ -122,6 +118,17 @@ static void nobody(struct ring *ring, enum cause cause, const char *detail)
     call->dial_who = WHO_SWITCH;
     str_copy(call->dial_detail, sizeof call->dial_detail, detail);
     over(ring, &result);
+}
+
+/* Who is in a call tells the caller more than those who could not be called at all, though he was not called either. */
+static void dialled(void *arg, const struct dial_result *result)
+{
+    struct ring *ring = arg;
+
+    if (ring->busy && (result->status == DIAL_UNREACHABLE || result->cause == CAUSE_UNKNOWN_NUMBER))
+        nobody(ring, CAUSE_BUSY, "who is not in a call cannot be reached");
+    else
+        over(ring, result);
 }
 
 static void begin(struct ring *ring, const struct dial_request *request)
@@ -208,6 +215,7 @@ static void ring_group(struct groups *g, const struct group *group, struct verb_
     str_copy(ring->context, sizeof ring->context, group->context);
     str_copy(ring->no_answer, sizeof ring->no_answer, group->no_answer);
     ring_plan(g, group, call->caller->account, payer(call), plan);
+    ring->busy = plan->busy;
     group_say(call, "%s", plan->words);
     if (plan->count) {
         order_took_turn(g, group, plan->first);

@@ -160,6 +160,46 @@ START_TEST(a_group_in_which_all_are_busy_is_busy)
 }
 END_TEST
 
+START_TEST(a_group_is_busy_when_who_is_not_in_a_call_cannot_be_reached)
+{
+    static const char *const others[] = {MEMBER("205"), MEMBER("999")}; /* not registered; no number at all */
+    struct office *o = office_open(3, NULL);
+    char members[300];
+
+    group(o, "all", MEMBER("202"), NULL);
+    ua_invite(o->phones[2], "203", NULL);
+    rings(o->phones[3]);
+    answers(o->phones[3]);
+    is_connected(o->phones[2]);
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(members, sizeof members, MEMBER("202") ",%s", others[i]);
+        group(o, "all", members, NULL);
+        forget(o);
+        ua_invite(o->phones[1], "sales", NULL);
+        must(ua_wait(o->phones[1], "486"));
+    }
+    bed_until(o->bed, o->bed->calls_ended == 3); /* that to 999 is one of its own */
+    hangs_up(o, o->phones[2], o->phones[3]);
+    office_close(o);
+}
+END_TEST
+
+START_TEST(a_member_that_is_no_number_does_not_make_the_group_an_unknown_number)
+{
+    struct office *o = office_open(1, NULL);
+
+    group(o, "all", MEMBER("999") "," MEMBER("205"), NULL);
+    ua_invite(o->phones[1], "sales", NULL);
+    must(ua_wait(o->phones[1], "480"));
+    group(o, "all", MEMBER("205") "," MEMBER("999"), NULL);
+    forget(o);
+    ua_invite(o->phones[1], "sales", NULL);
+    must(ua_wait(o->phones[1], "480"));
+    bed_until(o->bed, o->bed->calls_ended == 4);
+    office_close(o);
+}
+END_TEST
+
 START_TEST(whom_nobody_answers_goes_where_the_group_says)
 {
     struct office *o = office_open(3, NULL);
@@ -405,6 +445,8 @@ int main(void)
     tcase_add_test(tc, at_random_somebody_rings_first_and_everybody_in_the_end);
     tcase_add_test(tc, who_is_in_a_call_is_left_out_and_said_to_be_busy);
     tcase_add_test(tc, a_group_in_which_all_are_busy_is_busy);
+    tcase_add_test(tc, a_group_is_busy_when_who_is_not_in_a_call_cannot_be_reached);
+    tcase_add_test(tc, a_member_that_is_no_number_does_not_make_the_group_an_unknown_number);
     tcase_add_test(tc, whom_nobody_answers_goes_where_the_group_says);
     tcase_add_test(tc, a_member_that_sends_its_calls_elsewhere_does_not_send_the_groups);
     tcase_add_test(tc, the_caller_gives_up_and_everybody_stops_ringing);
