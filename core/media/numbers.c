@@ -5,7 +5,8 @@
 #include "base/id.h"
 
 #define PACKET_US 20000u    /* a new speaker does not begin within the last packet of the one before */
-#define FIRST_SEQ 0x7FFFu   /* at most: what is lost at a start hides no wrap from SRTP (RFC 3711 §3.3.1) */
+#define FIRST_SEQ 0x7FFFu   /* at most: what is lost at a start hides no wrap from SRTP (RFC 3711 §3.3.1) … */
+#define FIRST_ROOM 0x0400u  /* … and at least: nor does what comes late */
 #define OWN_MAX 0x7FFFu     /* further back is ahead */
 #define CLOCK_GUESSED 8000u /* where nobody knows any */
 
@@ -37,7 +38,7 @@ void numbers_init(struct numbers *numbers)
     random_bytes(&numbers->ssrc, sizeof numbers->ssrc);
     random_bytes(&numbers->seq, sizeof numbers->seq);
     random_bytes(&numbers->timestamp, sizeof numbers->timestamp);
-    numbers->seq &= FIRST_SEQ;
+    numbers->seq = (numbers->seq & FIRST_SEQ) | FIRST_ROOM;
 }
 
 static uint32_t ticks(const struct numbers *numbers, uint64_t us)
