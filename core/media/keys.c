@@ -91,6 +91,12 @@ static void hear_tones(struct port *port, uint64_t due_us)
     keys->heard = frame != NULL;
     memcpy(keys->pcm, frame ? frame : silence, sizeof keys->pcm);
     suspected = dtmf_suspects(keys->detector);
+    if (!frame && !suspected && !keys->tone_down) { /* nobody says anything: there is nothing to look for */
+        dtmf_detect_lost(keys->detector, COUNT_OF(keys->pcm));
+        keys->report_count = 0;
+        keys->muted = false;
+        return;
+    }
     keys->report_count =
         dtmf_detect(keys->detector, keys->pcm, COUNT_OF(keys->pcm), keys->reports, COUNT_OF(keys->reports));
     keys->muted = suspected || dtmf_suspects(keys->detector);
