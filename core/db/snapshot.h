@@ -51,25 +51,24 @@ struct account {
     char realm[128];
     uint8_t ha1_md5[16]; /* RFC 7616 §3.4.2: H(name:realm:secret) */
     uint8_t ha1_sha256[32];
-    bool enabled;
     char context[64];      /* where its calls enter the dialplan: "internal" */
     unsigned max_contacts; /* bindings at a time */
     unsigned max_call;     /* s from the answer; 0: no limit; MAX_CALL_AS_SWITCH */
     struct session_policy session;
     enum srtp_mode srtp;
     enum srtp_keys srtp_keys;
-    unsigned max_calls;    /* at a time, in both directions; 0: no limit */
+    unsigned max_calls; /* at a time, in both directions; 0: no limit */
+    bool enabled;
     bool anonymous;        /* whom it calls is never shown its number */
     bool srtp_without_tls; /* keys may travel in signalling that is not encrypted */
     enum dtmf_mode dtmf;
     /* Owned by it; few accounts have any, and all others share "". See account_text(). */
-    const char *codecs;       /* which it may use, best first, with commas between; "": the setting codecs decides */
-    const char *language;     /* of prompts: "en"; "": the setting language decides */
-    const char *music_class;  /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
-    const char *pickup_group; /* whose calls it may take, and who may take its: "sales,support"; "": none */
-    const char
-        *transfer_codes; /* that its phones may type: "*1,*2" (blind, attended), "none"; "": as the settings say */
-    const char *acl;     /* access list of the addresses that may use it; "": all */
+    const char *codecs;         /* which it may use, best first, with commas between; "": the setting codecs decides */
+    const char *language;       /* of prompts: "en"; "": the setting language decides */
+    const char *music_class;    /* whom it holds hears this; "none": nothing; "": the setting music_class decides */
+    const char *pickup_group;   /* whose calls it may take, and who may take its: "sales,support"; "": none */
+    const char *transfer_codes; /* its phones may type: "*1,*2" (blind, attended), "none"; "": as the settings say */
+    const char *acl;            /* access list of the addresses that may use it; "": all */
 };
 
 /* A phone of an account with credentials of its own. Counted ("device"). */
