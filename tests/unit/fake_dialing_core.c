@@ -440,3 +440,31 @@ void fake_told(unsigned i, enum originate_state at, enum cause cause)
         fn(fake.asked[i].arg, &report);
     loop_fake_advance(fake.pbx.loop, 0);
 }
+
+void fake_midnight(void)
+{
+    fake_open(FAKE_MONDAY, FAKE_UTC);
+}
+
+struct call *fake_call(struct a_call *c, const char *account, const char *dialled)
+{
+    fake_gone(&c->call); /* another one may have been in its place */
+    *c = (struct a_call){.call = {.id = uuid_new()}};
+    str_copy(c->call.dialled, sizeof c->call.dialled, dialled);
+    str_copy(c->call.context, sizeof c->call.context, "internal");
+    str_copy(c->call.from_number, sizeof c->call.from_number, account);
+    str_copy(c->account.name, sizeof c->account.name, account);
+    str_copy(c->account.context, sizeof c->account.context, "internal");
+    c->leg.account = &c->account;
+    c->leg.call = &c->call;
+    c->leg.inbound = true;
+    c->call.caller = &c->leg;
+    return &c->call;
+}
+
+void fake_verb_of(const char *account, const char *verb, const char *argument)
+{
+    struct a_call c;
+
+    fake_verb(fake_call(&c, account, "*"), verb, argument);
+}

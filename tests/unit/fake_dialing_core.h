@@ -30,8 +30,19 @@ struct fake {
 };
 extern struct fake fake;
 
+#define FAKE_UTC "UTC0"
+#define FAKE_MONDAY 1774224000 /* 2026-03-23 00:00 UTC */
+
+/* A call of one of the accounts. */
+struct a_call {
+    struct call call;
+    struct leg leg;
+    struct account account;
+};
+
 /* A clock that shows `start` (seconds since 1970), in the time zone tz. */
 void fake_open(int64_t start, const char *tz);
+void fake_midnight(void); /* of FAKE_MONDAY */
 void fake_close(void);
 /* Starts the module, and stops it as the switch does. */
 void fake_start(void);
@@ -44,6 +55,10 @@ void fake_gone(const struct call *call);
 /* A verb of a call of this account (NULL: none); argument: JSON or NULL. What it ends with is in fake.word or
  * fake.went. */
 void fake_verb(struct call *call, const char *verb, const char *argument);
+/* Makes a call of this account in c. */
+struct call *fake_call(struct a_call *c, const char *account, const char *dialled);
+/* A verb of a call of this account's. */
+void fake_verb_of(const char *account, const char *verb, const char *argument);
 /* Caller owns it; NULL: words in fake.failed. */
 json_t *fake_command(const char *command, const char *params);
 /* What people do in the database; value NULL: they delete it. */
